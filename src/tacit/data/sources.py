@@ -1,0 +1,250 @@
+"""Where data comes from: a word (`digits`, `mnist:test`) or a path becomes a `Dataset` of numpy arrays.
+
+Named sets are looked for in the folder that `$TACIT_DATA` names, then downloaded once, with a checksum.
+Files are read by their ending; nothing is ever unpickled. Whatever goes wrong is a one-line `DataError`.
+
+>>> digits = load("digits:test")
+>>> digits.X.shape, digits.X.dtype.name, digits.y.shape
+((360, 8, 8), 'float32', (360,))
+"""
+
+import difflib
+import gzip
+import logging
+import os
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.errors import DataError
+
+Array = NDArray[Any]
+Rows = tuple[Array, Array | None]  # X and, where there are labels, y
+
+X_KEYS = ("X", "x", "images", "data")  # what an array in a .npz may be called
+Y_KEYS = ("y", "labels", "targets")
+ORIGINAL = "replace it with the original"  # the cure for a file of a named set
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows, and a label a row where the source has them."""
+
+    name: str  # as typed, e.g. "mnist:test"
+    X: Array  # (n, *E); pixels are float32 in [0, 1]
+    y: Array | None = None  # (n,)
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where the files of a set are published; `files` maps each name to its sha256."""
+
+    url: str
+    files: Mapping[str, str]
+
+
+REMOTES = {  # by the set's folder in $TACIT_DATA and in the cache
+    "mnist": Remote(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        {
+            "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+    ),
+    "fashion-mnist": Remote(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        {
+            "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+    ),
+    "binarized_mnist": Remote(
+        "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/",
+        {
+            "binarized_mnist_train.amat": "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
+            "binarized_mnist_valid.amat": "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
+            "binarized_mnist_test.amat": "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
+        },
+    ),
+}
+
+
+def load(data: str) -> Dataset:
+    """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`."""
+    word, split = data, ""
+    if match := re.fullmatch(r"(.+):(\w+)", data):
+        word, split = match.groups()
+    if word in SETS:
+        splits, read = SETS[word]
+        if split and split not in splits:
+            cure = " or ".join(f"{word}:{each}" for each in splits)
+            raise DataError(f"{word} has no split {split!r}; use {cure}")
+        return _checked(data, read(split or "train"))
+    path = Path(word)
+    if path.suffix.lower() not in READERS:
+        near = difflib.get_close_matches(word.lower(), NAMES, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else "."
+        cure = f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join(READERS)}"
+        raise DataError(f"unknown data {word!r}{hint} {cure}")
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; check the path")
+    return _checked(data, READERS[path.suffix.lower()](path, split))
+
+
+def _checked(name: str, rows: Rows) -> Dataset:
+    X, y = rows
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"{name} holds {X.dtype}, not numbers; save it as floats, whole numbers or bools")
+    if X.ndim < 2:
+        raise DataError(f"{name} has shape {X.shape}; rows and columns are needed: save X.reshape(-1, 1)")
+    if 0 in X.shape:
+        raise DataError(f"{name} has nothing in it, its shape is {X.shape}; at least one row is needed")
+    if y is not None and y.shape != X.shape[:1]:
+        raise DataError(f"{name} has {len(X)} rows and labels of shape {y.shape}; one label a row is needed")
+    return Dataset(name, _pixels(X.astype(X.dtype.newbyteorder("="), copy=False)), y)
+
+
+def _pixels(X: Array) -> Array:
+    """Bytes and bools of three axes or more are pictures; bytes that are only 0 and 1 are not divided."""
+    if X.ndim < 3 or X.dtype not in (np.uint8, np.bool_):
+        return X
+    return np.divide(X, 255 if X.max() > 1 else 1, dtype=np.float32)
+
+
+@contextmanager
+def _reading(path: Path, cure: str) -> Iterator[None]:
+    """A parser may fail in any way on a damaged file, so whatever it raises becomes a DataError."""
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty (0 bytes); {cure}")
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        fault = f"{path} cannot be read ({type(error).__name__}), it may be damaged or cut short"
+        if "Object arrays" in str(error):  # numpy refuses them before it unpickles anything
+            fault, cure = f"{path} holds Python objects, which are never unpickled", "save plain numbers"
+        raise DataError(f"{fault}; {cure}") from error
+
+
+def _npy(path: Path, split: str) -> Rows:
+    if split:
+        raise DataError(f"{path} is one array and has no split {split!r}; leave ':{split}' out")
+    with _reading(path, "write it again with numpy.save"), path.open("rb") as file:
+        return np.lib.format.read_array(file, allow_pickle=False), None
+
+
+def _npz(path: Path, split: str) -> Rows:
+    """Only the arrays asked for are read: X and y, or with a split X_train, train_images and the like."""
+    with _reading(path, "write it again with numpy.savez"), _archive(path) as arrays:
+        keys = arrays.files
+        listed = textwrap.shorten(", ".join(keys), 200, placeholder=" ...") or "none"
+        for part in [split] if split else ["", "train"]:
+            if x := _key(keys, X_KEYS, part):
+                y = _key(keys, Y_KEYS, part)
+                return np.asarray(arrays[x]), np.asarray(arrays[y]) if y else None
+        if split:
+            cure = f"name them X_{split} and y_{split}"
+            raise DataError(f"{path} has no split {split!r} (its arrays: {listed}); {cure}")
+        if len(keys) != 1:
+            raise DataError(f"{path} does not say which array is the data (its arrays: {listed}); name it X")
+        return np.asarray(arrays[keys[0]]), None
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[Any]:
+    """Opened here, because np.load leaves a damaged file open."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        yield arrays
+
+
+def _key(keys: Iterable[str], words: Iterable[str], split: str) -> str | None:
+    styles = ("{0}_{1}", "{1}_{0}") if split else ("{0}",)
+    names = (style.format(word, split) for word in words for style in styles)
+    return next((name for name in names if name in keys), None)
+
+
+def _digits(split: str) -> Rows:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    part = slice(-360, None) if split == "test" else slice(-360)
+    return (digits.images[part] / 16).astype(np.float32), digits.target[part]
+
+
+def _mnist(folder: str) -> Callable[[str], Rows]:
+    def read(split: str) -> Rows:
+        part = "t10k" if split == "test" else "train"
+        images = _fetch(folder, f"{part}-images-idx3-ubyte.gz")
+        labels = _fetch(folder, f"{part}-labels-idx1-ubyte.gz")
+        return _idx(images, 3), _idx(labels, 1)
+
+    return read
+
+
+def _idx(path: Path, axes: int) -> Array:
+    """IDX: two zeros, 8 for bytes, the number of axes, each length as a big-endian int32, the bytes."""
+    with _reading(path, ORIGINAL):
+        raw = gzip.decompress(path.read_bytes())
+        shape = np.frombuffer(raw, ">i4", count=axes, offset=4)
+        if raw[:4] != bytes((0, 0, 8, axes)) or len(raw) != 4 + 4 * axes + shape.prod(dtype=np.int64):
+            raise DataError(f"{path} is not an IDX file of bytes with {axes} axes; {ORIGINAL}")
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape).copy()
+
+
+def _binarized_mnist(split: str) -> Rows:
+    """Larochelle's fixed binarisation: bits in the .npz, two characters a pixel in the .amat."""
+    if path := _local("binarized_mnist", "binarized_mnist.npz"):
+        with _reading(path, ORIGINAL), _archive(path) as arrays:
+            return np.unpackbits(arrays[split], axis=1).reshape(-1, 28, 28).astype(np.float32), None
+    path = _fetch("binarized_mnist", f"binarized_mnist_{split}.amat")
+    with _reading(path, ORIGINAL):
+        pixels = np.frombuffer(path.read_bytes(), np.uint8)[::2].reshape(-1, 28, 28)
+        return (pixels == ord("1")).astype(np.float32), None
+
+
+def _local(folder: str, file: str) -> Path | None:
+    home = os.environ.get("TACIT_DATA")
+    path = Path(home or ".", folder, file)
+    return path if home and path.is_file() else None
+
+
+def _fetch(folder: str, file: str) -> Path:
+    """The user's own file, which is trusted, or the published one, which has to match its sha256."""
+    if path := _local(folder, file):
+        return path
+    import pooch
+
+    remote = REMOTES[folder]
+    pooch.get_logger().setLevel(logging.WARNING)  # it would print where the cache is
+    cure = f"put {folder}/{file} into a folder and name that folder in $TACIT_DATA"
+    cache, sha256 = pooch.os_cache("tacit") / folder, f"sha256:{remote.files[file]}"
+    try:
+        return Path(pooch.retrieve(remote.url + file, sha256, fname=file, path=cache))
+    except OSError as error:  # every fault of the network is one, by way of requests
+        fault = f"{file} is not in $TACIT_DATA and did not come from {remote.url} ({type(error).__name__})"
+        raise DataError(f"{fault}; {cure}") from error
+    except ValueError as error:
+        raise DataError(f"{remote.url} gave another {file} than was published (sha256); {cure}") from error
+
+
+SETS: Mapping[str, tuple[tuple[str, ...], Callable[[str], Rows]]] = {  # name: its splits, its reader
+    "digits": (("train", "test"), _digits),
+    "mnist": (("train", "test"), _mnist("mnist")),
+    "fashion-mnist": (("train", "test"), _mnist("fashion-mnist")),
+    "binarized-mnist": (("train", "valid", "test"), _binarized_mnist),
+}
+Reader = Callable[[Path, str], Rows]
+READERS: Mapping[str, Reader] = {".npy": _npy, ".npz": _npz}  # by ending; another format is another row
+NAMES = tuple(SETS)

@@ -1,0 +1,314 @@
+"""Every figure says what it shows: panels, tiles, orientation and words; `plot` writes what applies."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from tacit import figures
+
+pytestmark = pytest.mark.filterwarnings("error")
+RNG = np.random.default_rng(0)
+EVENTS = [(7, 5), (1, 6, 9), (3, 5, 8), (8, 5, 3), (4, 6, 1)]
+
+
+@pytest.fixture(autouse=True)
+def coarse(monkeypatch):
+    monkeypatch.setattr(figures, "DPI", 40)  # faster; nothing here counts dots
+
+
+def words(axes):
+    """The title, the labels of the columns and those of the rows."""
+    ticks = [[t.get_text() for t in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels())]
+    return axes.get_title(loc="left"), *ticks
+
+
+def tiles(axes):
+    """Rows and columns of the mosaic, read off its extent."""
+    left, right, bottom, top = axes.images[0].get_extent()
+    return round(bottom - top), round(right - left)
+
+
+def shades(axes):
+    """The pixel at the centre of every tile."""
+    rows, columns = tiles(axes)
+    mosaic = np.asarray(axes.images[0].get_array())
+    height, width = mosaic.shape[0] // rows, mosaic.shape[1] // columns
+    return mosaic[height // 2 :: height, width // 2 :: width]
+
+
+def row(epoch, **changes):
+    bound = -100.0 / epoch
+    terms = {"ELBO": -bound, "CrossEntropy": 1.0 / epoch}
+    numbers = {
+        "epoch": epoch,
+        "loss": 1.0,
+        "bound": bound,
+        "rate": 5.0,
+        "distortion": -bound - 5.0,
+        "seconds": 1.0,
+    }
+    return {**numbers, "validation": bound - 1.0, "terms": terms, **changes}
+
+
+class Model:
+    """A linear decoder that keeps the contract of the estimator."""
+
+    def __init__(self, latent_dim=2, event=(6, 5), classes=None, scale=1.0):
+        self.latent_dim_, self.event_, self.scale = latent_dim, event, scale
+        self.classes_ = None if classes is None else np.asarray(classes)
+        self.history_ = [row(epoch) for epoch in range(1, 4)]
+        self.samples_ = RNG.random((3, 4 if classes is None else len(classes), *event)) * scale
+        self.weights = RNG.normal(size=(latent_dim, int(np.prod(event)))) / 4
+
+    def transform(self, X):
+        return (np.asarray(X).reshape(len(X), -1) / self.scale - 0.5) @ self.weights.T
+
+    def inverse_transform(self, Z, label=None):
+        assert (label is None) == (self.classes_ is None)
+        return self.scale * np.clip(np.asarray(Z) @ self.weights + 0.5, 0, 1).reshape(-1, *self.event_)
+
+    def sample(self, n, label=None, mean=False):
+        assert mean
+        return self.inverse_transform(RNG.normal(size=(n, self.latent_dim_)), label)
+
+    def reconstruct(self, X):
+        return np.asarray(X)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_picture_is_height_by_width_with_colour_last(event):
+    x = RNG.normal(size=event)
+    image = figures.picture(x, event)
+    assert figures.is_picture(event)
+    assert image.shape == {3: (5, 8, 3)}.get(event[0], (8, 5, 3) if event[-1] == 3 else image.shape[:2])
+    assert image.min() >= 0 and image.max() <= 1
+    assert np.array_equal(image, figures.picture(x.ravel(), event))
+
+
+@pytest.mark.parametrize("event", [(), (784,), (1, 784), (2, 4, 4), (1, 1, 5), (3, 4, 4, 4)])
+def test_what_is_not_a_picture(event):
+    assert not figures.is_picture(event)
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_grid_holds_every_image_once_and_in_order(event):
+    images = np.ones((7, *event)) * np.linspace(0, 0.6, 7).reshape(-1, *[1] * len(event))
+    figure = figures.image_grid(images, 3, "seven", ["a", "b", "c"], [0, 1, 2])
+    (axes,) = figure.axes
+    assert words(axes) == ("seven", ["0", "1", "2"], ["a", "b", "c"])
+    assert tiles(axes) == (3, 3) and len(axes.images) == 1
+    expected = [*np.round(255 * np.linspace(0, 0.6, 7)), 255, 255]  # the empty places are white
+    assert np.allclose(shades(axes)[..., 0].ravel(), expected, atol=1)
+
+
+def test_a_grid_is_about_square_and_a_missing_pixel_is_tinted():
+    images = np.full((10, 4, 4), np.nan)
+    axes = figures.image_grid(images).axes[0]
+    assert tiles(axes) == (3, 4)
+    assert len(set(shades(axes)[0, 0].tolist())) == 3
+
+
+def test_losses_has_a_panel_a_term_and_held_out_rows_beside_the_bound():
+    figure = figures.losses([row(epoch) for epoch in range(1, 6)])
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["negative ELBO", "cross-entropy (weighted)", "rate", "distortion"]
+    assert [len(axes.lines) for axes in figure.axes] == [2, 1, 1, 1]
+    assert {axes.get_ylabel() for axes in figure.axes} == {"nats per datum"}
+    assert np.allclose(figure.axes[0].lines[1].get_ydata()[0], 101.0)
+    assert figure.axes[0].get_title(loc="right") == "20"
+
+
+def test_the_bound_has_its_own_panel_where_no_term_is_it():
+    figure = figures.losses([row(epoch, terms={"ELBO": 3.0, "MMD": 0.1}) for epoch in (1, 2)])
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["negative ELBO", "MMD (weighted)", "negative bound", "rate", "distortion"]
+    assert [len(axes.lines) for axes in figure.axes] == [1, 1, 2, 1, 1]
+    assert figure.axes[1].get_ylabel() == "no unit"
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_an_autoencoder_has_no_rate_and_no_bound(nothing):
+    history = [row(epoch, rate=nothing, bound=nothing, validation=nothing) for epoch in (1, 2)]
+    titles = [axes.get_title(loc="left") for axes in figures.losses(history).axes]
+    assert titles == ["negative ELBO", "cross-entropy (weighted)", "distortion"]
+    assert isinstance(figures.losses([]), Figure)
+
+
+def test_samples_by_epoch_is_a_row_an_epoch_and_a_column_a_label():
+    axes = figures.samples_by_epoch(RNG.random((3, 4, 5, 5)), [1, 2, 3], list("abcd")).axes[0]
+    assert words(axes)[1:] == (list("abcd"), ["epoch 1", "epoch 2", "epoch 3"])
+    assert tiles(axes) == (3, 4)
+
+
+def test_the_first_dimension_grows_right_and_the_second_up():
+    def decode(Z):
+        assert Z.shape == (25, 2)
+        return np.stack(
+            [np.broadcast_to(0.5 + z[:, None, None] / 4, (len(z), 4, 4)) for z in (*Z.T, Z[:, 0])], axis=1
+        )
+
+    axes = figures.manifold(decode, side=5).axes[0]
+    assert words(axes)[1] == ["−1.64", "−0.60", "0.00", "0.60", "1.64"]  # noqa: RUF001
+    assert words(axes)[2] == words(axes)[1][::-1]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
+    red, green, _ = np.moveaxis(shades(axes).astype(int), -1, 0)
+    assert np.all(np.diff(red, axis=1) > 0) and np.all(np.diff(red, axis=0) == 0)
+    assert np.all(np.diff(green, axis=0) < 0) and np.all(np.diff(green, axis=1) == 0)
+
+
+def test_a_traversal_moves_one_dimension_and_keeps_the_others():
+    seen = []
+
+    def decode(Z):
+        seen.append(Z)
+        return np.zeros((len(Z), 3, 4))
+
+    axes = figures.traversals(decode, [7.0, 8.0, 9.0], [2, 0], steps=3, span=2).axes[0]
+    assert words(axes)[1:] == (["−2.00", "0.00", "2.00"], ["z3", "z1"])  # noqa: RUF001
+    assert seen[0].tolist() == [[7, 8, -2], [7, 8, 0], [7, 8, 2], [-2, 8, 9], [0, 8, 9], [2, 8, 9]]
+
+
+def test_reconstructions_stand_below_their_inputs():
+    X = np.linspace(0, 0.5, 8).reshape(8, 1, 1) * np.ones((8, 4, 4))
+    axes = figures.reconstructions(X, X + 0.5, columns=3).axes[0]
+    assert words(axes)[2] == ["input", "output"] * 2
+    grid = shades(axes)[..., 0].astype(int)
+    assert grid.shape == (4, 3) and np.allclose(grid[1::2] - grid[::2], 127.5, atol=1)
+
+
+def test_interpolation_and_comparison():
+    axes = figures.interpolation(RNG.random((2, 3, 4, 5)), "from a to b").axes[0]
+    assert words(axes) == ("from a to b", ["0.00", "0.50", "1.00"], []) and tiles(axes) == (2, 3)
+    panels = figures.comparison({"autoencoder": RNG.random((9, 4, 5)), "VAE": RNG.random((7, 3, 4, 5))}).axes
+    assert [words(axes)[0] for axes in panels] == ["autoencoder", "VAE"]
+    assert [tiles(axes) for axes in panels] == [(3, 3), (3, 3)]
+
+
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        (np.arange(30) % 3, ["0", "1", "2"]),
+        (np.arange(30) % 4 - 1, ["0", "1", "2"]),  # -1 is not labelled
+        (np.where(np.arange(30) % 2, 4.0, np.nan), ["4"]),
+        (np.array(["cat", "dog"] * 15), ["cat", "dog"]),
+        (np.array(["cat", "dog"] * 15, dtype=object), ["cat", "dog"]),
+        (np.arange(30) % 2 == 0, ["False", "True"]),
+        (np.array([f"c{i:02}" for i in range(30)]), [f"c{i:02}" for i in range(30)]),
+    ],
+)
+def test_a_map_coloured_by_class_names_the_classes(y, names, tmp_path):
+    figure = figures.latent_map(RNG.normal(size=(30, 2)), y, ("z3", "z8"), "a map")
+    plane, bar = figure.axes
+    assert (plane.get_title(loc="left"), plane.get_xlabel(), plane.get_ylabel()) == ("a map", "z3", "z8")
+    assert plane.get_aspect() == 1 and len(plane.collections[0].get_offsets()) == 30
+    assert [label.get_text() for label in bar.get_yticklabels()] == names
+    assert np.allclose(bar.get_yticks(), range(len(names)))
+    figure.savefig(tmp_path / "map.png")
+
+
+@pytest.mark.parametrize(
+    "y", [RNG.normal(size=30), np.arange(30), np.full(30, 0.5), [np.nan, *RNG.normal(size=29)]]
+)
+def test_a_map_coloured_by_a_quantity(y, tmp_path):
+    figure = figures.latent_map(RNG.normal(size=(30, 2)), y)
+    assert len(figure.axes) == 2
+    figure.savefig(tmp_path / "map.png")
+
+
+@pytest.mark.parametrize("y", [None, np.full(30, np.nan)])
+def test_a_map_without_labels_has_no_colour_bar(y):
+    assert len(figures.latent_map(RNG.normal(size=(30, 2)), y).axes) == 1
+
+
+def data(event=(6, 5), labels=(0, 1), n=40):
+    return SimpleNamespace(X=RNG.random((n, *event)), y=np.asarray(labels)[np.arange(n) % len(labels)])
+
+
+def names(paths):
+    assert all(path.stat().st_size > 1000 for path in paths)
+    return {path.stem for path in paths}
+
+
+ALWAYS = {"losses", "samples", "samples_by_epoch", "traversals", "interpolation"}
+OF_DATA = {"latent_map", "reconstructions"}
+
+
+@pytest.mark.parametrize(
+    ("model", "rows", "expected"),
+    [
+        (Model(), data(), ALWAYS | OF_DATA | {"manifold"}),
+        (Model(), None, ALWAYS | {"manifold"}),
+        (Model(5, (3, 6, 5)), SimpleNamespace(X=RNG.random((30, 3, 6, 5)), y=None), ALWAYS | OF_DATA),
+        (Model(2, classes=["a", "b"]), data(labels=["a", "b"]), ALWAYS | OF_DATA | {"manifold", "classes"}),
+        (Model(3, classes=[0, 1, 2]), None, ALWAYS | {"classes"}),
+        (Model(3, classes=[0, 1]), SimpleNamespace(X=data().X, y=None), ALWAYS | OF_DATA | {"classes"}),
+        (Model(1), data(), ALWAYS | OF_DATA - {"latent_map"}),
+        (Model(3, (30,)), data((30,)), {"losses", "latent_map"}),
+        (Model(0, classes=[0, 1]), data(), {"losses", "samples", "samples_by_epoch"}),
+    ],
+    ids=[
+        "plane",
+        "no data",
+        "colour",
+        "labels",
+        "labels without data",
+        "labels without y",
+        "line",
+        "table",
+        "no latent",
+    ],
+)
+def test_plot_writes_what_applies(model, rows, expected, tmp_path):
+    written = figures.plot({"model": model}, rows, tmp_path / "figures")
+    assert names(written) == expected
+    assert {path.parent for path in written} == {tmp_path / "figures"}
+
+
+def test_several_models_get_a_folder_each_and_a_comparison(tmp_path):
+    models = {"beta=4": Model(), "runs/ae": Model(3), "labels": Model(3, classes=[0, 1])}
+    written = figures.plot(models, None, tmp_path)
+    assert {path.parent.name for path in written[:-1]} == {"beta=4", "runs_ae", "labels"}
+    assert written[-1] == tmp_path / "comparison.png"
+    mixed = figures.plot({"a": Model(1), "b": Model(1, (30,))}, None, tmp_path)
+    assert "comparison" not in names(mixed)
+
+
+def test_the_map_shows_the_two_dimensions_with_the_largest_variance():
+    model = Model(4)
+    model.weights *= np.array([0.1, 3.0, 0.2, 5.0])[:, None]
+    drawn = dict(figures._figures(model, data()))
+    assert (drawn["latent_map"].axes[0].get_xlabel(), drawn["latent_map"].axes[0].get_ylabel()) == (
+        "z2",
+        "z4",
+    )
+    assert words(drawn["traversals"].axes[0])[2] == ["z4", "z2", "z3", "z1"]
+
+
+@pytest.mark.parametrize(("scale", "rows"), [(255.0, data()), (255.0, None), (1.0, data())])
+def test_pixels_of_any_plain_range_are_seen(scale, rows):
+    model = Model(scale=scale)
+    rows = rows and SimpleNamespace(X=rows.X * scale, y=None)
+    mosaic = np.asarray(dict(figures._figures(model, rows))["samples"].axes[0].images[0].get_array())
+    assert np.mean((mosaic > 20) & (mosaic < 235)) > 0.2
+
+
+def test_samples_are_a_class_a_column_and_long_runs_are_thinned():
+    model = Model(3, classes=["cat", "dog"])
+    model.samples_ = RNG.random((90, 2, 6, 5))
+    drawn = dict(figures._figures(model, None))
+    assert words(drawn["samples"].axes[0])[1] == ["cat", "dog"] and tiles(drawn["samples"].axes[0]) == (10, 2)
+    assert words(drawn["classes"].axes[0])[1] == ["cat", "dog"] and tiles(drawn["classes"].axes[0]) == (8, 2)
+    _, labels, epochs = words(drawn["samples_by_epoch"].axes[0])
+    assert labels == ["cat", "dog"] and len(epochs) == 20
+    assert (epochs[0], epochs[-1]) == ("epoch 1", "epoch 90")
+
+
+def test_pyplot_is_never_imported():
+    code = "import sys, tacit.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert (
+        subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}).returncode == 0
+    )
