@@ -1,0 +1,44 @@
+"""The families: what a posterior, a prior or a likelihood may be. A new one is a row of these unions."""
+
+from typing import Annotated
+
+from .base import (
+    Family,
+    Fixed,
+    Head,
+    Identity,
+    Local,
+    LogScale,
+    LogVariance,
+    Shared,
+    Sigmoid,
+    Softplus,
+    Square,
+)
+from .continuous import Gaussian, Point, StandardNormal
+from .discrete import Bernoulli
+
+Posterior = Annotated[Family, Gaussian, Point]
+Prior = Annotated[Family, Gaussian, StandardNormal]
+Likelihood = Annotated[Family, Gaussian, Bernoulli]
+
+__all__ = [
+    "Bernoulli",
+    "Family",
+    "Fixed",
+    "Gaussian",
+    "Head",
+    "Identity",
+    "Likelihood",
+    "Local",
+    "LogScale",
+    "LogVariance",
+    "Point",
+    "Posterior",
+    "Prior",
+    "Shared",
+    "Sigmoid",
+    "Softplus",
+    "Square",
+    "StandardNormal",
+]

@@ -1,0 +1,466 @@
+"""VAE: the scikit-learn face. `__init__` only stores; what is fitted ends in `_`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor
+
+from . import evaluate as evaluation
+from . import storage
+from .config import parse
+from .distributions import mean_of
+from .errors import DataError, FormatError, SpecError
+from .evaluate import Evaluation, log_likelihood, over_rows
+from .families import Bernoulli, Family, Gaussian, Likelihood, Posterior, Prior, Shared, StandardNormal
+from .labels import Auxiliary, Given, LabelHead, Labels
+from .model import Model, Parts
+from .networks import MLP, Net, Network
+from .objective import ELBO, CrossEntropy, Objective, Term, terms_of
+from .spec import Spec, accepts, describe, text
+from .train import Progress, Trainer, Training
+
+Array = np.ndarray[Any, Any]
+
+KINDS: dict[str, Any] = {
+    "latent_dim": int | tuple[int, ...],
+    "encoder": Net,
+    "decoder": Net,
+    "posterior": Posterior,
+    "prior": Prior,
+    "likelihood": Likelihood,
+    "labels": Labels | None,
+    "objective": Objective,
+    "training": Training,
+    "random_state": int | None,
+}
+"""The arguments of VAE and what text may say of each."""
+
+
+def has_classifier(vae: "VAE") -> bool:
+    labels = getattr(vae, "labels_", vae.labels)
+    if isinstance(labels, Auxiliary):
+        return True
+    raise AttributeError("predict needs a classifier: fit with labels=Auxiliary(classes)")
+
+
+class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """A variational autoencoder with a scikit-learn face.
+
+    Main arguments (None takes the documented default; the resolved parts are `posterior_` and so on):
+
+    - latent_dim: latent size L, or one a rung from the top of a ladder; 0 needs `labels=Given(...)`.
+    - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()).
+    - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
+    - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
+    - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
+
+    Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
+    (StandardNormal()), random_state (an int gives the same model, bit for bit, on the same machine).
+
+    X is (n, columns) or (n, *E), pictures as (n, H, W) or (n, C, H, W). Densities are in nats per
+    datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(200, 3)) @ np.diag([1.0, 2.0, 3.0])
+    >>> vae = VAE(2, training=Training(epochs=3), random_state=0).fit(X)
+    >>> vae.transform(X).shape, vae.sample(5).shape, vae.score_samples(X).shape
+    ((200, 2), (5, 3), (200,))
+    """
+
+    def __init__(
+        self,
+        latent_dim: int | tuple[int, ...] = 10,
+        *,
+        encoder: Network | None = None,
+        decoder: Network | None = None,
+        posterior: Family | None = None,
+        prior: Family | None = None,
+        likelihood: Family | None = None,
+        labels: LabelHead | None = None,
+        objective: Term | tuple[Term, ...] | None = None,
+        training: Training | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.encoder = encoder
+        self.decoder = decoder
+        self.posterior = posterior
+        self.prior = prior
+        self.likelihood = likelihood
+        self.labels = labels
+        self.objective = objective
+        self.training = training
+        self.random_state = random_state
+
+    # -- fitting -------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on X (n, *E), with labels y (n,) where there is a label head. Returns self."""
+        for _ in self.fit_iter(X, y):
+            pass
+        return self
+
+    def fit_iter(self, X: Any, y: Any = None) -> Iterator[Progress]:
+        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`."""
+        data = self._training_rows(X, y)
+        self._resolve(X=data[0])
+        x, classes = self._to_tensor(data[0]), data[1]
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        held_out = int(len(x) * self.training_.validation)
+        if self.training_.validation and not 0 < held_out < len(x):
+            raise DataError(
+                f"validation={self.training_.validation} of {len(x)} rows leaves none on one side"
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed_)
+            self.model_ = Model(self._tensor_event(), self._parts())
+            order = torch.randperm(len(x)) if held_out else torch.arange(len(x))
+        held, kept = order[:held_out], order[held_out:]
+        train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
+        valid = (x[held], None if classes is None else classes[held]) if held_out else None
+        self.model_.likelihood.fit_units(train[0])
+        if classes is not None and self.labels_ is not None:
+            counts = torch.bincount(classes, minlength=self.labels_.count).double() + 1e-9
+            self.model_.log_prior_y.copy_((counts / counts.sum()).log())
+        trainer = Trainer(self.model_, terms_of(self.objective_, self._parts()), self.training_, self.seed_)
+        self.history_: list[dict[str, Any]] = []
+        for progress in trainer.run(train, valid):
+            self.history_.append(progress.row())
+            yield progress
+        self.model_.to("cpu").eval()
+
+    def _training_rows(self, X: Any, y: Any) -> tuple[Array, Tensor | None]:
+        """X checked, event and classes learned."""
+        X = self._validated(X, reset=True)
+        self.event_: tuple[int, ...] = tuple(X.shape[1:])
+        self.dtype_ = X.dtype.name
+        classes = None
+        self.classes_: Array | None = None
+        if self.labels is not None:
+            if y is None:
+                raise DataError(f"labels={self.labels} needs y: fit(X, y)")
+            y = np.asarray(y)
+            if y.shape != (len(X),):
+                raise DataError(f"y has shape {y.shape}; X has {len(X)} rows: one label a row is needed")
+            if y.dtype.kind == "f" and not np.isfinite(y).all():
+                raise DataError("y has NaN or infinity; label every row")
+            self.classes_, index = np.unique(y, return_inverse=True)
+            if len(self.classes_) != self.labels.count:
+                raise DataError(
+                    f"y has {len(self.classes_)} classes; labels={self.labels} says {self.labels.count}. "
+                    f"Use {type(self.labels).__name__}({len(self.classes_)})"
+                )
+            classes = torch.as_tensor(index)
+        return X, classes
+
+    def _resolve(self, X: Array) -> None:
+        """Fill in the defaults, and refuse what does not fit together before anything is trained."""
+        for name, kind in KINDS.items():
+            value = getattr(self, name)
+            value = tuple(value) if isinstance(value, list) else value
+            if name != "random_state" and value is not None and not accepts(kind, _plain(value)):
+                raise SpecError(f"VAE.{name} takes {describe(kind)}, not {value!r}")
+        dims = self.latent_dim if isinstance(self.latent_dim, tuple) else (int(self.latent_dim),)
+        dims = () if dims == (0,) else tuple(int(d) for d in dims)
+        if any(d < 1 for d in dims):
+            raise SpecError(f"latent_dim takes sizes of 1 or more, a rung each, or 0; not {self.latent_dim}")
+        self.latent_dim_ = sum(dims)
+        self.rungs_ = dims
+        self.encoder_ = self.encoder or MLP()
+        self.decoder_ = self.decoder or self.encoder_
+        self.posterior_ = self.posterior or Gaussian()
+        self.prior_ = self.prior or StandardNormal()
+        self.likelihood_ = self.likelihood or default_likelihood(X)
+        self.labels_ = self.labels
+        default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
+        self.objective_ = self.objective if self.objective is not None else default
+        self.training_ = self.training or Training()
+        terms_of(self.objective_, self._parts())
+        refusal = self.likelihood_.refusal(X)
+        if refusal:
+            raise DataError(refusal)
+
+    def _parts(self) -> Parts:
+        return Parts(
+            self.rungs_,
+            self.encoder_,
+            self.decoder_,
+            self.posterior_,
+            self.prior_,
+            self.likelihood_,
+            self.labels_,
+        )
+
+    # -- data in and out -----------------------------------------------------------------------------
+
+    def _validated(self, X: Any, reset: bool = False) -> Array:
+        X = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric", ensure_min_samples=1)
+        X = np.asarray(X)
+        if X.dtype.kind == "O":
+            X = X.astype(np.float64)
+        if not reset and tuple(X.shape[1:]) != self.event_:
+            raise DataError(
+                f"each row has shape {tuple(X.shape[1:])}; this model was fitted on {self.event_}"
+            )
+        if X[:1].size == 0:
+            raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
+        return X
+
+    @property
+    def _channels_last(self) -> bool:
+        e = self.event_
+        return len(e) == 3 and e[2] in (1, 2, 3, 4) and e[0] > 4
+
+    def _tensor_event(self) -> tuple[int, ...]:
+        e = self.event_
+        return (e[2], e[0], e[1]) if self._channels_last else e
+
+    def _to_tensor(self, X: Array) -> Tensor:
+        x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
+        return x.permute(0, 3, 1, 2).contiguous() if self._channels_last else x
+
+    def _to_array(self, x: Tensor) -> Array:
+        x = x.permute(0, 2, 3, 1) if self._channels_last else x
+        return x.numpy().astype(np.float64 if self.dtype_ == "float64" else np.float32)
+
+    def _rows(self, X: Any) -> Tensor:
+        check_is_fitted(self)
+        X = self._validated(X)
+        refusal = self.likelihood_.refusal(X)
+        if refusal:
+            raise DataError(refusal)
+        self.model_.eval()
+        return self._to_tensor(X)
+
+    def _classes(self, y: Any, n: int) -> Tensor | None:
+        """Class numbers of labels y; only where the encoder must be told them."""
+        if not isinstance(self.labels_, Given):
+            return None
+        if y is None:
+            if self.labels_.count == 1:
+                return torch.zeros(n, dtype=torch.long)
+            raise DataError(f"labels={self.labels_} needs y: this model is conditional on the class")
+        return self._class_numbers(np.broadcast_to(np.asarray(y), (n,)))
+
+    def _class_numbers(self, y: Array) -> Tensor:
+        assert self.classes_ is not None
+        index = np.clip(np.searchsorted(self.classes_, y), 0, len(self.classes_) - 1)
+        unknown = self.classes_[index] != y
+        if np.any(unknown):
+            raise DataError(f"{y[unknown][0]!r} is no class of this model: {self.classes_.tolist()}")
+        return torch.as_tensor(index)
+
+    def _code(self, label: Any, n: int) -> Tensor | None:
+        """The label numbers that n decoded rows see, (1, n, to_decoder)."""
+        if self.labels_ is None:
+            if label is not None:
+                raise DataError("this model knows no labels: leave label out, or fit with labels=...")
+            return None
+        assert self.classes_ is not None
+        if label is None and self.labels_.count == 1:
+            label = self.classes_[0]
+        if label is None:
+            raise DataError(f"say which label to draw: one of {self.classes_.tolist()}")
+        return self.labels_.code(self._class_numbers(np.broadcast_to(np.asarray(label), (n,))))[None]
+
+    # -- using ---------------------------------------------------------------------------------------
+
+    def transform(self, X: Any, y: Any = None) -> Array:
+        """Posterior means (n, L), rungs side by side; deterministic. y where labels are Given."""
+        x = self._rows(X)
+        z = over_rows(self.model_.encode, x, self._classes(y, len(x))).numpy()
+        return z.astype(np.float64 if np.asarray(X).dtype == np.float64 else np.float32)
+
+    def fit_transform(self, X: Any, y: Any = None) -> Array:
+        """fit, then transform the same rows."""
+        self.fit(X, y)
+        return self.transform(X, y if isinstance(self.labels_, Given) else None)
+
+    def inverse_transform(self, Z: Any, label: Any = None) -> Array:
+        """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
+        check_is_fitted(self)
+        Z = np.asarray(Z, dtype=np.float32)
+        if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
+            raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
+        return self._decoded(torch.as_tensor(Z), self._code(label, len(Z)), mean=True)
+
+    @torch.no_grad()
+    def _decoded(self, z: Tensor, code: Tensor | None, mean: bool) -> Array:
+        px = self.model_.decode(self.model_.state(z), code)
+        x = (mean_of(px) if mean else px.sample()).reshape(len(z), *self.model_.event)
+        return self._to_array(x)
+
+    @torch.no_grad()
+    def reconstruct(self, X: Any, y: Any = None) -> Array:
+        """Decoded means of the posterior means (n, *E); deterministic."""
+        x = self._rows(X)
+
+        def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
+            model = self.model_
+            return mean_of(model(a, b, draw=averaging).px).reshape(len(a), *model.event)
+
+        from .latents import averaging
+
+        return self._to_array(over_rows(rebuilt, x, self._classes(y, len(x))))
+
+    def sample(self, n: int = 1, *, label: Any = None, mean: bool = False, random_state: Any = None) -> Array:
+        """n draws x ~ p(x|z), z ~ p(z), shaped and typed like X; `mean`: E[x|z], as pictures show.
+
+        With labels, `label` is one class or one a row; None draws classes as often as in training.
+        """
+        check_is_fitted(self)
+        if n < 1:
+            raise DataError(f"sample draws 1 or more, not {n}")
+        seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(int(seed))
+            if label is None and self.classes_ is not None:
+                drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
+                label = self.classes_[drawn.numpy()]
+            px = self.model_.decode(self.model_.prior_state(n), self._code(label, n))
+            x = (mean_of(px) if mean else px.sample()).reshape(n, *self.model_.event)
+        return self._to_array(x)
+
+    def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
+        """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X.
+
+        All rows share one noise, fixed by random_state, so a row's score depends neither on its
+        neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
+        """
+        x = self._rows(X)
+        rated = self.model_(
+            x[:1], self._classes(y, 1) if y is None else self._classes(y, len(x))[:1]
+        ).has_rate  # type: ignore[index]
+        k = n_samples if rated and self.latent_dim_ else 1
+        family = self.model_.likelihood.family
+
+        def scored(a: Tensor, b: Tensor | None) -> Tensor:
+            if not rated:
+                return self.model_(a, b).log_likelihood[0]  # type: ignore[no-any-return]
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed_)
+                seen = family.observe(a, evidence=True, alike=True)
+            return log_likelihood(self.model_, seen, b, k, self.seed_)[0]
+
+        return over_rows(scored, x, self._classes(y, len(x))).double().numpy()
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of score_samples."""
+        return float(
+            self.score_samples(X, y if isinstance(getattr(self, "labels_", None), Given) else None).mean()
+        )
+
+    @available_if(has_classifier)
+    def predict(self, X: Any) -> Array:
+        """The most probable class of each row (n,)."""
+        proba = self.predict_proba(X)
+        assert self.classes_ is not None
+        return self.classes_[proba.argmax(1)]  # type: ignore[no-any-return]
+
+    @available_if(has_classifier)
+    def predict_proba(self, X: Any) -> Array:
+        """softmax of the classifier's logits, (n, K), columns as in `classes_`."""
+
+        def probabilities(a: Tensor, b: Tensor | None) -> Tensor:
+            return self.model_.features(a)[1].softmax(-1)  # type: ignore[union-attr]
+
+        return over_rows(probabilities, self._rows(X)).numpy()
+
+    def evaluate(self, X: Any, y: Any = None, k: int = 100) -> Evaluation:
+        """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong."""
+        x = self._rows(X)
+        if k < 1:
+            raise SpecError(f"evaluate needs k of 1 or more, not {k}")
+        classes = self._classes(y, len(x))
+        if isinstance(self.labels_, Auxiliary) and y is not None:
+            classes = self._class_numbers(np.asarray(y))
+        return evaluation.evaluate(self.model_, x, classes, k, self.seed_)
+
+    def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Array:
+        """n decoded means on the straight line between the codes of rows a and b, ends included."""
+        za, zb = self.transform(np.asarray(a)[None]), self.transform(np.asarray(b)[None])
+        share = np.linspace(0, 1, n)[:, None]
+        return self.inverse_transform((1 - share) * za + share * zb, label)
+
+    def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Array:
+        """n decoded means as latent `dim` goes from -span to span, the rest as row x has it."""
+        Z = np.repeat(self.transform(np.asarray(x)[None]), n, 0)
+        Z[:, dim] = np.linspace(-span, span, n)
+        return self.inverse_transform(Z, label)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        check_is_fitted(self)
+        return np.asarray([f"vae{i}" for i in range(self.latent_dim_)], dtype=object)
+
+    # -- saving --------------------------------------------------------------------------------------
+
+    def specs_(self) -> dict[str, str]:
+        """Every argument as text, choices resolved, defaults written out."""
+        dims = self.rungs_[0] if len(self.rungs_) == 1 else self.rungs_ or 0
+        held = {name: getattr(self, name + "_", None) for name in KINDS} | {
+            "latent_dim": dims,
+            "random_state": self.seed_,
+        }
+        return {name: text(value, complete=True) for name, value in held.items()}
+
+    def save(self, path: str | Path) -> None:
+        """One safe file: weights and a readable header. Written atomically."""
+        check_is_fitted(self)
+        header = {
+            "spec": self.specs_(),
+            "event": list(self.event_),
+            "codec": {
+                "dtype": self.dtype_,
+                "classes": None if self.classes_ is None else self.classes_.tolist(),
+            },
+            "history": self.history_,
+            "trained_on": getattr(self, "trained_on_", {}),
+        }
+        storage.write(path, self.model_.state_dict(), header)
+
+    @classmethod
+    def load(cls, path: str | Path, specs: Sequence[type[Spec]] = ()) -> "VAE":
+        """Read a model file; parts of your own are handed over in `specs`, never imported from it."""
+        tensors, header = storage.read(path)
+        try:
+            words = {name: parse(header["spec"][name], kind, specs) for name, kind in KINDS.items()}
+            vae = cls(**words)
+            vae.event_ = tuple(int(n) for n in header["event"])
+            vae.dtype_ = str(header["codec"]["dtype"])
+            classes = header["codec"]["classes"]
+            vae.classes_ = None if classes is None else np.asarray(classes)
+            vae.history_, vae.trained_on_ = list(header["history"]), dict(header["trained_on"])
+            vae.n_features_in_ = vae.event_[0]
+            vae._resolve(np.zeros((0, *vae.event_)))
+            vae.seed_ = int(words["random_state"])
+            vae.model_ = Model(vae._tensor_event(), vae._parts()).eval()
+        except SpecError as error:
+            raise FormatError(f"{path}: {error}") from None
+        except (KeyError, TypeError, ValueError, AssertionError) as error:
+            raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {error})") from None
+        storage.pour(vae.model_, tensors, path)
+        return vae
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def default_likelihood(X: Array) -> Family:
+    """Bernoulli where all values are 0 or 1, else a Gaussian with one learned scale a column."""
+    binary = X.size > 0 and bool(
+        np.isin(np.unique(X[: 1 << 16]), (0, 1)).all() and ((X == 0) | (X == 1)).all()
+    )
+    return Bernoulli() if binary else Gaussian(scale=Shared())
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, np.integer) else value

@@ -1,0 +1,235 @@
+"""A family turns raw numbers into a distribution; where each number comes from is its source.
+
+Posterior, prior and likelihood are the same type. `Local` numbers come from the network, `Shared` is
+one learned tensor, `Fixed` a constant: so a Gaussian of known, learned and input-dependent scale is
+one class, and a prior is a family conditioned on nothing.
+"""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch.nn.functional import softplus
+
+from ..errors import SpecError
+from ..spec import Spec
+from ..tensors import Shape, numel
+
+
+@dataclass(frozen=True, repr=False)
+class Link(Spec, abc.ABC):
+    """Raw number a in (-inf, inf) -> parameter. `standard`: its unit is the data's standard deviation."""
+
+    standard: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def __call__(self, raw: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True, repr=False)
+class Identity(Link):
+    """a"""
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return raw
+
+
+@dataclass(frozen=True, repr=False)
+class LogVariance(Link):
+    """sqrt(floor + exp a): a is the log-variance."""
+
+    floor: float = 0.0
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return (0.5 * raw).exp() if self.floor == 0 else (self.floor + raw.exp()).sqrt()
+
+
+@dataclass(frozen=True, repr=False)
+class Square(Link):
+    """sqrt(floor + a^2): a is a scale of either sign, log(floor + a^2) its log-variance."""
+
+    floor: float = 1e-10
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return (self.floor + raw.square()).sqrt()
+
+
+@dataclass(frozen=True, repr=False)
+class LogScale(Link):
+    """exp a"""
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return raw.exp()
+
+
+@dataclass(frozen=True, repr=False)
+class Softplus(Link):
+    """log(1 + exp a)"""
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return softplus(raw)
+
+
+@dataclass(frozen=True, repr=False)
+class Sigmoid(Link):
+    """1 / (1 + exp -a): a mean held in (0, 1), in the data's own unit."""
+
+    standard: ClassVar[bool] = False
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return raw.sigmoid()
+
+
+AnyLink = Annotated[Link, Identity, LogVariance, Square, LogScale, Softplus, Sigmoid]
+
+
+@dataclass(frozen=True, repr=False)
+class Source(Spec, abc.ABC):
+    """Where a parameter's value comes from."""
+
+
+@dataclass(frozen=True, repr=False)
+class Local(Source):
+    """From the network, one value a datum. `link=None` takes the family's own."""
+
+    link: AnyLink | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Shared(Source):
+    """One learned tensor. `shape=None`: a value a column for vectors, one scalar for pictures."""
+
+    shape: tuple[int, ...] | None = None
+    link: AnyLink | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Fixed(Source):
+    """A constant, in the data's own unit; a number, or one for each column."""
+
+    value: float | tuple[float, ...]
+
+
+AnySource = Annotated[Source, Local, Shared, Fixed]
+Role = Literal["location", "scale"]
+
+
+def linked(source: Source, link: Link) -> Source:
+    """The source, its unnamed link filled in."""
+    return (
+        replace(source, link=link) if isinstance(source, Local | Shared) and source.link is None else source
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Family(Spec, abc.ABC):
+    """Raw numbers -> Distribution with event shape E. Subclasses are frozen dataclasses of sources."""
+
+    roles: ClassVar[dict[str, Role]] = {}
+    """The parameters that carry the data's unit: a location moves and stretches, a scale stretches."""
+
+    @abc.abstractmethod
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        """What I need, and from where: name -> (shape, source with its link)."""
+
+    @abc.abstractmethod
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        """Why these values (n, *E) are outside the support, or None. Checked once, at the door."""
+        return None
+
+    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
+        """What counts as the datum in this batch; `evidence`: for an importance-weighted number;
+        `alike`: with the same noise in every row."""
+        return x
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """How such data, in standard units, enter an encoder."""
+        return x
+
+    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> "Head":
+        """A network that ends in this distribution; `layer(n)` makes the net that gives n numbers."""
+        return Head(self, event, layer, floor)
+
+
+class Head(nn.Module):
+    """h -> Distribution, batch shape that of h less its last axis, event E; h=None for a prior.
+
+    The buffers `shift` and `stretch` are the data's mean and standard deviation: the distribution is
+    in the data's own units, so a log-density needs no correction anywhere. They apply where the
+    location is learned in standard units; a fixed or squashed location is in the data's unit already.
+    """
+
+    shift: Tensor
+    stretch: Tensor
+
+    def __init__(self, family: Family, event: Shape, layer: Callable[[int], nn.Module], floor: float) -> None:
+        super().__init__()
+        self.family, self.event, self.floor = family, event, floor
+        self.params = family.params(event)
+        self.local = [name for name, (_, source) in self.params.items() if isinstance(source, Local)]
+        self.sizes = [numel(self.params[name][0]) for name in self.local]
+        self.layer = layer(sum(self.sizes)) if self.local else None
+        self.shared = nn.ParameterDict()
+        self.standard = all(
+            isinstance(source, Local | Shared) and source.link is not None and source.link.standard
+            for name, (_, source) in self.params.items()
+            if family.roles.get(name) == "location"
+        )
+        unit = (1,) * (len(event) - 1) if len(event) > 1 else event
+        self.register_buffer("shift", torch.zeros(unit))
+        self.register_buffer("stretch", torch.ones(unit))
+        for name, (shape, source) in self.params.items():
+            if isinstance(source, Shared):
+                own = source.shape
+                own = own if own is not None else shape if len(event) <= 1 else ()
+                self.shared[name] = nn.Parameter(torch.zeros(own))
+            if isinstance(source, Fixed):
+                value = torch.as_tensor(source.value, dtype=torch.get_default_dtype())
+                if value.dim() and value.shape != shape[-1:]:
+                    raise SpecError(f"Fixed holds {len(value)} values; {name} has {shape[-1]} columns")
+                self.register_buffer(f"fixed_{name}", value)
+
+    def forward(self, h: Tensor | None) -> Distribution:
+        leading: Shape = () if h is None else tuple(h.shape[:-1])
+        raws = self.layer(h).split(self.sizes, -1) if self.layer is not None else ()
+        local = dict(zip(self.local, raws, strict=True))
+        values = {}
+        for name, (shape, source) in self.params.items():
+            if isinstance(source, Fixed):
+                values[name] = getattr(self, f"fixed_{name}").expand(*leading, *shape)
+                continue
+            assert isinstance(source, Local | Shared) and source.link is not None
+            raw = local[name].reshape(*leading, *shape) if name in local else self.shared[name]
+            value = self.in_units(source.link(raw), self.family.roles.get(name), source.link)
+            values[name] = value if name in local else value.expand(*leading, *shape)
+        return self.family.distribution(self.event, **values)
+
+    def in_units(self, value: Tensor, role: Role | None, link: Link) -> Tensor:
+        """From standard deviations of the data to the data's unit."""
+        if role == "scale" and self.floor:
+            value = torch.hypot(value, torch.full_like(value, self.floor))
+        if role is None or not (self.standard and link.standard):
+            return value
+        return value * self.stretch + self.shift if role == "location" else value * self.stretch
+
+    def standardised(self, x: Tensor) -> Tensor:
+        return (x - self.shift) / self.stretch if self.standard else x
+
+    @torch.no_grad()
+    def fit_units(self, x: Tensor) -> None:
+        """Take shift and stretch from data (n, *E): a column at a time, or once for pictures."""
+        if not (self.standard and self.family.roles):
+            return
+        axes = 0 if len(self.event) <= 1 else tuple(range(x.dim()))
+        self.shift.copy_(x.double().mean(axes))
+        spread = x.double().std(axes, correction=0)
+        tiny = 1e-6 * x.double().abs().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
+        self.stretch.copy_(torch.where(spread > tiny, spread, torch.ones_like(spread)))

@@ -1,0 +1,126 @@
+"""What a model knows of classes. Labels are whole numbers 0 .. K-1 in here; names stay outside."""
+
+import abc
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from .errors import SpecError
+from .networks import Net, linear, width_of
+from .spec import Spec
+from .tensors import Shape
+
+
+@dataclass(frozen=True, repr=False)
+class LabelHead(Spec, abc.ABC):
+    """How classes enter: `to_encoder` and `to_decoder` numbers join x and z."""
+
+    @property
+    @abc.abstractmethod
+    def count(self) -> int: ...
+
+    @property
+    def to_encoder(self) -> int:
+        return 0
+
+    @property
+    @abc.abstractmethod
+    def to_decoder(self) -> int: ...
+
+    @abc.abstractmethod
+    def code(self, y: Tensor) -> Tensor:
+        """Class numbers (B,) -> what the decoder sees (B, to_decoder)."""
+
+    def classifier(self, event: Shape, n_features: int) -> nn.Module | None:
+        """A module (x, features) -> logits (B, K), or None where y is always given."""
+        return None
+
+
+@dataclass(frozen=True, repr=False)
+class Auxiliary(LabelHead):
+    """A classifier beside the encoder; the decoder sees z joined by y = softmax(logits).
+
+    `network` reads the image itself (None: the encoder's features). Gradients of the reconstruction
+    flow through the softmax unless `detach`. Because the decoder so sees a continuous function of x
+    free of charge, -distortion - rate is not a bound on log p(x); `bound`, `score_samples` and
+    `evaluate` use log sum_y p(y) p(x|y), exact over the classes. Source: Y. Zeldes, "Variational
+    autoencoders explained in detail" (2018).
+    """
+
+    classes: int
+    network: Net | None = None
+    detach: bool = False
+
+    def check(self) -> None:
+        if self.classes < 2:
+            raise SpecError(f"Auxiliary needs 2 classes or more, not {self.classes}")
+
+    @property
+    def count(self) -> int:
+        return self.classes
+
+    @property
+    def to_decoder(self) -> int:
+        return self.classes
+
+    def code(self, y: Tensor) -> Tensor:
+        return one_hot(y, self.classes).to(torch.get_default_dtype())
+
+    def classifier(self, event: Shape, n_features: int) -> nn.Module:
+        net = self.network.encoder(event, 0) if self.network else None
+        width = n_features if net is None else width_of(net)
+        return Classifier(net, linear(width, self.classes))
+
+
+@dataclass(frozen=True, repr=False)
+class Given(LabelHead):
+    """y is data, and enters encoder and decoder: p(x|z, y) (CVAE, Sohn et al. 2015).
+
+    Each class enters as a one-hot vector, or as its row of `codes`, real numbers chosen by hand.
+    """
+
+    classes: int
+    codes: tuple[tuple[float, ...], ...] | None = None
+
+    def check(self) -> None:
+        if self.classes < 1:
+            raise SpecError(f"Given needs 1 class or more, not {self.classes}")
+        if self.codes is not None and (
+            len(self.codes) != self.classes or len({len(c) for c in self.codes}) != 1 or not self.codes[0]
+        ):
+            raise SpecError(f"Given.codes needs {self.classes} rows, one a class, all of one length")
+
+    @property
+    def count(self) -> int:
+        return self.classes
+
+    @property
+    def to_encoder(self) -> int:
+        return self.to_decoder
+
+    @property
+    def to_decoder(self) -> int:
+        return len(self.codes[0]) if self.codes else self.classes
+
+    def code(self, y: Tensor) -> Tensor:
+        dtype = torch.get_default_dtype()
+        if self.codes is None:
+            return one_hot(y, self.classes).to(dtype)
+        return torch.tensor(self.codes, dtype=dtype, device=y.device)[y]
+
+
+class Classifier(nn.Module):
+    """Logits from a network of its own on x, or from the encoder's features."""
+
+    def __init__(self, net: nn.Module | None, last: nn.Module) -> None:
+        super().__init__()
+        self.net, self.last = net, last
+
+    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+        return self.last(h if self.net is None else self.net(x))  # type: ignore[no-any-return]
+
+
+Labels = Annotated[LabelHead, Auxiliary, Given]

@@ -1,0 +1,69 @@
+"""A number as a function of the training step. Wherever a weight is asked for, a schedule will do."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated
+
+from .errors import SpecError
+from .spec import Spec
+
+
+@dataclass(frozen=True, repr=False)
+class Ramp(Spec):
+    """From `start` to `stop` within `steps` optimiser steps."""
+
+    start: float
+    stop: float
+    steps: int
+
+    def check(self) -> None:
+        if self.steps < 1:
+            raise SpecError(f"{type(self).__name__}.steps must be 1 or more, not {self.steps}")
+
+    def __call__(self, step: int) -> float:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, repr=False)
+class Linear(Ramp):
+    """A straight line, then level (KL annealing: Bowman et al. 2016, section 3.1).
+
+    >>> [Linear(0, 1, steps=4)(t) for t in (0, 1, 4, 9)]
+    [0.0, 0.25, 1.0, 1.0]
+    """
+
+    def __call__(self, step: int) -> float:
+        return self.start + (self.stop - self.start) * min(step / self.steps, 1.0)
+
+
+@dataclass(frozen=True, repr=False)
+class Cosine(Ramp):
+    """Half a cosine, then level.
+
+    >>> [round(Cosine(1, 0, steps=4)(t), 3) for t in (0, 1, 2, 4)]
+    [1.0, 0.854, 0.5, 0.0]
+    """
+
+    def __call__(self, step: int) -> float:
+        share = 0.5 - 0.5 * math.cos(math.pi * min(step / self.steps, 1.0))
+        return self.start + (self.stop - self.start) * share
+
+
+@dataclass(frozen=True, repr=False)
+class Cyclic(Ramp):
+    """Cycles of `steps`, the first half of each a line, the second level (Fu et al. 2019).
+
+    >>> [Cyclic(0, 1, steps=4)(t) for t in (0, 1, 2, 3, 4)]
+    [0.0, 0.5, 1.0, 1.0, 0.0]
+    """
+
+    def __call__(self, step: int) -> float:
+        return self.start + (self.stop - self.start) * min(2 * (step % self.steps) / self.steps, 1.0)
+
+
+Schedule = float | Annotated[Ramp, Linear, Cosine, Cyclic]
+
+
+def at(schedule: Schedule, step: int) -> float:
+    """The value at this step; a bare number is a constant."""
+    return schedule(step) if isinstance(schedule, Ramp) else schedule

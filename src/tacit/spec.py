@@ -1,0 +1,143 @@
+"""A spec is a frozen dataclass of plain values, and its `repr` is the text that rebuilds it.
+
+The same text is Python, a word of the command line, a value of a TOML file and the header of a model
+file. So a spec holds only None, bool, int, float, str, tuples and specs; numpy scalars and lists are
+converted when it is built, and every field is held against its annotation.
+
+A position that takes any of several parts is annotated `Annotated[Family, Gaussian, Bernoulli, ...]`:
+the type is what Python accepts (your own subclass too), the rows behind it are what text may name.
+"""
+
+import types
+from dataclasses import MISSING, Field, dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from .errors import SpecError
+
+
+@dataclass(frozen=True, repr=False)
+class Spec:
+    """The root of all parts.
+
+    >>> @dataclass(frozen=True, repr=False)
+    ... class Dot(Spec):
+    ...     x: float = 0.0
+    ...     shape: tuple[int, ...] = ()
+    >>> Dot(1, [2, 3])
+    Dot(1.0, (2, 3))
+    >>> Dot("one")
+    Traceback (most recent call last):
+    ...
+    tacit.errors.SpecError: Dot.x takes float, not 'one'
+    """
+
+    def __post_init__(self) -> None:
+        hints = annotations(type(self))  # type: ignore[arg-type]
+        for field in fields(self):
+            value = plain(getattr(self, field.name))
+            kind = hints[field.name]
+            if type(value) is int and accepts(kind, 0.5) and not accepts(kind, value):
+                value = float(value)
+            if not accepts(kind, value):
+                raise SpecError(f"{type(self).__name__}.{field.name} takes {describe(kind)}, not {value!r}")
+            object.__setattr__(self, field.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Refuse values that no annotation can refuse, with a SpecError that names the cure."""
+
+    def __repr__(self) -> str:
+        return text(self)
+
+
+def text(value: Any, *, complete: bool = False) -> str:
+    """The call that rebuilds `value`: short for people, or `complete` (defaults too) for files."""
+    if isinstance(value, tuple):
+        return f"({', '.join(text(v, complete=complete) for v in value)}{',' if len(value) == 1 else ''})"
+    if not isinstance(value, Spec):
+        return repr(value)
+    words, positional = [], True
+    for field in fields(value):
+        held = getattr(value, field.name)
+        if not complete and held == default_of(field):
+            positional = False
+            continue
+        word = text(held, complete=complete)
+        words.append(word if positional else f"{field.name}={word}")
+    return f"{type(value).__name__}({', '.join(words)})"
+
+
+def default_of(field: "Field[Any]") -> Any:
+    return field.default_factory() if field.default_factory is not MISSING else field.default
+
+
+@cache
+def annotations(cls: type) -> dict[str, Any]:
+    """The fields' annotations, resolved, with the rows of `Annotated` kept."""
+    return get_type_hints(cls, include_extras=True)
+
+
+def plain(value: Any) -> Any:
+    """Lists become tuples, numpy scalars Python numbers; specs and plain values pass."""
+    if isinstance(value, list | tuple):
+        return tuple(plain(v) for v in value)
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        return value.item()
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return value
+
+
+def accepts(kind: Any, value: Any) -> bool:
+    """Whether `value` is of the annotated `kind`; whole numbers pass for floats only through `Spec`."""
+    origin, args = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return True
+    if origin is Annotated:
+        return accepts(args[0], value)
+    if origin in (Union, types.UnionType):
+        return any(accepts(arg, value) for arg in args)
+    if origin is Literal:
+        return any(type(value) is type(arg) and value == arg for arg in args)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if len(args) == 2 and args[1] is Ellipsis:
+            return all(accepts(args[0], v) or _whole(args[0], v) for v in value)
+        return len(args) == len(value) and all(
+            accepts(a, v) or _whole(a, v) for a, v in zip(args, value, strict=True)
+        )
+    if kind in (bool, int, float, str):
+        return type(value) is kind
+    if kind is None or kind is type(None):
+        return value is None
+    return isinstance(kind, type) and isinstance(value, kind)
+
+
+def _whole(kind: Any, value: Any) -> bool:
+    return type(value) is int and accepts(kind, 0.5)
+
+
+def rows(kind: Any) -> list[Any]:
+    """The constructors that text may name at a position of this kind, in order."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return [*args[1:]]
+    if args:
+        return [row for arg in args if arg is not Ellipsis for row in rows(arg)]
+    return [kind] if isinstance(kind, type) and issubclass(kind, Spec) else []
+
+
+def describe(kind: Any) -> str:
+    """An annotation in words, for messages."""
+    origin, args = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return " | ".join(row.__name__ for row in args[1:])
+    if origin in (Union, types.UnionType):
+        return " | ".join(describe(arg) for arg in args)
+    if origin is Literal:
+        return " | ".join(repr(arg) for arg in args)
+    if origin is tuple:
+        return f"a tuple of {describe(args[0])}" if args else "a tuple"
+    return "None" if kind in (None, type(None)) else str(kind.__name__)

@@ -1,0 +1,25 @@
+"""Small helpers over tensors. Letters: S samples, B batch, L latent size, *E event shape."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Shape = tuple[int, ...]
+
+
+def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
+    """log (1/n) sum_i exp(x_i) along `dim`, without overflow."""
+    return torch.logsumexp(x, dim) - math.log(x.shape[dim])
+
+
+def over_leading(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> Tensor:
+    """Apply `f`, which wants one batch axis, to x of shape (*leading, *E)."""
+    leading = x.shape[: x.dim() - event_ndim]
+    y = f(x.reshape(-1, *x.shape[x.dim() - event_ndim :]))
+    return y.reshape(*leading, *y.shape[1:])
+
+
+def numel(shape: Shape) -> int:
+    return math.prod(shape)

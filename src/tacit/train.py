@@ -1,0 +1,219 @@
+"""Training is a generator: each epoch ends with a `Progress`, and whoever listens iterates.
+
+Data stay on the device, a batch is gathered by index, and nothing in an epoch waits for the device.
+The order of rows and the noise come from the seed and the epoch, so a stopped training goes on as if
+it had not stopped, and a listener's own random numbers change nothing.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+import torch
+from torch import Tensor
+
+from .errors import DivergedError, SpecError
+from .model import Model
+from .objective import Term
+from .spec import Spec
+
+MONITORED = 1000
+
+
+@dataclass(frozen=True, repr=False)
+class Optimiser(Spec):
+    """A rule that turns gradients into steps."""
+
+    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, repr=False)
+class Adam(Optimiser):
+    """Kingma and Ba (2015), fused; with `weight_decay` AdamW (Loshchilov and Hutter 2019)."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+        betas = (self.beta1, self.beta2)
+        return torch.optim.AdamW(parameters, rate, betas, self.eps, self.weight_decay, fused=True)
+
+
+@dataclass(frozen=True, repr=False)
+class RMSprop(Optimiser):
+    """Tieleman and Hinton (2012), with Keras' constants."""
+
+    alpha: float = 0.9
+    eps: float = 1e-7
+
+    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(parameters, rate, self.alpha, self.eps, foreach=True)
+
+
+@dataclass(frozen=True, repr=False)
+class Training(Spec):
+    """How long and how.
+
+    `epochs=None`: about 10,000 steps, at least 20 and at most 1,000 epochs. `validation` is the share
+    of rows held out; with `patience` training stops when their bound has not risen for so many epochs,
+    and the best epoch's weights are kept.
+    """
+
+    epochs: int | None = None
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
+    validation: float = 0.0
+    patience: int | None = None
+    device: str = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+
+    def check(self) -> None:
+        if self.batch_size < 1 or (self.epochs is not None and self.epochs < 1):
+            raise SpecError("Training needs epochs and batch_size of 1 or more")
+        if not 0 <= self.validation < 1:
+            raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
+        if self.patience is not None and not self.validation:
+            raise SpecError("Training.patience watches held-out rows: set validation, say 0.1")
+        if self.learning_rate <= 0:
+            raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
+
+    def resolved_epochs(self, n: int) -> int:
+        if self.epochs is not None:
+            return self.epochs
+        return min(max(20, math.ceil(10_000 / math.ceil(n / self.batch_size))), 1000)
+
+    def resolved_device(self) -> torch.device:
+        if self.device != "auto":
+            try:
+                return torch.device(self.device)
+            except RuntimeError:
+                raise SpecError(f"no device is called {self.device!r}; say auto, cpu or cuda") from None
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One epoch, in nats per datum; means over its batches, `validation` the held-out bound."""
+
+    epoch: int
+    epochs: int
+    step: int
+    loss: float
+    bound: float | None
+    rate: float | None
+    distortion: float
+    terms: dict[str, float]
+    validation: float | None
+    seconds: float
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Rows = tuple[Tensor, Tensor | None]
+
+
+class Trainer:
+    """The state of a training: model, optimiser and the epoch it stands at."""
+
+    def __init__(self, model: Model, terms: tuple[Term, ...], training: Training, seed: int) -> None:
+        self.model, self.terms, self.training, self.seed = model, terms, training, seed
+        self.device = training.resolved_device()
+        self.model.to(self.device)
+        self.parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
+        self.optimiser = training.optimiser.build(self.parameters, training.learning_rate)
+        self.samples = max(term.draws for term in terms)
+        self.epoch = self.step = 0
+
+    def run(self, data: Rows, held: Rows | None = None) -> Iterator[Progress]:
+        """Train to the last epoch, a Progress at each epoch's end; the best weights win with patience."""
+        n, start = len(data[0]), time.monotonic()
+        data, held = self._placed(data), self._placed(held) if held else None
+        monitored = held or (data[0][:MONITORED], None if data[1] is None else data[1][:MONITORED])
+        epochs, patience = self.training.resolved_epochs(n), self.training.patience
+        best, waited, kept = -math.inf, 0, None
+        while self.epoch < epochs:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed * 1_000_003 + self.epoch)
+                means = self._epoch(*data)
+            self.epoch += 1
+            loss, distortion, rate, *each = means.tolist()
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss is {loss} after epoch {self.epoch}. Lower learning_rate "
+                    f"(it is {self.training.learning_rate}), or look for huge values in the data"
+                )
+            names = [type(term).__name__ for term in self.terms]
+            bound = self._bound(*monitored) if held or self.model.classifier else -distortion - rate
+            rated = not math.isnan(rate)
+            yield Progress(
+                epoch=self.epoch,
+                epochs=epochs,
+                step=self.step,
+                loss=loss,
+                bound=(bound if self.model.classifier else -distortion - rate) if rated else None,
+                rate=rate if rated else None,
+                distortion=distortion,
+                terms=dict(zip(names, each, strict=True)),
+                validation=bound if held and rated else None,
+                seconds=time.monotonic() - start,
+            )
+            if patience is not None:
+                waited = 0 if bound > best else waited + 1
+                if bound > best:
+                    best, kept = bound, copy.deepcopy(self.model.state_dict())
+                if waited >= patience:
+                    break
+        if kept is not None:
+            self.model.load_state_dict(kept)
+
+    def _placed(self, rows: Rows) -> Rows:
+        x, y = rows
+        return x.to(self.device), y if y is None else y.to(self.device)
+
+    def _epoch(self, x: Tensor, y: Tensor | None) -> Tensor:
+        """One pass; returns the means of loss, distortion, rate and each term, still on the device."""
+        self.model.train()
+        totals = torch.zeros(3 + len(self.terms), device=self.device)
+        order = torch.randperm(len(x)).to(self.device)
+        mixed = self.training.precision == "bf16-mixed"
+        for rows in torch.split(order, self.training.batch_size):
+            with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
+                trace = self.model(x[rows], None if y is None else y[rows], samples=self.samples)
+                each = [term(trace, self.step) for term in self.terms]
+                loss = torch.stack(each).sum() if len(each) > 1 else each[0]
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            self.step += 1
+            with torch.no_grad():
+                numbers = [loss, trace.distortion.mean(), rate_of(trace), *each]
+                totals += torch.stack([number.detach() for number in numbers]) * len(rows)
+        return totals / len(x)
+
+    @torch.no_grad()
+    def _bound(self, x: Tensor, y: Tensor | None) -> float:
+        """The mean ELBO at beta = 1, with the same noise at every epoch."""
+        self.model.eval()
+        total = torch.zeros((), device=self.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            for i in range(0, len(x), MONITORED):
+                trace = self.model(x[i : i + MONITORED], None if y is None else y[i : i + MONITORED])
+                total += trace.bound.sum() if trace.has_rate else -trace.distortion.sum()
+        return float(total) / len(x)
+
+
+def rate_of(trace: Any) -> Tensor:
+    """The mean total rate of a batch; NaN where a Point has none."""
+    if not trace.has_rate:
+        return torch.full_like(trace.distortion.mean(), math.nan)
+    return sum((rate.mean() for rate in trace.rates), start=torch.zeros_like(trace.distortion.mean()))
