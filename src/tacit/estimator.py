@@ -20,6 +20,7 @@ from .errors import DataError, FormatError, SpecError
 from .evaluate import Evaluation, log_likelihood, over_rows
 from .families import Bernoulli, Family, Gaussian, Likelihood, Posterior, Prior, Shared, StandardNormal
 from .labels import Auxiliary, Given, LabelHead, Labels
+from .latents import averaging
 from .model import Model, Parts
 from .networks import MLP, Net, Network
 from .objective import ELBO, CrossEntropy, Objective, Term, terms_of
@@ -202,7 +203,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _validated(self, X: Any, reset: bool = False) -> Array:
         X = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric", ensure_min_samples=1)
-        X = np.asarray(X)
+        return self._shaped(np.asarray(X), reset)
+
+    def _shaped(self, X: Array, reset: bool) -> Array:
         if X.dtype.kind == "O":
             X = X.astype(np.float64)
         if not reset and tuple(X.shape[1:]) != self.event_:
@@ -306,8 +309,6 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             model = self.model_
             return mean_of(model(a, b, draw=averaging).px).reshape(len(a), *model.event)
 
-        from .latents import averaging
-
         return self._to_array(over_rows(rebuilt, x, self._classes(y, len(x))))
 
     def sample(self, n: int = 1, *, label: Any = None, mean: bool = False, random_state: Any = None) -> Array:
@@ -335,9 +336,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
         """
         x = self._rows(X)
-        rated = self.model_(
-            x[:1], self._classes(y, 1) if y is None else self._classes(y, len(x))[:1]
-        ).has_rate  # type: ignore[index]
+        classes = self._classes(y, len(x))
+        rated = self.model_(x[:1], None if classes is None else classes[:1]).has_rate
         k = n_samples if rated and self.latent_dim_ else 1
         family = self.model_.likelihood.family
 
@@ -349,7 +349,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 seen = family.observe(a, evidence=True, alike=True)
             return log_likelihood(self.model_, seen, b, k, self.seed_)[0]
 
-        return over_rows(scored, x, self._classes(y, len(x))).double().numpy()
+        return over_rows(scored, x, classes).double().numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of score_samples."""
@@ -357,14 +357,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.score_samples(X, y if isinstance(getattr(self, "labels_", None), Given) else None).mean()
         )
 
-    @available_if(has_classifier)
+    @available_if(has_classifier)  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Array:
         """The most probable class of each row (n,)."""
         proba = self.predict_proba(X)
         assert self.classes_ is not None
         return self.classes_[proba.argmax(1)]  # type: ignore[no-any-return]
 
-    @available_if(has_classifier)
+    @available_if(has_classifier)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """softmax of the classifier's logits, (n, K), columns as in `classes_`."""
 

@@ -1,0 +1,425 @@
+"""The command line: from a file to a result. Errors are one line; heavy imports wait for the verb."""
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import DataError, SpecError, TacitError
+
+if TYPE_CHECKING:
+    from .data.sources import Dataset
+    from .estimator import VAE
+    from .evaluate import Evaluation
+
+app = typer.Typer(
+    help="Variational autoencoders: fit, evaluate, sample, look inside. Every number is in nats.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    str, typer.Argument(help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test), or a path")
+]
+ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
+Out = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
+
+
+@app.command()
+def fit(
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="run folder to write")],
+    recipe: Annotated[str | None, typer.Option(help="a published model by name; see `tacit recipes`")] = None,
+    config: Annotated[Path | None, typer.Option(help="a TOML file of arguments")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, e.g. training.epochs=5")] = None,
+    latent_dim: Annotated[str | None, typer.Option(help="latent size, or one a rung: (8, 16)")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on DATA and write the run folder."""
+    from .data.sources import load
+
+    words = [f"{key}={value}" for key, value in _toml(config).items()] + (set_ or [])
+    words += [f"latent_dim={latent_dim}"] if latent_dim else []
+    words += [f"training.epochs={epochs}"] if epochs else []
+    words += [f"training.device={device!r}"] if device else []
+    words += [f"training.precision={precision!r}"] if precision else []
+    vae, rows = _configured(recipe, words, seed)
+    dataset = load(data)
+    X: Any = dataset.X
+    y: Any = dataset.y
+    if rows:
+        X, y = X[:rows], list(range(len(X[:rows])))
+        typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
+    samples = _train(vae, X, y if vae.labels is not None else None, output, quiet=as_json)
+    vae.trained_on_ = {"data": data, "rows": len(X), "recipe": recipe}
+    _finish(vae, samples, output)
+    last = vae.history_[-1]
+    if as_json:
+        held = vae.evaluate(X[:1000], None if y is None else y[:1000]).to_dict()
+        _print_json(held | {"seconds": last["seconds"], "epochs": last["epoch"], "model": str(output)})
+    else:
+        typer.echo(
+            f"{output / 'model.safetensors'}: {_nats(last)} "
+            f"after {last['epoch']} epochs, {last['seconds']:.0f} s"
+        )
+
+
+@app.command()
+def evaluate(
+    model: ModelPath,
+    data: Data,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Log-likelihood with its standard error, rate, distortion, active units; nats per datum."""
+    vae, dataset = _load(model), _data(data)
+    result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k)
+    if as_json:
+        _print_json(result.to_dict())
+    else:
+        _print_evaluation(result)
+
+
+@app.command()
+def score(
+    model: ModelPath, data: Data, output: Out, k: Annotated[int, typer.Option("-k", min=1)] = 100
+) -> None:
+    """One score a row: the importance-weighted bound on log p(x), in nats."""
+    vae, dataset = _load(model), _data(data)
+    _write(output, vae.score_samples(dataset.X, _given(vae, dataset), k)[:, None], ["score"])
+
+
+@app.command()
+def encode(model: ModelPath, data: Data, output: Out) -> None:
+    """Posterior means, one row a datum."""
+    vae, dataset = _load(model), _data(data)
+    Z = vae.transform(dataset.X, _given(vae, dataset))
+    _write(output, Z, [f"z{i + 1}" for i in range(Z.shape[1])])
+
+
+@app.command()
+def decode(
+    model: ModelPath, data: Data, output: Out, label: Annotated[str | None, typer.Option()] = None
+) -> None:
+    """Codes (n, L) to decoded means."""
+    vae, dataset = _load(model), _data(data)
+    _write(output, vae.inverse_transform(dataset.X, _label(vae, label)))
+
+
+@app.command()
+def reconstruct(model: ModelPath, data: Data, output: Out) -> None:
+    """Decoded means of the posterior means."""
+    vae, dataset = _load(model), _data(data)
+    _write(output, vae.reconstruct(dataset.X, _given(vae, dataset)))
+
+
+@app.command()
+def sample(
+    model: ModelPath,
+    output: Out,
+    n: Annotated[int, typer.Option("-n", min=1)] = 64,
+    label: Annotated[str | None, typer.Option(help="the class to draw")] = None,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="draw x ~ p(x|z) for pictures too, not its mean")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+) -> None:
+    """New data: pictures show the mean of p(x|z), other files hold draws."""
+    vae = _load(model)
+    mean = output.suffix == ".png" and not draw
+    _write(output, vae.sample(n, label=_label(vae, label), mean=mean, random_state=seed))
+
+
+@app.command()
+def plot(
+    model: Annotated[list[Path], typer.Argument(help="one or more models")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
+    data: Annotated[str | None, typer.Option(help="data for maps and reconstructions")] = None,
+) -> None:
+    """Losses, samples by epoch, latent map, manifold, traversals, interpolation; several side by side."""
+    from . import figures
+
+    names = [path.name if path.suffix != ".safetensors" else path.stem for path in model]
+    keys = names if len(set(names)) == len(names) else [str(path) for path in model]
+    models = {key: _load(path) for key, path in zip(keys, model, strict=True)}
+    for path in figures.plot(models, _data(data) if data else None, output):
+        typer.echo(path)
+
+
+@app.command()
+def show(model: ModelPath, as_json: AsJson = False) -> None:
+    """What a model file says of itself; its net is not built."""
+    from .storage import read_header
+
+    header = read_header(_file(model))
+    if as_json:
+        _print_json(header)
+        return
+    for name, spec in header["spec"].items():
+        typer.echo(f"{name:>14}  {spec}")
+    typer.echo(f"{'event':>14}  {tuple(header['event'])}")
+    typer.echo(f"{'trained on':>14}  {header['trained_on'].get('data', 'arrays')}")
+    if header["history"]:
+        typer.echo(f"{'epochs':>14}  {len(header['history'])}: {_nats(header['history'][-1])}")
+
+
+@app.command()
+def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folder or a model file")]) -> None:
+    """BibTeX of what a model is made of."""
+    from .recipes import RECIPES
+
+    name = model
+    if model not in RECIPES:
+        from .storage import read_header
+
+        name = read_header(_file(Path(model)))["trained_on"].get("recipe") or ""
+    typer.echo(KINGMA if name not in RECIPES else f"{RECIPES[name].bibtex}\n{KINGMA}")
+
+
+@app.command()
+def recipes(as_json: AsJson = False) -> None:
+    """The published models by name: source, data and what to expect."""
+    from .recipes import RECIPES
+
+    if as_json:
+        table = {
+            name: {
+                "about": r.about,
+                "source": r.source,
+                "data": r.data,
+                "expect": r.expect,
+                "vae": repr(r.vae),
+            }
+            for name, r in RECIPES.items()
+        }
+        _print_json(table)
+        return
+    for name, r in RECIPES.items():
+        typer.echo(f"{name}\n  {r.about}\n  source: {r.source}\n  data: {r.data}; expect: {r.expect}\n")
+
+
+KINGMA = """@inproceedings{kingma2014auto,
+  author = {Kingma, Diederik P. and Welling, Max},
+  title = {Auto-Encoding Variational Bayes},
+  booktitle = {International Conference on Learning Representations},
+  year = {2014}
+}"""
+
+
+def _toml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} is not TOML: {error}") from None
+    return {key: value if isinstance(value, str) else repr(value) for key, value in table.items()}
+
+
+def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, int | None]":
+    """The estimator that a recipe and KEY=VALUE words describe, and how many rows it wants."""
+    from .config import parse
+    from .estimator import KINDS, VAE
+    from .recipes import recipe
+    from .spec import annotations
+    from .train import Training
+
+    found = recipe(name) if name else None
+    arguments = found.arguments() if found else {}
+    training: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        table: dict[str, Any] = KINDS
+        if key.startswith("training."):
+            key, table = key.removeprefix("training."), annotations(Training)
+        if not equals or key not in table:
+            raise SpecError(f"--set takes KEY=VALUE with a KEY of {', '.join(table)}; not {word!r}")
+        target = training if table is not KINDS else arguments
+        target[key] = parse(value, table[key])
+    if training:
+        import dataclasses
+
+        arguments["training"] = dataclasses.replace(arguments.get("training") or Training(), **training)
+    return VAE(**(arguments | {"random_state": seed})), found.rows if found else None
+
+
+def _train(vae: "VAE", X: Any, y: Any, output: Path, quiet: bool) -> list[Any]:
+    """Iterate over the training with a bar; each epoch's samples come back."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    samples = []
+    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("epochs", total=None)
+        for progress in vae.fit_iter(X, y):
+            bar.update(
+                task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
+            )
+            samples.append(_epoch_samples(vae, progress.epoch))
+    return samples
+
+
+def _epoch_samples(vae: "VAE", epoch: int) -> Any:
+    """Decoded means: the same z for every class, another z at each epoch; ten draws without classes."""
+    import numpy as np
+
+    classes = vae.classes_
+    z = np.random.default_rng(epoch).standard_normal((1 if classes is not None else 10, vae.latent_dim_))
+    device = next(vae.model_.parameters()).device
+    vae.model_.to("cpu")
+    images = vae.inverse_transform(np.repeat(z, len(classes), 0) if classes is not None else z, classes)
+    vae.model_.to(device)
+    return images.astype(np.float32)
+
+
+def _finish(vae: "VAE", samples: list[Any], output: Path) -> None:
+    """The run folder: model, history, samples by epoch, figures."""
+    import io
+
+    import numpy as np
+
+    from . import figures
+    from .storage import replace_file
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, samples=np.stack(samples))
+    replace_file(output / "samples.npz", buffer.getvalue())
+    rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
+    replace_file(output / "history.jsonl", rows.encode())
+    vae.samples_ = np.stack(samples)
+    figures.plot({"": vae}, None, output / "figures")
+    vae.save(output / "model.safetensors")
+
+
+def _file(path: Path) -> Path:
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise DataError(f"there is no model at {path}: name a run folder or a .safetensors file")
+    return file
+
+
+def _load(path: Path) -> "VAE":
+    import numpy as np
+
+    from .estimator import VAE
+
+    vae = VAE.load(_file(path))
+    epochs = path / "samples.npz"
+    vae.samples_ = np.load(epochs)["samples"] if path.is_dir() and epochs.is_file() else None
+    return vae
+
+
+def _data(data: str) -> "Dataset":
+    from .data.sources import load
+
+    return load(data)
+
+
+def _given(vae: "VAE", dataset: "Dataset") -> Any:
+    from .labels import Given
+
+    return dataset.y if isinstance(vae.labels_, Given) else None
+
+
+def _label(vae: "VAE", label: str | None) -> Any:
+    """The class that a word names."""
+    if label is None or vae.classes_ is None:
+        return label
+    for known in vae.classes_:
+        if str(known) == label:
+            return known
+    raise DataError(f"{label!r} is no class of this model: {', '.join(map(str, vae.classes_))}")
+
+
+def _write(path: Path, values: Any, names: list[str] | None = None) -> None:
+    """Write an array by the file's ending."""
+    import io
+
+    import numpy as np
+
+    from .storage import replace_file
+
+    buffer = io.BytesIO()
+    match path.suffix:
+        case ".npy":
+            np.save(buffer, values)
+        case ".npz":
+            np.savez_compressed(buffer, X=values)
+        case ".csv":
+            flat = values.reshape(len(values), -1)
+            header = names or [f"x{i + 1}" for i in range(flat.shape[1])]
+            np.savetxt(buffer, flat, fmt="%.9g", delimiter=",", header=",".join(header), comments="")
+        case ".png":
+            from . import figures
+
+            if not figures.is_picture(values.shape[1:]):
+                raise DataError(f"rows of shape {values.shape[1:]} are no pictures: write .npy, .npz or .csv")
+            figures.image_grid(values).savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
+        case other:
+            raise SpecError(
+                f"cannot write {other or 'a file without an ending'}: use .npy, .npz, .csv or .png"
+            )
+    replace_file(path, buffer.getvalue())
+    typer.echo(path)
+
+
+def _nats(row: dict[str, Any]) -> str:
+    parts = [f"{name} {row[name]:.2f}" for name in ("bound", "rate", "distortion") if row[name] is not None]
+    return ", ".join(parts) + " nats"
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, allow_nan=False, default=str))
+
+
+def _print_evaluation(result: "Evaluation") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
+    for name, value in result.to_dict().items():
+        if name in ("n", "k", "warnings") or value is None:
+            continue
+        unit = {"bits_per_dim": "bits", "active_units": "", "ess": f"of {result.k}", "accuracy": ""}.get(
+            name, "nats"
+        )
+        shown = (
+            str(result.log_likelihood)
+            if name == "log_likelihood"
+            else f"{value:.4g}"
+            if unit != "nats"
+            else f"{value:.2f}"
+        )
+        table.add_row(name.replace("_", " "), shown, unit)
+    Console().print(table)
+    for warning in result.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def main() -> None:
+    """The entry point: an error of ours is one line on stderr, and its exit status."""
+    try:
+        status = app(standalone_mode=False)
+    except TacitError as error:
+        typer.echo(f"tacit: {' '.join(str(error).split())}", err=True)
+        status = error.status
+    except typer.Abort:
+        status = 130
+    except Exception as error:
+        if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
+            raise
+        typer.echo(f"tacit: {error.format_message()}", err=True)
+        status = 2
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,152 @@
+"""The importance-weighted estimate against closed forms, and in the units of the data."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+
+from tacit import VAE, Adam, Bernoulli, Fixed, Gaussian, Training
+from tacit.evaluate import log_likelihood
+from tacit.families import Local, StandardNormal
+from tacit.latents import Site, inferring, replaying
+from tacit.model import Model, Parts
+from tacit.networks import MLP
+
+
+def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) -> tuple[Model, np.ndarray]:
+    """x = W z + b + noise e, with q the exact posterior widened by 1.2 and shifted by 0.1 of its sd.
+
+    A diagonal q can be exact only where the columns of W are orthogonal, so they are.
+    """
+    rng = np.random.default_rng(seed)
+    basis = np.linalg.qr(rng.normal(size=(columns, latent)))[0]
+    W = basis * rng.uniform(0.5, 2.0, latent)
+    b = rng.normal(size=columns)
+    model = Model(
+        (columns,),
+        Parts((latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise)), None),
+    ).double()
+    precision = 1 + (W**2).sum(0) / noise**2
+    sd = precision**-0.5
+    gain = (W / noise**2 / precision).T
+    with torch.no_grad():
+        q, p = model.latents.q[0].layer, model.likelihood.layer[-1]
+        q.weight.copy_(torch.tensor(np.vstack([gain, np.zeros_like(gain)])))
+        q.bias.copy_(torch.tensor(np.concatenate([-gain @ b + 0.1 * sd, 2 * np.log(1.2 * sd)])))
+        p.weight.copy_(torch.tensor(W))
+        p.bias.copy_(torch.tensor(b))
+    x = rng.normal(size=(200, latent)) @ W.T + b + noise * rng.normal(size=(200, columns))
+    exact = multivariate_normal(b, W @ W.T + noise**2 * np.eye(columns)).logpdf(x)
+    return model, np.column_stack([x, exact])
+
+
+@pytest.mark.parametrize("latent", [2, 5, 10, 20])
+def test_estimate_meets_closed_form(latent: int) -> None:
+    model, table = linear_gaussian(latent, 24, latent)
+    x, exact = torch.tensor(table[:, :-1]), table[:, -1]
+    torch.manual_seed(0)
+    estimate, ess = log_likelihood(model, x, None, 5000, None)
+    assert abs(float(estimate.mean()) - exact.mean()) < 0.01
+    assert float(ess.min()) > 50
+    elbo = model(x, samples=200).bound.detach().numpy()
+    gap = exact - elbo
+    assert gap.mean() > -2 * gap.std() / math.sqrt(len(gap))
+    per_dimension = 0.5 * (1.2**2 + 0.1**2 - 1) - math.log(1.2)
+    assert gap.mean() == pytest.approx(latent * per_dimension, abs=0.02)
+
+
+def test_sample_count_is_exactly_k() -> None:
+    """The mean over k=1 runs of w is the k-sample mean: logs of averages, recomputed by hand in float64."""
+    model, table = linear_gaussian(3, 6, 1)
+    x = torch.tensor(table[:5, :-1])
+    for k in (1, 99, 100, 101, 250):
+        torch.manual_seed(3)
+        ours, _ = log_likelihood(model, x, None, k, None)
+        torch.manual_seed(3)
+        log_w = []
+        while len(log_w) < k:
+            log_w += list(model(x, samples=min(100, k - len(log_w))).log_w())
+        assert len(log_w) == k
+        by_hand = np.log(np.mean(np.exp(torch.stack(log_w).detach().numpy()), axis=0))
+        np.testing.assert_allclose(ours.numpy(), by_hand, rtol=1e-10)
+
+
+def test_bound_rises_with_samples() -> None:
+    model, table = linear_gaussian(5, 10, 2)
+    x, exact = torch.tensor(table[:, :-1]), table[:, -1]
+    torch.manual_seed(0)
+    bounds = [float(log_likelihood(model, x, None, k, None)[0].mean()) for k in (1, 3, 10, 100, 1000)]
+    assert bounds == sorted(bounds) and bounds[-1] < exact.mean() + 0.01
+
+
+def test_bound_meets_quadrature_in_one_dimension() -> None:
+    torch.manual_seed(0)
+    parts = Parts((1,), MLP((8,)), MLP((8,), "tanh"), Gaussian(), StandardNormal(), Bernoulli(), None)
+    model = Model((5,), parts).double()
+    x = (torch.rand(20, 5) < 0.5).double()
+    z = torch.linspace(-10, 10, 20001, dtype=torch.float64)
+    with torch.no_grad():
+        log_joint = (
+            model.decode(z[:, None, None]).log_prob(x) + torch.distributions.Normal(0, 1).log_prob(z)[:, None]
+        )
+        exact = torch.logsumexp(log_joint, 0) + math.log(float(z[1] - z[0]))
+    estimate, _ = log_likelihood(model, x, None, 20_000, None)
+    np.testing.assert_allclose(estimate.numpy(), exact.numpy(), atol=0.02)
+
+
+def test_score_is_in_the_units_of_the_data() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4)) @ rng.normal(size=(4, 4)) + rng.normal(size=4)
+    scales = np.array([1e-3, 0.1, 10.0, 1e3])
+    vae = VAE(2, training=Training(epochs=5), random_state=0)
+    plain = vae.fit(X).score_samples(X)
+    scaled = vae.fit(X * scales).score_samples(X * scales)
+    np.testing.assert_allclose(scaled, plain - np.log(scales).sum(), atol=2e-3)
+
+
+def test_elbo_of_the_log_is_the_one_recomputed_by_hand() -> None:
+    """One full batch, learning rate so small that nothing moves: the log is the trace's own sum."""
+    X = np.random.default_rng(0).normal(size=(64, 3))
+    training = Training(epochs=1, batch_size=64, learning_rate=1e-12, optimiser=Adam())
+    vae = VAE(2, training=training, random_state=0).fit(X)
+    row = vae.history_[0]
+    torch.manual_seed(vae.seed_ * 1_000_003)
+    order = torch.randperm(64)
+    x = torch.tensor(X, dtype=torch.float32)[order]
+    trace = vae.model_(x)
+    (site,) = trace.sites
+    loc, scale = site.q.mean, site.q.stddev
+    kl = (0.5 * (scale**2 + loc**2 - 1) - scale.log()).sum(-1).mean()
+    mean, sd = trace.px.mean, trace.px.stddev
+    log_px = -0.5 * ((x - mean) / sd) ** 2 - sd.log() - 0.5 * math.log(2 * math.pi)
+    assert row["rate"] == pytest.approx(float(kl.detach()), rel=1e-5)
+    assert row["distortion"] == pytest.approx(-float(log_px.sum(-1).mean().detach()), rel=1e-5)
+    assert row["bound"] == pytest.approx(-row["rate"] - row["distortion"])
+    assert row["loss"] == pytest.approx(-row["bound"], rel=1e-6)
+
+
+def test_analytic_kl_equals_sampled() -> None:
+    torch.manual_seed(0)
+    q = Gaussian().build((3,), lambda n: torch.nn.Linear(4, n))(torch.randn(6, 4))
+    p = StandardNormal().build((3,), lambda n: torch.nn.Identity())(None)
+    z = q.rsample(torch.Size((200_000,)))
+    sampled = q.log_prob(z) - p.log_prob(z)
+    error = sampled.std(0) / math.sqrt(len(z))
+    z_scores = (Site(z, q, p).rate()[0] - sampled.mean(0)) / error
+    assert float(z_scores.detach().abs().max()) < 4
+
+
+def test_replay_gives_the_same_ladder() -> None:
+    torch.manual_seed(0)
+    parts = Parts((3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()), None)
+    model = Model((4,), parts)
+    h, _ = model.features(torch.randn(5, 4))
+    state, sites = model.latents(h, inferring(7))
+    again, replayed = model.latents(h, replaying([site.z for site in sites]))
+    assert state.shape == (7, 5, 3)
+    torch.testing.assert_close(state, again)
+    for a, b in zip(sites, replayed, strict=True):
+        torch.testing.assert_close(a.rate(), b.rate())
+        assert a.rate().shape == (7, 5)

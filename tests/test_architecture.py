@@ -1,0 +1,56 @@
+"""The floors: a file imports only files above it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import tacit
+
+SRC = Path(tacit.__file__).parent
+FLOORS = [
+    ["errors", "spec", "schedule", "tensors"],
+    ["distributions"],
+    ["networks", "families.base", "families.continuous", "families.discrete", "families", "labels"],
+    ["latents", "model"],
+    ["objective"],
+    ["data.sources", "data", "train", "evaluate", "config", "storage"],
+    ["estimator", "recipes", "figures"],
+    ["cli"],
+]
+ORDER = [name for floor in FLOORS for name in floor]
+
+
+def imports(path: Path, name: str) -> set[str]:
+    """The tacit modules that a file imports at its top level."""
+    package = ["tacit", *name.split(".")][: None if path.name == "__init__.py" else -1]
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            target = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                whole = f"{target}.{alias.name}".removeprefix("tacit.")
+                found.add(whole if whole in ORDER else target.removeprefix("tacit."))
+    return {module for module in found if module in ORDER and module != name}
+
+
+def test_imports_point_up() -> None:
+    files = {p: ".".join(p.relative_to(SRC).with_suffix("").parts) for p in SRC.rglob("*.py")}
+    for path, name in files.items():
+        name = name.removesuffix(".__init__").removesuffix("__init__")
+        if name:
+            assert name in ORDER, f"{name} stands on no floor"
+            below = [m for m in imports(path, name) if ORDER.index(m) >= ORDER.index(name)]
+            assert not below, f"{name} imports {below}"
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys, tacit.cli; assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_public_names() -> None:
+    assert len(set(tacit.__all__)) == len(tacit.__all__)
+    for name in tacit.__all__:
+        assert getattr(tacit, name).__name__ == name

@@ -1,0 +1,131 @@
+"""The command line from end to end on the bundled digits, and its one-line errors."""
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tacit import cli
+
+Capture = pytest.CaptureFixture[str]
+
+
+def run(*words: object) -> int:
+    import sys
+    from unittest.mock import patch
+
+    with patch.object(sys, "argv", ["tacit", *map(str, words)]), pytest.raises(SystemExit) as stop:
+        cli.main()
+    return int(stop.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "z"
+    assert run("fit", "digits", "--recipe", "zeldes", "--epochs", 3, "-o", out) == 0
+    return out
+
+
+def test_run_folder(model: Path) -> None:
+    assert {p.name for p in model.iterdir()} == {
+        "model.safetensors",
+        "history.jsonl",
+        "samples.npz",
+        "figures",
+    }
+    assert len((model / "history.jsonl").read_text().splitlines()) == 3
+    assert np.load(model / "samples.npz")["samples"].shape == (3, 10, 8, 8)
+    assert {"losses.png", "samples_by_epoch.png"} <= {p.name for p in (model / "figures").iterdir()}
+
+
+def test_evaluate_prints_one_object(model: Path, capsys: Capture) -> None:
+    assert run("evaluate", model, "digits:test", "-k", 20, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["n"] == 360 and result["k"] == 20 and result["log_likelihood"]["se"] > 0
+    assert result["elbo"] == pytest.approx(-result["rate"] - result["distortion"])
+
+
+def test_verbs_write_their_files(model: Path, tmp_path: Path) -> None:
+    assert run("encode", model, "digits:test", "-o", tmp_path / "z.npy") == 0
+    z = np.load(tmp_path / "z.npy")
+    assert z.shape == (360, 10)
+    assert run("decode", model, tmp_path / "z.npy", "--label", 3, "-o", tmp_path / "x.npz") == 0
+    assert np.load(tmp_path / "x.npz")["X"].shape == (360, 8, 8)
+    assert run("score", model, "digits:test", "-k", 5, "-o", tmp_path / "s.csv") == 0
+    assert (tmp_path / "s.csv").read_text().startswith("score\n")
+    assert run("reconstruct", model, "digits:test", "-o", tmp_path / "r.png") == 0
+    assert run("sample", model, "-n", 6, "--label", 7, "-o", tmp_path / "g.png") == 0
+    assert run("sample", model, "-n", 6, "--seed", 3, "-o", tmp_path / "g.npy") == 0
+    assert np.load(tmp_path / "g.npy").shape == (6, 8, 8)
+    assert run("plot", model, "--data", "digits:test", "-o", tmp_path / "figures") == 0
+    assert len(list((tmp_path / "figures").iterdir())) >= 8
+
+
+def test_show_cite_recipes(model: Path, capsys: Capture) -> None:
+    assert run("show", model) == run("cite", model) == run("recipes") == 0
+    out = capsys.readouterr().out
+    assert "Auxiliary(10, " in out and "zeldes2018vae" in out and "frans-memory" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["fit", "digits", "--recipe", "geronn"], 2, "did you mean geron?"),
+        (["fit", "digits", "--set", "likelihood=Bernouli()"], 2, "did you mean Bernoulli?"),
+        (["fit", "digits", "--set", "prior=__import__('os').system('true')"], 2, "not a spec"),
+        (["fit", "digits", "--set", "nonsense=1"], 2, "--set takes KEY=VALUE"),
+        (["fit", "digits", "--set", "likelihood=Bernoulli()"], 3, "Bernoulli needs values in {0, 1}"),
+        (["fit", "digits", "--set", "training.learning_rate=1e30"], 4, "Lower learning_rate"),
+        (["fit", "digitz"], 3, "did you mean"),
+        (["fit", "nowhere.npy"], 3, "nowhere.npy"),
+        (["fit", "digits", "--epochs", "0"], 2, "epochs"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(
+    words: list[str], status: int, message: str, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run(*words, "-o", tmp_path / "run") == status
+    err = capsys.readouterr().err.strip()
+    assert message in err.splitlines()[-1] and "Traceback" not in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_shape_and_an_empty_file(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "wide.npy", np.zeros((4, 8, 9), np.float32))
+    assert run("score", model, tmp_path / "wide.npy", "-o", tmp_path / "s.csv") == 3
+    assert "this model was fitted on (8, 8)" in capsys.readouterr().err
+    (tmp_path / "empty.npy").touch()
+    assert run("fit", tmp_path / "empty.npy", "-o", tmp_path / "run") == 3
+    assert not (tmp_path / "s.csv").exists() and not (tmp_path / "run").exists()
+
+
+def forged(file: Path, old: str, new: str) -> bytes:
+    data = file.read_bytes()
+    size = struct.unpack("<Q", data[:8])[0]
+    header = data[8 : 8 + size].decode().replace(old, new)
+    return struct.pack("<Q", len(header)) + header.encode() + data[8 + size :]
+
+
+def test_damaged_and_hostile_model_files(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    good, bad = model / "model.safetensors", tmp_path / "m.safetensors"
+    whole = good.read_bytes()
+    attack = "__import__('os').system('touch " + str(tmp_path / "owned") + "')"
+    for data in (
+        whole[: len(whole) // 2],
+        whole[:100],
+        b"",
+        b"\x00" * 64,
+        forged(good, "Auxiliary(10, ", f"{attack} or Auxiliary(10, "),
+        forged(good, '\\"version\\": 1', '\\"version\\": 9'),
+    ):
+        bad.write_bytes(data)
+        assert run("sample", bad, "-o", tmp_path / "x.png") == 5
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "owned").exists() and not (tmp_path / "x.png").exists()
+
+
+def test_a_missing_model(tmp_path: Path, capsys: Capture) -> None:
+    assert run("show", tmp_path / "none") == 3
+    assert "no model at" in capsys.readouterr().err

@@ -1,0 +1,153 @@
+"""The scikit-learn contract, determinism, and refusals with their messages."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+from tacit import (
+    ELBO,
+    MLP,
+    VAE,
+    Auxiliary,
+    Bernoulli,
+    Conv,
+    CrossEntropy,
+    DataError,
+    Fixed,
+    Gaussian,
+    Given,
+    Local,
+    Point,
+    SpecError,
+    StandardNormal,
+    Training,
+)
+
+SHORT = Training(epochs=2)
+X = np.random.default_rng(0).normal(size=(80, 5))
+BITS = (X > 0).astype(float)
+
+
+def test_check_estimator() -> None:
+    results = check_estimator(VAE(2, encoder=MLP((16,)), training=SHORT), on_skip=None)
+    assert {r["check_name"] for r in results if r["status"] != "passed"} <= {"check_array_api_input"}
+
+
+def test_pipeline_and_grid_search() -> None:
+    pipe = make_pipeline(StandardScaler(), VAE(2, training=SHORT, random_state=0))
+    grid = {"vae__latent_dim": [1, 2], "vae__prior": [StandardNormal(), Gaussian(Fixed(0), Fixed(2))]}
+    search = GridSearchCV(pipe, grid, cv=2).fit(X)
+    assert search.best_estimator_.transform(X).shape[1] == search.best_params_["vae__latent_dim"]
+    assert pipe.set_output(transform="pandas").fit_transform(X).columns.tolist() == ["vae0", "vae1"]
+
+
+def test_same_seed_same_model_bit_for_bit() -> None:
+    a, b = (VAE(2, training=SHORT, random_state=7).fit(X) for _ in range(2))
+    for p, q in zip(a.model_.state_dict().values(), b.model_.state_dict().values(), strict=True):
+        assert torch.equal(p, q)
+    np.testing.assert_array_equal(a.sample(9), b.sample(9))
+
+
+def test_a_listener_changes_nothing() -> None:
+    quiet, heard = VAE(2, training=SHORT, random_state=7), VAE(2, training=SHORT, random_state=7)
+    quiet.fit(X)
+    for _ in heard.fit_iter(X):
+        torch.randn(5)
+        heard.sample(3)
+    np.testing.assert_array_equal(quiet.score_samples(X), heard.score_samples(X))
+
+
+def test_a_row_is_scored_alone() -> None:
+    vae = VAE(2, training=SHORT, random_state=0).fit(X)
+    whole = vae.score_samples(X)
+    np.testing.assert_array_equal(whole[3:4], vae.score_samples(X[3:4]))
+    np.testing.assert_array_equal(vae.reconstruct(X), vae.reconstruct(X))
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (1, 5, 4), (3, 8, 6), (6, 5, 3), (1, 1)])
+@pytest.mark.parametrize("network", [MLP((16,)), Conv((4, 8), hidden=(16,))])
+def test_any_picture_shape(shape: tuple[int, ...], network: MLP | Conv) -> None:
+    images = np.random.default_rng(0).uniform(size=(40, *shape)).astype(np.float32)
+    vae = VAE(3, encoder=network, training=SHORT, random_state=0).fit(images)
+    assert vae.sample(2).shape == vae.reconstruct(images[:2]).shape == (2, *shape)
+    assert vae.sample(2).dtype == np.float32
+
+
+def test_ladder_trains_encodes_and_scores() -> None:
+    vae = VAE((2, 3), training=SHORT, random_state=0).fit(X)
+    assert vae.transform(X).shape == (80, 5) and np.isfinite(vae.score_samples(X)).all()
+    assert vae.inverse_transform(vae.transform(X)).shape == X.shape
+    np.testing.assert_allclose(vae.inverse_transform(vae.transform(X)), vae.reconstruct(X), rtol=1e-5)
+
+
+def test_patience_keeps_the_best_epoch() -> None:
+    training = Training(epochs=200, batch_size=16, learning_rate=1e-2, validation=0.25, patience=5)
+    vae = VAE(2, training=training, random_state=0).fit(X)
+    bounds = [row["validation"] for row in vae.history_]
+    assert len(bounds) < 200 and len(bounds) - 1 - int(np.argmax(bounds)) == 5
+
+
+def test_auxiliary_evidence_sums_over_classes() -> None:
+    """log sum_y p(y) p(x|y): recomputed with one conditional estimate a class."""
+    y = (X[:, 0] > 0).astype(int)
+    vae = VAE(2, labels=Auxiliary(2), training=SHORT, random_state=0).fit(X, y)
+    x = torch.tensor(X[:4], dtype=torch.float32)
+    torch.manual_seed(0)
+    trace = vae.model_(x, samples=3)
+    each = [vae.model_.decode(trace.state, torch.eye(2)[k].expand(1, 1, 2)).log_prob(x) for k in (0, 1)]
+    freq = np.bincount(y) / len(y)
+    by_hand = np.log(sum(f * np.exp(e.detach().double().numpy()) for f, e in zip(freq, each, strict=True)))
+    np.testing.assert_allclose(trace.log_likelihood.detach().numpy(), by_hand, rtol=1e-4)
+    assert vae.predict(X).shape == (80,) and np.allclose(vae.predict_proba(X).sum(1), 1, atol=1e-5)
+
+
+def test_point_has_no_likelihood() -> None:
+    vae = VAE(2, posterior=Point(), objective=ELBO(beta=0), training=SHORT, random_state=0).fit(X)
+    result = vae.evaluate(X)
+    assert result.log_likelihood is None and result.rate is None and "Point" in result.warnings[0]
+    assert vae.history_[-1]["rate"] is None and np.isfinite(vae.score_samples(X)).all()
+
+
+def test_a_conditional_model_draws_its_class() -> None:
+    y = np.repeat(["low", "high"], 40)
+    rows = np.where(y == "low", -5.0, 5.0)[:, None] + 0.1 * X
+    vae = VAE(1, labels=Given(2), training=Training(epochs=150), random_state=0).fit(rows, y)
+    assert vae.sample(50, label="low").mean() < -4 and vae.sample(50, label="high").mean() > 4
+    assert np.isfinite(vae.score_samples(rows, y)).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: VAE(likelihood=Bernoulli()).fit(X), DataError, r"Bernoulli needs values in \{0, 1\}; X has"),
+        (lambda: VAE(likelihood=Bernoulli(grey="expected")).fit(BITS * 255), DataError, "Divide pixels"),
+        (lambda: VAE().fit(np.full((5, 2), np.nan)), ValueError, "NaN"),
+        (lambda: VAE(labels=Given(3)).fit(X, BITS[:, 0]), DataError, r"2 classes.*Use Given\(2\)"),
+        (lambda: VAE(labels=Given(2)).fit(X), DataError, r"needs y"),
+        (lambda: VAE(labels=Given(2)).fit(X, [0, 1]), DataError, "X has 80 rows"),
+        (lambda: VAE(posterior=Point()).fit(X), SpecError, r"Use ELBO\(beta=0\)"),
+        (lambda: VAE(objective=CrossEntropy()).fit(X), SpecError, "exactly one bound"),
+        (lambda: VAE(objective=(ELBO(), ELBO(2))).fit(X), SpecError, "exactly one bound"),
+        (lambda: VAE(objective=(ELBO(), CrossEntropy())).fit(X), SpecError, "no classifier to teach"),
+        (lambda: VAE(prior=Gaussian(Local(), Local())).fit(X), SpecError, "conditioned on nothing"),
+        (lambda: VAE(encoder=Conv()).fit(X), SpecError, "Conv needs pictures"),
+        (lambda: VAE(latent_dim=0).fit(X), SpecError, r"labels=Given"),
+        (lambda: VAE(latent_dim=-1).fit(X), SpecError, "1 or more"),
+        (lambda: VAE(likelihood="gaussian").fit(X), SpecError, "VAE.likelihood takes Gaussian | Bernoulli"),
+        (lambda: VAE(training=SHORT).fit(X).transform(X[:, :3]), ValueError, "features"),
+        (lambda: VAE(training=SHORT).fit(X).sample(2, label=1), DataError, "knows no labels"),
+        (lambda: MLP((0,)), SpecError, "widths of 1 or more"),
+        (lambda: Training(patience=3), SpecError, "set validation"),
+    ],
+)
+def test_refusals_name_fault_and_cure(make, error, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_predict_exists_only_with_a_label_head() -> None:
+    assert not hasattr(VAE(), "predict") and hasattr(VAE(labels=Auxiliary(2)), "predict")
