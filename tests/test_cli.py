@@ -31,6 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_folder(model: Path) -> None:
     assert {p.name for p in model.iterdir()} == {
         "model.safetensors",
+        "training.safetensors",
         "history.jsonl",
         "samples.npz",
         "figures",
@@ -129,3 +130,16 @@ def test_damaged_and_hostile_model_files(model: Path, tmp_path: Path, capsys: Ca
 def test_a_missing_model(tmp_path: Path, capsys: Capture) -> None:
     assert run("show", tmp_path / "none") == 3
     assert "no model at" in capsys.readouterr().err
+
+
+def test_resume_is_as_if_never_stopped(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs")
+    assert run(*fit, 3, "--resume") == 3
+    assert "no training to resume" in capsys.readouterr().err
+    assert run(*fit, 2) == run(*fit, 3, "--resume") == 0
+    whole, resumed = (np.load(path / "samples.npz")["samples"] for path in (model, tmp_path / "run"))
+    np.testing.assert_array_equal(whole, resumed)
+    scores = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    for path, scored in zip((model, tmp_path / "run"), scores, strict=True):
+        assert run("score", path, "digits:test", "-k", 3, "-o", scored) == 0
+    np.testing.assert_array_equal(*map(np.load, scores))

@@ -42,6 +42,7 @@ def fit(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
@@ -59,7 +60,7 @@ def fit(
     if rows:
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
-    samples = _train(vae, X, y if vae.labels is not None else None, output, quiet=as_json)
+    samples = _train(vae, X, y if vae.labels is not None else None, output, resume, quiet=as_json)
     vae.trained_on_ = {"data": data, "rows": len(X), "recipe": recipe}
     _finish(vae, samples, output)
     last = vae.history_[-1]
@@ -207,6 +208,9 @@ def recipes(as_json: AsJson = False) -> None:
         typer.echo(f"{name}\n  {r.about}\n  source: {r.source}\n  data: {r.data}; expect: {r.expect}\n")
 
 
+SAVE_SECONDS = 20.0
+"""How much training an interruption may cost."""
+
 KINGMA = """@inproceedings{kingma2014auto,
   author = {Kingma, Diederik P. and Welling, Max},
   title = {Auto-Encoding Variational Bayes},
@@ -254,20 +258,31 @@ def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, in
     return VAE(**(arguments | {"random_state": seed})), found.rows if found else None
 
 
-def _train(vae: "VAE", X: Any, y: Any, output: Path, quiet: bool) -> list[Any]:
+def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) -> list[Any]:
     """Iterate over the training with a bar; each epoch's samples come back."""
+    import time
+
+    import numpy as np
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    samples = []
+    stopped = output / "training.safetensors"
+    if resume and not stopped.is_file():
+        raise DataError(f"{output} holds no training to resume: leave --resume out to start anew")
+    samples = list(np.load(output / "samples.npz")["samples"]) if resume else []
+    saved = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("epochs", total=None)
-        for progress in vae.fit_iter(X, y):
+        for progress in vae.fit_iter(X, y, resume=stopped if resume else None):
             bar.update(
                 task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
             )
-            samples.append(_epoch_samples(vae, progress.epoch))
+            samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
+            if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
+                _write_samples(output, samples)
+                vae.save_training(stopped)
+                saved = time.monotonic()
     return samples
 
 
@@ -286,21 +301,28 @@ def _epoch_samples(vae: "VAE", epoch: int) -> Any:
 
 def _finish(vae: "VAE", samples: list[Any], output: Path) -> None:
     """The run folder: model, history, samples by epoch, figures."""
-    import io
-
     import numpy as np
 
     from . import figures
     from .storage import replace_file
 
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, samples=np.stack(samples))
-    replace_file(output / "samples.npz", buffer.getvalue())
     rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
     replace_file(output / "history.jsonl", rows.encode())
     vae.samples_ = np.stack(samples)
     figures.plot({"": vae}, None, output / "figures")
     vae.save(output / "model.safetensors")
+
+
+def _write_samples(output: Path, samples: list[Any]) -> None:
+    import io
+
+    import numpy as np
+
+    from .storage import replace_file
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, samples=np.stack(samples))
+    replace_file(output / "samples.npz", buffer.getvalue())
 
 
 def _file(path: Path) -> Path:

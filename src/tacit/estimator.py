@@ -108,8 +108,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             pass
         return self
 
-    def fit_iter(self, X: Any, y: Any = None) -> Iterator[Progress]:
-        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`."""
+    def fit_iter(self, X: Any, y: Any = None, resume: str | Path | None = None) -> Iterator[Progress]:
+        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`.
+
+        `resume`: a file that `save_training` wrote at some epoch of the same fit, to go on from there.
+        """
         data = self._training_rows(X, y)
         self._resolve(X=data[0])
         x, classes = self._to_tensor(data[0]), data[1]
@@ -132,10 +135,33 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.model_.log_prior_y.copy_((counts / counts.sum()).log())
         trainer = Trainer(self.model_, terms_of(self.objective_, self._parts()), self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = []
+        self.trainer_ = trainer
+        if resume is not None:
+            self._restore(resume)
         for progress in trainer.run(train, valid):
             self.history_.append(progress.row())
             yield progress
         self.model_.to("cpu").eval()
+        del self.trainer_
+
+    def save_training(self, path: str | Path) -> None:
+        """Between two epochs of `fit_iter`: all that `fit_iter(X, y, resume=path)` needs to go on."""
+        tensors, numbers = self.trainer_.state()
+        storage.write(path, tensors, {"spec": self.specs_(), "history": self.history_, "training": numbers})
+
+    def _restore(self, path: str | Path) -> None:
+        tensors, header = storage.read(path)
+        ours = self.specs_()
+        differs = [name for name in KINDS if header["spec"].get(name) != ours[name] and name != "training"]
+        if differs:
+            raise SpecError(
+                f"{path} is of another fit: {', '.join(differs)} differ; leave resume out to start anew"
+            )
+        try:
+            self.trainer_.restore(tensors, header["training"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise FormatError(f"{path} holds no training to resume ({error})") from None
+        self.history_ = list(header["history"])
 
     def _training_rows(self, X: Any, y: Any) -> tuple[Array, Tensor | None]:
         """X checked, event and classes learned."""

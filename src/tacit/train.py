@@ -131,7 +131,34 @@ class Trainer:
         self.parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
         self.optimiser = training.optimiser.build(self.parameters, training.learning_rate)
         self.samples = max(term.draws for term in terms)
-        self.epoch = self.step = 0
+        self.epoch = self.step = self.waited = 0
+        self.best, self.kept = -math.inf, dict[str, Tensor]()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All that a stopped training needs to go on as if it had not stopped: tensors and numbers."""
+        tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
+        tensors |= {f"kept.{name}": t for name, t in self.kept.items()}
+        for i, slots in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{name}": t for name, t in slots.items()}
+        best = self.best if math.isfinite(self.best) else None
+        return tensors, {"epoch": self.epoch, "step": self.step, "waited": self.waited, "best": best}
+
+    def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+        """Undo `state`."""
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "kept": {}, "optimiser": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor.to(self.device)
+        self.model.load_state_dict(parts["model"])
+        self.kept = parts["kept"]
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimiser"].items():
+            i, _, slot = name.partition(".")
+            slots.setdefault(int(i), {})[slot] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        self.epoch, self.step, self.waited = numbers["epoch"], numbers["step"], numbers["waited"]
+        self.best = -math.inf if numbers["best"] is None else numbers["best"]
 
     def run(self, data: Rows, held: Rows | None = None) -> Iterator[Progress]:
         """Train to the last epoch, a Progress at each epoch's end; the best weights win with patience."""
@@ -139,8 +166,7 @@ class Trainer:
         data, held = self._placed(data), self._placed(held) if held else None
         monitored = held or (data[0][:MONITORED], None if data[1] is None else data[1][:MONITORED])
         epochs, patience = self.training.resolved_epochs(n), self.training.patience
-        best, waited, kept = -math.inf, 0, None
-        while self.epoch < epochs:
+        while self.epoch < epochs and (patience is None or self.waited < patience):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed * 1_000_003 + self.epoch)
                 means = self._epoch(*data)
@@ -154,6 +180,10 @@ class Trainer:
             names = [type(term).__name__ for term in self.terms]
             bound = self._bound(*monitored) if held or self.model.classifier else -distortion - rate
             rated = not math.isnan(rate)
+            if patience is not None:
+                self.waited = 0 if bound > self.best else self.waited + 1
+                if bound > self.best:
+                    self.best, self.kept = bound, copy.deepcopy(self.model.state_dict())
             yield Progress(
                 epoch=self.epoch,
                 epochs=epochs,
@@ -166,14 +196,8 @@ class Trainer:
                 validation=bound if held and rated else None,
                 seconds=time.monotonic() - start,
             )
-            if patience is not None:
-                waited = 0 if bound > best else waited + 1
-                if bound > best:
-                    best, kept = bound, copy.deepcopy(self.model.state_dict())
-                if waited >= patience:
-                    break
-        if kept is not None:
-            self.model.load_state_dict(kept)
+        if self.kept:
+            self.model.load_state_dict(self.kept)
 
     def _placed(self, rows: Rows) -> Rows:
         x, y = rows
