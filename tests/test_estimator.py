@@ -151,3 +151,21 @@ def test_refusals_name_fault_and_cure(make, error, message) -> None:  # type: ig
 
 def test_predict_exists_only_with_a_label_head() -> None:
     assert not hasattr(VAE(), "predict") and hasattr(VAE(labels=Auxiliary(2)), "predict")
+
+
+def test_images_from_codes_chosen_by_hand() -> None:
+    """Article 004: real-valued codes, no encoder; the decoder memorises an image a code."""
+    images = np.random.default_rng(0).uniform(size=(3, 6, 6))
+    codes = ((3.3, 4.5, 2.1, 9.8), (3.4, 2.1, 6.7, 4.2), (0.1, 7.0, 2.0, 1.0))
+    vae = VAE(
+        latent_dim=0,
+        encoder=MLP((64,), "tanh"),
+        likelihood=Gaussian(scale=Fixed(0.5**0.5)),
+        labels=Given(3, codes=codes),
+        training=Training(epochs=300),
+        random_state=0,
+    ).fit(images, [0, 1, 2])
+    assert np.abs(vae.sample(3, label=[0, 1, 2], mean=True) - images).max() < 0.05
+    assert vae.evaluate(images[:1], [0]).log_likelihood.se is None
+    exact = -36 * np.log(np.sqrt(np.pi))
+    np.testing.assert_allclose(vae.score_samples(images, [0, 1, 2]), exact, atol=0.2)

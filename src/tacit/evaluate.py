@@ -23,13 +23,13 @@ SAMPLES = 100
 
 @dataclass(frozen=True)
 class Figure:
-    """A mean and its standard error."""
+    """A mean and its standard error; None for a single row."""
 
     mean: float
-    se: float
+    se: float | None
 
     def __str__(self) -> str:
-        return f"{self.mean:.2f} ± {self.se:.2f}"
+        return f"{self.mean:.2f}" + ("" if self.se is None else f" ± {self.se:.2f}")
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def evaluate(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Ev
     estimate = ess = None
     if rated:
         score = torch.cat(scores)
-        se = float(score.std()) / math.sqrt(len(x)) if len(x) > 1 else math.nan
+        se = float(score.std()) / math.sqrt(len(x)) if len(x) > 1 else None
         estimate, ess = Figure(float(score.mean()), se), float(torch.cat(sizes).mean())
         if k > 1 and ess < 2:
             warnings.append(
