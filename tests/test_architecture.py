@@ -10,10 +10,11 @@ import tacit
 SRC = Path(tacit.__file__).parent
 FLOORS = [
     ["errors", "spec", "schedule", "tensors"],
-    ["distributions"],
-    ["networks", "families.base", "families.continuous", "families.discrete", "families", "labels"],
+    ["distributions.base", "distributions.hidden", "distributions"],
+    ["networks", "families.base", "families.continuous", "families.discrete", "families"],
+    ["priors", "labels"],
     ["latents", "model"],
-    ["objective"],
+    ["objective", "penalties"],
     ["data.sources", "data", "train", "evaluate", "config", "storage"],
     ["estimator", "recipes", "figures"],
     ["cli"],

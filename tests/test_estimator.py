@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from tacit import (
     ELBO,
+    IWAE,
     MLP,
     VAE,
     Auxiliary,
@@ -20,7 +21,6 @@ from tacit import (
     Fixed,
     Gaussian,
     Given,
-    Local,
     Point,
     SpecError,
     StandardNormal,
@@ -133,7 +133,7 @@ def test_a_conditional_model_draws_its_class() -> None:
         (lambda: VAE(objective=CrossEntropy()).fit(X), SpecError, "exactly one bound"),
         (lambda: VAE(objective=(ELBO(), ELBO(2))).fit(X), SpecError, "exactly one bound"),
         (lambda: VAE(objective=(ELBO(), CrossEntropy())).fit(X), SpecError, "no classifier to teach"),
-        (lambda: VAE(prior=Gaussian(Local(), Local())).fit(X), SpecError, "conditioned on nothing"),
+        (lambda: VAE(objective=(ELBO(), IWAE())).fit(X), SpecError, "exactly one bound"),
         (lambda: VAE(encoder=Conv()).fit(X), SpecError, "Conv needs pictures"),
         (lambda: VAE(latent_dim=0).fit(X), SpecError, r"labels=Given"),
         (lambda: VAE(latent_dim=-1).fit(X), SpecError, "1 or more"),

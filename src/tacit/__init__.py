@@ -26,9 +26,20 @@ if TYPE_CHECKING:
         Square,
         StandardNormal,
     )
-    from .labels import Auxiliary, Given
+    from .labels import Auxiliary, Enumerated, Given
     from .networks import MLP, Conv, Network
-    from .objective import ELBO, CrossEntropy, Term
+    from .objective import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi, Term
+    from .penalties import (
+        MMD,
+        CrossEntropy,
+        Decorrelation,
+        FactorTC,
+        GradientPenalty,
+        LatentCritic,
+        LatentNorm,
+        TotalCorrelation,
+    )
+    from .priors import VampPrior
     from .schedule import Cosine, Cyclic, Linear
     from .spec import Spec
     from .train import Adam, Progress, RMSprop, Training
@@ -36,8 +47,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CIWAE",
     "ELBO",
+    "IWAE",
+    "MIWAE",
     "MLP",
+    "MMD",
+    "PIWAE",
     "VAE",
     "Adam",
     "Auxiliary",
@@ -47,14 +63,20 @@ __all__ = [
     "CrossEntropy",
     "Cyclic",
     "DataError",
+    "Decorrelation",
     "DivergedError",
+    "Enumerated",
     "Evaluation",
+    "FactorTC",
     "Family",
     "Fixed",
     "FormatError",
     "Gaussian",
     "Given",
+    "GradientPenalty",
     "Identity",
+    "LatentCritic",
+    "LatentNorm",
     "Linear",
     "Local",
     "LogScale",
@@ -63,6 +85,7 @@ __all__ = [
     "Point",
     "Progress",
     "RMSprop",
+    "Renyi",
     "Shared",
     "Sigmoid",
     "Softplus",
@@ -72,7 +95,9 @@ __all__ = [
     "StandardNormal",
     "TacitError",
     "Term",
+    "TotalCorrelation",
     "Training",
+    "VampPrior",
 ]
 
 _HOMES = {
@@ -95,9 +120,20 @@ _HOMES = {
         "Square",
         "StandardNormal",
     ),
-    "labels": ("Auxiliary", "Given"),
+    "labels": ("Auxiliary", "Enumerated", "Given"),
     "networks": ("MLP", "Conv", "Network"),
-    "objective": ("ELBO", "CrossEntropy", "Term"),
+    "objective": ("CIWAE", "ELBO", "IWAE", "MIWAE", "PIWAE", "Renyi", "Term"),
+    "penalties": (
+        "MMD",
+        "CrossEntropy",
+        "Decorrelation",
+        "FactorTC",
+        "GradientPenalty",
+        "LatentCritic",
+        "LatentNorm",
+        "TotalCorrelation",
+    ),
+    "priors": ("VampPrior",),
     "schedule": ("Cosine", "Cyclic", "Linear"),
     "spec": ("Spec",),
     "train": ("Adam", "Progress", "RMSprop", "Training"),

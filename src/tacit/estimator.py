@@ -18,12 +18,13 @@ from .config import parse
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
 from .evaluate import Evaluation, log_likelihood, over_rows
-from .families import Bernoulli, Family, Gaussian, Likelihood, Posterior, Prior, Shared, StandardNormal
-from .labels import Auxiliary, Given, LabelHead, Labels
-from .latents import averaging
+from .families import Bernoulli, Family, Gaussian, Likelihood, Posterior, Shared, StandardNormal
+from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
 from .model import Model, Parts
 from .networks import MLP, Net, Network
-from .objective import ELBO, CrossEntropy, Objective, Term, terms_of
+from .objective import ELBO, Term, terms_of
+from .penalties import CrossEntropy, Objective
+from .priors import Prior, VampPrior
 from .spec import Spec, accepts, describe, text
 from .train import Progress, Trainer, Training
 
@@ -46,9 +47,9 @@ KINDS: dict[str, Any] = {
 
 def has_classifier(vae: "VAE") -> bool:
     labels = getattr(vae, "labels_", vae.labels)
-    if isinstance(labels, Auxiliary):
+    if isinstance(labels, Auxiliary | Enumerated):
         return True
-    raise AttributeError("predict needs a classifier: fit with labels=Auxiliary(classes)")
+    raise AttributeError("predict needs a classifier: fit with labels=Auxiliary(classes) or Enumerated")
 
 
 class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -82,7 +83,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         encoder: Network | None = None,
         decoder: Network | None = None,
         posterior: Family | None = None,
-        prior: Family | None = None,
+        prior: Family | VampPrior | None = None,
         likelihood: Family | None = None,
         labels: LabelHead | None = None,
         objective: Term | tuple[Term, ...] | None = None,
@@ -126,13 +127,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             torch.manual_seed(self.seed_)
             self.model_ = Model(self._tensor_event(), self._parts())
             order = torch.randperm(len(x)) if held_out else torch.arange(len(x))
-        held, kept = order[:held_out], order[held_out:]
-        train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
-        valid = (x[held], None if classes is None else classes[held]) if held_out else None
-        self.model_.likelihood.fit_units(train[0])
-        if classes is not None and self.labels_ is not None:
-            counts = torch.bincount(classes, minlength=self.labels_.count).double() + 1e-9
-            self.model_.log_prior_y.copy_((counts / counts.sum()).log())
+            held, kept = order[:held_out], order[held_out:]
+            train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
+            valid = (x[held], None if classes is None else classes[held]) if held_out else None
+            self.model_.start(*train)
         trainer = Trainer(self.model_, terms_of(self.objective_, self._parts()), self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = []
         self.trainer_ = trainer
@@ -332,8 +330,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x = self._rows(X)
 
         def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
-            model = self.model_
-            return mean_of(model(a, b, draw=averaging).px).reshape(len(a), *model.event)
+            return mean_of(self.model_.rebuild(a, b)).reshape(len(a), *self.model_.event)
 
         return self._to_array(over_rows(rebuilt, x, self._classes(y, len(x))))
 
@@ -404,10 +401,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x = self._rows(X)
         if k < 1:
             raise SpecError(f"evaluate needs k of 1 or more, not {k}")
-        classes = self._classes(y, len(x))
-        if isinstance(self.labels_, Auxiliary) and y is not None:
-            classes = self._class_numbers(np.asarray(y))
-        return evaluation.evaluate(self.model_, x, classes, k, self.seed_)
+        truth = None if y is None or self.labels_ is None else self._class_numbers(np.asarray(y))
+        return evaluation.evaluate(self.model_, x, self._classes(y, len(x)), k, self.seed_, truth)
 
     def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Array:
         """n decoded means on the straight line between the codes of rows a and b, ends included."""

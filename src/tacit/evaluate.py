@@ -86,13 +86,14 @@ def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -
 
     def draw(i: int, q: Distribution | None, p: Distribution) -> Tensor:
         assert q is not None
-        return sample_with(q, samples, noise)
+        return sample_with(q, samples if len(q.batch_shape) == 1 else q.batch_shape[0], noise)
 
     return draw
 
 
 def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | None) -> Iterator[Tensor]:
-    """Exactly k log-weights log p(x, z) - log q(z|x) of each row, (S, B) a piece.
+    """Exactly k log-weights log p(x, z) - log q(z|x) of each row (and class, where those are enumerated),
+    (S, B) a piece.
 
     With a seed all rows share one noise, fixed by it; without, each row has its own.
     """
@@ -109,30 +110,36 @@ def log_likelihood(
 ) -> tuple[Tensor, Tensor]:
     """log (1/k) sum_s w_s, (B,), and the weights' effective sample size (sum w)^2 / sum w^2, (B,)."""
     once = torch.full((len(x),), -math.inf, dtype=x.dtype)
-    twice = once.clone()
+    twice, drawn = once.clone(), 0
     for log_w in log_weights(model, x, y, k, seed):
         once = torch.logaddexp(once, log_w.logsumexp(0))
         twice = torch.logaddexp(twice, (2 * log_w).logsumexp(0))
-    return once - math.log(k), (2 * once - twice).exp()
+        drawn += len(log_w)
+    return once - math.log(drawn), (2 * once - twice).exp()
 
 
 @torch.no_grad()
-def evaluate(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Evaluation:
-    """All figures of a data set x (n, *E), class numbers y (n,) where the model has labels."""
+def evaluate(
+    model: Model, x: Tensor, y: Tensor | None, k: int, seed: int, truth: Tensor | None = None
+) -> Evaluation:
+    """All figures of a data set x (n, *E), class numbers y (n,) where the model is told them.
+
+    `truth` (n,) are the classes that a classifier's accuracy is held against.
+    """
     family, warnings = model.likelihood.family, []
     probe = model(x[:1], None if y is None else y[:1])
     rated, sums = probe.has_rate, torch.zeros(2, dtype=torch.float64)
-    codes, right, scores, sizes = [], 0.0, [], []
+    codes, guesses, scores, sizes = [], [], [], []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for a, b, count in batches(x, y):
             trace = model(a, b, samples=min(k, SAMPLES))
-            log_px = trace.log_likelihood.mean(0)[:count].double()
-            rate = sum(r.mean(0)[:count].double() for r in trace.rates) if rated else torch.zeros(count)
-            sums += torch.stack([torch.as_tensor(rate).sum().double(), -log_px.sum()])
+            log_px = trace.average(trace.log_likelihood)[:count].double()
+            rate = trace.rate[:count].double() if rated else torch.zeros(count).double()
+            sums += torch.stack([rate.sum(), -log_px.sum()])
             codes.append(model.encode(a, b)[:count])
-            if trace.logits is not None and b is not None:
-                right += float((trace.logits.argmax(-1) == b)[:count].sum())
+            if trace.logits is not None:
+                guesses.append(trace.logits.argmax(-1)[:count])
             if rated:
                 seen = family.observe(a, evidence=True)
                 score, size = log_likelihood(model, seen, b, k, None)
@@ -168,6 +175,8 @@ def evaluate(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Ev
         distortion=distortion,
         active_units=active,
         ess=ess,
-        accuracy=right / len(x) if model.classifier is not None and y is not None else None,
+        accuracy=float((torch.cat(guesses) == truth).double().mean())
+        if guesses and truth is not None
+        else None,
         warnings=tuple(warnings),
     )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from .errors import SpecError
-from .networks import Net, linear, width_of
+from .networks import MLP, Net, linear, width_of
 from .spec import Spec
 from .tensors import Shape
 
@@ -112,6 +112,40 @@ class Given(LabelHead):
         return torch.tensor(self.codes, dtype=dtype, device=y.device)[y]
 
 
+@dataclass(frozen=True, repr=False)
+class Enumerated(LabelHead):
+    """y is data where it is known and summed over where it is not: M2 (Kingma et al. 2014, equation 7).
+
+    A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled.
+    """
+
+    classes: int
+    network: Net | None = None
+
+    def check(self) -> None:
+        if self.classes < 2:
+            raise SpecError(f"Enumerated needs 2 classes or more, not {self.classes}")
+
+    @property
+    def count(self) -> int:
+        return self.classes
+
+    @property
+    def to_encoder(self) -> int:
+        return self.classes
+
+    @property
+    def to_decoder(self) -> int:
+        return self.classes
+
+    def code(self, y: Tensor) -> Tensor:
+        return one_hot(y, self.classes).to(torch.get_default_dtype())
+
+    def classifier(self, event: Shape, n_features: int) -> nn.Module:
+        net = (self.network or MLP()).encoder(event, 0)
+        return Classifier(net, linear(width_of(net), self.classes))
+
+
 class Classifier(nn.Module):
     """Logits from a network of its own on x, or from the encoder's features."""
 
@@ -119,8 +153,8 @@ class Classifier(nn.Module):
         super().__init__()
         self.net, self.last = net, last
 
-    def forward(self, x: Tensor, h: Tensor) -> Tensor:
+    def forward(self, x: Tensor, h: Tensor | None) -> Tensor:
         return self.last(h if self.net is None else self.net(x))  # type: ignore[no-any-return]
 
 
-Labels = Annotated[LabelHead, Auxiliary, Given]
+Labels = Annotated[LabelHead, Auxiliary, Given, Enumerated]

@@ -12,12 +12,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal, kl_divergence
+from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
-from .distributions import has_density
-from .errors import SpecError
+from .distributions import base_of, has_density, kl, mean_of
 from .families import Family, Gaussian
-from .networks import MLP, joined, linear
+from .networks import MLP, Free, joined, linear
 
 
 class Site(NamedTuple):
@@ -28,11 +27,19 @@ class Site(NamedTuple):
     p: Distribution
 
     def rate(self) -> Tensor:
-        """KL(q || p) in nats, (S, B): analytic where the pair is known, else log q(z) - log p(z)."""
+        """KL(q || p) in nats, (S, B): in closed form where one is known, else log q(z) - log p(z)."""
         assert self.q is not None
-        if _known(self.q, self.p):
-            return kl_divergence(self.q, self.p).expand(self.z.shape[:2])
+        exact = kl(self.q, self.p)
+        if exact is not None:
+            return exact.expand(self.z.shape[:2])
         return self.q.log_prob(self.z) - self.p.log_prob(self.z)
+
+    def rates(self) -> Tensor:
+        """The rate by latent dimension, (S, B, L), where q and p factorise."""
+        assert self.q is not None
+        exact = kl(base_of(self.q), base_of(self.p))
+        assert exact is not None
+        return exact.expand(self.z.shape)
 
     @property
     def has_rate(self) -> bool:
@@ -47,7 +54,7 @@ def inferring(samples: int) -> Draw:
 
     def draw(i: int, q: Distribution | None, p: Distribution) -> Tensor:
         assert q is not None
-        return q.rsample(torch.Size((samples,)) if i == 0 else torch.Size())
+        return q.rsample(torch.Size((samples,)) if len(q.batch_shape) == 1 else torch.Size())
 
     return draw
 
@@ -64,7 +71,7 @@ def generating(n: int) -> Draw:
 def averaging(i: int, q: Distribution | None, p: Distribution) -> Tensor:
     """z = the mean of q given the means above."""
     assert q is not None
-    return q.mean[None] if i == 0 else q.mean
+    return mean_of(q)[None] if len(q.batch_shape) == 1 else mean_of(q)
 
 
 def replaying(zs: Sequence[Tensor]) -> Draw:
@@ -73,9 +80,14 @@ def replaying(zs: Sequence[Tensor]) -> Draw:
 
 
 class TopDown(nn.Module):
-    """The rungs: `posterior` heads over features and state, `prior` at the top, Gaussians below."""
+    """The rungs: `posterior` heads over features and state, `prior` at the top, Gaussians below.
 
-    def __init__(self, n_features: int, dims: tuple[int, ...], posterior: Family, prior: Family) -> None:
+    Without a `prior` the top is a VampPrior's: a mixture of q at the pseudo-inputs' features.
+    """
+
+    def __init__(
+        self, n_features: int, dims: tuple[int, ...], posterior: Family, prior: Family | None
+    ) -> None:
         super().__init__()
         states = [0, *dims[:1], *(max(a, b) for a, b in pairwise(dims))]
         self.dims, self.n_state = dims, states[-1] if dims else 0
@@ -83,35 +95,39 @@ class TopDown(nn.Module):
             posterior.build((L,), lambda n, s=s: linear(n_features + s, n))  # type: ignore[misc]
             for L, s in zip(dims, states, strict=False)
         )
+        self.top = prior.build(dims[:1], Free) if prior is not None and dims else None
         self.p = nn.ModuleList(
-            prior.build((L,), _nothing) if i == 0 else Gaussian().build((L,), lambda n, s=s: linear(s, n))  # type: ignore[misc]
-            for i, (L, s) in enumerate(zip(dims, states, strict=False))
+            Gaussian().build((L,), lambda n, s=s: linear(s, n))  # type: ignore[misc]
+            for L, s in zip(dims[1:], states[1:], strict=False)
         )
         self.merge = nn.ModuleList(
             MLP((s,), "elu").decoder(states[i + 1] + dims[i + 1], (), s) for i, s in enumerate(states[2:])
         )
 
-    def forward(self, h: Tensor | None, draw: Draw) -> tuple[Tensor | None, tuple[Site, ...]]:
+    def prior(self, pseudo: Tensor | None = None) -> Distribution:
+        """p(z_0); `pseudo` are the features (K, n_features) of a VampPrior's pseudo-inputs."""
+        if self.top is not None:
+            return self.top(None)  # type: ignore[no-any-return]
+        assert pseudo is not None
+        q = self.q[0](pseudo)
+        return MixtureSameFamily(
+            Categorical(logits=pseudo.new_zeros(len(pseudo)), validate_args=False), q, validate_args=False
+        )
+
+    def forward(
+        self, h: Tensor | None, draw: Draw, pseudo: Tensor | None = None
+    ) -> tuple[Tensor | None, tuple[Site, ...]]:
         """Features (B, n_features), or None to generate -> (the last state (S, B, n_state), sites)."""
         state: Tensor | None = None
         sites: list[Site] = []
         for i in range(len(self.dims)):
             above = [] if state is None else [state]
             q = None if h is None else self.q[i](joined([h, *above]))
-            p = self.p[i](state)
+            p = self.prior(pseudo) if i == 0 else self.p[i - 1](state)
             z = draw(i, q, p)
             sites.append(Site(z, q, p))
             state = z if state is None else self.merge[i - 1](joined([state, z]))
         return state, tuple(sites)
-
-
-def _nothing(n: int) -> nn.Module:
-    raise SpecError("a prior is conditioned on nothing: its sources are Fixed or Shared, not Local")
-
-
-def _known(q: Distribution, p: Distribution) -> bool:
-    pair = [d.base_dist if isinstance(d, Independent) else d for d in (q, p)]
-    return all(isinstance(d, Normal) for d in pair)
 
 
 __all__ = ["Draw", "Site", "TopDown", "averaging", "generating", "inferring", "replaying"]

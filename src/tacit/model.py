@@ -1,18 +1,22 @@
 """The model, p(x, z) with its q(z|x), and the trace: all that an objective may look at."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.func import functional_call
 
 from .distributions import has_density
 from .errors import SpecError
 from .families import Family, Head
-from .labels import Auxiliary, LabelHead
+from .labels import Auxiliary, Enumerated, Given, LabelHead
 from .latents import Draw, Site, TopDown, averaging, generating, inferring, replaying
 from .networks import Network, joined, width_of
+from .priors import VampPrior
 from .tensors import Shape
 
 
@@ -24,9 +28,9 @@ class Parts:
     encoder: Network
     decoder: Network
     posterior: Family
-    prior: Family
+    prior: Family | VampPrior
     likelihood: Family
-    labels: LabelHead | None
+    labels: LabelHead | None = None
 
 
 class Model(nn.Module):
@@ -37,21 +41,42 @@ class Model(nn.Module):
     def __init__(self, event: Shape, parts: Parts) -> None:
         super().__init__()
         self.event, self.parts, labels = event, parts, parts.labels
+        self.n_data = 0
+        seen = tuple(parts.likelihood.inputs(torch.zeros(1, *event)).shape[1:])
         if not parts.latent_dim and labels is None:
             raise SpecError("latent_dim=0 leaves the decoder nothing to read. Give it labels=Given(classes)")
-        if not parts.latent_dim and not isinstance(labels, Auxiliary):
+        if not parts.latent_dim and isinstance(labels, Given):
             self.encoder = None
         else:
-            self.encoder = parts.encoder.encoder(event, labels.to_encoder if labels else 0)
+            self.encoder = parts.encoder.encoder(seen, labels.to_encoder if labels else 0)
         n_features = width_of(self.encoder) if self.encoder else 0
-        self.latents = TopDown(n_features, parts.latent_dim, parts.posterior, parts.prior)
-        self.classifier = labels.classifier(event, n_features) if labels else None
+        prior = parts.prior if isinstance(parts.prior, Family) else None
+        self.latents = TopDown(n_features, parts.latent_dim, parts.posterior, prior)
+        self.pseudo = (
+            nn.Parameter(torch.zeros(parts.prior.components, *seen))
+            if isinstance(parts.prior, VampPrior)
+            else None
+        )
+        self.classifier = labels.classifier(seen, n_features) if labels else None
         n_state = self.latents.n_state + (labels.to_decoder if labels else 0)
         self.likelihood: Head = parts.likelihood.build(
             event, lambda n: parts.decoder.decoder(n_state, event, n), floor=1e-3
         )
         classes = labels.count if labels else 1
         self.register_buffer("log_prior_y", torch.zeros(classes) - torch.tensor(float(classes)).log())
+
+    @torch.no_grad()
+    def start(self, x: Tensor, y: Tensor | None = None) -> None:
+        """Take from the data (n, *E) what a model is built around: units, classes, pseudo-inputs."""
+        self.n_data = len(x)
+        self.likelihood.fit_units(x)
+        if y is not None:
+            counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double() + 1e-9
+            self.log_prior_y.copy_((counts / counts.sum()).log())
+        if self.pseudo is not None:
+            rows = torch.randperm(len(x))[torch.arange(len(self.pseudo)) % len(x)]
+            inputs = self.inputs(x[rows])
+            self.pseudo.copy_(inputs + 0.01 * torch.randn_like(inputs))
 
     def forward(
         self,
@@ -61,22 +86,76 @@ class Model(nn.Module):
         samples: int = 1,
         draw: Draw | None = None,
     ) -> "Trace":
-        """Infer z and decode it: x (B, *E), class numbers y (B,) -> Trace with `samples` draws of z."""
+        """Infer z and decode it: x (B, *E), class numbers y (B,) -> Trace with `samples` draws of z.
+
+        Where classes are enumerated there are `samples` draws for each of them.
+        """
         x = self.likelihood.family.observe(x)
-        h, logits = self.features(x, y)
-        state, sites = self.latents(h, draw or inferring(samples))
-        return Trace(self, x, y, logits, state, sites)
+        labels, log_qy = self.parts.labels, None
+        if isinstance(labels, Enumerated):
+            every = torch.arange(labels.classes, device=x.device)
+            seen = [self.features(x, k.expand(len(x))) for k in every]
+            logits, each = seen[0][1], torch.stack([h for h, _ in seen if h is not None])
+            h: Tensor | None = each.repeat(samples, 1, 1)
+            code: Tensor | None = labels.code(every).repeat(samples, 1)[:, None]
+            log_qy = self.label_posterior(logits, y).repeat(samples, 1)
+        else:
+            h, logits = self.features(x, y)
+            code = self.code(y, logits)
+        pseudo = self.pseudo_features()
+        state, sites = self.latents(h, draw or inferring(samples), pseudo)
+        return Trace(self, x, y, logits, h, pseudo, state, sites, code, log_qy)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """What the networks read of x."""
+        return self.likelihood.family.inputs(self.likelihood.standardised(x))
 
     def features(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
-        """What the encoder (B, n_features) and the classifier (B, K) make of a batch."""
-        labels = self.parts.labels
-        inputs = self.likelihood.family.inputs(self.likelihood.standardised(x))
-        extra = None
-        if labels and labels.to_encoder:
-            assert y is not None
-            extra = labels.code(y)
+        """What the encoder (B, n_features) and the classifier (B, K) make of a batch.
+
+        An Enumerated head reads an unknown label as its most probable one.
+        """
+        labels, inputs, logits = self.parts.labels, self.inputs(x), None
+        if isinstance(labels, Enumerated) and self.classifier:
+            logits = self.classifier(inputs, None)
+        extra = labels.code(self.label(y, logits)) if labels and labels.to_encoder else None
         h = self.encoder(inputs, extra) if self.encoder else None
-        return h, self.classifier(inputs, h) if self.classifier else None
+        if isinstance(labels, Auxiliary) and self.classifier:
+            logits = self.classifier(inputs, h)
+        return h, logits
+
+    def label(self, y: Tensor | None, logits: Tensor | None) -> Tensor:
+        """Class numbers (B,): what is given, else the classifier's best guess."""
+        if logits is None:
+            assert y is not None
+            return y
+        best = logits.argmax(-1)
+        return best if y is None else torch.where(y < 0, best, y)
+
+    def code(self, y: Tensor | None, logits: Tensor | None) -> Tensor | None:
+        """The label numbers that the decoder sees, (B, to_decoder)."""
+        labels = self.parts.labels
+        if isinstance(labels, Auxiliary):
+            assert logits is not None
+            soft = logits.softmax(-1)
+            return soft.detach() if labels.detach else soft
+        return labels.code(self.label(y, logits)) if labels else None
+
+    def label_posterior(self, logits: Tensor | None, y: Tensor | None) -> Tensor:
+        """log q(y|x), (K, B): the classifier's, or all on the label of a labelled row."""
+        assert logits is not None
+        log_q = logits.log_softmax(-1)
+        if y is not None:
+            known = torch.full_like(log_q, -math.inf).scatter(-1, y.clamp_min(0)[:, None], 0.0)
+            log_q = torch.where(y[:, None] < 0, log_q, known)
+        return log_q.T
+
+    def pseudo_features(self) -> Tensor | None:
+        """The encoder's view of a VampPrior's pseudo-inputs, (K, n_features)."""
+        if self.pseudo is None:
+            return None
+        assert self.encoder is not None
+        return self.encoder(self.pseudo, None)  # type: ignore[no-any-return]
 
     def decode(self, state: Tensor | None, code: Tensor | None = None) -> Distribution:
         """p(x | state, label code): the one place where labels join the latent."""
@@ -85,16 +164,23 @@ class Model(nn.Module):
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The rungs' posterior means side by side, (B, sum of L)."""
-        _, sites = self.latents(self.features(x, y)[0], averaging)
+        _, sites = self.latents(self.features(x, y)[0], averaging, self.pseudo_features())
         return torch.cat([site.z[0] for site in sites], -1) if sites else x.new_zeros(len(x), 0)
+
+    def rebuild(self, x: Tensor, y: Tensor | None = None) -> Distribution:
+        """p(x | z) at the posterior means, batch shape (1, B)."""
+        h, logits = self.features(x, y)
+        state, _ = self.latents(h, averaging, self.pseudo_features())
+        code = self.code(y, logits)
+        return self.decode(state, code[None] if code is not None else None)
 
     def state(self, z: Tensor) -> Tensor | None:
         """The decoder's view (1, B, n_state) of codes (B, sum of L)."""
         zs = [part[None] for part in torch.split(z, list(self.parts.latent_dim), -1)] if z.shape[-1] else []
-        return self.latents(None, replaying(zs))[0]  # type: ignore[no-any-return]
+        return self.latents(None, replaying(zs), self.pseudo_features())[0]  # type: ignore[no-any-return]
 
     def prior_state(self, n: int) -> Tensor | None:
-        return self.latents(None, generating(n))[0]  # type: ignore[no-any-return]
+        return self.latents(None, generating(n), self.pseudo_features())[0]  # type: ignore[no-any-return]
 
 
 class Trace:
@@ -106,24 +192,33 @@ class Trace:
         x: Tensor,
         y: Tensor | None,
         logits: Tensor | None,
+        h: Tensor | None,
+        pseudo: Tensor | None,
         state: Tensor | None,
         sites: tuple[Site, ...],
+        code: Tensor | None,
+        log_qy: Tensor | None,
     ) -> None:
         self.model, self.x, self.y, self.logits = model, x, y, logits
-        self.state, self.sites = state, sites
+        self.h, self.pseudo, self.state, self.sites = h, pseudo, state, sites
+        self.code, self.log_qy = code, log_qy
+        self.critics: Mapping[object, nn.Module] = {}
 
     @property
-    def code(self) -> Tensor | None:
-        """The label numbers that the decoder saw in training, (B, to_decoder)."""
-        labels = self.model.parts.labels
-        if isinstance(labels, Auxiliary):
-            assert self.logits is not None
-            y = self.logits.softmax(-1)
-            return y.detach() if labels.detach else y
-        if labels is None:
+    def n_data(self) -> int:
+        """How many rows the whole training set has."""
+        return self.model.n_data
+
+    @cached_property
+    def weights(self) -> Tensor | None:
+        """Of each sample, (S, B), where classes are enumerated: q(y|x) / draws. Else None: all alike."""
+        if self.log_qy is None:
             return None
-        assert self.y is not None
-        return labels.code(self.y)[None]
+        return self.log_qy.exp() * len(self.model.log_prior_y) / len(self.log_qy)
+
+    def average(self, t: Tensor) -> Tensor:
+        """The mean over samples (S, B) -> (B,)."""
+        return t.mean(0) if self.weights is None else (self.weights * t).sum(0)
 
     @cached_property
     def px(self) -> Distribution:
@@ -145,6 +240,19 @@ class Trace:
         return all(site.has_rate for site in self.sites)
 
     @cached_property
+    def label_rate(self) -> Tensor:
+        """KL(q(y|x) || p(y)), (B,), where classes are enumerated, -log p(y) of a labelled row; else 0."""
+        if self.log_qy is None:
+            return self.x.new_zeros(len(self.x))
+        log_q = self.log_qy[: len(self.model.log_prior_y)].clamp_min(-1e30)
+        return (log_q.exp() * (log_q - self.model.log_prior_y[:, None])).sum(0)
+
+    @cached_property
+    def rate(self) -> Tensor:
+        """KL(q(y, z|x) || p(y, z)), (B,): all rungs, and the label where it is inferred."""
+        return sum((self.average(rate) for rate in self.rates), start=self.label_rate)
+
+    @cached_property
     def log_likelihood(self) -> Tensor:
         """log p(x|z), (S, B); with an Auxiliary head log sum_y p(y) p(x|z, y), exact over the classes."""
         labels = self.model.parts.labels
@@ -157,15 +265,35 @@ class Trace:
     @cached_property
     def bound(self) -> Tensor:
         """The ELBO at beta = 1, (B,): E_q log p(x|z) - KL(q || p)."""
-        total = self.log_likelihood
-        for rate in self.rates:
-            total = total - rate
-        return total.mean(0)
+        return self.average(self.log_likelihood) - self.rate
 
-    def log_w(self) -> Tensor:
-        """log p(x, z) - log q(z|x), (S, B): its log-mean-exp over S is the importance-weighted bound."""
+    @cached_property
+    def frozen(self) -> tuple[Site, ...]:
+        """q and p at the same z, their own parameters held: gradients reach them through z alone."""
+        assert self.h is not None
+        held = {name: p.detach() for name, p in self.model.latents.named_parameters()}
+        pseudo = None if self.pseudo is None else self.pseudo.detach()
+        zs = replaying([site.z for site in self.sites])
+        return functional_call(self.model.latents, held, (self.h.detach(), zs, pseudo))[1]  # type: ignore[no-any-return]
+
+    @cached_property
+    def path_rates(self) -> tuple[Tensor, ...]:
+        """log q(z) - log p(z) of each rung, (S, B) each, q's own parameters held."""
+        sites = zip(self.sites, self.frozen, strict=True)
+        return tuple(held.q.log_prob(s.z) - s.p.log_prob(s.z) for s, held in sites if held.q is not None)
+
+    def log_w(self, *, frozen_q: bool = False) -> Tensor:
+        """log p(x, z) - log q(z|x), (S, B): its log-mean-exp over S is the importance-weighted bound.
+
+        Enumerated classes add log p(y) K, so that the mean over S = k K sums over y; a labelled row
+        has weight on its own class alone.
+        """
         total = self.log_likelihood
-        for site in self.sites:
-            assert site.q is not None and has_density(site.q)
-            total = total + site.p.log_prob(site.z) - site.q.log_prob(site.z)
-        return total
+        for site, held in zip(self.sites, self.frozen if frozen_q else self.sites, strict=True):
+            assert held.q is not None and has_density(held.q)
+            total = total + site.p.log_prob(site.z) - held.q.log_prob(site.z)
+        if self.log_qy is None:
+            return total
+        classes = len(self.model.log_prior_y)
+        prior = (self.model.log_prior_y + math.log(classes)).repeat(len(total) // classes)[:, None]
+        return (total + prior).masked_fill(torch.isneginf(self.log_qy), -math.inf)

@@ -161,6 +161,17 @@ class Leading(nn.Module):
         return over_leading(self.net, z, 1)
 
 
+class Free(nn.Module):
+    """n learned numbers that read nothing: the layer of a prior."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(0.5 * torch.randn(n))
+
+    def forward(self, h: None) -> Tensor:
+        return self.raw
+
+
 def width_of(encoder: nn.Module) -> int:
     """How many features an encoder gives; SpecError where a module of your own does not say."""
     width = getattr(encoder, "n_out", None)

@@ -1,29 +1,34 @@
 """The objective is a sum of terms over a trace; every term is in nats per datum and is minimised.
 
-Exactly one term is a bound on log p(x); the others are penalties. Sums run over the event, means over
-the batch, once: a mean over pixels or latents would set beta in silence.
+Exactly one term is a bound on log p(x); the others are penalties (`penalties.py`). Sums run over the
+event, means over the batch, once: a mean over pixels or latents would set beta in silence. An estimator
+of the gradient returns `with_value(surrogate, loss)`, so that the logged number is the bound.
 """
 
 import abc
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.func import functional_call
 
 from .errors import SpecError
 from .families import Point
-from .labels import Auxiliary
+from .labels import Auxiliary, Enumerated
 from .model import Parts, Trace
+from .networks import joined
 from .schedule import Schedule, at
 from .spec import Spec
+from .tensors import log_mean_exp
 
 
 @dataclass(frozen=True, repr=False)
 class Term(Spec, abc.ABC):
-    """A scalar of the trace. `is_bound` marks the one that bounds log p(x)."""
+    """A scalar of the trace. `is_bound` marks the one that bounds log p(x), `reads_z` what moves codes."""
 
     is_bound: ClassVar[bool] = False
+    reads_z: ClassVar[bool] = True
 
     @property
     def draws(self) -> int:
@@ -33,77 +38,254 @@ class Term(Spec, abc.ABC):
     @abc.abstractmethod
     def __call__(self, trace: Trace, step: int) -> Tensor: ...
 
-    def fits(self, parts: Parts) -> None:
-        """Refuse a model that this term makes no sense for: SpecError, both parts named."""
+    def fits(self, parts: Parts, others: Sequence["Term"]) -> None:
+        """Refuse a model or other terms that this one makes no sense with: SpecError, both parts named."""
+
+
+def with_value(surrogate: Tensor, value: Tensor) -> Tensor:
+    """The gradient of one number, the value of the other."""
+    return surrogate + (value - surrogate).detach()
 
 
 @dataclass(frozen=True, repr=False)
-class ELBO(Term):
+class Bound(Term):
+    """A lower bound on log p(x), negated."""
+
+    is_bound: ClassVar[bool] = True
+
+    def check(self) -> None:
+        for name in ("samples", "m", "k"):
+            if getattr(self, name, 1) < 1:
+                raise SpecError(f"{type(self).__name__}.{name} must be 1 or more, not {getattr(self, name)}")
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        if isinstance(parts.posterior, Point):
+            name = type(self).__name__
+            raise SpecError(
+                f"{name} with posterior=Point(): a point has no density to weigh by. "
+                "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
+            )
+
+
+@dataclass(frozen=True, repr=False)
+class ELBO(Bound):
     """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the evidence lower bound negated.
 
-    `beta` other than 1 is the beta-VAE (Higgins et al. 2017), a schedule is KL annealing, 0 with a
-    Point posterior an autoencoder. Source: Kingma and Welling (2014), equation 3.
+    Source: Kingma and Welling (2014), equation 3. Around it:
+
+    - `beta` other than 1 is the beta-VAE (Higgins et al. 2017), a schedule is KL annealing, 0 with a
+      Point posterior an autoencoder;
+    - `capacity` C: beta |KL - C| (Burgess et al. 2018, equation 8);
+    - `free_bits` f: max(f, KL) for the batch's mean KL of each latent dimension or each rung, in nats
+      (Kingma et al. 2016, equation 15);
+    - `gradient="path"`: the sampled KL without q's own score (Roeder et al. 2017, "sticking the landing").
     """
 
     beta: Schedule = 1.0
     samples: int = 1
-    is_bound: ClassVar[bool] = True
+    capacity: Schedule | None = None
+    free_bits: float = 0.0
+    free_per: Literal["dimension", "rung"] = "dimension"
+    gradient: Literal["total", "path"] = "total"
 
     def check(self) -> None:
-        if self.samples < 1:
-            raise SpecError(f"ELBO.samples must be 1 or more, not {self.samples}")
+        super().check()
         if isinstance(self.beta, float) and self.beta < 0:
             raise SpecError(f"ELBO.beta must be 0 or more, not {self.beta}")
+        if self.free_bits < 0:
+            raise SpecError(f"ELBO.free_bits must be 0 or more, not {self.free_bits}")
+        if self.free_bits and (self.capacity is not None or self.gradient == "path"):
+            raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
 
     @property
     def draws(self) -> int:
         return self.samples
 
-    def fits(self, parts: Parts) -> None:
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point) and self.beta != 0:
             raise SpecError(
                 "ELBO(beta != 0) with posterior=Point(): a point has no KL to the prior. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
+        if self.free_bits and self.free_per == "dimension":
+            needs_dimensions(self, parts, "Use free_per='rung'")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        loss = trace.distortion
+        loss = trace.average(trace.distortion).mean()
         beta = at(self.beta, step)
-        if beta:
-            for rate in trace.rates:
-                loss = loss + beta * rate
-        return loss.mean()
+        if beta == 0:
+            return loss
+        if self.gradient == "path":
+            rate = sum((trace.average(r).mean() for r in trace.path_rates), start=trace.label_rate.mean())
+        elif self.free_bits:
+            each = (self.freed(trace, i) for i in range(len(trace.sites)))
+            rate = sum(each, start=trace.label_rate.mean())
+        else:
+            rate = trace.rate.mean()
+        if self.capacity is not None:
+            rate = (rate - at(self.capacity, step)).abs()
+        return loss + beta * rate
+
+    def freed(self, trace: Trace, i: int) -> Tensor:
+        """The batch's mean KL of rung i, none of its dimensions (or not itself) below free_bits."""
+        if self.free_per == "rung":
+            return trace.average(trace.rates[i]).mean().clamp_min(self.free_bits)
+        by_dimension = trace.sites[i].rates()
+        weights = by_dimension.new_tensor(1 / len(by_dimension)) if trace.weights is None else trace.weights
+        mean = (weights[..., None] * by_dimension).sum(0).mean(0)
+        return mean.clamp_min(self.free_bits).sum()
+
+
+def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
+    """Refuse a posterior or a prior whose KL is no sum over latent dimensions."""
+    for role, part in (("posterior", parts.posterior), ("prior", parts.prior)):
+        if not part.factorises:
+            raise SpecError(
+                f"{term} with {role}={part}: it does not factorise over latent dimensions. "
+                f"{cure}, or {role}=Gaussian()"
+            )
 
 
 @dataclass(frozen=True, repr=False)
-class CrossEntropy(Term):
-    """weight * mean_B -log softmax(logits)[y]: teaches the classifier of an Auxiliary head."""
+class IWAE(Bound):
+    """-mean_B log 1/k sum_s w_s, w = p(x, z) / q(z|x) (Burda et al. 2016, equation 8).
 
-    weight: Schedule = 1.0
+    `gradient="dreg"` is the doubly reparametrised estimator (Tucker et al. 2019, equation 8): unbiased,
+    and its signal does not drown as k grows.
+    """
 
-    def fits(self, parts: Parts) -> None:
-        if not isinstance(parts.labels, Auxiliary):
+    k: int = 50
+    gradient: Literal["total", "dreg", "path"] = "total"
+
+    def check(self) -> None:
+        super().check()
+        if self.gradient == "path":
             raise SpecError(
-                f"CrossEntropy with labels={parts.labels}: there is no classifier to teach. "
-                "Use labels=Auxiliary(classes), or leave CrossEntropy out"
+                "IWAE(gradient='path') is biased: q's score does not vanish under importance weights "
+                "(Tucker et al. 2019). Use gradient='dreg', or ELBO(gradient='path')"
+            )
+
+    @property
+    def draws(self) -> int:
+        return self.k
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        super().fits(parts, others)
+        if self.gradient != "dreg":
+            return
+        if len(parts.latent_dim) > 1 or isinstance(parts.labels, Enumerated):
+            what = f"latent_dim={parts.latent_dim}" if len(parts.latent_dim) > 1 else f"labels={parts.labels}"
+            raise SpecError(f"{self} with {what}: DReG is biased there. Use gradient='total'")
+        if any(term.reads_z for term in others):
+            raise SpecError(
+                f"{self} weighs the gradient of z, and so would those of {others}. Leave them out"
             )
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        assert trace.logits is not None and trace.y is not None
-        return at(self.weight, step) * cross_entropy(trace.logits, trace.y)
+        if self.gradient == "total":
+            return -log_mean_exp(trace.log_w()).mean()
+        log_w = trace.log_w(frozen_q=True)
+        share = log_w.detach().softmax(0)
+        for site in trace.sites:
+            if site.z.requires_grad:
+                site.z.register_hook(lambda gradient: share[..., None] * gradient)  # type: ignore[no-untyped-call]
+        return with_value(-(share * log_w).sum(0).mean(), -log_mean_exp(log_w).mean())
 
 
-AnyTerm = Annotated[Term, ELBO, CrossEntropy]
-Objective = AnyTerm | tuple[AnyTerm, ...]
+@dataclass(frozen=True, repr=False)
+class MIWAE(Bound):
+    """-mean_B 1/m sum_m log 1/k sum_k w: the mean of m bounds (Rainforth et al. 2018, equation 9)."""
+
+    m: int = 8
+    k: int = 8
+
+    @property
+    def draws(self) -> int:
+        return self.m * self.k
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        return -log_mean_exp(trace.log_w().reshape(self.m, self.k, -1), 1).mean()
+
+
+@dataclass(frozen=True, repr=False)
+class CIWAE(Bound):
+    """beta ELBO + (1 - beta) IWAE, both over the same k samples (Rainforth et al. 2018, equation 10)."""
+
+    k: int = 64
+    beta: float = 0.5
+
+    @property
+    def draws(self) -> int:
+        return self.k
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        log_w = trace.log_w()
+        return -(self.beta * log_w.mean(0) + (1 - self.beta) * log_mean_exp(log_w)).mean()
+
+
+@dataclass(frozen=True, repr=False)
+class PIWAE(Bound):
+    """Decoder and prior follow IWAE(m k), the encoder MIWAE(m, k) (Rainforth et al. 2018, section 4)."""
+
+    m: int = 8
+    k: int = 8
+
+    @property
+    def draws(self) -> int:
+        return self.m * self.k
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        super().fits(parts, others)
+        if len(parts.latent_dim) != 1 or isinstance(parts.labels, Auxiliary | Enumerated):
+            raise SpecError(
+                f"{self} parts the encoder from the rest; latent_dim={parts.latent_dim} with "
+                f"labels={parts.labels} shares them. Use MIWAE or IWAE"
+            )
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        model, (site,), (held,) = trace.model, trace.sites, trace.frozen
+        assert site.q is not None
+        fixed, log_q = site.z.detach(), site.q.log_prob(site.z)
+        ours = model.decode(fixed, trace.code).log_prob(trace.x) + site.p.log_prob(fixed) - log_q.detach()
+        frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
+        read = joined([t for t in (site.z, trace.code) if t is not None])
+        px = functional_call(model.likelihood, frozen, (read,))
+        theirs = px.log_prob(trace.x) + held.p.log_prob(site.z) - log_q
+        value = -log_mean_exp(ours).mean()
+        return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)
+
+
+@dataclass(frozen=True, repr=False)
+class Renyi(Bound):
+    """-mean_B 1/(1 - alpha) log 1/k sum_s w_s^(1 - alpha) (Li and Turner 2016, equation 14).
+
+    alpha = 0 is IWAE, alpha -> 1 the ELBO; a negative alpha no longer bounds from below.
+    """
+
+    alpha: float = 0.5
+    k: int = 50
+
+    def check(self) -> None:
+        super().check()
+        if not 0 <= self.alpha < 1:
+            raise SpecError(f"Renyi.alpha is in [0, 1), not {self.alpha}; alpha = 1 is ELBO()")
+
+    @property
+    def draws(self) -> int:
+        return self.k
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        share = 1 - self.alpha
+        return -log_mean_exp(share * trace.log_w()).mean() / share
 
 
 def terms_of(objective: Term | tuple[Term, ...], parts: Parts) -> tuple[Term, ...]:
-    """The terms, each fitting the parts, exactly one a bound; else SpecError."""
+    """The terms, each fitting the parts and one another, exactly one a bound; else SpecError."""
     terms = objective if isinstance(objective, tuple) else (objective,)
     bounds = [term for term in terms if term.is_bound]
     if len(bounds) != 1:
         found = " and ".join(map(repr, bounds)) or "none"
         raise SpecError(f"an objective needs exactly one bound, not {found}: keep one of them, or add ELBO()")
     for term in terms:
-        term.fits(parts)
+        term.fits(parts, [other for other in terms if other is not term])
     return terms

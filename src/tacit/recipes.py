@@ -12,7 +12,8 @@ from .estimator import VAE
 from .families import Bernoulli, Fixed, Gaussian, Local, LogVariance, Point, Sigmoid
 from .labels import Auxiliary, Given
 from .networks import MLP, Conv
-from .objective import ELBO, CrossEntropy
+from .objective import ELBO
+from .penalties import CrossEntropy
 from .train import Adam, RMSprop, Training
 
 

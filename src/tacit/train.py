@@ -19,6 +19,8 @@ from torch import Tensor
 from .errors import DivergedError, SpecError
 from .model import Model
 from .objective import Term
+from .penalties import Critic
+from .schedule import Schedule, at
 from .spec import Spec
 
 MONITORED = 1000
@@ -61,17 +63,23 @@ class RMSprop(Optimiser):
 class Training(Spec):
     """How long and how.
 
-    `epochs=None`: about 10,000 steps, at least 20 and at most 1,000 epochs. `validation` is the share
-    of rows held out; with `patience` training stops when their bound has not risen for so many epochs,
-    and the best epoch's weights are kept.
+    - `epochs=None`: about 10,000 steps, at least 20 and at most 1,000 epochs.
+    - `validation` is the share of rows held out; with `patience` training stops when their bound has not
+      risen for so many epochs, and the best epoch's weights are kept.
+    - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer (Child
+      2021, section 3; it waits for the device at each step).
+    - `ema`: weights are averaged over steps with that decay, and the average is what is kept.
     """
 
     epochs: int | None = None
     batch_size: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: Schedule = 1e-3
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float = 0.0
     patience: int | None = None
+    clip: float | None = None
+    skip: float | None = None
+    ema: float | None = None
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
@@ -82,8 +90,10 @@ class Training(Spec):
             raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
         if self.patience is not None and not self.validation:
             raise SpecError("Training.patience watches held-out rows: set validation, say 0.1")
-        if self.learning_rate <= 0:
+        if at(self.learning_rate, 0) < 0 or self.learning_rate == 0:
             raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise SpecError(f"Training.ema is a decay in (0, 1), say 0.999; not {self.ema}")
 
     def resolved_epochs(self, n: int) -> int:
         if self.epochs is not None:
@@ -129,8 +139,16 @@ class Trainer:
         self.device = training.resolved_device()
         self.model.to(self.device)
         self.parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
-        self.optimiser = training.optimiser.build(self.parameters, training.learning_rate)
+        self.optimiser = training.optimiser.build(self.parameters, at(training.learning_rate, 0))
         self.samples = max(term.draws for term in terms)
+        self.critics = {
+            term: term.build(model.parts).to(self.device) for term in terms if isinstance(term, Critic)
+        }
+        self.teachers = {
+            term: Adam(0.5, 0.9).build(list(net.parameters()), term.learning_rate)
+            for term, net in self.critics.items()
+        }
+        self.average = [p.detach().clone() for p in self.parameters] if training.ema else []
         self.epoch = self.step = self.waited = 0
         self.best, self.kept = -math.inf, dict[str, Tensor]()
 
@@ -138,27 +156,40 @@ class Trainer:
         """All that a stopped training needs to go on as if it had not stopped: tensors and numbers."""
         tensors = {f"model.{name}": t for name, t in self.model.state_dict().items()}
         tensors |= {f"kept.{name}": t for name, t in self.kept.items()}
-        for i, slots in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{i}.{name}": t for name, t in slots.items()}
+        tensors |= {f"average.{i}": t for i, t in enumerate(self.average)}
+        for part, optimiser in self._optimisers().items():
+            for i, slots in optimiser.state_dict()["state"].items():
+                tensors |= {f"{part}.{i}.{name}": t for name, t in slots.items()}
+        for j, net in enumerate(self.critics.values()):
+            tensors |= {f"critic{j}.{name}": t for name, t in net.state_dict().items()}
         best = self.best if math.isfinite(self.best) else None
         return tensors, {"epoch": self.epoch, "step": self.step, "waited": self.waited, "best": best}
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Undo `state`."""
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "kept": {}, "optimiser": {}}
+        parts: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
-            parts[part][rest] = tensor.to(self.device)
+            parts.setdefault(part, {})[rest] = tensor.to(self.device)
         self.model.load_state_dict(parts["model"])
-        self.kept = parts["kept"]
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in parts["optimiser"].items():
-            i, _, slot = name.partition(".")
-            slots.setdefault(int(i), {})[slot] = tensor
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        self.kept = parts.get("kept", {})
+        self.average = [parts["average"][str(i)] for i in range(len(self.average))]
+        for j, net in enumerate(self.critics.values()):
+            net.load_state_dict(parts[f"critic{j}"])
+        for part, optimiser in self._optimisers().items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for name, tensor in parts[part].items():
+                i, _, slot = name.partition(".")
+                slots.setdefault(int(i), {})[slot] = tensor
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.epoch, self.step, self.waited = numbers["epoch"], numbers["step"], numbers["waited"]
         self.best = -math.inf if numbers["best"] is None else numbers["best"]
+
+    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"optimiser": self.optimiser} | {
+            f"teacher{j}": t for j, t in enumerate(self.teachers.values())
+        }
 
     def run(self, data: Rows, held: Rows | None = None) -> Iterator[Progress]:
         """Train to the last epoch, a Progress at each epoch's end; the best weights win with patience."""
@@ -178,12 +209,14 @@ class Trainer:
                     f"(it is {self.training.learning_rate}), or look for huge values in the data"
                 )
             names = [type(term).__name__ for term in self.terms]
+            self._swap()
             bound = self._bound(*monitored) if held or self.model.classifier else -distortion - rate
             rated = not math.isnan(rate)
             if patience is not None:
                 self.waited = 0 if bound > self.best else self.waited + 1
                 if bound > self.best:
                     self.best, self.kept = bound, copy.deepcopy(self.model.state_dict())
+            self._swap()
             yield Progress(
                 epoch=self.epoch,
                 epochs=epochs,
@@ -198,6 +231,16 @@ class Trainer:
             )
         if self.kept:
             self.model.load_state_dict(self.kept)
+        elif self.average:
+            self._swap()
+
+    @torch.no_grad()
+    def _swap(self) -> None:
+        """Weights and their running average change places."""
+        for p, mean in zip(self.parameters, self.average, strict=False):
+            held = p.clone()
+            p.copy_(mean)
+            mean.copy_(held)
 
     def _placed(self, rows: Rows) -> Rows:
         x, y = rows
@@ -212,16 +255,37 @@ class Trainer:
         for rows in torch.split(order, self.training.batch_size):
             with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
                 trace = self.model(x[rows], None if y is None else y[rows], samples=self.samples)
+                trace.critics = self.critics
                 each = [term(trace, self.step) for term in self.terms]
                 loss = torch.stack(each).sum() if len(each) > 1 else each[0]
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
-            self.step += 1
+            self._step()
+            for term, teacher in self.teachers.items():
+                teacher.zero_grad(set_to_none=True)
+                term.lesson(trace).backward()  # type: ignore[no-untyped-call]
+                teacher.step()
             with torch.no_grad():
-                numbers = [loss, trace.distortion.mean(), rate_of(trace), *each]
+                rate = trace.rate.mean() if trace.has_rate else loss * math.nan
+                numbers = [loss, trace.average(trace.distortion).mean(), rate, *each]
                 totals += torch.stack([number.detach() for number in numbers]) * len(rows)
         return totals / len(x)
+
+    @torch.no_grad()
+    def _step(self) -> None:
+        """One step of the optimiser, as fast, as short and as smooth as `Training` says."""
+        training = self.training
+        if not isinstance(training.learning_rate, float):
+            for group in self.optimiser.param_groups:
+                group["lr"] = at(training.learning_rate, self.step)
+        self.step += 1
+        if training.clip is not None or training.skip is not None:
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, training.clip or math.inf)
+            if training.skip is not None and not float(norm) <= training.skip:
+                return
+        self.optimiser.step()
+        if training.ema is not None:
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - training.ema)
 
     @torch.no_grad()
     def _bound(self, x: Tensor, y: Tensor | None) -> float:
@@ -232,12 +296,5 @@ class Trainer:
             torch.manual_seed(self.seed)
             for i in range(0, len(x), MONITORED):
                 trace = self.model(x[i : i + MONITORED], None if y is None else y[i : i + MONITORED])
-                total += trace.bound.sum() if trace.has_rate else -trace.distortion.sum()
+                total += trace.bound.sum() if trace.has_rate else -trace.average(trace.distortion).sum()
         return float(total) / len(x)
-
-
-def rate_of(trace: Any) -> Tensor:
-    """The mean total rate of a batch; NaN where a Point has none."""
-    if not trace.has_rate:
-        return torch.full_like(trace.distortion.mean(), math.nan)
-    return sum((rate.mean() for rate in trace.rates), start=torch.zeros_like(trace.distortion.mean()))

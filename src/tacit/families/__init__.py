@@ -19,7 +19,6 @@ from .continuous import Gaussian, Point, StandardNormal
 from .discrete import Bernoulli
 
 Posterior = Annotated[Family, Gaussian, Point]
-Prior = Annotated[Family, Gaussian, StandardNormal]
 Likelihood = Annotated[Family, Gaussian, Bernoulli]
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "LogVariance",
     "Point",
     "Posterior",
-    "Prior",
     "Shared",
     "Sigmoid",
     "Softplus",

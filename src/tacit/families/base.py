@@ -130,6 +130,8 @@ def linked(source: Source, link: Link) -> Source:
 class Family(Spec, abc.ABC):
     """Raw numbers -> Distribution with event shape E. Subclasses are frozen dataclasses of sources."""
 
+    factorises: ClassVar[bool] = True
+    """Whether the numbers of an event are independent given the parameters."""
     roles: ClassVar[dict[str, Role]] = {}
     """The parameters that carry the data's unit: a location moves and stretches, a scale stretches."""
 

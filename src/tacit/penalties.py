@@ -1,0 +1,237 @@
+"""Terms beside the bound: what an objective asks of the codes, in nats per datum where they are in nats."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from .distributions import base_of, mean_of
+from .errors import SpecError
+from .labels import Auxiliary, Enumerated
+from .model import Parts, Trace
+from .networks import MLP
+from .objective import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi, Term, needs_dimensions
+from .schedule import Schedule, at
+from .tensors import numel
+
+
+@dataclass(frozen=True, repr=False)
+class CrossEntropy(Term):
+    """weight * mean_B -log softmax(logits)[y]: teaches the classifier. Unlabelled rows count as 0."""
+
+    weight: Schedule = 1.0
+    reads_z: ClassVar[bool] = False
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        if not isinstance(parts.labels, Auxiliary | Enumerated):
+            raise SpecError(
+                f"CrossEntropy with labels={parts.labels}: there is no classifier to teach. "
+                "Use labels=Auxiliary(classes), or leave CrossEntropy out"
+            )
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        assert trace.logits is not None and trace.y is not None
+        total = cross_entropy(trace.logits, trace.y, ignore_index=-1, reduction="sum")
+        return at(self.weight, step) * total / len(trace.y)
+
+
+def decomposition(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
+    """(mutual information, total correlation, dimension-wise KL), (B,) each; their sum is the rate.
+
+    log q(z) by minibatch-weighted sampling: q(z) ~ 1/(N B) sum_j q(z|x_j) over the batch, N rows of
+    data (Chen et al. 2018, equation S3). The top rung.
+    """
+    z, q, p = trace.sites[0]
+    assert q is not None
+    z = z[0]
+    cells = base_of(q).log_prob(z[:, None])  # (B, B, L): z_i under q(.|x_j)
+    scale = math.log(len(z) * max(trace.n_data, len(z)))
+    log_q, log_qz = q.log_prob(z), torch.logsumexp(cells.sum(-1), 1) - scale
+    log_product = (torch.logsumexp(cells, 1) - scale).sum(-1)
+    return log_q - log_qz, log_qz - log_product, log_product - p.log_prob(z)
+
+
+@dataclass(frozen=True, repr=False)
+class TotalCorrelation(Term):
+    """weight * KL(q(z) || prod_j q(z_j)), by minibatch-weighted sampling.
+
+    `(ELBO(), TotalCorrelation(beta - 1))` is the beta-TC-VAE (Chen et al. 2018, equation 4).
+    """
+
+    weight: Schedule = 5.0
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        needs_dimensions(self, parts, "Use FactorTC, whose critic needs no density")
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        return at(self.weight, step) * decomposition(trace)[1].mean()
+
+
+@dataclass(frozen=True, repr=False)
+class Decorrelation(Term):
+    """weight * (off * sum_{i != j} C_ij^2 + diagonal * sum_i (C_ii - 1)^2), C the codes' covariance.
+
+    `of="means"` is DIP-VAE-I, `of="samples"` adds q's mean covariance: DIP-VAE-II (Kumar et al. 2018).
+    """
+
+    off: float = 10.0
+    diagonal: float = 100.0
+    of: Literal["means", "samples"] = "means"
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        q = trace.sites[0].q
+        assert q is not None
+        mu = mean_of(q)
+        centred = mu - mu.mean(0)
+        covariance = centred.T @ centred / len(mu)
+        if self.of == "samples":
+            covariance = covariance + torch.diag(q.variance.mean(0))
+        diagonal = covariance.diagonal()
+        off = covariance.square().sum() - diagonal.square().sum()
+        return self.off * off + self.diagonal * (diagonal - 1).square().sum()
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        if self.of == "samples":
+            needs_dimensions(self, parts, "Use of='means'")
+
+
+@dataclass(frozen=True, repr=False)
+class MMD(Term):
+    """weight * the unbiased squared maximum mean discrepancy between codes and draws of the prior.
+
+    `kernel="imq"`: sum_s 2 L s / (2 L s + |a - b|^2), s = 0.1 ... 10 (WAE, Tolstikhin et al. 2018);
+    `"rbf"`: exp(-|a - b|^2 / L) (InfoVAE, Zhao et al. 2019).
+    """
+
+    weight: float = 10.0
+    kernel: Literal["imq", "rbf"] = "imq"
+
+    def similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        distance = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
+        L = a.shape[-1]
+        if self.kernel == "rbf":
+            return (-distance / L).exp()
+        widths = [2 * L * s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)]
+        return torch.stack([c / (c + distance) for c in widths]).sum(0)
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        site = trace.sites[0]
+        z, n = site.z[0], len(site.z[0])
+        if n < 2:
+            return self.weight * z.sum() * 0
+        drawn = site.p.sample(torch.Size((n,)))
+        within = [self.similarity(t, t) for t in (z, drawn)]
+        pairs = n * (n - 1)
+        own = sum((k.sum() - k.diagonal().sum() for k in within), start=z.new_zeros(())) / pairs
+        return self.weight * (own - 2 * self.similarity(z, drawn).mean())
+
+
+@dataclass(frozen=True, repr=False)
+class LatentNorm(Term):
+    """weight * mean_B |z|^2 / 2 (RAE, Ghosh et al. 2020, equation 9)."""
+
+    weight: float = 1.0
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        return self.weight * sum(
+            (trace.average(site.z.square().sum(-1)).mean() / 2 for site in trace.sites),
+            start=trace.x.new_zeros(()),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class GradientPenalty(Term):
+    """weight * mean_B |d mean(x|z) / dz|_F^2, by one random +-1 vector a datum (RAE-GP, Ghosh et al. 2020).
+
+    Hutchinson's estimator: E |v' J|^2 = |J|_F^2.
+    """
+
+    weight: float = 1e-3
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        mean = mean_of(trace.px)
+        v = torch.randint(0, 2, mean.shape, device=mean.device).to(mean.dtype) * 2 - 1
+        zs = [site.z for site in trace.sites]
+        gradients = torch.autograd.grad((v * mean).sum(), zs, create_graph=True)
+        each = torch.stack([trace.average(g.square().sum(-1)).mean() for g in gradients])
+        return self.weight * each.sum()
+
+
+@dataclass(frozen=True, repr=False)
+class Critic(Term):
+    """A term that owns a network: a critic that learns to tell two sets of codes apart.
+
+    The trainer holds it in `trace.critics`, with an Adam of its own. It is thrown away after training.
+    """
+
+    weight: float = 1.0
+    hidden: tuple[int, ...] = (256, 256)
+    learning_rate: float = 1e-4
+
+    def build(self, parts: Parts) -> nn.Module:
+        return MLP(self.hidden, "relu", "he").decoder(numel(parts.latent_dim[:1]), (), 1)
+
+    def other(self, trace: Trace) -> Tensor:
+        """The codes (B, L) that the critic is to tell from z."""
+        raise NotImplementedError
+
+    def lesson(self, trace: Trace) -> Tensor:
+        """The critic's own loss: real codes are 1, the others 0."""
+        critic = trace.critics[self]
+        logits = critic(torch.cat((trace.sites[0].z[0].detach(), self.other(trace).detach())))[:, 0]
+        truth = torch.zeros_like(logits)
+        truth[: len(trace.x)] = 1
+        return binary_cross_entropy_with_logits(logits, truth)
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        """weight * mean_B log D(z) / (1 - D(z)), the critic's log-odds: it estimates KL(z || other)."""
+        odds: Tensor = trace.critics[self](trace.sites[0].z[0])
+        return self.weight * odds.mean()
+
+
+@dataclass(frozen=True, repr=False)
+class FactorTC(Critic):
+    """weight * KL(q(z) || prod_j q(z_j)) by density ratio: the others are codes with their dimensions
+    permuted over the batch (FactorVAE, Kim and Mnih 2018, equation 3)."""
+
+    weight: float = 10.0
+
+    def other(self, trace: Trace) -> Tensor:
+        z = trace.sites[0].z[0]
+        order = torch.rand(z.shape, device=z.device).argsort(0)
+        return z.gather(0, order)
+
+
+@dataclass(frozen=True, repr=False)
+class LatentCritic(Critic):
+    """weight * KL(q(z) || p(z)) by density ratio: the others are draws of the prior (AAE, Makhzani et
+    al. 2016; with ELBO(beta=0) an adversarial autoencoder)."""
+
+    weight: float = 1.0
+
+    def other(self, trace: Trace) -> Tensor:
+        return trace.sites[0].p.sample(torch.Size((len(trace.x),)))
+
+
+AnyTerm = Annotated[
+    Term,
+    ELBO,
+    IWAE,
+    MIWAE,
+    CIWAE,
+    PIWAE,
+    Renyi,
+    CrossEntropy,
+    TotalCorrelation,
+    FactorTC,
+    Decorrelation,
+    MMD,
+    LatentCritic,
+    LatentNorm,
+    GradientPenalty,
+]
+Objective = AnyTerm | tuple[AnyTerm, ...]
