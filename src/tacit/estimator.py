@@ -131,7 +131,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
             valid = (x[held], None if classes is None else classes[held]) if held_out else None
             self.model_.start(*train)
-        trainer = Trainer(self.model_, terms_of(self.objective_, self._parts()), self.training_, self.seed_)
+            terms = terms_of(self.objective_, self._parts())
+            trainer = Trainer(self.model_, terms, self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = []
         self.trainer_ = trainer
         if resume is not None:
@@ -176,13 +177,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise DataError(f"y has shape {y.shape}; X has {len(X)} rows: one label a row is needed")
             if y.dtype.kind == "f" and not np.isfinite(y).all():
                 raise DataError("y has NaN or infinity; label every row")
-            self.classes_, index = np.unique(y, return_inverse=True)
+            known = y != -1 if isinstance(self.labels, Enumerated) else np.ones(len(y), bool)
+            self.classes_, index = np.unique(y[known], return_inverse=True)
             if len(self.classes_) != self.labels.count:
                 raise DataError(
                     f"y has {len(self.classes_)} classes; labels={self.labels} says {self.labels.count}. "
                     f"Use {type(self.labels).__name__}({len(self.classes_)})"
                 )
-            classes = torch.as_tensor(index)
+            classes = torch.full((len(y),), -1)
+            classes[torch.as_tensor(known)] = torch.as_tensor(index)
         return X, classes
 
     def _resolve(self, X: Array) -> None:

@@ -17,8 +17,8 @@ from .tensors import numel
 ROWS = 128
 """Rows of a pass. Every pass is filled up to this size, so a row's numbers do not depend on how many
 rows came with it."""
-SAMPLES = 100
-"""Samples of z in memory at once: a pass holds at most ROWS * SAMPLES decoded data."""
+CELLS = 1 << 20
+"""Decoded numbers of a pass: few enough to stay in a processor's cache, whatever k is."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ def batches(x: Tensor, y: Tensor | None, rows: int = ROWS) -> Iterator[tuple[Ten
         yield part[0], part[1], count
 
 
+def samples_at_once(model: Model, k: int) -> int:
+    """How many of k samples a pass takes."""
+    return max(1, min(k, 100, CELLS // (ROWS * numel(model.event))))
+
+
 @torch.no_grad()
 def over_rows(f: Callable[[Tensor, Tensor | None], Tensor], x: Tensor, y: Tensor | None = None) -> Tensor:
     """f over batches, joined: (n, ...)."""
@@ -98,8 +103,9 @@ def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | N
     With a seed all rows share one noise, fixed by it; without, each row has its own.
     """
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    for done in range(0, k, SAMPLES):
-        samples = min(SAMPLES, k - done)
+    step = samples_at_once(model, k)
+    for done in range(0, k, step):
+        samples = min(step, k - done)
         draw = None if generator is None else common_noise(generator, samples, x.dtype)
         yield model(x, y, samples=samples, draw=draw).log_w()
 
@@ -133,7 +139,7 @@ def evaluate(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for a, b, count in batches(x, y):
-            trace = model(a, b, samples=min(k, SAMPLES))
+            trace = model(a, b, samples=samples_at_once(model, k))
             log_px = trace.average(trace.log_likelihood)[:count].double()
             rate = trace.rate[:count].double() if rated else torch.zeros(count).double()
             sums += torch.stack([rate.sum(), -log_px.sum()])

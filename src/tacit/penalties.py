@@ -42,22 +42,26 @@ class CrossEntropy(Term):
 def decomposition(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
     """(mutual information, total correlation, dimension-wise KL), (B,) each; their sum is the rate.
 
-    log q(z) by minibatch-weighted sampling: q(z) ~ 1/(N B) sum_j q(z|x_j) over the batch, N rows of
-    data (Chen et al. 2018, equation S3). The top rung.
+    log q(z) by stratified sampling over the batch: of N rows of data, z_i's own has weight 1/N and each
+    other of the batch (N - 1) / (N (B - 1)), so that q(z) is estimated without bias, and exactly where
+    the batch is the data (Chen et al. 2018, appendix C.2, averaged over its choice of row). The top rung.
     """
     z, q, p = trace.sites[0]
     assert q is not None
     z = z[0]
+    n, batch = max(trace.n_data, len(z)), len(z)
+    others = math.log((n - 1) / n) - math.log(max(batch - 1, 1)) if n > 1 else 0.0
+    log_share = torch.full((batch, batch), others, dtype=z.dtype, device=z.device)
+    log_share.fill_diagonal_(-math.log(n))
     cells = base_of(q).log_prob(z[:, None])  # (B, B, L): z_i under q(.|x_j)
-    scale = math.log(len(z) * max(trace.n_data, len(z)))
-    log_q, log_qz = q.log_prob(z), torch.logsumexp(cells.sum(-1), 1) - scale
-    log_product = (torch.logsumexp(cells, 1) - scale).sum(-1)
+    log_q, log_qz = q.log_prob(z), torch.logsumexp(cells.sum(-1) + log_share, 1)
+    log_product = torch.logsumexp(cells + log_share[..., None], 1).sum(-1)
     return log_q - log_qz, log_qz - log_product, log_product - p.log_prob(z)
 
 
 @dataclass(frozen=True, repr=False)
 class TotalCorrelation(Term):
-    """weight * KL(q(z) || prod_j q(z_j)), by minibatch-weighted sampling.
+    """weight * KL(q(z) || prod_j q(z_j)), by stratified sampling over the batch.
 
     `(ELBO(), TotalCorrelation(beta - 1))` is the beta-TC-VAE (Chen et al. 2018, equation 4).
     """
