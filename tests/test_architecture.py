@@ -15,7 +15,7 @@ FLOORS = [
     ["priors", "labels"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.sources", "data", "train", "evaluate", "config", "storage"],
+    ["data.codec", "data.tables", "data.sources", "data", "train", "evaluate", "impute", "config", "storage"],
     ["estimator", "recipes", "figures"],
     ["cli"],
 ]

@@ -27,6 +27,9 @@ Data = Annotated[
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
 Out = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
+Missing = Annotated[
+    list[str] | None, typer.Option("--na", help="another spelling of a missing cell in a .csv")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
 
 
@@ -42,19 +45,18 @@ def fit(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    na: Missing = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
-    from .data.sources import load
-
     words = [f"{key}={value}" for key, value in _toml(config).items()] + (set_ or [])
     words += [f"latent_dim={latent_dim}"] if latent_dim else []
     words += [f"training.epochs={epochs}"] if epochs else []
     words += [f"training.device={device!r}"] if device else []
     words += [f"training.precision={precision!r}"] if precision else []
     vae, rows = _configured(recipe, words, seed)
-    dataset = load(data)
+    dataset = _data(data, na)
     X: Any = dataset.X
     y: Any = dataset.y
     if rows:
@@ -79,10 +81,11 @@ def evaluate(
     model: ModelPath,
     data: Data,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
+    na: Missing = None,
     as_json: AsJson = False,
 ) -> None:
     """Log-likelihood with its standard error, rate, distortion, active units; nats per datum."""
-    vae, dataset = _load(model), _data(data)
+    vae, dataset = _load(model), _data(data, na)
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k)
     if as_json:
         _print_json(result.to_dict())
@@ -92,19 +95,32 @@ def evaluate(
 
 @app.command()
 def score(
-    model: ModelPath, data: Data, output: Out, k: Annotated[int, typer.Option("-k", min=1)] = 100
+    model: ModelPath,
+    data: Data,
+    output: Out,
+    k: Annotated[int, typer.Option("-k", min=1)] = 100,
+    per_cell: Annotated[bool, typer.Option("--per-cell", help="beside it each column's share")] = False,
+    na: Missing = None,
 ) -> None:
     """One score a row: the importance-weighted bound on log p(x), in nats."""
-    vae, dataset = _load(model), _data(data)
-    _write(output, vae.score_samples(dataset.X, _given(vae, dataset), k)[:, None], ["score"])
+    vae, dataset = _load(model), _data(data, na)
+    scores, names = vae.score_samples(dataset.X, _given(vae, dataset), k)[:, None], ["score"]
+    if per_cell:
+        shares = vae.score_cells(dataset.X, _given(vae, dataset), k)
+        import numpy as np
+
+        scores = np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
+        names += vae.codec_.names()
+    _write(output, _with_keys(dataset, scores, names), names)
 
 
 @app.command()
-def encode(model: ModelPath, data: Data, output: Out) -> None:
-    """Posterior means, one row a datum."""
-    vae, dataset = _load(model), _data(data)
+def encode(model: ModelPath, data: Data, output: Out, na: Missing = None) -> None:
+    """Posterior means, one row a datum, beside the row's key."""
+    vae, dataset = _load(model), _data(data, na)
     Z = vae.transform(dataset.X, _given(vae, dataset))
-    _write(output, Z, [f"z{i + 1}" for i in range(Z.shape[1])])
+    names = [f"z{i + 1}" for i in range(Z.shape[1])]
+    _write(output, _with_keys(dataset, Z, names), names)
 
 
 @app.command()
@@ -117,10 +133,36 @@ def decode(
 
 
 @app.command()
-def reconstruct(model: ModelPath, data: Data, output: Out) -> None:
+def reconstruct(model: ModelPath, data: Data, output: Out, na: Missing = None) -> None:
     """Decoded means of the posterior means."""
-    vae, dataset = _load(model), _data(data)
+    vae, dataset = _load(model), _data(data, na)
     _write(output, vae.reconstruct(dataset.X, _given(vae, dataset)))
+
+
+@app.command()
+def impute(
+    model: ModelPath,
+    data: Data,
+    output: Out,
+    draws: Annotated[
+        int | None, typer.Option(min=1, help="so many draws, told apart by a column `draw`")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a row")] = 100,
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    na: Missing = None,
+) -> None:
+    """Fill missing cells: the best guess, or draws of it."""
+    vae, dataset = _load(model), _data(data, na)
+    filled = vae.impute(dataset.X, _given(vae, dataset), draws=draws, n_samples=k, random_state=seed)
+    if draws is None:
+        _write(output, filled)
+    elif hasattr(dataset.X, "columns"):
+        import pandas as pd
+
+        _write(output, pd.concat([frame.assign(draw=i + 1) for i, frame in enumerate(filled)]))
+    else:
+        for i, each in enumerate(filled):
+            _write(output.with_stem(f"{output.stem}-{i + 1}"), each)
 
 
 @app.command()
@@ -132,12 +174,14 @@ def sample(
     draw: Annotated[
         bool, typer.Option("--draw", help="draw x ~ p(x|z) for pictures too, not its mean")
     ] = False,
+    given: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE, e.g. sex=Female")] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
 ) -> None:
     """New data: pictures show the mean of p(x|z), other files hold draws."""
     vae = _load(model)
     mean = output.suffix == ".png" and not draw
-    _write(output, vae.sample(n, label=_label(vae, label), mean=mean, random_state=seed))
+    held = dict(_pair(word, "--given") for word in given or [])
+    _write(output, vae.sample(n, label=_label(vae, label), mean=mean, given=held, random_state=seed))
 
 
 @app.command()
@@ -343,16 +387,35 @@ def _load(path: Path) -> "VAE":
     return vae
 
 
-def _data(data: str) -> "Dataset":
+def _data(data: str, na: list[str] | None = None) -> "Dataset":
     from .data.sources import load
 
-    return load(data)
+    return load(data, missing=tuple(na or ()))
+
+
+def _pair(word: str, option: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise SpecError(f"{option} takes NAME=VALUE, not {word!r}")
+    return name, value
 
 
 def _given(vae: "VAE", dataset: "Dataset") -> Any:
     from .labels import Given
 
     return dataset.y if isinstance(vae.labels_, Given) else None
+
+
+def _with_keys(dataset: "Dataset", values: Any, names: list[str]) -> Any:
+    """Columns beside the key of each row, where the data are a table that has one."""
+    if not hasattr(dataset.X, "columns"):
+        return values
+    import pandas as pd
+
+    from .data.tables import Table
+
+    keys = [column.name for column in Table.learn(dataset.X).columns if column.kind == "key"]
+    return pd.concat([dataset.X[keys], pd.DataFrame(values, columns=names, index=dataset.X.index)], axis=1)
 
 
 def _label(vae: "VAE", label: str | None) -> Any:
@@ -366,34 +429,9 @@ def _label(vae: "VAE", label: str | None) -> Any:
 
 
 def _write(path: Path, values: Any, names: list[str] | None = None) -> None:
-    """Write an array by the file's ending."""
-    import io
+    from . import sinks
 
-    import numpy as np
-
-    from .storage import replace_file
-
-    buffer = io.BytesIO()
-    match path.suffix:
-        case ".npy":
-            np.save(buffer, values)
-        case ".npz":
-            np.savez_compressed(buffer, X=values)
-        case ".csv":
-            flat = values.reshape(len(values), -1)
-            header = names or [f"x{i + 1}" for i in range(flat.shape[1])]
-            np.savetxt(buffer, flat, fmt="%.9g", delimiter=",", header=",".join(header), comments="")
-        case ".png":
-            from . import figures
-
-            if not figures.is_picture(values.shape[1:]):
-                raise DataError(f"rows of shape {values.shape[1:]} are no pictures: write .npy, .npz or .csv")
-            figures.image_grid(values).savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
-        case other:
-            raise SpecError(
-                f"cannot write {other or 'a file without an ending'}: use .npy, .npz, .csv or .png"
-            )
-    replace_file(path, buffer.getvalue())
+    sinks.write(path, values, names)
     typer.echo(path)
 
 

@@ -1,5 +1,6 @@
 """VAE: the scikit-learn face. `__init__` only stores; what is fitted ends in `_`."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -13,8 +14,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from . import evaluate as evaluation
+from . import impute as imputing
 from . import storage
 from .config import parse
+from .data.codec import Arrays, Codec, from_header, is_frame, learn
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
 from .evaluate import Evaluation, log_likelihood, over_rows
@@ -114,9 +117,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         `resume`: a file that `save_training` wrote at some epoch of the same fit, to go on from there.
         """
-        data = self._training_rows(X, y)
-        self._resolve(X=data[0])
-        x, classes = self._to_tensor(data[0]), data[1]
+        x, classes = self._training_rows(X, y)
+        self._resolve(x)
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         held_out = int(len(x) * self.training_.validation)
         if self.training_.validation and not 0 < held_out < len(x):
@@ -125,7 +127,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_)
-            self.model_ = Model(self._tensor_event(), self._parts())
+            self.model_ = Model(self.codec_.shape, self._parts())
             order = torch.randperm(len(x)) if held_out else torch.arange(len(x))
             held, kept = order[:held_out], order[held_out:]
             train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
@@ -162,11 +164,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise FormatError(f"{path} holds no training to resume ({error})") from None
         self.history_ = list(header["history"])
 
-    def _training_rows(self, X: Any, y: Any) -> tuple[Array, Tensor | None]:
-        """X checked, event and classes learned."""
-        X = self._validated(X, reset=True)
-        self.event_: tuple[int, ...] = tuple(X.shape[1:])
-        self.dtype_ = X.dtype.name
+    def _training_rows(self, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
+        """X checked and encoded, codec and classes learned."""
+        X = self._checked(X, reset=True)
+        self.codec_: Codec = learn(X)
         classes = None
         self.classes_: Array | None = None
         if self.labels is not None:
@@ -186,9 +187,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 )
             classes = torch.full((len(y),), -1)
             classes[torch.as_tensor(known)] = torch.as_tensor(index)
-        return X, classes
+        return self.codec_.encode(X), classes
 
-    def _resolve(self, X: Array) -> None:
+    def _resolve(self, x: Tensor | None = None) -> None:
         """Fill in the defaults, and refuse what does not fit together before anything is trained."""
         for name, kind in KINDS.items():
             value = getattr(self, name)
@@ -205,15 +206,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
         self.prior_ = self.prior or StandardNormal()
-        self.likelihood_ = self.likelihood or default_likelihood(X)
+        self.likelihood_ = self.likelihood or default_likelihood(self.codec_, x)
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
         self.objective_ = self.objective if self.objective is not None else default
         self.training_ = self.training or Training()
+        if x is not None:
+            self._supported(x)
+            self.holes_ = bool(x.isnan().any())
         terms_of(self.objective_, self._parts())
-        refusal = self.likelihood_.refusal(X)
-        if refusal:
-            raise DataError(refusal)
 
     def _parts(self) -> Parts:
         return Parts(
@@ -224,50 +225,45 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.prior_,
             self.likelihood_,
             self.labels_,
+            self.holes_,
         )
 
     # -- data in and out -----------------------------------------------------------------------------
 
-    def _validated(self, X: Any, reset: bool = False) -> Array:
-        X = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric", ensure_min_samples=1)
-        return self._shaped(np.asarray(X), reset)
+    def _rows(self, X: Any) -> Tensor:
+        """X as the model reads it, checked against the training data and the likelihood's support."""
+        check_is_fitted(self)
+        x = self.codec_.encode(self._checked(X, reset=False))
+        self._supported(x)
+        self.model_.eval()
+        return x
 
-    def _shaped(self, X: Array, reset: bool) -> Array:
-        if X.dtype.kind == "O":
-            X = X.astype(np.float64)
-        if not reset and tuple(X.shape[1:]) != self.event_:
-            raise DataError(
-                f"each row has shape {tuple(X.shape[1:])}; this model was fitted on {self.event_}"
-            )
+    def _checked(self, X: Any, reset: bool) -> Any:
+        """A frame where the training data were one, else a numeric array (n, *E)."""
+        if is_frame(X) and (reset or not isinstance(self.codec_, Arrays)):
+            return validate_data(self, X, reset=reset, skip_check_array=True)
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            allow_nd=True,
+            dtype="numeric",
+            ensure_all_finite="allow-nan" if self.likelihood is not None else True,
+        )
+        X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
         if X[:1].size == 0:
             raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
         return X
 
-    @property
-    def _channels_last(self) -> bool:
-        e = self.event_
-        return len(e) == 3 and e[2] in (1, 2, 3, 4) and e[0] > 4
-
-    def _tensor_event(self) -> tuple[int, ...]:
-        e = self.event_
-        return (e[2], e[0], e[1]) if self._channels_last else e
-
-    def _to_tensor(self, X: Array) -> Tensor:
-        x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
-        return x.permute(0, 3, 1, 2).contiguous() if self._channels_last else x
-
-    def _to_array(self, x: Tensor) -> Array:
-        x = x.permute(0, 2, 3, 1) if self._channels_last else x
-        return x.numpy().astype(np.float64 if self.dtype_ == "float64" else np.float32)
-
-    def _rows(self, X: Any) -> Tensor:
-        check_is_fitted(self)
-        X = self._validated(X)
-        refusal = self.likelihood_.refusal(X)
+    def _supported(self, x: Tensor) -> None:
+        refusal = self.likelihood_.refusal(x.numpy())
         if refusal:
             raise DataError(refusal)
-        self.model_.eval()
-        return self._to_tensor(X)
+
+    @property
+    def event_(self) -> tuple[int, ...]:
+        """The shape of a row of X."""
+        return self.codec_.event
 
     def _classes(self, y: Any, n: int) -> Tensor | None:
         """Class numbers of labels y; only where the encoder must be told them."""
@@ -325,7 +321,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _decoded(self, z: Tensor, code: Tensor | None, mean: bool) -> Array:
         px = self.model_.decode(self.model_.state(z), code)
         x = (mean_of(px) if mean else px.sample()).reshape(len(z), *self.model_.event)
-        return self._to_array(x)
+        return self.codec_.decode(x)
 
     @torch.no_grad()
     def reconstruct(self, X: Any, y: Any = None) -> Array:
@@ -335,16 +331,27 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
             return mean_of(self.model_.rebuild(a, b)).reshape(len(a), *self.model_.event)
 
-        return self._to_array(over_rows(rebuilt, x, self._classes(y, len(x))))
+        return self.codec_.decode(over_rows(rebuilt, x, self._classes(y, len(x))))
 
-    def sample(self, n: int = 1, *, label: Any = None, mean: bool = False, random_state: Any = None) -> Array:
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        label: Any = None,
+        mean: bool = False,
+        given: dict[str, Any] | None = None,
+        random_state: Any = None,
+    ) -> Any:
         """n draws x ~ p(x|z), z ~ p(z), shaped and typed like X; `mean`: E[x|z], as pictures show.
 
         With labels, `label` is one class or one a row; None draws classes as often as in training.
+        `given` holds columns of a table at values: p(x | given), by resampling draws of the prior.
         """
         check_is_fitted(self)
         if n < 1:
             raise DataError(f"sample draws 1 or more, not {n}")
+        if given:
+            return self._sample_given(n, given, random_state)
         seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             torch.manual_seed(int(seed))
@@ -353,7 +360,48 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 label = self.classes_[drawn.numpy()]
             px = self.model_.decode(self.model_.prior_state(n), self._code(label, n))
             x = (mean_of(px) if mean else px.sample()).reshape(n, *self.model_.event)
-        return self._to_array(x)
+        return self.codec_.decode(x)
+
+    def _sample_given(self, n: int, given: dict[str, Any], random_state: Any) -> Any:
+        x = self.codec_.encode(self.codec_.known(given)).expand(n, *self.codec_.shape)
+        if self.labels_ is not None:
+            raise DataError("sample takes given only without labels: fit with labels=None")
+        seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
+        drawn, size = imputing.given(self.model_, x, None, max(10_000, 10 * n), int(seed))
+        if size < n / 10:
+            warnings.warn(
+                f"only about {size:.0f} of the prior's draws fit {given}: the {n} rows repeat them",
+                stacklevel=3,
+            )
+        return self.codec_.decode(drawn)
+
+    def impute(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        draws: int | None = None,
+        n_samples: int = 100,
+        random_state: Any = None,
+    ) -> Any:
+        """X with its missing cells filled: E[x_miss | x_obs], the most probable class of a category.
+
+        `draws=M` gives a list of M tables, each one draw of p(x_miss | x_obs) (multiple imputation).
+        Known cells are X's own; type, index, columns and dtypes are X's. Importance sampling with
+        `n_samples` draws of z a row (Mattei and Frellsen 2019, equation 13).
+        """
+        x = self._rows(X)
+        classes = self._classes(y, len(x))
+        seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
+        if draws is None:
+            return self.codec_.filled(X, imputing.best(self.model_, x, classes, n_samples, int(seed)))
+        each = (imputing.draw(self.model_, x, classes, n_samples, int(seed) + i) for i in range(draws))
+        return [self.codec_.filled(X, filled) for filled in each]
+
+    def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
+        """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing: which cell is strange."""
+        x = self._rows(X)
+        return imputing.by_cell(self.model_, x, self._classes(y, len(x)), n_samples, self.seed_).numpy()
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X.
@@ -365,14 +413,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         classes = self._classes(y, len(x))
         rated = self.model_(x[:1], None if classes is None else classes[:1]).has_rate
         k = n_samples if rated and self.latent_dim_ else 1
-        family = self.model_.likelihood.family
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
             if not rated:
                 return self.model_(a, b).log_likelihood[0]  # type: ignore[no-any-return]
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed_)
-                seen = family.observe(a, evidence=True, alike=True)
+                seen = self.model_.observe(a, evidence=True, alike=True)
             return log_likelihood(self.model_, seen, b, k, self.seed_)[0]
 
         return over_rows(scored, x, classes).double().numpy()
@@ -440,10 +487,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         header = {
             "spec": self.specs_(),
             "event": list(self.event_),
-            "codec": {
-                "dtype": self.dtype_,
-                "classes": None if self.classes_ is None else self.classes_.tolist(),
-            },
+            "codec": self.codec_.header(),
+            "classes": None if self.classes_ is None else self.classes_.tolist(),
+            "holes": self.holes_,
             "history": self.history_,
             "trained_on": getattr(self, "trained_on_", {}),
         }
@@ -456,13 +502,12 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         try:
             words = {name: parse(header["spec"][name], kind, specs) for name, kind in KINDS.items()}
             vae = cls(**words)
-            vae.event_ = tuple(int(n) for n in header["event"])
-            vae.dtype_ = str(header["codec"]["dtype"])
-            classes = header["codec"]["classes"]
+            vae.codec_, vae.holes_ = from_header(header["codec"]), bool(header["holes"])
+            classes = header["classes"]
             vae.classes_ = None if classes is None else np.asarray(classes)
             vae.history_, vae.trained_on_ = list(header["history"]), dict(header["trained_on"])
             vae.n_features_in_ = vae.event_[0]
-            vae._resolve(np.zeros((0, *vae.event_)))
+            vae._resolve()
             vae.seed_ = int(words["random_state"])
             vae.model_ = Model(vae._tensor_event(), vae._parts()).eval()
         except SpecError as error:
@@ -474,15 +519,18 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.likelihood is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def default_likelihood(X: Array) -> Family:
-    """Bernoulli where all values are 0 or 1, else a Gaussian with one learned scale a column."""
-    binary = X.size > 0 and bool(
-        np.isin(np.unique(X[: 1 << 16]), (0, 1)).all() and ((X == 0) | (X == 1)).all()
-    )
+def default_likelihood(codec: Codec, x: Tensor | None) -> Family:
+    """A table's columns say; an array is Bernoulli where all values are 0 or 1, else a Gaussian with one
+    learned scale a column."""
+    families = codec.families()
+    if families:
+        return Columns(families)
+    binary = x is not None and bool(((x == 0) | (x == 1)).all())
     return Bernoulli() if binary else Gaussian(scale=Shared())
 
 

@@ -147,7 +147,7 @@ def evaluate(
             if trace.logits is not None:
                 guesses.append(trace.logits.argmax(-1)[:count])
             if rated:
-                seen = family.observe(a, evidence=True)
+                seen = model.observe(a, evidence=True)
                 score, size = log_likelihood(model, seen, b, k, None)
                 scores.append(score[:count].double())
                 sizes.append(size[:count].double())

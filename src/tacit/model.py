@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call
 
-from .distributions import has_density
+from .distributions import has_density, log_prob_of
 from .errors import SpecError
 from .families import Family, Head
 from .labels import Auxiliary, Enumerated, Given, LabelHead
@@ -31,6 +31,8 @@ class Parts:
     prior: Family | VampPrior
     likelihood: Family
     labels: LabelHead | None = None
+    holes: bool = False
+    """Whether the encoder is told which cells are missing."""
 
 
 class Model(nn.Module):
@@ -42,7 +44,8 @@ class Model(nn.Module):
         super().__init__()
         self.event, self.parts, labels = event, parts, parts.labels
         self.n_data = 0
-        seen = tuple(parts.likelihood.inputs(torch.zeros(1, *event)).shape[1:])
+        zeros = torch.zeros(1, *event)
+        seen = tuple(marked(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
         if not parts.latent_dim and labels is None:
             raise SpecError("latent_dim=0 leaves the decoder nothing to read. Give it labels=Given(classes)")
         if not parts.latent_dim and isinstance(labels, Given):
@@ -90,7 +93,7 @@ class Model(nn.Module):
 
         Where classes are enumerated there are `samples` draws for each of them.
         """
-        x = self.likelihood.family.observe(x)
+        x = self.observe(x)
         labels, log_qy = self.parts.labels, None
         if isinstance(labels, Enumerated):
             every = torch.arange(labels.classes, device=x.device)
@@ -104,11 +107,25 @@ class Model(nn.Module):
             code = self.code(y, logits)
         pseudo = self.pseudo_features()
         state, sites = self.latents(h, draw or inferring(samples), pseudo)
-        return Trace(self, x, y, logits, h, pseudo, state, sites, code, log_qy)
+        mask = ~x.isnan() if self.has_holes(x) else None
+        x = x if mask is None else self.likelihood.filled(x)
+        return Trace(self, x, mask, y, logits, h, pseudo, state, sites, code, log_qy)
+
+    def has_holes(self, x: Tensor) -> bool:
+        """Whether NaN must be looked for: in training only where the training set had holes."""
+        return self.parts.holes or (not self.training and bool(x.isnan().any()))
+
+    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
+        """What counts as the datum (see `Family.observe`); missing cells stay missing."""
+        seen = self.likelihood.family.observe(x, evidence=evidence, alike=alike)
+        return torch.where(x.isnan(), x, seen) if self.has_holes(x) else seen
 
     def inputs(self, x: Tensor) -> Tensor:
-        """What the networks read of x."""
-        return self.likelihood.family.inputs(self.likelihood.standardised(x))
+        """What the networks read of x: standard units, 0 in missing cells, and which cells are known."""
+        read = self.likelihood.family.inputs(self.likelihood.standardised(x))
+        if not self.has_holes(x):
+            return read
+        return marked(read.nan_to_num(nan=0.0), ~x.isnan() if self.parts.holes else None)
 
     def features(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
         """What the encoder (B, n_features) and the classifier (B, K) make of a batch.
@@ -183,6 +200,17 @@ class Model(nn.Module):
         return self.latents(None, generating(n), self.pseudo_features())[0]  # type: ignore[no-any-return]
 
 
+def marked(read: Tensor, mask: Tensor | None) -> Tensor:
+    """The mask beside what is read, as more columns or as more channels of a picture."""
+    if mask is None:
+        return read
+    known = mask.to(read.dtype)
+    if mask.dim() == 2:
+        return torch.cat((read.flatten(1), known), 1)
+    tail = mask.shape[-2:]
+    return torch.cat((read.reshape(len(read), -1, *tail), known.reshape(len(read), -1, *tail)), 1)
+
+
 class Trace:
     """One batch seen through the model; what is not asked for is not computed. Shapes (S, B), nats."""
 
@@ -190,6 +218,7 @@ class Trace:
         self,
         model: Model,
         x: Tensor,
+        mask: Tensor | None,
         y: Tensor | None,
         logits: Tensor | None,
         h: Tensor | None,
@@ -199,7 +228,7 @@ class Trace:
         code: Tensor | None,
         log_qy: Tensor | None,
     ) -> None:
-        self.model, self.x, self.y, self.logits = model, x, y, logits
+        self.model, self.x, self.mask, self.y, self.logits = model, x, mask, y, logits
         self.h, self.pseudo, self.state, self.sites = h, pseudo, state, sites
         self.code, self.log_qy = code, log_qy
         self.critics: Mapping[object, nn.Module] = {}
@@ -228,7 +257,11 @@ class Trace:
     @cached_property
     def distortion(self) -> Tensor:
         """-log p(x|z), (S, B)."""
-        return -self.px.log_prob(self.x).reshape(-1, len(self.x))
+        return -self.log_px(self.px).reshape(-1, len(self.x))
+
+    def log_px(self, px: Distribution) -> Tensor:
+        """log-probability of the known cells."""
+        return px.log_prob(self.x) if self.mask is None else log_prob_of(px, self.x, self.mask)
 
     @cached_property
     def rates(self) -> tuple[Tensor, ...]:
@@ -259,7 +292,7 @@ class Trace:
         if not isinstance(labels, Auxiliary):
             return -self.distortion
         codes = labels.code(torch.arange(labels.classes, device=self.x.device))
-        each = [self.model.decode(self.state, code).log_prob(self.x) for code in codes[:, None, None]]
+        each = [self.log_px(self.model.decode(self.state, code)) for code in codes[:, None, None]]
         return torch.logsumexp(torch.stack(each, -1) + self.model.log_prior_y, -1)
 
     @cached_property

@@ -38,7 +38,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = vae.model_.train()
     model.zero_grad()
     y = None if vae.labels_ is None else torch.zeros(len(X), dtype=torch.long)
-    trace = model(vae._to_tensor(X), y)
+    trace = model(vae.codec_.encode(X), y)
     sum(term(trace, 0) for term in terms_of(vae.objective_, vae._parts())).backward()
     dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not dead

@@ -38,7 +38,7 @@ class Dataset:
     """Rows, and a label a row where the source has them."""
 
     name: str  # as typed, e.g. "mnist:test"
-    X: Array  # (n, *E); pixels are float32 in [0, 1]
+    X: Any  # (n, *E), pixels float32 in [0, 1]; or a pandas frame
     y: Array | None = None  # (n,)
 
 
@@ -80,8 +80,11 @@ REMOTES = {  # by the set's folder in $TACIT_DATA and in the cache
 }
 
 
-def load(data: str) -> Dataset:
-    """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`."""
+def load(data: str, *, missing: tuple[str, ...] = ()) -> Dataset:
+    """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`.
+
+    `missing` are more spellings of a missing cell in a .csv file.
+    """
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
         word, split = match.groups()
@@ -92,10 +95,17 @@ def load(data: str) -> Dataset:
             raise DataError(f"{word} has no split {split!r}; use {cure}")
         return _checked(data, read(split or "train"))
     path = Path(word)
-    if path.suffix.lower() not in READERS:
+    if path.suffix.lower() in TABLES and not split and path.is_file():
+        from . import tables
+
+        with _reading(path, "write it again as a .csv or .parquet file"):
+            return Dataset(data, tables.read(path, missing))
+    if path.suffix.lower() not in (*READERS, *TABLES):
         near = difflib.get_close_matches(word.lower(), NAMES, n=1)
         hint = f", did you mean {near[0]!r}?" if near else "."
-        cure = f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join(READERS)}"
+        cure = (
+            f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join((*READERS, *TABLES))}"
+        )
         raise DataError(f"unknown data {word!r}{hint} {cure}")
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; check the path")
@@ -246,5 +256,6 @@ SETS: Mapping[str, tuple[tuple[str, ...], Callable[[str], Rows]]] = {  # name: i
     "binarized-mnist": (("train", "valid", "test"), _binarized_mnist),
 }
 Reader = Callable[[Path, str], Rows]
+TABLES = (".csv", ".parquet")
 READERS: Mapping[str, Reader] = {".npy": _npy, ".npz": _npz}  # by ending; another format is another row
 NAMES = tuple(SETS)

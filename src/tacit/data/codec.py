@@ -1,0 +1,119 @@
+"""Between what a user holds and what a model reads: rows in, a float32 tensor out, and back again."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+from ..families import Family
+
+Array = np.ndarray[Any, Any]
+
+
+class Codec(Protocol):
+    """`event` is the shape of a user's row, `shape` of the model's."""
+
+    event: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def encode(self, X: Any) -> Tensor:
+        """Rows (n, *event) -> (n, *shape), NaN where a cell is missing."""
+        ...
+
+    def decode(self, x: Tensor) -> Any:
+        """(n, *shape) -> rows of the user's type."""
+        ...
+
+    def filled(self, X: Any, x: Tensor) -> Any:
+        """X with its missing cells taken from x."""
+        ...
+
+    def known(self, cells: dict[str, Any]) -> Any:
+        """One row, missing but for these cells."""
+        ...
+
+    def names(self) -> list[str]:
+        """What the model's cells are called."""
+        ...
+
+    def families(self) -> tuple[Family, ...]:
+        """What each column asks for by default; nothing where the values alone decide."""
+        ...
+
+    def header(self) -> dict[str, Any]:
+        """What a model file keeps: `from_header` undoes it."""
+        ...
+
+
+class Arrays:
+    """numpy arrays, pictures with their channels first or last."""
+
+    def __init__(self, event: tuple[int, ...], dtype: str) -> None:
+        self.event, self.dtype = event, dtype
+
+    @property
+    def channels_last(self) -> bool:
+        e = self.event
+        return len(e) == 3 and e[2] in (1, 2, 3, 4) and e[0] > 4
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        e = self.event
+        return (e[2], e[0], e[1]) if self.channels_last else e
+
+    def encode(self, X: Array) -> Tensor:
+        if tuple(X.shape[1:]) != self.event:
+            raise DataError(f"each row has shape {tuple(X.shape[1:])}; this model was fitted on {self.event}")
+        x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
+        return x.permute(0, 3, 1, 2).contiguous() if self.channels_last else x
+
+    def decode(self, x: Tensor) -> Array:
+        x = x.permute(0, 2, 3, 1) if self.channels_last else x
+        return x.numpy().astype(np.float64 if self.dtype == "float64" else np.float32)
+
+    def filled(self, X: Any, x: Tensor) -> Array:
+        X = np.asarray(X)
+        return np.where(np.isnan(X), self.decode(x), X).astype(X.dtype)
+
+    def known(self, cells: dict[str, Any]) -> Array:
+        row = np.full((1, *self.event), np.nan)
+        for name, value in cells.items():
+            if not name.isdigit() or int(name) >= row.shape[1] or row.ndim != 2:
+                raise DataError(f"no column is called {name!r}: arrays have columns 0 to {row.shape[1] - 1}")
+            row[0, int(name)] = value
+        return row
+
+    def names(self) -> list[str]:
+        return [f"x{i + 1}" for i in range(int(np.prod(self.event)))]
+
+    def families(self) -> tuple[Family, ...]:
+        return ()
+
+    def header(self) -> dict[str, Any]:
+        return {"kind": "arrays", "event": list(self.event), "dtype": self.dtype}
+
+
+def is_frame(X: Any) -> bool:
+    """pandas or polars."""
+    return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "to_pandas"))
+
+
+def learn(X: Any) -> Codec:
+    """The codec of training data."""
+    if is_frame(X):
+        from .tables import Table
+
+        return Table.learn(X)
+    return Arrays(tuple(X.shape[1:]), X.dtype.name)
+
+
+def from_header(header: dict[str, Any]) -> Codec:
+    """The codec that a model file describes."""
+    if header["kind"] == "table":
+        from .tables import Column, Table
+
+        return Table([Column(**column) for column in header["columns"]])
+    return Arrays(tuple(int(n) for n in header["event"]), str(header["dtype"]))

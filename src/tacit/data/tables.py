@@ -1,0 +1,281 @@
+"""Tables: what each column holds, how it becomes numbers, and how numbers become a table again.
+
+A column's kind comes from its type and its values, and says which family it gets by default. Missing
+cells are NaN in both directions. Keys (names, tickets, running numbers) and constants are carried
+along and never modelled.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from pandas.api import types
+from torch import Tensor
+
+from ..errors import DataError
+from ..families import (
+    Bernoulli,
+    Categorical,
+    DiscretizedLogistic,
+    Family,
+    Gaussian,
+    LogNormal,
+    NegativeBinomial,
+    Shared,
+)
+
+Kind = Literal["real", "positive", "count", "boolean", "categorical", "ordinal", "date", "constant", "key"]
+MISSING = (
+    "",
+    "?",
+    "NA",
+    "N/A",
+    "n/a",
+    "NaN",
+    "nan",
+    "NULL",
+    "null",
+    "None",
+    "none",
+    "-",
+    "--",
+    "#N/A",
+    "missing",
+)
+MOST_CATEGORIES = 100
+SKEWED = 3.0
+"""A positive column whose logarithm is this many times less skewed than itself is log-normal."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as it was in training. `low` and `high` bound what is written back."""
+
+    name: str
+    kind: Kind
+    dtype: str
+    low: float = 0.0
+    high: float = 0.0
+    categories: list[Any] = field(default_factory=list)
+    value: Any = None
+
+    @property
+    def modelled(self) -> bool:
+        return self.kind not in ("constant", "key")
+
+    def family(self) -> Family:
+        """The family that this kind of column gets where none is asked for."""
+        match self.kind:
+            case "boolean":
+                return Bernoulli()
+            case "categorical":
+                return Categorical(len(self.categories))
+            case "ordinal":
+                return DiscretizedLogistic(len(self.categories))
+            case "count":
+                return NegativeBinomial()
+            case "positive":
+                return LogNormal(scale=Shared())
+            case _:
+                return Gaussian(scale=Shared())
+
+    def encode(self, values: "pd.Series[Any]") -> np.ndarray[Any, Any]:
+        """A column of a frame -> float64 (n,), NaN where missing."""
+        if self.categories:
+            numbers = {category: i for i, category in enumerate(self.categories)}
+            known = values.map(lambda v: v if _missing(v) else numbers.get(_plain(v), -1))
+            unknown = values[known == -1]
+            if len(unknown):
+                raise DataError(
+                    f"column {self.name!r} holds {unknown.iloc[0]!r}, which it did not in training; "
+                    f"its values were {', '.join(map(repr, self.categories[:8]))}"
+                )
+            return known.to_numpy(dtype=float, na_value=np.nan)
+        if self.kind == "date":
+            days = (pd.to_datetime(values) - pd.Timestamp(self.value)) / pd.Timedelta(days=1)
+            return days.to_numpy(dtype=float, na_value=np.nan)
+        try:
+            return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
+        except (ValueError, TypeError):
+            raise DataError(f"column {self.name!r} holds text; it held numbers in training") from None
+
+    def read(self, value: Any) -> Any:
+        """A value as typed on the command line, in this column's type."""
+        matching = [category for category in self.categories if str(category) == str(value)]
+        return matching[0] if matching else value
+
+    def decode(self, numbers: np.ndarray[Any, Any]) -> "pd.Series[Any]":
+        """float (n,) -> a column of the training frame's type, within its range."""
+        hole = np.isnan(numbers)
+        if self.categories:
+            index = np.where(hole, 0, numbers).round().astype(int).clip(0, len(self.categories) - 1)
+            values = pd.Series(self.categories, dtype=object).iloc[index].reset_index(drop=True)
+            return _typed(values.mask(hole), self.dtype, self.categories)
+        numbers = np.clip(numbers, self.low, self.high)
+        if self.kind == "date":
+            return pd.Timestamp(self.value) + pd.to_timedelta(pd.Series(numbers), unit="D").dt.round("s")
+        whole = np.dtype(float) if "float" in self.dtype.lower() else np.dtype(int)
+        return _typed(pd.Series(numbers if whole == float else np.round(numbers)), self.dtype, None)
+
+
+class Table:
+    """The codec of a table: pandas (or polars) frames to (n, modelled columns) and back to pandas."""
+
+    def __init__(self, columns: list[Column]) -> None:
+        self.columns = columns
+        self.modelled = [column for column in columns if column.modelled]
+        if not self.modelled:
+            raise DataError("no column of the table varies: there is nothing to model")
+        self.event = (len(columns),)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.modelled),)
+
+    @classmethod
+    def learn(cls, frame: Any) -> "Table":
+        """What the columns of a training frame hold."""
+        frame = to_pandas(frame)
+        if frame.shape[1] == 0 or len(frame) == 0:
+            raise DataError(
+                f"the table has shape {frame.shape}: 0 feature(s) or rows, a minimum of 1 is required"
+            )
+        return cls([_column(str(name), frame[name]) for name in frame.columns])
+
+    def encode(self, X: Any) -> Tensor:
+        frame = to_pandas(X, [c.name for c in self.columns])
+        absent = [c.name for c in self.modelled if c.name not in frame.columns]
+        if absent:
+            raise DataError(f"the table lacks the column {absent[0]!r} of the training data")
+        numbers = [column.encode(frame[column.name]) for column in self.modelled]
+        return torch.as_tensor(np.stack(numbers, 1), dtype=torch.float32)
+
+    def decode(self, x: Tensor) -> pd.DataFrame:
+        numbers = dict(zip((c.name for c in self.modelled), x.double().numpy().T, strict=True))
+        held: dict[str, Any] = {}
+        for column in self.columns:
+            if column.kind == "key":
+                continue
+            held[column.name] = column.decode(numbers[column.name]) if column.modelled else column.value
+        return pd.DataFrame(held, index=range(len(x)))
+
+    def filled(self, X: Any, x: Tensor) -> pd.DataFrame:
+        frame = to_pandas(X, [c.name for c in self.columns]).copy()
+        guesses = self.decode(x).set_index(frame.index)
+        for column in self.columns:
+            if column.name in guesses and column.name in frame:
+                held = frame[column.name]
+                frame[column.name] = held.where(held.notna(), guesses[column.name].astype(held.dtype))
+        return frame
+
+    def known(self, cells: dict[str, Any]) -> pd.DataFrame:
+        names = {column.name: column for column in self.modelled}
+        absent = [name for name in cells if name not in names]
+        if absent:
+            raise DataError(f"no modelled column is called {absent[0]!r}; there are {', '.join(names)}")
+        held = {name: [column.read(cells[name]) if name in cells else None] for name, column in names.items()}
+        return pd.DataFrame(held, dtype=object)
+
+    def names(self) -> list[str]:
+        return [column.name for column in self.modelled]
+
+    def families(self) -> tuple[Family, ...]:
+        return tuple(column.family() for column in self.modelled)
+
+    def header(self) -> dict[str, Any]:
+        return {"kind": "table", "columns": [asdict(column) for column in self.columns]}
+
+
+def to_pandas(X: Any, names: list[str] | None = None) -> pd.DataFrame:
+    """pandas as it is, polars converted, an array with the names of the training columns."""
+    if isinstance(X, pd.DataFrame):
+        return X.set_axis([str(name) for name in X.columns], axis=1)
+    if hasattr(X, "to_pandas"):
+        return pd.DataFrame(X.to_pandas())
+    return pd.DataFrame(np.asarray(X), columns=names)
+
+
+def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A .csv or .parquet file; the usual spellings of missing are missing, spaces round text are not text."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    spellings = [*MISSING, *missing]
+    frame = pd.read_csv(path, na_values=spellings, keep_default_na=True, skipinitialspace=True)
+    for name in frame.columns:
+        if types.is_string_dtype(frame[name]) or frame[name].dtype == object:
+            frame[name] = frame[name].map(lambda v: v.strip() if isinstance(v, str) else v)
+    return frame
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value: numpy scalars become Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -> "pd.Series[Any]":
+    """As in training, where the type can hold missing cells."""
+    if dtype == "category":
+        return values.astype(pd.CategoricalDtype(categories))
+    if dtype == "category ordered":
+        return values.astype(pd.CategoricalDtype(categories, ordered=True))
+    if values.isna().any() and dtype.startswith(("int", "uint", "bool")):
+        return values.astype("float64") if dtype != "bool" else values
+    return values.astype(dtype)  # type: ignore[call-overload, no-any-return]
+
+
+def _column(name: str, values: "pd.Series[Any]") -> Column:
+    """The kind of a column, from its type first and its values second."""
+    dtype = str(values.dtype)
+    present = values.dropna()
+    distinct = present.nunique()
+    if distinct <= 1:
+        return Column(name, "constant", dtype, value=_plain(present.iloc[0]) if distinct else None)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        ordered = bool(values.dtype.ordered)
+        categories = [_plain(v) for v in values.cat.categories]
+        dtype = "category ordered" if ordered else "category"
+        kind: Kind = "ordinal" if ordered else "categorical"
+        return Column(name, kind, dtype, categories=categories)
+    if types.is_datetime64_any_dtype(values):
+        return _date(name, present, dtype)
+    if types.is_bool_dtype(values) or set(map(type, present)) == {bool}:
+        return Column(name, "boolean", dtype, categories=[False, True])
+    if not types.is_numeric_dtype(values):
+        return _text(name, present, dtype)
+    return _number(name, present.astype(float), dtype, len(values))
+
+
+def _text(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
+    dates = pd.to_datetime(present, errors="coerce", format="ISO8601")
+    if dates.notna().all():
+        return _date(name, dates, "datetime64[us]")
+    if present.nunique() > min(MOST_CATEGORIES, max(2, len(present) // 2)):
+        return Column(name, "key", dtype)
+    return Column(name, "categorical", dtype, categories=sorted(_plain(v) for v in present.unique()))
+
+
+def _date(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
+    first = present.min()
+    return Column(name, "date", dtype, 0.0, (present.max() - first) / pd.Timedelta(days=1), value=str(first))
+
+
+def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
+    low, high = float(present.min()), float(present.max())
+    whole = bool((present == present.round()).all())
+    if whole and (low, high) == (0, 1):
+        return Column(name, "boolean", dtype, low, high)
+    running = whole and dtype.startswith(("int", "uint")) and present.is_unique and high - low == n - 1
+    if running and n > 20:
+        return Column(name, "key", dtype)
+    if whole and low >= 0 and high < 1e6:
+        return Column(name, "count", dtype, low, high)
+    if low > 0 and abs(float(present.skew())) > SKEWED * abs(float(np.log(present).skew())):
+        return Column(name, "positive", dtype, low, high)
+    return Column(name, "real", dtype, low, high)

@@ -1,0 +1,60 @@
+"""Results to files, by their ending: arrays, tables and pictures. Writes are atomic."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import figures
+from .errors import DataError, SpecError
+from .storage import replace_file
+
+ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
+
+
+def check(path: Path) -> None:
+    """Refuse an ending that nothing can be written to, before the work is done."""
+    if path.suffix not in ENDINGS:
+        raise SpecError(
+            f"cannot write {path.suffix or 'a file without an ending'}: use {', '.join(ENDINGS[:-1])} or .png"
+        )
+
+
+def write(path: Path, values: Any, names: list[str] | None = None) -> None:
+    """An array (n, *E) with its columns' `names`, or a pandas frame."""
+    check(path)
+    frame = hasattr(values, "columns")
+    if path.suffix in (".csv", ".parquet") and not frame:
+        flat = np.asarray(values).reshape(len(values), -1)
+        header = names or [f"x{i + 1}" for i in range(flat.shape[1])]
+        if path.suffix == ".parquet":
+            import pandas as pd
+
+            values, frame = pd.DataFrame(flat, columns=header), True
+    buffer = io.BytesIO()
+    match path.suffix:
+        case ".npy":
+            np.save(buffer, _numbers(values, path))
+        case ".npz":
+            np.savez_compressed(buffer, X=_numbers(values, path))
+        case ".csv" if frame:
+            values.to_csv(buffer, index=False)
+        case ".csv":
+            np.savetxt(buffer, flat, fmt="%.9g", delimiter=",", header=",".join(header), comments="")
+        case ".parquet":
+            values.to_parquet(buffer, index=False)
+        case _:
+            if not figures.is_picture(tuple(values.shape[1:])):
+                raise DataError(
+                    f"rows of shape {tuple(values.shape[1:])} are no pictures: write .npy, .npz, .csv or .parquet"
+                )
+            figures.image_grid(values).savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
+    replace_file(path, buffer.getvalue())
+
+
+def _numbers(values: Any, path: Path) -> Any:
+    array = np.asarray(values)
+    if array.dtype == object:
+        raise DataError(f"{path.name} holds numbers only and this table has text: write .csv or .parquet")
+    return array
