@@ -12,7 +12,7 @@ from torch.func import functional_call
 
 from .distributions import has_density, log_prob_of
 from .errors import SpecError
-from .families import Family, Head
+from .families import Conditional, Family
 from .labels import Auxiliary, Enumerated, Given, LabelHead
 from .latents import Draw, Site, TopDown, averaging, generating, inferring, replaying
 from .networks import Network, joined, width_of
@@ -62,7 +62,7 @@ class Model(nn.Module):
         )
         self.classifier = labels.classifier(seen, n_features) if labels else None
         n_state = self.latents.n_state + (labels.to_decoder if labels else 0)
-        self.likelihood: Head = parts.likelihood.build(
+        self.likelihood: Conditional = parts.likelihood.build(
             event, lambda n: parts.decoder.decoder(n_state, event, n), floor=1e-3
         )
         classes = labels.count if labels else 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, Normal, kl_divergence
+from torch.distributions import Categorical, Distribution, Independent, Normal, kl_divergence
 
 Noise = Callable[[torch.Size], Tensor]
 """Standard normal numbers of a shape."""
@@ -48,6 +48,27 @@ def mean_of(d: Distribution) -> Tensor:
 @mean_of.register(Independent)
 def _(d: Any) -> Tensor:
     return mean_of(d.base_dist)
+
+
+@mean_of.register(Categorical)
+def _(d: Any) -> Tensor:
+    """The most probable class: class numbers have no mean."""
+    best: Tensor = d.logits.argmax(-1)
+    return best.to(d.logits.dtype)
+
+
+@singledispatch
+def cells(d: Distribution, x: Tensor) -> Tensor:
+    """log p of each number of the event by itself, (*batch, *E): their sum is log_prob(x)."""
+    if d.event_shape:
+        raise NotImplementedError(f"the numbers of {type(d).__name__} are not independent")
+    log_p: Tensor = d.log_prob(x)
+    return log_p
+
+
+@cells.register(Independent)
+def _(d: Any, x: Tensor) -> Tensor:
+    return cells(d.base_dist, x)
 
 
 @singledispatch

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from .base import (
+    Conditional,
     Family,
     Fixed,
     Head,
@@ -15,28 +16,51 @@ from .base import (
     Softplus,
     Square,
 )
-from .continuous import Gaussian, Point, StandardNormal
-from .discrete import Bernoulli
+from .composed import Cell, Columns
+from .continuous import (
+    Beta,
+    ContinuousBernoulli,
+    Gaussian,
+    Laplace,
+    LogNormal,
+    Point,
+    StandardNormal,
+    StudentT,
+)
+from .counts import NegativeBinomial, Poisson, ZeroInflated
+from .discrete import Bernoulli, Categorical, DiscretizedLogistic
 
 Posterior = Annotated[Family, Gaussian, Point]
-Likelihood = Annotated[Family, Gaussian, Bernoulli]
+Likelihood = Annotated[Cell, Columns]
 
 __all__ = [
     "Bernoulli",
+    "Beta",
+    "Categorical",
+    "Columns",
+    "Conditional",
+    "ContinuousBernoulli",
+    "DiscretizedLogistic",
     "Family",
     "Fixed",
     "Gaussian",
     "Head",
     "Identity",
+    "Laplace",
     "Likelihood",
     "Local",
+    "LogNormal",
     "LogScale",
     "LogVariance",
+    "NegativeBinomial",
     "Point",
+    "Poisson",
     "Posterior",
     "Shared",
     "Sigmoid",
     "Softplus",
     "Square",
     "StandardNormal",
+    "StudentT",
+    "ZeroInflated",
 ]

@@ -69,10 +69,12 @@ class LogScale(Link):
 
 @dataclass(frozen=True, repr=False)
 class Softplus(Link):
-    """log(1 + exp a)"""
+    """floor + log(1 + exp a)"""
+
+    floor: float = 0.0
 
     def __call__(self, raw: Tensor) -> Tensor:
-        return softplus(raw)
+        return self.floor + softplus(raw)
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,7 +146,8 @@ class Family(Spec, abc.ABC):
         """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
 
     def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
-        """Why these values (n, *E) are outside the support, or None. Checked once, at the door."""
+        """Why these values (n, *E) are outside the support, or None; NaN is no value. Checked once, at
+        the door."""
         return None
 
     def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
@@ -152,19 +155,53 @@ class Family(Spec, abc.ABC):
         `alike`: with the same noise in every row."""
         return x
 
-    def inputs(self, x: Tensor) -> Tensor:
-        """How such data, in standard units, enter an encoder."""
+    def measured(self, x: Tensor) -> Tensor:
+        """x on the axis where `roles` hold: there locations move with the data and scales stretch."""
         return x
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> "Head":
+    def inputs(self, x: Tensor) -> Tensor:
+        """How such data, measured and in standard units, enter an encoder."""
+        return x
+
+    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> "Conditional":
         """A network that ends in this distribution; `layer(n)` makes the net that gives n numbers."""
         return Head(self, event, layer, floor)
 
 
-class Head(nn.Module):
-    """h -> Distribution, batch shape that of h less its last axis, event E; h=None for a prior.
+def refused(
+    family: Family, x: np.ndarray[Any, Any], outside: np.ndarray[Any, Any], wanted: str, cure: str
+) -> str | None:
+    """The words that refuse the first value of x (n, *E) that is `outside`; None where all are NaN."""
+    outside = outside & ~np.isnan(x)
+    if not outside.any():
+        return None
+    place = np.unravel_index(int(outside.argmax()), x.shape)
+    where = f"column {place[1]}" if x.ndim == 2 else f"pixel {tuple(map(int, place[1:]))}"
+    name, value = type(family).__name__, float(x[place])
+    return f"{name} needs {wanted}; X has {value:.6g} in row {place[0]}, {where}. {cure}"
 
-    The buffers `shift` and `stretch` are the data's mean and standard deviation: the distribution is
+
+class Conditional(nn.Module, abc.ABC):
+    """h -> Distribution, batch shape that of h less its last axis, event E: what a family builds."""
+
+    family: Family
+
+    @abc.abstractmethod
+    def forward(self, h: Tensor | None) -> Distribution: ...
+
+    @abc.abstractmethod
+    def standardised(self, x: Tensor) -> Tensor:
+        """x (n, *E) without its units, as the family's `inputs` wants it."""
+
+    @abc.abstractmethod
+    def fit_units(self, x: Tensor) -> None:
+        """Take the units from data (n, *E)."""
+
+
+class Head(Conditional):
+    """h -> Distribution from numbers with sources; h=None for a prior.
+
+    The buffers `shift` and `stretch` are the measured data's mean and standard deviation: the distribution is
     in the data's own units, so a log-density needs no correction anywhere. They apply where the
     location is learned in standard units; a fixed or squashed location is in the data's unit already.
     """
@@ -191,7 +228,7 @@ class Head(nn.Module):
         for name, (shape, source) in self.params.items():
             if isinstance(source, Shared):
                 own = source.shape
-                own = own if own is not None else shape if len(event) <= 1 else ()
+                own = own if own is not None else shape if len(event) <= 1 else one_for_all(shape, event)
                 self.shared[name] = nn.Parameter(torch.zeros(own))
             if isinstance(source, Fixed):
                 value = torch.as_tensor(source.value, dtype=torch.get_default_dtype())
@@ -200,6 +237,10 @@ class Head(nn.Module):
                 self.register_buffer(f"fixed_{name}", value)
 
     def forward(self, h: Tensor | None) -> Distribution:
+        return self.family.distribution(self.event, **self.values(h))
+
+    def values(self, h: Tensor | None) -> dict[str, Tensor]:
+        """Every parameter in the data's unit, (*batch, *shape)."""
         leading: Shape = () if h is None else tuple(h.shape[:-1])
         raws = self.layer(h).split(self.sizes, -1) if self.layer is not None else ()
         local = dict(zip(self.local, raws, strict=True))
@@ -212,7 +253,7 @@ class Head(nn.Module):
             raw = local[name].reshape(*leading, *shape) if name in local else self.shared[name]
             value = self.in_units(source.link(raw), self.family.roles.get(name), source.link)
             values[name] = value if name in local else value.expand(*leading, *shape)
-        return self.family.distribution(self.event, **values)
+        return values
 
     def in_units(self, value: Tensor, role: Role | None, link: Link) -> Tensor:
         """From standard deviations of the data to the data's unit."""
@@ -223,6 +264,7 @@ class Head(nn.Module):
         return value * self.stretch + self.shift if role == "location" else value * self.stretch
 
     def standardised(self, x: Tensor) -> Tensor:
+        x = self.family.measured(x)
         return (x - self.shift) / self.stretch if self.standard else x
 
     @torch.no_grad()
@@ -231,7 +273,14 @@ class Head(nn.Module):
         if not (self.standard and self.family.roles):
             return
         axes = 0 if len(self.event) <= 1 else tuple(range(x.dim()))
-        self.shift.copy_(x.double().mean(axes))
-        spread = x.double().std(axes, correction=0)
-        tiny = 1e-6 * x.double().abs().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
+        x = self.family.measured(x.double())
+        self.shift.copy_(x.mean(axes))
+        spread = x.std(axes, correction=0)
+        tiny = 1e-6 * x.abs().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
         self.stretch.copy_(torch.where(spread > tiny, spread, torch.ones_like(spread)))
+
+
+def one_for_all(shape: Shape, event: Shape) -> Shape:
+    """One value for a whole picture; for each of the components or classes, where a shape leads with them."""
+    leading = shape[: len(shape) - len(event)]
+    return (*leading, *(1 for _ in event)) if leading else ()

@@ -1,15 +1,46 @@
-"""Families over real numbers."""
+"""Families over real numbers, over positive ones and over shares between 0 and 1.
+
+Learned locations and scales are in standard deviations of the data (`Family.roles`). The laws that only
+data take have a `Shared` scale by default: one learned number a column is the stable choice.
+"""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from torch import Tensor
+from torch.distributions import Beta as TorchBeta
 from torch.distributions import Distribution, Normal
+from torch.distributions import Laplace as TorchLaplace
+from torch.distributions import LogNormal as TorchLogNormal
 
 from .. import distributions
 from ..tensors import Shape
-from .base import AnySource, Family, Fixed, Identity, Local, LogVariance, Role, Source, linked
+from .base import (
+    AnySource,
+    Family,
+    Fixed,
+    Identity,
+    Local,
+    LogVariance,
+    Role,
+    Shared,
+    Softplus,
+    Source,
+    linked,
+    refused,
+)
+
+UNITS: dict[str, Role] = {"loc": "location", "scale": "scale"}
+
+SMALLEST = float(torch.finfo(torch.float32).tiny)
+BELOW_ONE = 1 - 2.0**-24
+"""The ends of (0, 1) as float32 has them."""
+
+
+def too_large(family: Family, x: np.ndarray[Any, Any]) -> str | None:
+    return refused(family, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,7 +56,7 @@ class Gaussian(Family):
 
     loc: AnySource = Local()
     scale: AnySource = Local()
-    roles: ClassVar[dict[str, Role]] = {"loc": "location", "scale": "scale"}
+    roles: ClassVar[dict[str, Role]] = UNITS
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {
@@ -38,10 +69,7 @@ class Gaussian(Family):
         return distributions.event(normal, len(event))
 
     def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
-        largest = float(np.abs(x).max(initial=0.0))
-        if largest > 1e18:
-            return f"Gaussian needs values a float32 can square; X has {largest:.3g}. Rescale the column"
-        return None
+        return too_large(self, x)
 
 
 def StandardNormal() -> Gaussian:
@@ -60,3 +88,130 @@ class Point(Family):
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.event(distributions.Point(values["loc"]), len(event))
+
+
+@dataclass(frozen=True, repr=False)
+class Laplace(Family):
+    """p(x) = exp(-|x - loc| / scale) / (2 scale): the absolute error, of the median.
+
+    >>> Laplace(scale=Fixed(1.0))
+    Laplace(scale=Fixed(1.0))
+    """
+
+    loc: AnySource = Local()
+    scale: AnySource = Shared()
+    roles: ClassVar[dict[str, Role]] = UNITS
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return {
+            "loc": (event, linked(self.loc, Identity())),
+            "scale": (event, linked(self.scale, LogVariance())),
+        }
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        law = TorchLaplace(values["loc"], values["scale"], validate_args=False)
+        return distributions.event(law, len(event))
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        return too_large(self, x)
+
+
+@dataclass(frozen=True, repr=False)
+class StudentT(Family):
+    """loc + scale t, t of Student's law with `df` degrees of freedom: a Gaussian with heavy tails.
+
+    A learned df is 1 + softplus(a), above 1, so that loc is the mean. Its best guess is loc always.
+    Source: Takahashi et al., "Student-t variational autoencoder" (2018).
+    """
+
+    loc: AnySource = Local()
+    scale: AnySource = Shared()
+    df: AnySource = Shared()
+    roles: ClassVar[dict[str, Role]] = UNITS
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return {
+            "loc": (event, linked(self.loc, Identity())),
+            "scale": (event, linked(self.scale, LogVariance())),
+            "df": (event, linked(self.df, Softplus(floor=1.0))),
+        }
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.event(distributions.StudentT(**values), len(event))
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        return too_large(self, x)
+
+
+@dataclass(frozen=True, repr=False)
+class LogNormal(Family):
+    """log x ~ N(loc, scale^2), for positive data; loc and scale move and stretch with log x."""
+
+    loc: AnySource = Local()
+    scale: AnySource = Shared()
+    roles: ClassVar[dict[str, Role]] = UNITS
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return {
+            "loc": (event, linked(self.loc, Identity())),
+            "scale": (event, linked(self.scale, LogVariance())),
+        }
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        law = TorchLogNormal(values["loc"], values["scale"], validate_args=False)
+        return distributions.event(law, len(event))
+
+    def measured(self, x: Tensor) -> Tensor:
+        return x.log()
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        cure = "Use Poisson() or NegativeBinomial() for counts, Gaussian() for real numbers"
+        return refused(self, x, x < SMALLEST, "values above 0", cure) or too_large(self, x)
+
+
+@dataclass(frozen=True, repr=False)
+class Beta(Family):
+    """p(x) = x^(a - 1) (1 - x)^(b - 1) / B(a, b) on (0, 1), a = m / dispersion, b = (1 - m) / dispersion.
+
+    m = sigmoid(logit) is the mean, and the variance m (1 - m) dispersion / (1 + dispersion). The floor
+    of a learned dispersion, 1e-4, keeps a constant column's density finite.
+    Source: Ferrari and Cribari-Neto, "Beta regression" (2004), whose precision is 1 / dispersion.
+    """
+
+    logit: AnySource = Local()
+    dispersion: AnySource = Shared()
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return {
+            "logit": (event, linked(self.logit, Identity())),
+            "dispersion": (event, linked(self.dispersion, Softplus(floor=1e-4))),
+        }
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        logit, dispersion = values["logit"], values["dispersion"]
+        law = TorchBeta(logit.sigmoid() / dispersion, (-logit).sigmoid() / dispersion, validate_args=False)
+        return distributions.event(law, len(event))
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        cure = "Use ContinuousBernoulli() where 0 and 1 occur, Gaussian() for real numbers"
+        return refused(self, x, (x < SMALLEST) | (x > BELOW_ONE), "values above 0 and below 1", cure)
+
+
+@dataclass(frozen=True, repr=False)
+class ContinuousBernoulli(Family):
+    """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit: grey pixels with a density.
+
+    Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).
+    """
+
+    logit: AnySource = Local()
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return {"logit": (event, linked(self.logit, Identity()))}
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.event(distributions.ContinuousBernoulli(values["logit"]), len(event))
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
+        return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)

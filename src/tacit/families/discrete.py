@@ -7,11 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Distribution
+from torch.distributions import Categorical as TorchCategorical
+from torch.distributions import Distribution, MixtureSameFamily
 
 from .. import distributions
+from ..errors import SpecError
 from ..tensors import Shape
-from .base import AnySource, Family, Identity, Local, Source, linked
+from .base import AnySource, Family, Identity, Local, LogVariance, Source, linked, refused
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,19 +42,95 @@ class Bernoulli(Family):
 
     def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
         if self.grey is None:
-            outside, wanted = (x != 0) & (x != 1), "{0, 1}"
             cure = "Use Bernoulli(grey='expected') for grey pixels or Gaussian() for real numbers"
-        else:
-            outside, wanted = (x < 0) | (x > 1), "[0, 1]"
-            cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
-        if not outside.any():
-            return None
-        place = np.unravel_index(int(outside.argmax()), x.shape)
-        where = f"column {place[1]}" if x.ndim == 2 else f"pixel {tuple(map(int, place[1:]))}"
-        value = float(x[place])
-        return f"Bernoulli needs values in {wanted}; X has {value:.3g} in row {place[0]}, {where}. {cure}"
+            return refused(self, x, (x != 0) & (x != 1), "values in {0, 1}", cure)
+        cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
+        return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)
 
     def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
         if self.grey == "sample" or (self.grey == "expected" and evidence):
             return (torch.rand_like(x[:1] if alike else x) < x).to(x.dtype)
         return (x > 0.5).to(x.dtype) if self.grey == "threshold" else x
+
+
+@dataclass(frozen=True, repr=False)
+class Categorical(Family):
+    """P(x = k) = softmax(logits)_k over whole numbers 0 .. classes - 1. Its best guess is the most
+    probable class; an encoder reads one-hot numbers, the classes of a picture as channels.
+
+    >>> Categorical(3).inputs(torch.tensor([[2.0, 0.0]]))
+    tensor([[0., 1., 0., 0., 1., 0.]])
+    """
+
+    classes: int
+    logits: AnySource = Local()
+
+    def check(self) -> None:
+        if self.classes < 2:
+            raise SpecError(f"Categorical.classes takes 2 or more, not {self.classes}")
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return {"logits": ((self.classes, *event), linked(self.logits, Identity()))}
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        law = TorchCategorical(logits=values["logits"].movedim(-1 - len(event), -1), validate_args=False)
+        return distributions.event(law, len(event))
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        outside = (x < 0) | (x >= self.classes) | (x != np.floor(x))
+        cure = "Say as many classes as there are and number them from 0, or use Gaussian() for real numbers"
+        return refused(self, x, outside, f"whole numbers 0 to {self.classes - 1}", cure)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        each = torch.arange(self.classes, device=x.device).reshape(-1, *(1 for _ in x.shape[1:]))
+        one_hot = (x.unsqueeze(1) == each).to(x.dtype)
+        return one_hot if x.dim() == 3 else one_hot.flatten(1, 2)
+
+
+@dataclass(frozen=True, repr=False)
+class DiscretizedLogistic(Family):
+    """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the ends carrying the tails; F a
+    logistic distribution function, or a mixture of `components` for each number.
+
+    Whole-number pixels, in nats of probability: bits per dimension can be compared. loc and scale are
+    learned where levels run over [-1, 1]. Source: Salimans et al., "PixelCNN++" (2017), section 2.1.
+    """
+
+    levels: int = 256
+    components: int = 1
+    loc: AnySource = Local()
+    scale: AnySource = Local()
+    weights: AnySource = Local()
+
+    def check(self) -> None:
+        if self.levels < 2 or self.components < 1:
+            raise SpecError(f"DiscretizedLogistic needs levels >= 2 and components >= 1, not {self}")
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        shape = (self.components, *event)
+        needs: dict[str, tuple[Shape, Source]] = {
+            "loc": (shape, linked(self.loc, Identity())),
+            "scale": (shape, linked(self.scale, LogVariance())),
+        }
+        return needs | ({"weights": (shape, linked(self.weights, Identity()))} if self.components > 1 else {})
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        half = (self.levels - 1) / 2
+        last = {name: value.movedim(-1 - len(event), -1) for name, value in values.items()}
+        loc, scale = half * (last["loc"] + 1), half * last["scale"]
+        if self.components == 1:
+            one = distributions.DiscretizedLogistic(loc[..., 0], scale[..., 0], self.levels)
+            return distributions.event(one, len(event))
+        each = distributions.DiscretizedLogistic(loc, scale, self.levels)
+        which = TorchCategorical(logits=last["weights"], validate_args=False)
+        return distributions.event(MixtureSameFamily(which, each, validate_args=False), len(event))
+
+    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+        outside = (x < 0) | (x >= self.levels) | (x != np.floor(x))
+        cure = (
+            f"Multiply pixels in [0, 1] by {self.levels - 1} and round, or use ContinuousBernoulli() for them"
+        )
+        return refused(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        return 2 * x / (self.levels - 1) - 1

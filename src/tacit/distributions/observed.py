@@ -1,0 +1,193 @@
+"""Distributions that only data take."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.nn.functional import logsigmoid, softplus
+
+from .base import cells, mean_of
+
+
+class ContinuousBernoulli(Distribution):
+    """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit; uniform at a = 0.
+
+    log p = a (x - 1/2) - log(sinh(h) / h) with h = a / 2, by its series where h is small. torch's own
+    clamps the probability, which stops the density and its gradient at |a| = 16.
+    Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        super().__init__(logits.shape, validate_args=False)
+
+    def _half(self) -> tuple[Tensor, Tensor, Tensor]:
+        """|h|, where it is small, and |h| kept away from 0."""
+        h = self.logits.abs() / 2
+        small = h < 0.1
+        return h, small, torch.where(small, 0.1, h)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        h, small, far = self._half()
+        series = h**2 / 6 - h**4 / 180 + h**6 / 2835
+        log_sinhc = torch.where(small, series, far + (-torch.expm1(-2 * far)).log() - (2 * far).log())
+        return self.logits * (value - 0.5) - log_sinhc
+
+    @property
+    def mean(self) -> Tensor:
+        """1/2 + (coth(h) - 1/h) / 2"""
+        h, small, far = self._half()
+        tilt = torch.where(small, h / 3 - h**3 / 45 + 2 * h**5 / 945, 1 / torch.tanh(far) - 1 / far)
+        return 0.5 + 0.5 * tilt * self.logits.sign()
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """The inverse of the distribution function, for |a|; mirrored for a < 0."""
+        u = torch.rand(self._extended_shape(sample_shape), dtype=self.logits.dtype, device=self.logits.device)
+        a = self.logits.abs().clamp_min(1e-4)
+        x = (1 + torch.log1p((1 - u) * torch.expm1(-a)) / a).clamp(0, 1)
+        return torch.where(self.logits < 0, 1 - x, x)
+
+
+class StudentT(Distribution):
+    """p(x) = Gamma(d/2 + 1/2) / (Gamma(d/2) sqrt(pi d) s) (1 + y^2 / d)^-(d/2 + 1/2), y = (x - loc) / s.
+
+    d is `df`, s is `scale`. torch's own checks its df whatever `validate_args` says, and so waits for the
+    device.
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, df: Tensor, loc: Tensor, scale: Tensor) -> None:
+        self.df, self.loc, self.scale = df, loc, scale
+        super().__init__(loc.shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        y = (value - self.loc) / self.scale
+        half = self.df / 2
+        log_norm = torch.lgamma(half) - torch.lgamma(half + 0.5) + 0.5 * (math.pi * self.df).log()
+        return -(half + 0.5) * torch.log1p(y**2 / self.df) - log_norm - self.scale.log()
+
+    @property
+    def mean(self) -> Tensor:
+        """The location: the centre also where df <= 1 leaves no mean."""
+        return self.loc
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """e / sqrt(g / (df/2)), e standard normal and g from Gamma(df/2)."""
+        half = (self.df / 2).expand(self._extended_shape(sample_shape))
+        gamma = torch._standard_gamma(half).clamp_min(torch.finfo(half.dtype).tiny)
+        return self.loc + self.scale * torch.randn_like(half) * (half / gamma).sqrt()
+
+
+class DiscretizedLogistic(Distribution):
+    """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, F the logistic distribution
+    function; the ends carry the tails.
+
+    With p and m the standardised edges above and below, F(p) - F(m) = s(p) s(-m) (1 - exp(m - p)) with
+    s the sigmoid: exact in float32 however narrow the bin. `loc` and `scale` count in levels.
+    Source: Salimans et al., "PixelCNN++" (2017), section 2.1.
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, loc: Tensor, scale: Tensor, levels: int) -> None:
+        self.loc, self.scale, self.levels = loc, scale, levels
+        super().__init__(loc.shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        low, high = value < 0.5, value > self.levels - 1.5
+        above = logsigmoid((value + 0.5 - self.loc) / self.scale).masked_fill(high, 0.0)
+        below = logsigmoid((self.loc - value + 0.5) / self.scale).masked_fill(low, 0.0)
+        width = (-torch.expm1(-1 / self.scale)).log().masked_fill(low | high, 0.0)
+        return above + below + width
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean before rounding, of a logistic held in [0, levels - 1]: the integral of 1 - F."""
+        beyond = softplus((self.loc - (self.levels - 1)) / self.scale)
+        return self.scale * (softplus(self.loc / self.scale) - beyond)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        u = torch.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype, device=self.loc.device)
+        return (self.loc + self.scale * u.logit(1e-7)).round().clamp(0, self.levels - 1)
+
+
+class ZeroInflated(Distribution):
+    """P(0) = g + (1 - g) P_base(0), P(x) = (1 - g) P_base(x) elsewhere; g = sigmoid(gate).
+
+    Source: Lambert, "Zero-inflated Poisson regression" (1992).
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, gate: Tensor, base: Distribution) -> None:
+        self.gate, self.base = gate, base
+        super().__init__(gate.shape, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        counted = logsigmoid(-self.gate) + self.base.log_prob(value)
+        return torch.where(value == 0, torch.logaddexp(logsigmoid(self.gate), counted), counted)
+
+    @property
+    def mean(self) -> Tensor:
+        return (-self.gate).sigmoid() * self.base.mean
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        x = self.base.sample(sample_shape)
+        return x * (torch.rand_like(x) < (-self.gate).sigmoid())
+
+
+Runs = Sequence[tuple[int, int, int]]
+"""Columns in order, as runs (part, start, stop): columns start .. stop of that part come next."""
+
+
+def together(parts: Sequence[Tensor], runs: Runs) -> Tensor:
+    """Parts (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
+    return torch.cat([parts[part][..., start:stop] for part, start, stop in runs], -1)
+
+
+def apart(x: Tensor, runs: Runs) -> list[Tensor]:
+    """The inverse of `together`."""
+    pieces = torch.split(x, [stop - start for _, start, stop in runs], -1)
+    mine: dict[int, list[Tensor]] = {}
+    for (part, _, _), piece in zip(runs, pieces, strict=True):
+        mine.setdefault(part, []).append(piece)
+    return [torch.cat(mine[part], -1) for part in sorted(mine)]
+
+
+class Product(Distribution):
+    """p(x) = prod_i p_i(x_i): columns of several laws, each part with event (n_i,)."""
+
+    arg_constraints = {}  # noqa: RUF012
+
+    def __init__(self, parts: Sequence[Distribution], runs: Runs) -> None:
+        self.parts, self.runs = parts, runs
+        event = torch.Size((sum(part.event_shape[0] for part in parts),))
+        super().__init__(parts[0].batch_shape, event, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        own = zip(self.parts, apart(value, self.runs), strict=True)
+        return torch.stack([part.log_prob(x) for part, x in own]).sum(0)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return together([part.sample(sample_shape) for part in self.parts], self.runs)
+
+
+@mean_of.register
+def _(d: Product) -> Tensor:
+    return together([mean_of(part) for part in d.parts], d.runs)
+
+
+@cells.register
+def _(d: Product, x: Tensor) -> Tensor:
+    own = zip(d.parts, apart(x, d.runs), strict=True)
+    return together([cells(part, mine) for part, mine in own], d.runs)
