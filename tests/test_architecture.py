@@ -17,7 +17,7 @@ FLOORS = [
     ["latents", "model"],
     ["objective", "penalties"],
     ["data.codec", "data.tables", "data.sources", "data", "train", "evaluate", "impute", "config", "storage"],
-    ["estimator", "recipes", "figures"],
+    ["estimator", "recipes", "figures", "sinks"],
     ["cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

@@ -1,7 +1,7 @@
 """VAE: the scikit-learn face. `__init__` only stores; what is fitted ends in `_`."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,7 +21,16 @@ from .data.codec import Arrays, Codec, from_header, is_frame, learn
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
 from .evaluate import Evaluation, log_likelihood, over_rows
-from .families import Bernoulli, Family, Gaussian, Likelihood, Posterior, Shared, StandardNormal
+from .families import (
+    Bernoulli,
+    Columns,
+    Family,
+    Gaussian,
+    Likelihood,
+    Posterior,
+    Shared,
+    StandardNormal,
+)
 from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
 from .model import Model, Parts
 from .networks import MLP, Net, Network
@@ -61,7 +70,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Main arguments (None takes the documented default; the resolved parts are `posterior_` and so on):
 
     - latent_dim: latent size L, or one a rung from the top of a ladder; 0 needs `labels=Given(...)`.
-    - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()).
+    - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
+      data frame a family for each column by its type and values, {column: family} says some of them.
     - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
     - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
@@ -87,7 +97,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         decoder: Network | None = None,
         posterior: Family | None = None,
         prior: Family | VampPrior | None = None,
-        likelihood: Family | None = None,
+        likelihood: Family | dict[str, Family] | None = None,
         labels: LabelHead | None = None,
         objective: Term | tuple[Term, ...] | None = None,
         training: Training | None = None,
@@ -194,7 +204,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name, kind in KINDS.items():
             value = getattr(self, name)
             value = tuple(value) if isinstance(value, list) else value
-            if name != "random_state" and value is not None and not accepts(kind, _plain(value)):
+            by_column = name == "likelihood" and isinstance(value, dict)
+            if (
+                name != "random_state"
+                and not by_column
+                and value is not None
+                and not accepts(kind, _plain(value))
+            ):
                 raise SpecError(f"VAE.{name} takes {describe(kind)}, not {value!r}")
         dims = self.latent_dim if isinstance(self.latent_dim, tuple) else (int(self.latent_dim),)
         dims = () if dims == (0,) else tuple(int(d) for d in dims)
@@ -206,7 +222,12 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
         self.prior_ = self.prior or StandardNormal()
-        self.likelihood_ = self.likelihood or default_likelihood(self.codec_, x)
+        said = self.likelihood if isinstance(self.likelihood, dict) else {}
+        self.likelihood_ = (
+            self.likelihood
+            if isinstance(self.likelihood, Family)
+            else default_likelihood(self.codec_, x, said)
+        )
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
         self.objective_ = self.objective if self.objective is not None else default
@@ -241,7 +262,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _checked(self, X: Any, reset: bool) -> Any:
         """A frame where the training data were one, else a numeric array (n, *E)."""
         if is_frame(X) and (reset or not isinstance(self.codec_, Arrays)):
-            return validate_data(self, X, reset=reset, skip_check_array=True)
+            from .data.tables import to_pandas
+
+            return validate_data(self, to_pandas(X), reset=reset, skip_check_array=True)
         X = validate_data(
             self,
             X,
@@ -309,7 +332,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.fit(X, y)
         return self.transform(X, y if isinstance(self.labels_, Given) else None)
 
-    def inverse_transform(self, Z: Any, label: Any = None) -> Array:
+    def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
         check_is_fitted(self)
         Z = np.asarray(Z, dtype=np.float32)
@@ -318,13 +341,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._decoded(torch.as_tensor(Z), self._code(label, len(Z)), mean=True)
 
     @torch.no_grad()
-    def _decoded(self, z: Tensor, code: Tensor | None, mean: bool) -> Array:
+    def _decoded(self, z: Tensor, code: Tensor | None, mean: bool) -> Any:
         px = self.model_.decode(self.model_.state(z), code)
         x = (mean_of(px) if mean else px.sample()).reshape(len(z), *self.model_.event)
         return self.codec_.decode(x)
 
     @torch.no_grad()
-    def reconstruct(self, X: Any, y: Any = None) -> Array:
+    def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Decoded means of the posterior means (n, *E); deterministic."""
         x = self._rows(X)
 
@@ -454,13 +477,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         truth = None if y is None or self.labels_ is None else self._class_numbers(np.asarray(y))
         return evaluation.evaluate(self.model_, x, self._classes(y, len(x)), k, self.seed_, truth)
 
-    def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Array:
+    def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Any:
         """n decoded means on the straight line between the codes of rows a and b, ends included."""
         za, zb = self.transform(np.asarray(a)[None]), self.transform(np.asarray(b)[None])
         share = np.linspace(0, 1, n)[:, None]
         return self.inverse_transform((1 - share) * za + share * zb, label)
 
-    def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Array:
+    def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Any:
         """n decoded means as latent `dim` goes from -span to span, the rest as row x has it."""
         Z = np.repeat(self.transform(np.asarray(x)[None]), n, 0)
         Z[:, dim] = np.linspace(-span, span, n)
@@ -507,9 +530,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             vae.classes_ = None if classes is None else np.asarray(classes)
             vae.history_, vae.trained_on_ = list(header["history"]), dict(header["trained_on"])
             vae.n_features_in_ = vae.event_[0]
+            if columns := header["codec"].get("columns"):
+                vae.feature_names_in_ = np.asarray([column["name"] for column in columns], dtype=object)
             vae._resolve()
             vae.seed_ = int(words["random_state"])
-            vae.model_ = Model(vae._tensor_event(), vae._parts()).eval()
+            vae.model_ = Model(vae.codec_.shape, vae._parts()).eval()
         except SpecError as error:
             raise FormatError(f"{path}: {error}") from None
         except (KeyError, TypeError, ValueError, AssertionError) as error:
@@ -524,10 +549,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def default_likelihood(codec: Codec, x: Tensor | None) -> Family:
+def default_likelihood(codec: Codec, x: Tensor | None, said: Mapping[str, Family]) -> Family:
     """A table's columns say; an array is Bernoulli where all values are 0 or 1, else a Gaussian with one
     learned scale a column."""
-    families = codec.families()
+    families = codec.families(said)
     if families:
         return Columns(families)
     binary = x is not None and bool(((x == 0) | (x == 1)).all())

@@ -49,7 +49,7 @@ def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
 
 @torch.no_grad()
 def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """E[log p(x_j | z) | x] of each known cell, in nats: which cell is strange. (n, *E), NaN where missing."""
+    """E[log p(x_j | z) | x] of each known cell in nats, NaN where missing: (n, *E)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         found = []

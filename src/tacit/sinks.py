@@ -45,10 +45,9 @@ def write(path: Path, values: Any, names: list[str] | None = None) -> None:
         case ".parquet":
             values.to_parquet(buffer, index=False)
         case _:
-            if not figures.is_picture(tuple(values.shape[1:])):
-                raise DataError(
-                    f"rows of shape {tuple(values.shape[1:])} are no pictures: write .npy, .npz, .csv or .parquet"
-                )
+            shape = tuple(values.shape[1:])
+            if not figures.is_picture(shape):
+                raise DataError(f"rows of shape {shape} are no pictures: write .npy, .npz, .csv or .parquet")
             figures.image_grid(values).savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
     replace_file(path, buffer.getvalue())
 

@@ -1,5 +1,6 @@
 """Between what a user holds and what a model reads: rows in, a float32 tensor out, and back again."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,8 +40,8 @@ class Codec(Protocol):
         """What the model's cells are called."""
         ...
 
-    def families(self) -> tuple[Family, ...]:
-        """What each column asks for by default; nothing where the values alone decide."""
+    def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
+        """What each column asks for where nothing is said; nothing where the values alone decide."""
         ...
 
     def header(self) -> dict[str, Any]:
@@ -89,7 +90,9 @@ class Arrays:
     def names(self) -> list[str]:
         return [f"x{i + 1}" for i in range(int(np.prod(self.event)))]
 
-    def families(self) -> tuple[Family, ...]:
+    def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
+        if said:
+            raise DataError("likelihood={column: family} is for tables: fit a data frame, or give one family")
         return ()
 
     def header(self) -> dict[str, Any]:

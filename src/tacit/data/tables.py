@@ -5,6 +5,7 @@ cells are NaN in both directions. Keys (names, tickets, running numbers) and con
 along and never modelled.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -46,19 +47,22 @@ MISSING = (
     "missing",
 )
 MOST_CATEGORIES = 100
+FEW = 20
+"""Whole numbers from 1 up with no more values than this are grades, and ordinal."""
 SKEWED = 3.0
 """A positive column whose logarithm is this many times less skewed than itself is log-normal."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column as it was in training. `low` and `high` bound what is written back."""
+    """One column as it was in training. `low` and `high` bound what is written back, `whole` rounds it."""
 
     name: str
     kind: Kind
     dtype: str
     low: float = 0.0
     high: float = 0.0
+    whole: bool = False
     categories: list[Any] = field(default_factory=list)
     value: Any = None
 
@@ -114,11 +118,11 @@ class Column:
             index = np.where(hole, 0, numbers).round().astype(int).clip(0, len(self.categories) - 1)
             values = pd.Series(self.categories, dtype=object).iloc[index].reset_index(drop=True)
             return _typed(values.mask(hole), self.dtype, self.categories)
-        numbers = np.clip(numbers, self.low, self.high)
+        numbers = np.clip(np.round(numbers) if self.whole else numbers, self.low, self.high)
         if self.kind == "date":
-            return pd.Timestamp(self.value) + pd.to_timedelta(pd.Series(numbers), unit="D").dt.round("s")
-        whole = np.dtype(float) if "float" in self.dtype.lower() else np.dtype(int)
-        return _typed(pd.Series(numbers if whole == float else np.round(numbers)), self.dtype, None)
+            days = pd.to_timedelta(pd.Series(numbers), unit="D").dt.round("s")
+            return (pd.Timestamp(self.value) + days).astype(self.dtype)  # type: ignore[call-overload, no-any-return]
+        return _typed(pd.Series(numbers), self.dtype, None)
 
 
 class Table:
@@ -129,7 +133,7 @@ class Table:
         self.modelled = [column for column in columns if column.modelled]
         if not self.modelled:
             raise DataError("no column of the table varies: there is nothing to model")
-        self.event = (len(columns),)
+        self.event: tuple[int, ...] = (len(columns),)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -162,14 +166,18 @@ class Table:
             held[column.name] = column.decode(numbers[column.name]) if column.modelled else column.value
         return pd.DataFrame(held, index=range(len(x)))
 
-    def filled(self, X: Any, x: Tensor) -> pd.DataFrame:
+    def filled(self, X: Any, x: Tensor) -> Any:
         frame = to_pandas(X, [c.name for c in self.columns]).copy()
         guesses = self.decode(x).set_index(frame.index)
         for column in self.columns:
             if column.name in guesses and column.name in frame:
                 held = frame[column.name]
                 frame[column.name] = held.where(held.notna(), guesses[column.name].astype(held.dtype))
-        return frame
+        if isinstance(X, pd.DataFrame) or not hasattr(X, "to_pandas"):
+            return frame
+        import polars
+
+        return polars.from_pandas(frame)
 
     def known(self, cells: dict[str, Any]) -> pd.DataFrame:
         names = {column.name: column for column in self.modelled}
@@ -182,8 +190,13 @@ class Table:
     def names(self) -> list[str]:
         return [column.name for column in self.modelled]
 
-    def families(self) -> tuple[Family, ...]:
-        return tuple(column.family() for column in self.modelled)
+    def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
+        absent = [name for name in said if name not in self.names()]
+        if absent:
+            raise DataError(
+                f"no modelled column is called {absent[0]!r}; there are {', '.join(self.names())}"
+            )
+        return tuple(said.get(column.name) or column.family() for column in self.modelled)
 
     def header(self) -> dict[str, Any]:
         return {"kind": "table", "columns": [asdict(column) for column in self.columns]}
@@ -262,20 +275,29 @@ def _text(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
 
 
 def _date(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
-    first = present.min()
-    return Column(name, "date", dtype, 0.0, (present.max() - first) / pd.Timedelta(days=1), value=str(first))
+    first, day = present.min(), pd.Timedelta(days=1)
+    whole = bool(((present - first) % day == pd.Timedelta(0)).all())
+    return Column(name, "date", dtype, 0.0, (present.max() - first) / day, whole, value=str(first))
+
+
+def _skew(values: "pd.Series[Any]") -> float:
+    centred = (values - values.mean()) / values.std()
+    return float((centred**3).mean())
 
 
 def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
     low, high = float(present.min()), float(present.max())
     whole = bool((present == present.round()).all())
     if whole and (low, high) == (0, 1):
-        return Column(name, "boolean", dtype, low, high)
+        return Column(name, "boolean", dtype, low, high, whole)
     running = whole and dtype.startswith(("int", "uint")) and present.is_unique and high - low == n - 1
     if running and n > 20:
         return Column(name, "key", dtype)
-    if whole and low >= 0 and high < 1e6:
-        return Column(name, "count", dtype, low, high)
-    if low > 0 and abs(float(present.skew())) > SKEWED * abs(float(np.log(present).skew())):
-        return Column(name, "positive", dtype, low, high)
-    return Column(name, "real", dtype, low, high)
+    if whole and low == 0:
+        return Column(name, "count", dtype, low, high, whole)
+    if whole and low > 0 and present.nunique() <= FEW:
+        levels = [int(v) if "int" in dtype else v for v in np.arange(low, high + 1)]
+        return Column(name, "ordinal", dtype, low, high, whole, levels)
+    if low > 0 and abs(_skew(present)) > SKEWED * abs(_skew(np.log(present))):
+        return Column(name, "positive", dtype, low, high, whole)
+    return Column(name, "real", dtype, low, high, whole)

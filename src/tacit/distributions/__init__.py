@@ -1,6 +1,17 @@
 """What torch.distributions lacks."""
 
-from .base import Noise, base_of, cells, event, has_density, kl, mean_of, sample_with
+from .base import (
+    Noise,
+    base_of,
+    blend,
+    cells,
+    event,
+    has_density,
+    kl,
+    log_prob_of,
+    mean_of,
+    sample_with,
+)
 from .hidden import Point
 from .observed import (
     ContinuousBernoulli,
@@ -24,10 +35,12 @@ __all__ = [
     "ZeroInflated",
     "apart",
     "base_of",
+    "blend",
     "cells",
     "event",
     "has_density",
     "kl",
+    "log_prob_of",
     "mean_of",
     "sample_with",
     "together",

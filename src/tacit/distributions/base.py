@@ -71,6 +71,35 @@ def _(d: Any, x: Tensor) -> Tensor:
     return cells(d.base_dist, x)
 
 
+def log_prob_of(d: Distribution, x: Tensor, mask: Tensor) -> Tensor:
+    """log p of the known cells (mask true) of x (B, *E), (*batch,); x is inside the support everywhere."""
+    known = torch.where(mask, cells(d, x), 0.0)
+    return known.flatten(known.dim() - x.dim() + 1).sum(-1)
+
+
+@singledispatch
+def blend(d: Distribution, weights: Tensor) -> Tensor:
+    """The best guess of the mixture sum_s w_s d_s, weights (S, B): its mean, (B, *E)."""
+    return _blended(mean_of(d), weights)
+
+
+@blend.register(Independent)
+def _(d: Any, weights: Tensor) -> Tensor:
+    return blend(d.base_dist, weights)
+
+
+@blend.register(Categorical)
+def _(d: Any, weights: Tensor) -> Tensor:
+    """The most probable class."""
+    return _blended(d.probs, weights).argmax(-1).to(weights.dtype)
+
+
+def _blended(x: Tensor, weights: Tensor) -> Tensor:
+    """sum_s w_s x_s, (S, B, *E) or what broadcasts to it -> (B, *E)."""
+    x = x if x.shape[:2] == weights.shape else x.expand(*weights.shape, *x.shape[max(x.dim() - 1, 2) :])
+    return torch.einsum("sb,sb...->b...", weights, x)
+
+
 @singledispatch
 def sample_with(d: Distribution, samples: int, noise: Noise) -> Tensor:
     """`samples` draws of q = d, shape (S, B, L), made from the same noise (S, 1, L) in every row.

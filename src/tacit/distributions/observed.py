@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.nn.functional import logsigmoid, softplus
 
-from .base import cells, mean_of
+from .base import blend, cells, mean_of
 
 
 class ContinuousBernoulli(Distribution):
@@ -191,3 +191,8 @@ def _(d: Product) -> Tensor:
 def _(d: Product, x: Tensor) -> Tensor:
     own = zip(d.parts, apart(x, d.runs), strict=True)
     return together([cells(part, mine) for part, mine in own], d.runs)
+
+
+@blend.register
+def _(d: Product, weights: Tensor) -> Tensor:
+    return together([blend(part, weights) for part in d.parts], d.runs)

@@ -118,7 +118,7 @@ class Fixed(Source):
 
 
 AnySource = Annotated[Source, Local, Shared, Fixed]
-Role = Literal["location", "scale"]
+Role = Literal["location", "scale", "rate"]
 
 
 def linked(source: Source, link: Link) -> Source:
@@ -132,10 +132,13 @@ def linked(source: Source, link: Link) -> Source:
 class Family(Spec, abc.ABC):
     """Raw numbers -> Distribution with event shape E. Subclasses are frozen dataclasses of sources."""
 
+    inside: ClassVar[float] = 0.0
+    """A value of the support, for cells that are missing and masked afterwards."""
     factorises: ClassVar[bool] = True
     """Whether the numbers of an event are independent given the parameters."""
     roles: ClassVar[dict[str, Role]] = {}
-    """The parameters that carry the data's unit: a location moves and stretches, a scale stretches."""
+    """The parameters that carry the data's unit: a location moves and stretches, a scale and a count's
+    rate stretch."""
 
     @abc.abstractmethod
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
@@ -195,7 +198,11 @@ class Conditional(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def fit_units(self, x: Tensor) -> None:
-        """Take the units from data (n, *E)."""
+        """Take the units from data (n, *E), NaN left out."""
+
+    def filled(self, x: Tensor) -> Tensor:
+        """x (n, *E) with some value of the support where it is NaN."""
+        return x.nan_to_num(nan=self.family.inside)
 
 
 class Head(Conditional):
@@ -265,7 +272,8 @@ class Head(Conditional):
 
     def standardised(self, x: Tensor) -> Tensor:
         x = self.family.measured(x)
-        return (x - self.shift) / self.stretch if self.standard else x
+        moves = self.standard and "location" in self.family.roles.values()
+        return (x - self.shift) / self.stretch if moves else x
 
     @torch.no_grad()
     def fit_units(self, x: Tensor) -> None:
@@ -274,9 +282,10 @@ class Head(Conditional):
             return
         axes = 0 if len(self.event) <= 1 else tuple(range(x.dim()))
         x = self.family.measured(x.double())
-        self.shift.copy_(x.mean(axes))
-        spread = x.std(axes, correction=0)
-        tiny = 1e-6 * x.abs().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
+        mean = x.nanmean(axes, keepdim=True)
+        self.shift.copy_(mean.squeeze(0) if len(self.event) == 1 else mean.reshape(self.shift.shape))
+        spread = (x - mean).square().nanmean(axes).sqrt()
+        tiny = 1e-6 * x.abs().nan_to_num().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
         self.stretch.copy_(torch.where(spread > tiny, spread, torch.ones_like(spread)))
 
 

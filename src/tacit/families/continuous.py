@@ -149,6 +149,7 @@ class LogNormal(Family):
 
     loc: AnySource = Local()
     scale: AnySource = Shared()
+    inside: ClassVar[float] = 1.0
     roles: ClassVar[dict[str, Role]] = UNITS
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
@@ -180,6 +181,7 @@ class Beta(Family):
 
     logit: AnySource = Local()
     dispersion: AnySource = Shared()
+    inside: ClassVar[float] = 0.5
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {

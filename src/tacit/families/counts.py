@@ -1,7 +1,7 @@
 """Families over counts: 0, 1, 2, ... An encoder reads log(1 + x)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -11,7 +11,19 @@ from torch.distributions import Poisson as TorchPoisson
 
 from .. import distributions
 from ..tensors import Shape
-from .base import AnySource, Family, Identity, Local, LogScale, Shared, Softplus, Source, linked, refused
+from .base import (
+    AnySource,
+    Family,
+    Identity,
+    Local,
+    LogScale,
+    Role,
+    Shared,
+    Softplus,
+    Source,
+    linked,
+    refused,
+)
 
 
 def no_count(family: Family, x: np.ndarray[Any, Any]) -> str | None:
@@ -21,9 +33,10 @@ def no_count(family: Family, x: np.ndarray[Any, Any]) -> str | None:
 
 @dataclass(frozen=True, repr=False)
 class Poisson(Family):
-    """P(x) = rate^x exp(-rate) / x!; the rate is exp(a)."""
+    """P(x) = rate^x exp(-rate) / x!; the rate is exp(a), in standard deviations of the data."""
 
     rate: AnySource = Local()
+    roles: ClassVar[dict[str, Role]] = {"rate": "rate"}
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {"rate": (event, linked(self.rate, LogScale()))}
@@ -43,7 +56,8 @@ class NegativeBinomial(Family):
     """P(x) = Gamma(x + r) / (Gamma(r) x!) (r / (r + mean))^r (mean / (r + mean))^x, r = 1 / dispersion.
 
     The variance is mean + dispersion mean^2; as the dispersion falls to its floor of 1e-4 the law
-    becomes Poisson's. The mean is exp(a). Source: Lopez et al., "Deep generative modeling for
+    becomes Poisson's. The mean is exp(a), in
+    standard deviations of the data. Source: Lopez et al., "Deep generative modeling for
     single-cell transcriptomics" (2018), whose theta is r.
 
     >>> NegativeBinomial(dispersion=Local())
@@ -52,6 +66,7 @@ class NegativeBinomial(Family):
 
     mean: AnySource = Local()
     dispersion: AnySource = Shared()
+    roles: ClassVar[dict[str, Role]] = {"mean": "rate"}
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {
@@ -83,6 +98,7 @@ class ZeroInflated(Family):
 
     base: Annotated[Family, Poisson, NegativeBinomial] = Poisson()
     gate: AnySource = Local()
+    roles: ClassVar[dict[str, Role]] = {"rate": "rate", "mean": "rate"}
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {**self.base.params(event), "gate": (event, linked(self.gate, Identity()))}
