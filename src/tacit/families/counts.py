@@ -1,7 +1,7 @@
 """Families over counts: 0, 1, 2, ... An encoder reads log(1 + x)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -81,7 +81,7 @@ class ZeroInflated(Family):
     ZeroInflated(NegativeBinomial(), Shared())
     """
 
-    base: Annotated[Family, Poisson, NegativeBinomial] = Poisson()
+    base: Poisson | NegativeBinomial = Poisson()
     gate: AnySource = Local()
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
