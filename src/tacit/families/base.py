@@ -104,7 +104,8 @@ class Local(Source):
 
 @dataclass(frozen=True, repr=False)
 class Shared(Source):
-    """One learned tensor. `shape=None`: a value a column for vectors, one scalar for pictures."""
+    """One learned tensor. `shape=None`: a value a column for vectors, one scalar for pictures (and for
+    each of the classes or components, where a family has those)."""
 
     shape: tuple[int, ...] | None = None
     link: AnyLink | None = None

@@ -52,6 +52,11 @@ class Columns(Family):
     def check(self) -> None:
         if not self.families:
             raise SpecError("Columns needs a family for each column of the table; it has none")
+        for column, family in enumerate(self.families):
+            if type(family).build is not Family.build:
+                raise SpecError(
+                    f"Columns takes families of single numbers; column {column} has {type(family).__name__}"
+                )
 
     @cached_property
     def groups(self) -> dict[Family, list[int]]:

@@ -1,7 +1,7 @@
 """Families over counts: 0, 1, 2, ... An encoder reads log(1 + x)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -96,7 +96,7 @@ class ZeroInflated(Family):
     ZeroInflated(NegativeBinomial(), Shared())
     """
 
-    base: Annotated[Family, Poisson, NegativeBinomial] = Poisson()
+    base: Poisson | NegativeBinomial = Poisson()
     gate: AnySource = Local()
     roles: ClassVar[dict[str, Role]] = {"rate": "rate", "mean": "rate"}
 

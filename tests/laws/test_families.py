@@ -1,0 +1,510 @@
+"""Every likelihood family against the laws of probability, scipy, its samples and its own text."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from numpy.random import Generator
+from scipy import stats
+from torch import Tensor, nn
+
+from tacit import (
+    MLP,
+    VAE,
+    Bernoulli,
+    Beta,
+    Categorical,
+    Columns,
+    ContinuousBernoulli,
+    Conv,
+    DiscretizedLogistic,
+    Family,
+    Fixed,
+    Gaussian,
+    Laplace,
+    Local,
+    LogNormal,
+    NegativeBinomial,
+    Poisson,
+    Shared,
+    SpecError,
+    StandardNormal,
+    StudentT,
+    Training,
+    ZeroInflated,
+)
+from tacit.config import parse
+from tacit.distributions import cells, mean_of
+from tacit.estimator import KINDS
+from tacit.families import Likelihood
+from tacit.model import Model, Parts
+from tacit.spec import text
+
+Grid = tuple[Tensor, Tensor]
+Values = dict[str, np.ndarray]
+
+
+def whole_line() -> Grid:
+    """Places x and weights dx: x = sinh(t)."""
+    t = torch.linspace(-40, 40, 80_001, dtype=torch.float64)
+    return t.sinh(), t.cosh() * 1e-3
+
+
+def half_line() -> Grid:
+    t = torch.linspace(-30, 30, 40_001, dtype=torch.float64)
+    return t.exp(), t.exp() * 1.5e-3
+
+
+def shares() -> Grid:
+    t = torch.linspace(-36, 36, 40_001, dtype=torch.float64)
+    return t.sigmoid(), t.sigmoid() * (-t).sigmoid() * 1.8e-3
+
+
+def numbers(n: int) -> Callable[[], Grid]:
+    return lambda: (torch.arange(n, dtype=torch.float64), torch.ones(n, dtype=torch.float64))
+
+
+class Row(NamedTuple):
+    family: Family
+    support: Callable[[], Grid]
+    draw: Callable[[Generator, tuple[int, ...]], np.ndarray]
+    log_prob: Callable[[np.ndarray, Values], np.ndarray] | None = None
+    moves: bool = False
+
+
+def discretized(x: np.ndarray, v: Values) -> np.ndarray:
+    loc, scale = 127.5 * (v["loc"][..., 0, :] + 1), 127.5 * v["scale"][..., 0, :]
+    law = stats.logistic(loc, scale)
+    with np.errstate(divide="ignore"):
+        return np.log(np.where(x == 255, 1, law.cdf(x + 0.5)) - np.where(x == 0, 0, law.cdf(x - 0.5)))
+
+
+def beta(x: np.ndarray, v: Values) -> np.ndarray:
+    m, d = 1 / (1 + np.exp(-v["logit"])), v["dispersion"]
+    return stats.beta(m / d, (1 - m) / d).logpdf(x)
+
+
+def continuous_bernoulli(x: np.ndarray, v: Values) -> np.ndarray:
+    a = v["logit"]
+    return stats.truncexpon(np.abs(a), scale=1 / np.abs(a)).logpdf(np.where(a < 0, x, 1 - x))
+
+
+def negative_binomial(x: np.ndarray, v: Values) -> np.ndarray:
+    r = 1 / v["dispersion"]
+    return stats.nbinom(r, r / (r + v["mean"])).logpmf(x)
+
+
+def zero_inflated(x: np.ndarray, v: Values) -> np.ndarray:
+    g = 1 / (1 + np.exp(-v["gate"]))
+    return np.log(g * (x == 0) + (1 - g) * stats.poisson(v["rate"]).pmf(x))
+
+
+def softmax(x: np.ndarray, v: Values) -> np.ndarray:
+    p = np.moveaxis(v["logits"] - np.log(np.exp(v["logits"]).sum(-2, keepdims=True)), -2, -1)
+    return np.take_along_axis(p, x.astype(int)[..., None], -1)[..., 0]
+
+
+FAMILIES = {
+    "gaussian": Row(
+        Gaussian(),
+        whole_line,
+        lambda rng, n: rng.normal(2, 3, n),
+        lambda x, v: stats.norm(v["loc"], v["scale"]).logpdf(x),
+        moves=True,
+    ),
+    "laplace": Row(
+        Laplace(scale=Local()),
+        whole_line,
+        lambda rng, n: rng.laplace(2, 3, n),
+        lambda x, v: stats.laplace(v["loc"], v["scale"]).logpdf(x),
+        moves=True,
+    ),
+    "student": Row(
+        StudentT(),
+        whole_line,
+        lambda rng, n: 2 + rng.standard_t(3, n),
+        lambda x, v: stats.t(v["df"], v["loc"], v["scale"]).logpdf(x),
+        moves=True,
+    ),
+    "lognormal": Row(
+        LogNormal(),
+        half_line,
+        lambda rng, n: rng.lognormal(1, 0.5, n),
+        lambda x, v: stats.lognorm(v["scale"], scale=np.exp(v["loc"])).logpdf(x),
+        moves=True,
+    ),
+    "beta": Row(Beta(), shares, lambda rng, n: rng.beta(2, 5, n), beta),
+    "continuous": Row(
+        ContinuousBernoulli(), shares, lambda rng, n: rng.beta(0.5, 1, n), continuous_bernoulli
+    ),
+    "bernoulli": Row(
+        Bernoulli(),
+        numbers(2),
+        lambda rng, n: rng.integers(0, 2, n),
+        lambda x, v: stats.bernoulli(1 / (1 + np.exp(-v["logit"]))).logpmf(x),
+    ),
+    "categorical": Row(Categorical(4), numbers(4), lambda rng, n: rng.integers(0, 4, n), softmax),
+    "pixels": Row(DiscretizedLogistic(), numbers(256), lambda rng, n: rng.integers(0, 256, n), discretized),
+    "mixture": Row(DiscretizedLogistic(16, components=3), numbers(16), lambda rng, n: rng.integers(0, 16, n)),
+    "poisson": Row(
+        Poisson(),
+        numbers(2000),
+        lambda rng, n: rng.poisson(7, n),
+        lambda x, v: stats.poisson(v["rate"]).logpmf(x),
+    ),
+    "negative": Row(
+        NegativeBinomial(),
+        numbers(20_000),
+        lambda rng, n: rng.negative_binomial(2, 0.2, n),
+        negative_binomial,
+    ),
+    "inflated": Row(
+        ZeroInflated(), numbers(2000), lambda rng, n: rng.poisson(5, n) * rng.integers(0, 2, n), zero_inflated
+    ),
+    "inflated negative": Row(
+        ZeroInflated(NegativeBinomial(dispersion=Local()), Shared()),
+        numbers(20_000),
+        lambda rng, n: rng.negative_binomial(2, 0.2, n) * rng.integers(0, 2, n),
+    ),
+}
+NAMES = list(FAMILIES)
+TABLE = Columns(
+    (
+        Gaussian(scale=Shared()),
+        Categorical(3),
+        Gaussian(scale=Shared()),
+        LogNormal(),
+        Poisson(),
+        Categorical(3),
+        Bernoulli(),
+        Bernoulli(),
+        Beta(),
+    )
+)
+
+
+def table(rng: Generator, n: int) -> np.ndarray:
+    """Rows that TABLE fits, driven by one hidden number."""
+    z = rng.normal(size=n)
+    columns = [
+        5 * z + rng.normal(size=n),
+        np.digitize(z, [-0.5, 0.5]),
+        100 + z,
+        np.exp(z),
+        rng.poisson(np.exp(1 + z / 2)),
+        np.digitize(-z, [-0.5, 0.5]),
+        z > 0,
+        z < 0,
+        1 / (1 + np.exp(-z - 0.3 * rng.normal(size=n))),
+    ]
+    return np.column_stack(columns).astype(float)
+
+
+def head(family: Family, event: tuple[int, ...], floor: float = 1e-3) -> tuple[nn.Module, int]:
+    """The family's head over raw numbers given by hand, and how many it wants."""
+    wanted: list[int] = []
+    built = family.build(event, lambda n: (wanted.append(n), nn.Identity())[1], floor)  # type: ignore[func-returns-value]
+    return built, sum(wanted)
+
+
+def set_up(name: str, batch: int = 12) -> tuple[Row, nn.Module, Tensor]:
+    """A head in the units of some data, its shared numbers random, and raw numbers (batch, n)."""
+    row = FAMILIES[name]
+    torch.manual_seed(len(name))
+    law, n = head(row.family, (1,))
+    law.double().fit_units(torch.tensor(row.draw(np.random.default_rng(1), (500, 1))).double())
+    with torch.no_grad():
+        for p in law.parameters():
+            p.normal_()
+    return row, law, torch.randn(batch, n, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mass_is_one(name: str) -> None:
+    row, law, raw = set_up(name)
+    x, dx = row.support()
+    mass = (law(raw).log_prob(x[:, None, None]).exp() * dx[:, None]).sum(0)
+    torch.testing.assert_close(mass, torch.ones_like(mass), atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", [name for name, row in FAMILIES.items() if row.log_prob])
+def test_agrees_with_scipy(name: str) -> None:
+    row, law, raw = set_up(name)
+    x = np.asarray(row.draw(np.random.default_rng(0), (50, 12, 1)), dtype=float)
+    with torch.no_grad():
+        values = {key: value.numpy() for key, value in law.values(raw).items()}
+        ours = law(raw).log_prob(torch.tensor(x)).numpy()
+    by_scipy = row.log_prob(x, {k: np.broadcast_to(v, (50, *v.shape)) for k, v in values.items()})[..., 0]
+    settled = by_scipy > -30  # beyond, scipy's difference of two probabilities has no digits left
+    np.testing.assert_allclose(ours[settled], by_scipy[settled], rtol=1e-5, atol=1e-6)
+    assert settled.mean() > 0.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_follow_the_density(name: str) -> None:
+    """Mean log-density and the distribution function at three quarters of it, sampled and summed."""
+    row, law, raw = set_up(name, 4)
+    x, dx = row.support()
+    with torch.no_grad():
+        d, n = law(raw), 40_000
+        log_p = d.log_prob(x[:, None, None])
+        p = log_p.exp() * dx[:, None]
+        split = x[(p.cumsum(0) < 0.75).sum(0).clamp_max(len(x) - 1)]
+        draws = d.sample(torch.Size((n,))).double()
+        below, entropy = (draws[..., 0] <= split).double(), d.log_prob(draws)
+    for seen, wanted in (
+        (below, (p * (x[:, None] <= split)).sum(0)),
+        (entropy, (p * log_p.clamp_min(-1e3)).sum(0)),
+    ):
+        error = seen.std(0).clamp_min(1e-3) / n**0.5
+        assert float(((seen.mean(0) - wanted).abs() / error).max()) < 4.5
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("categorical", "student")])
+def test_best_guess_is_the_mean(name: str) -> None:
+    row, law, raw = set_up(name)
+    x, dx = row.support()
+    with torch.no_grad():
+        d = law(raw)
+        mean = (d.log_prob(x[:, None, None]).exp() * (x * dx)[:, None]).sum(0)
+    tolerance = 0.05 if isinstance(row.family, DiscretizedLogistic) else 1e-3
+    torch.testing.assert_close(mean_of(d)[:, 0], mean, atol=tolerance, rtol=1e-3)
+
+
+def test_best_guess_without_a_mean() -> None:
+    _, law, raw = set_up("categorical")
+    torch.testing.assert_close(mean_of(law(raw))[:, 0], raw.argmax(-1).double())
+    _, law, raw = set_up("student")
+    torch.testing.assert_close(mean_of(law(raw)), law.values(raw)["loc"])
+
+
+@pytest.mark.parametrize("event", [(5,), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("name", NAMES)
+def test_cells_sum_to_log_prob_and_every_parameter_learns(name: str, event: tuple[int, ...]) -> None:
+    row, network = FAMILIES[name], MLP((8,), "tanh")
+    torch.manual_seed(0)
+    model = Model(event, Parts((2,), network, network, Gaussian(), StandardNormal(), row.family))
+    x = torch.tensor(np.asarray(row.draw(np.random.default_rng(0), (6, *event)), dtype=np.float32))
+    model.start(x)
+    trace = model(x, samples=3)
+    each = cells(trace.px, x)
+    assert each.shape == (3, 6, *event)
+    torch.testing.assert_close(each.flatten(2).sum(-1), trace.px.log_prob(x), rtol=1e-4, atol=1e-4)
+    trace.distortion.sum().backward()
+    parameters = {**dict(model.likelihood.named_parameters()), **dict(model.encoder.named_parameters())}
+    assert not [key for key, p in parameters.items() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert mean_of(trace.px).shape == trace.px.sample().shape == (3, 6, *event)
+
+
+@pytest.mark.parametrize("family", [*(row.family for row in FAMILIES.values()), TABLE], ids=[*NAMES, "table"])
+def test_spec_round_trips(family: Family) -> None:
+    assert parse(repr(family), Likelihood) == family
+    assert parse(text(family, complete=True), KINDS["likelihood"]) == family
+
+
+@pytest.mark.parametrize("extreme", [-30.0, 30.0])
+@pytest.mark.parametrize("name", NAMES)
+def test_extreme_numbers_stay_finite(name: str, extreme: float) -> None:
+    row = FAMILIES[name]
+    law, n = head(row.family, (40,))
+    x = torch.tensor(np.asarray(row.draw(np.random.default_rng(0), (30, 40)), dtype=np.float32))
+    law.fit_units(x)
+    for raw in (torch.full((30, n), extreme), extreme * torch.randn(30, n).sign()):
+        raw.requires_grad_()
+        with torch.no_grad():
+            for p in law.parameters():
+                p.fill_(extreme)
+        log_p = law(raw).log_prob(x)
+        log_p.sum().backward()
+        assert log_p.isfinite().all() and raw.grad is not None and raw.grad.isfinite().all()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in law.parameters())
+        assert mean_of(law(raw)).isfinite().all() or isinstance(row.family, LogNormal)
+
+
+def test_discretized_logistic_is_exact_in_float32() -> None:
+    law, n = head(DiscretizedLogistic(), (256,))
+    torch.manual_seed(0)
+    raw = 3 * torch.randn(200, n, dtype=torch.float64)
+    x = torch.arange(256.0)
+    torch.testing.assert_close(
+        cells(law(raw.float()), x).double(), cells(law(raw), x.double()), rtol=2e-5, atol=2e-5
+    )
+
+
+def test_continuous_bernoulli_is_smooth_at_one_half() -> None:
+    law, _ = head(ContinuousBernoulli(), (1,))
+    logits = torch.linspace(-0.5, 0.5, 2001, dtype=torch.float64)[:, None]
+    log_p = law(logits).log_prob(torch.tensor([0.3]).double())
+    assert abs(float(log_p[1000])) < 1e-12 and float(log_p.diff(2).abs().max()) < 1e-7
+    narrow = law(logits.float()).log_prob(torch.tensor([0.3]))
+    torch.testing.assert_close(narrow.double(), log_p, atol=5e-7, rtol=0)
+
+
+# -- fitted ------------------------------------------------------------------------------------------
+
+QUICK = {"encoder": MLP((16,), "tanh"), "random_state": 0}
+
+
+@pytest.mark.parametrize("name", [*NAMES, "table"])
+def test_fits_and_saves(name: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    family, X = (TABLE, table(rng, 96)) if name == "table" else (FAMILIES[name].family, None)
+    X = FAMILIES[name].draw(rng, (96, 4)) if X is None else X
+    training = Training(epochs=20, batch_size=32, learning_rate=3e-3)
+    vae = VAE(2, likelihood=family, training=training, **QUICK).fit(X)
+    assert vae.history_[-1]["loss"] < vae.history_[0]["loss"]
+    vae.save(tmp_path / "m.safetensors")
+    again = VAE.load(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(vae.score_samples(X), again.score_samples(X))
+    assert vae.sample(7).shape == (7, X.shape[1]) and family.refusal(vae.sample(7)) is None
+
+
+@pytest.mark.parametrize("name", [*(name for name in NAMES if FAMILIES[name].moves), "table"])
+def test_score_is_in_the_units_of_the_data(name: str) -> None:
+    rng = np.random.default_rng(0)
+    if name == "table":
+        family: Family = Columns((LogNormal(), Gaussian(), StudentT(), LogNormal()))
+        X = np.column_stack(
+            [FAMILIES[n].draw(rng, (150,)) for n in ("lognormal", "gaussian", "student", "lognormal")]
+        )
+    else:
+        family, X = FAMILIES[name].family, FAMILIES[name].draw(rng, (150, 4))
+    scales = np.array([1e-3, 0.1, 10.0, 1e3])
+    vae = VAE(2, likelihood=family, training=Training(epochs=3), **QUICK)
+    plain = vae.fit(X).score_samples(X)
+    scaled = vae.fit(X * scales).score_samples(X * scales)
+    np.testing.assert_allclose(scaled, plain - np.log(scales).sum(), atol=2e-3)
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (3, 6, 5)])
+@pytest.mark.parametrize(
+    "family",
+    [Categorical(3), DiscretizedLogistic(3, components=2), Categorical(3, Shared()), NegativeBinomial()],
+)
+def test_pictures_through_convolutions(family: Family, shape: tuple[int, ...]) -> None:
+    X = np.random.default_rng(0).integers(0, 3, (20, *shape))
+    vae = VAE(2, encoder=Conv((4,), hidden=(8,)), likelihood=family, training=Training(epochs=2)).fit(X)
+    assert vae.reconstruct(X).shape == X.shape and np.isfinite(vae.score_samples(X)).all()
+
+
+# -- tables ------------------------------------------------------------------------------------------
+
+
+def test_columns_are_the_sum_of_their_families() -> None:
+    x = torch.tensor(table(np.random.default_rng(0), 50))
+    torch.manual_seed(0)
+    law, n = head(TABLE, (9,))
+    law.double().fit_units(x)
+    raw = torch.randn(50, n, dtype=torch.float64)
+    d = law(raw)
+    start, each = 0, torch.zeros(50, 9, dtype=torch.float64)
+    for family, columns in TABLE.groups.items():
+        alone, k = head(family, (len(columns),))
+        alone.double().fit_units(x[:, columns])
+        each[:, columns] = cells(alone(raw[:, start : start + k]), x[:, columns])
+        start += k
+    assert start == n
+    torch.testing.assert_close(cells(d, x), each)
+    torch.testing.assert_close(d.log_prob(x), each.sum(-1))
+    draws = d.sample(torch.Size((20,)))
+    draws[..., 8].clamp_(1e-6, 1 - 1e-6)  # a U-shaped Beta's draws round to 0 and 1
+    assert draws.shape == (20, 50, 9) and mean_of(d).shape == (50, 9)
+    assert TABLE.refusal(draws.numpy().reshape(-1, 9)) is None
+    assert TABLE.inputs(law.standardised(x)).shape == (50, 13)
+
+
+def test_columns_observe_as_their_families_do() -> None:
+    family = Columns((Gaussian(), Bernoulli(grey="threshold"), Gaussian()))
+    seen = family.observe(torch.tensor([[0.2, 0.7, 0.9], [0.8, 0.1, 0.3]]))
+    torch.testing.assert_close(seen, torch.tensor([[0.2, 1.0, 0.9], [0.8, 0.0, 0.3]]))
+
+
+def test_columns_find_structure() -> None:
+    """One hidden number drives nine columns: knowing it is worth nats, and classes are decoded right."""
+    X = table(np.random.default_rng(0), 400)
+    vae = VAE(
+        1,
+        likelihood=TABLE,
+        encoder=MLP((32,)),
+        training=Training(epochs=60, learning_rate=5e-3),
+        random_state=0,
+    ).fit(X)
+    rebuilt = vae.reconstruct(X)
+    assert np.corrcoef(rebuilt[:, 0], X[:, 0])[0, 1] > 0.9 and abs(rebuilt[:, 2].mean() - 100) < 0.3
+    assert (rebuilt[:, 1] == X[:, 1]).mean() > 0.8 and (rebuilt[:, 3] > 0).all()
+
+
+# -- refusals ----------------------------------------------------------------------------------------
+
+
+def spoilt(name: str, value: float) -> np.ndarray:
+    X = np.asarray(FAMILIES[name].draw(np.random.default_rng(0), (9, 3)), dtype=float)
+    X[4, 1] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("gaussian", 1e30, r"Gaussian needs values a float32 can square; X has 1e\+30.*Rescale"),
+        ("laplace", -1e30, r"Laplace needs .*-1e\+30.*Rescale"),
+        ("student", 1e30, r"StudentT needs .*Rescale"),
+        ("lognormal", 0, r"LogNormal needs values above 0; X has 0 in.*Use Poisson\(\)"),
+        ("beta", 1, r"Beta needs values above 0 and below 1; X has 1 in.*Use ContinuousBernoulli\(\)"),
+        ("continuous", 255, r"ContinuousBernoulli needs values in \[0, 1\]; X has 255.*Divide"),
+        ("bernoulli", 0.37, r"Bernoulli needs values in \{0, 1\}; X has 0.37.*Bernoulli\(grey='expected'\)"),
+        ("categorical", 4, r"Categorical needs whole numbers 0 to 3; X has 4 in.*Gaussian\(\)"),
+        ("pixels", 0.5, r"DiscretizedLogistic needs whole numbers 0 to 255; X has 0.5.*Multiply.*by 255"),
+        ("poisson", -1, r"Poisson needs counts.*X has -1 in.*LogNormal\(\)"),
+        ("negative", 2.5, r"NegativeBinomial needs counts.*X has 2.5"),
+        ("inflated", 2.5, r"ZeroInflated needs counts.*X has 2.5"),
+    ],
+)
+def test_refusals_name_value_place_and_cure(name: str, value: float, message: str) -> None:
+    family, X = FAMILIES[name].family, spoilt(name, value)
+    with pytest.raises(ValueError, match=message) as refusal:
+        VAE(2, likelihood=family, training=Training(epochs=1)).fit(X)
+    assert "in row 4, column 1. " in str(refusal.value)
+    assert "pixel (0, 1)" in (family.refusal(X[:, None]) or "")
+    X[4, 1] = np.nan
+    assert family.refusal(X) is None
+    assert "row 4, column 3" in (
+        Columns((Bernoulli(), Poisson(), family, family)).refusal(
+            np.column_stack([np.zeros((9, 2)), X[:, 0], spoilt(name, value)[:, 1]])
+        )
+        or ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Columns(()), "a family for each column"),
+        (lambda: Columns((TABLE,)), "families of single numbers; column 0 has Columns"),
+        (lambda: Columns((3,)), r"takes a tuple of Gaussian \| Laplace"),
+        (lambda: Categorical(1), "2 or more"),
+        (lambda: DiscretizedLogistic(components=0), "components >= 1"),
+        (lambda: ZeroInflated(Gaussian()), r"ZeroInflated.base takes Poisson \| NegativeBinomial"),
+        (lambda: Columns((Gaussian(),)).params((2,)), r"names 1 families; the data have shape \(2,\)"),
+    ],
+)
+def test_specs_refuse(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        make()
+
+
+def test_columns_refuse_another_table() -> None:
+    with pytest.raises(ValueError, match=r"Columns names 9 families; each row of X has shape \(2,\)"):
+        VAE(likelihood=TABLE).fit(np.zeros((5, 2)))
+
+
+def test_fixed_numbers_are_in_the_unit_of_the_data() -> None:
+    law, n = head(LogNormal(Fixed(1.0), Fixed(0.5)), (2,))
+    assert n == 0
+    x = torch.tensor([[2.0, 3.0]])
+    law.fit_units(x)
+    by_scipy = stats.lognorm(0.5, scale=np.e).logpdf(x.numpy()).sum()
+    assert float(law(torch.zeros(1, 0)).log_prob(x)) == pytest.approx(by_scipy, rel=1e-5)
