@@ -314,7 +314,8 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
     stopped = output / "training.safetensors"
     if resume and not stopped.is_file():
         raise DataError(f"{output} holds no training to resume: leave --resume out to start anew")
-    samples = list(np.load(output / "samples.npz")["samples"]) if resume else []
+    drawn = output / "samples.npz"
+    samples = list(np.load(drawn)["samples"]) if resume and drawn.is_file() else []
     saved = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("epochs", total=None)
@@ -322,9 +323,10 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
             bar.update(
                 task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
             )
-            samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
+            if not hasattr(X, "columns"):
+                samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
             if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
-                _write_samples(output, samples)
+                _write_samples(drawn, samples)
                 vae.save_training(stopped)
                 saved = time.monotonic()
     return samples
@@ -352,12 +354,14 @@ def _finish(vae: "VAE", samples: list[Any], output: Path) -> None:
 
     rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
     replace_file(output / "history.jsonl", rows.encode())
-    vae.samples_ = np.stack(samples)
+    vae.samples_ = np.stack(samples) if samples else None
     figures.plot({"": vae}, None, output / "figures")
     vae.save(output / "model.safetensors")
 
 
-def _write_samples(output: Path, samples: list[Any]) -> None:
+def _write_samples(path: Path, samples: list[Any]) -> None:
+    if not samples:
+        return
     import io
 
     import numpy as np
@@ -366,7 +370,7 @@ def _write_samples(output: Path, samples: list[Any]) -> None:
 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, samples=np.stack(samples))
-    replace_file(output / "samples.npz", buffer.getvalue())
+    replace_file(path, buffer.getvalue())
 
 
 def _file(path: Path) -> Path:

@@ -90,14 +90,14 @@ class Column:
         """A column of a frame -> float64 (n,), NaN where missing."""
         if self.categories:
             numbers = {category: i for i, category in enumerate(self.categories)}
-            known = values.map(lambda v: v if _missing(v) else numbers.get(_plain(v), -1))
-            unknown = values[known == -1]
-            if len(unknown):
+            held = values.astype(object)
+            known = np.array([np.nan if _missing(v) else numbers.get(_plain(v), -1) for v in held], float)
+            if (known == -1).any():
                 raise DataError(
-                    f"column {self.name!r} holds {unknown.iloc[0]!r}, which it did not in training; "
+                    f"column {self.name!r} holds {held[known == -1].iloc[0]!r}, which it did not in training; "
                     f"its values were {', '.join(map(repr, self.categories[:8]))}"
                 )
-            return known.to_numpy(dtype=float, na_value=np.nan)
+            return known
         if self.kind == "date":
             days = (pd.to_datetime(values) - pd.Timestamp(self.value)) / pd.Timedelta(days=1)
             return days.to_numpy(dtype=float, na_value=np.nan)
