@@ -10,8 +10,9 @@ import tacit
 SRC = Path(tacit.__file__).parent
 FLOORS = [
     ["errors", "spec", "schedule", "tensors"],
-    ["distributions.base", "distributions.hidden", "distributions"],
-    ["networks", "families.base", "families.continuous", "families.discrete", "families"],
+    ["distributions.base", "distributions.hidden", "distributions.codes", "distributions"],
+    ["networks", "families.base", "families.continuous", "families.discrete"],
+    ["families.choices", "families.codes", "families"],
     ["priors", "labels"],
     ["latents", "model"],
     ["objective", "penalties"],

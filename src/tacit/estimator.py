@@ -17,8 +17,8 @@ from . import storage
 from .config import parse
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
-from .evaluate import Evaluation, log_likelihood, over_rows
-from .families import Bernoulli, Family, Gaussian, Likelihood, Posterior, Shared, StandardNormal
+from .evaluate import Evaluation, enough, log_likelihood, over_rows
+from .families import Bernoulli, Family, Gaussian, Likelihood, Posterior, Shared
 from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
 from .model import Model, Parts
 from .networks import MLP, Net, Network
@@ -64,7 +64,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
 
     Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
-    (StandardNormal()), random_state (an int gives the same model, bit for bit, on the same machine).
+    (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
+    the same machine).
 
     X is (n, columns) or (n, *E), pictures as (n, H, W) or (n, C, H, W). Densities are in nats per
     datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
@@ -201,7 +202,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.encoder_ = self.encoder or MLP()
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
-        self.prior_ = self.prior or StandardNormal()
+        self.prior_ = self.prior or self.posterior_.default_prior()
         self.likelihood_ = self.likelihood or default_likelihood(X)
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
@@ -360,8 +361,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         x = self._rows(X)
         classes = self._classes(y, len(x))
-        rated = self.model_(x[:1], None if classes is None else classes[:1]).has_rate
-        k = n_samples if rated and self.latent_dim_ else 1
+        probe = self.model_(x[:1], None if classes is None else classes[:1])
+        rated, k = probe.has_rate, enough(probe, n_samples)
         family = self.model_.likelihood.family
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:

@@ -15,17 +15,25 @@ from .base import (
     Softplus,
     Square,
 )
+from .choices import AutoregressiveCodes, CodePrior
+from .codes import FSQ, VQ, GumbelSigmoid, GumbelSoftmax
 from .continuous import Gaussian, Point, StandardNormal
 from .discrete import Bernoulli
 
-Posterior = Annotated[Family, Gaussian, Point]
+Posterior = Annotated[Family, Gaussian, Point, GumbelSoftmax, GumbelSigmoid, FSQ, VQ]
 Likelihood = Annotated[Family, Gaussian, Bernoulli]
 
 __all__ = [
+    "FSQ",
+    "VQ",
+    "AutoregressiveCodes",
     "Bernoulli",
+    "CodePrior",
     "Family",
     "Fixed",
     "Gaussian",
+    "GumbelSigmoid",
+    "GumbelSoftmax",
     "Head",
     "Identity",
     "Likelihood",
