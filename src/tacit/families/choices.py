@@ -42,7 +42,8 @@ class CodePrior(Family):
 class AutoregressiveCodes(Family):
     """p(c) = prod_g p(c_g | c_<g) by one masked network (MADE, Germain et al. 2015, equation 6).
 
-    Meant for `refit_prior`: the codes' own law, learned by maximum likelihood.
+    Meant for `refit_prior`: the codes' own law, learned by maximum likelihood. Trained beside a relaxed
+    posterior it reads the relaxed draws, so the rate of training is only as good as they are near one-hot.
     """
 
     hidden: tuple[int, ...] = (256,)

@@ -106,6 +106,35 @@ class GumbelSigmoid(Code):
         return RelaxedHead(Head(self, event, layer, floor), self.temperature, Bit())
 
 
+class Standardised(nn.Module):
+    """The numbers of `layer` less their running mean, over their running standard deviation: whatever
+    the encoder's scale, they reach all of a grid. Evaluation holds both still."""
+
+    centre: Tensor
+    spread: Tensor
+    share: Tensor
+
+    def __init__(self, layer: nn.Module, n: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.register_buffer("centre", torch.zeros(n))
+        self.register_buffer("spread", torch.ones(n))
+        self.register_buffer("share", torch.ones(()))
+
+    def forward(self, h: Tensor) -> Tensor:
+        raw: Tensor = self.layer(h)
+        if self.training:
+            self.follow(raw.detach().reshape(-1, raw.shape[-1]).to(self.centre.dtype))
+        return (raw - self.centre) / (self.spread + 1e-6)
+
+    @torch.no_grad()
+    def follow(self, rows: Tensor) -> None:
+        """The first batch counts whole, each later one 5 %."""
+        self.centre.lerp_(rows.mean(0), self.share)
+        self.spread.lerp_(rows.std(0, correction=0), self.share)
+        self.share.fill_(0.05)
+
+
 class GridHead(nn.Module):
     """`head`, and the atoms (K, d) that its points lie on."""
 
@@ -129,6 +158,9 @@ class FSQ(Code):
     """Finite scalar quantisation: number i of a group is rounded to `levels[i]` even steps of [-1, 1],
     z = 2 round((n - 1) (tanh(h) + 1) / 2) / (n - 1) - 1 (Mentzer et al. 2023, section 3.1; here an even
     number of levels is symmetric too, there it is shifted to hold 0). The gradient is tanh's.
+
+    h is standardised by running moments: a fresh encoder's small numbers would all round to one code,
+    and a decoder that sees one code never asks for another.
     """
 
     levels: tuple[int, ...] = (8, 5, 5)
@@ -155,7 +187,7 @@ class FSQ(Code):
     def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
         axes = [2 * torch.arange(n) / (n - 1) - 1 for n in self.levels]
         atoms = torch.cartesian_prod(*axes).reshape(self.atoms)
-        return GridHead(Head(self, event, layer, floor), atoms)
+        return GridHead(Head(self, event, lambda n: Standardised(layer(n), n), floor), atoms)
 
 
 class CodebookHead(nn.Module):
