@@ -140,12 +140,10 @@ class ELBO(Bound):
 
 
 def needs_density(term: Term, parts: Parts) -> None:
-    """Refuse codes: no density moves with their draws, so nothing can be weighed or followed by it."""
-    if parts.posterior.atoms is not None:
-        raise SpecError(
-            f"{term} with posterior={parts.posterior}: a code has no density that moves with its draw. "
-            "Use ELBO(), or posterior=Gaussian()"
-        )
+    """Refuse codes: no density moves with their draws."""
+    q = parts.posterior
+    if q.atoms is not None:
+        raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
 
 
 def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
