@@ -99,5 +99,8 @@ class Made(nn.Module):
         self.net = nn.Sequential(*layers, last, nn.Unflatten(-1, event))
         self.register_buffer("blank", torch.zeros(event), persistent=False)
 
+    def start(self, z: Tensor) -> None:
+        """Nothing is taken from the codes before the search."""
+
     def forward(self, h: None) -> Distribution:
         return Autoregressive(self.net, self.blank)
