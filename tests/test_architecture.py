@@ -10,9 +10,10 @@ import tacit
 SRC = Path(tacit.__file__).parent
 FLOORS = [
     ["errors", "spec", "schedule", "tensors"],
-    ["distributions.base", "distributions.hidden", "distributions.observed", "distributions"],
-    ["networks", "families.base"],
-    ["families.continuous", "families.discrete", "families.counts", "families.composed", "families"],
+    ["distributions.base", "distributions.hidden", "distributions.observed", "distributions.codes"],
+    ["distributions", "networks", "families.base"],
+    ["families.continuous", "families.discrete", "families.counts", "families.composed"],
+    ["families.choices", "families.codes", "families"],
     ["priors", "labels"],
     ["latents", "model"],
     ["objective", "penalties"],

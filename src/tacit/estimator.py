@@ -20,7 +20,7 @@ from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
-from .evaluate import Evaluation, log_likelihood, over_rows
+from .evaluate import Evaluation, enough, log_likelihood, over_rows
 from .families import (
     Bernoulli,
     Columns,
@@ -29,7 +29,6 @@ from .families import (
     Likelihood,
     Posterior,
     Shared,
-    StandardNormal,
 )
 from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
 from .model import Model, Parts
@@ -77,7 +76,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
 
     Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
-    (StandardNormal()), random_state (an int gives the same model, bit for bit, on the same machine).
+    (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
+    the same machine).
 
     X is (n, columns) or (n, *E), pictures as (n, H, W) or (n, C, H, W). Densities are in nats per
     datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
@@ -221,7 +221,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.encoder_ = self.encoder or MLP()
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
-        self.prior_ = self.prior or StandardNormal()
+        self.prior_ = self.prior or self.posterior_.default_prior()
         said = self.likelihood if isinstance(self.likelihood, dict) else {}
         self.likelihood_ = (
             self.likelihood
@@ -434,8 +434,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         x = self._rows(X)
         classes = self._classes(y, len(x))
-        rated = self.model_(x[:1], None if classes is None else classes[:1]).has_rate
-        k = n_samples if rated and self.latent_dim_ else 1
+        probe = self.model_(x[:1], None if classes is None else classes[:1])
+        rated, k = probe.has_rate, enough(probe, n_samples)
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
             if not rated:

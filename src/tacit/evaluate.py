@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 
 from .distributions import sample_with
 from .latents import Draw
-from .model import Model
+from .model import Model, Trace
 from .tensors import numel
 
 ROWS = 128
@@ -124,6 +124,11 @@ def log_likelihood(
     return once - math.log(drawn), (2 * once - twice).exp()
 
 
+def enough(trace: Trace, k: int) -> int:
+    """How many of k draws say all: one where every rung's q is a single place."""
+    return 1 if all(site.is_certain for site in trace.sites) else k
+
+
 @torch.no_grad()
 def evaluate(
     model: Model, x: Tensor, y: Tensor | None, k: int, seed: int, truth: Tensor | None = None
@@ -134,7 +139,7 @@ def evaluate(
     """
     family, warnings = model.likelihood.family, []
     probe = model(x[:1], None if y is None else y[:1])
-    rated, sums = probe.has_rate, torch.zeros(2, dtype=torch.float64)
+    k, rated, sums = enough(probe, k), probe.has_rate, torch.zeros(2, dtype=torch.float64)
     codes, guesses, scores, sizes = [], [], [], []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

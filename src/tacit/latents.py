@@ -6,6 +6,7 @@ rung 0 the state is z_0 itself. Inference, generation, replay and interpolation 
 differ in `draw` alone.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
-from .distributions import base_of, has_density, kl, mean_of
+from .distributions import Codes, base_of, has_density, is_certain, kl, mean_of
+from .errors import SpecError
 from .families import Family, Gaussian
 from .networks import MLP, Free, joined, linear
 
@@ -44,6 +46,10 @@ class Site(NamedTuple):
     @property
     def has_rate(self) -> bool:
         return self.q is not None and has_density(self.q)
+
+    @property
+    def is_certain(self) -> bool:
+        return self.q is not None and is_certain(self.q)
 
 
 Draw = Callable[[int, Distribution | None, Distribution], Tensor]
@@ -79,6 +85,33 @@ def replaying(zs: Sequence[Tensor]) -> Draw:
     return lambda i, q, p: zs[i]
 
 
+def refuse(dims: tuple[int, ...], posterior: Family, prior: Family | None) -> None:
+    """SpecError where posterior, prior (None: a VampPrior) and sizes do not agree on what a latent is."""
+    named, atoms = f"posterior={posterior}", posterior.atoms
+    if atoms is None:
+        if prior is not None and prior.over_codes:
+            raise SpecError(
+                f"{named} with prior={prior}: the posterior gives real numbers, the prior is a law of codes. "
+                "Use prior=StandardNormal(), or posterior=GumbelSoftmax(), FSQ() or VQ()"
+            )
+        return
+    if prior is None or not prior.over_codes:
+        raise SpecError(
+            f"{named} with prior={prior or 'VampPrior'}: the posterior gives codes, the prior is no law of "
+            "codes. Use prior=CodePrior(), or posterior=Gaussian()"
+        )
+    if len(dims) > 1:
+        raise SpecError(
+            f"{named} with latent_dim={dims}: the rungs below the first are Gaussian, and codes are not. "
+            f"Use one rung, say latent_dim={sum(dims)}"
+        )
+    if dims[0] % atoms[1]:
+        raise SpecError(
+            f"{named} with latent_dim={dims[0]}: a code is {atoms[1]} numbers. "
+            f"Use a multiple, say latent_dim={math.ceil(dims[0] / atoms[1]) * atoms[1]}"
+        )
+
+
 class TopDown(nn.Module):
     """The rungs: `posterior` heads over features and state, `prior` at the top, Gaussians below.
 
@@ -95,7 +128,9 @@ class TopDown(nn.Module):
             posterior.build((L,), lambda n, s=s: linear(n_features + s, n))  # type: ignore[misc]
             for L, s in zip(dims, states, strict=False)
         )
-        self.top = prior.build(dims[:1], Free) if prior is not None and dims else None
+        self.top: nn.Module | None = None
+        if dims:
+            self.crown(posterior, prior)
         self.p = nn.ModuleList(
             Gaussian().build((L,), lambda n, s=s: linear(s, n))  # type: ignore[misc]
             for L, s in zip(dims[1:], states[1:], strict=False)
@@ -104,10 +139,18 @@ class TopDown(nn.Module):
             MLP((s,), "elu").decoder(states[i + 1] + dims[i + 1], (), s) for i, s in enumerate(states[2:])
         )
 
+    def crown(self, posterior: Family, prior: Family | None) -> None:
+        """Put a new prior on top. Over codes it is a law of choices (groups, K), placed on q's atoms."""
+        refuse(self.dims, posterior, prior)
+        atoms = posterior.atoms
+        event = self.dims[:1] if atoms is None else (self.dims[0] // atoms[1], atoms[0])
+        self.top = None if prior is None else prior.build(event, Free)
+
     def prior(self, pseudo: Tensor | None = None) -> Distribution:
         """p(z_0); `pseudo` are the features (K, n_features) of a VampPrior's pseudo-inputs."""
         if self.top is not None:
-            return self.top(None)  # type: ignore[no-any-return]
+            book = getattr(self.q[0], "book", None)
+            return self.top(None) if book is None else Codes(self.top(None), book)
         assert pseudo is not None
         q = self.q[0](pseudo)
         return MixtureSameFamily(

@@ -62,7 +62,7 @@ class Model(nn.Module):
         )
         self.classifier = labels.classifier(seen, n_features) if labels else None
         n_state = self.latents.n_state + (labels.to_decoder if labels else 0)
-        self.likelihood: Conditional = parts.likelihood.build(
+        self.likelihood: Conditional = parts.likelihood.build(  # type: ignore[assignment]
             event, lambda n: parts.decoder.decoder(n_state, event, n), floor=1e-3
         )
         classes = labels.count if labels else 1

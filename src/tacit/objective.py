@@ -65,6 +65,7 @@ class Bound(Term):
                 f"{name} with posterior=Point(): a point has no density to weigh by. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
+        needs_density(self, parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,6 +108,8 @@ class ELBO(Bound):
                 "ELBO(beta != 0) with posterior=Point(): a point has no KL to the prior. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
+        if self.gradient == "path":
+            needs_density(self, parts)
         if self.free_bits and self.free_per == "dimension":
             needs_dimensions(self, parts, "Use free_per='rung'")
 
@@ -134,6 +137,13 @@ class ELBO(Bound):
         weights = by_dimension.new_tensor(1 / len(by_dimension)) if trace.weights is None else trace.weights
         mean = (weights[..., None] * by_dimension).sum(0).mean(0)
         return mean.clamp_min(self.free_bits).sum()
+
+
+def needs_density(term: Term, parts: Parts) -> None:
+    """Refuse codes: no density moves with their draws."""
+    q = parts.posterior
+    if q.atoms is not None:
+        raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
 
 
 def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:

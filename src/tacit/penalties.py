@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from .distributions import base_of, mean_of
+from .distributions import Atom, base_of, mean_of
 from .errors import SpecError
+from .families import VQ
 from .labels import Auxiliary, Enumerated
 from .model import Parts, Trace
 from .networks import MLP
@@ -148,6 +149,27 @@ class LatentNorm(Term):
 
 
 @dataclass(frozen=True, repr=False)
+class Commitment(Term):
+    """weight * mean_B |h - sg(e)|^2: the encoder's h keeps to its codebook rows e, which do not move
+    for it (van den Oord et al. 2017, the last term of equation 3)."""
+
+    weight: Schedule = 0.25
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        if not isinstance(parts.posterior, VQ):
+            raise SpecError(
+                f"{self} with posterior={parts.posterior}: there is no codebook to keep to. "
+                "Use posterior=VQ(), or leave Commitment out"
+            )
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        z, q, _ = trace.sites[0]
+        assert isinstance(q, Atom)
+        distance = (q.before - q.after).square().sum(-1).expand(z.shape[:2])
+        return at(self.weight, step) * trace.average(distance).mean()
+
+
+@dataclass(frozen=True, repr=False)
 class GradientPenalty(Term):
     """weight * mean_B |d mean(x|z) / dz|_F^2, by one random +-1 vector a datum (RAE-GP, Ghosh et al. 2020).
 
@@ -234,6 +256,7 @@ AnyTerm = Annotated[
     FactorTC,
     Decorrelation,
     MMD,
+    Commitment,
     LatentCritic,
     LatentNorm,
     GradientPenalty,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from .errors import SpecError
-from .families import Family, Gaussian, StandardNormal
+from .families import AutoregressiveCodes, CodePrior, Family, Gaussian, StandardNormal
 from .spec import Spec
 
 
@@ -23,4 +23,4 @@ class VampPrior(Spec):
             raise SpecError(f"VampPrior.components must be 1 or more, not {self.components}")
 
 
-Prior = Annotated[Family | VampPrior, Gaussian, StandardNormal, VampPrior]
+Prior = Annotated[Family | VampPrior, Gaussian, StandardNormal, VampPrior, CodePrior, AutoregressiveCodes]

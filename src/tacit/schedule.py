@@ -64,6 +64,12 @@ class Cyclic(Ramp):
 Schedule = float | Annotated[Ramp, Linear, Cosine, Cyclic]
 
 
+class Clocked:
+    """A module that reads a schedule: the trainer sets `step` before each batch."""
+
+    step: int = 0
+
+
 def at(schedule: Schedule, step: int) -> float:
     """The value at this step; a bare number is a constant."""
     return schedule(step) if isinstance(schedule, Ramp) else schedule

@@ -20,7 +20,7 @@ from .errors import DivergedError, SpecError
 from .model import Model
 from .objective import Term
 from .penalties import Critic
-from .schedule import Schedule, at
+from .schedule import Clocked, Schedule, at
 from .spec import Spec
 
 MONITORED = 1000
@@ -149,6 +149,7 @@ class Trainer:
             for term, net in self.critics.items()
         }
         self.average = [p.detach().clone() for p in self.parameters] if training.ema else []
+        self.clocked = [module for module in model.modules() if isinstance(module, Clocked)]
         self.epoch = self.step = self.waited = 0
         self.best, self.kept = -math.inf, dict[str, Tensor]()
 
@@ -253,6 +254,8 @@ class Trainer:
         order = torch.randperm(len(x)).to(self.device)
         mixed = self.training.precision == "bf16-mixed"
         for rows in torch.split(order, self.training.batch_size):
+            for module in self.clocked:
+                module.step = self.step
             with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
                 trace = self.model(x[rows], None if y is None else y[rows], samples=self.samples)
                 trace.critics = self.critics

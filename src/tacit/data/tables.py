@@ -93,9 +93,9 @@ class Column:
             held = values.astype(object)
             known = np.array([np.nan if _missing(v) else numbers.get(_plain(v), -1) for v in held], float)
             if (known == -1).any():
+                new, old = held[known == -1].iloc[0], ", ".join(map(repr, self.categories[:8]))
                 raise DataError(
-                    f"column {self.name!r} holds {held[known == -1].iloc[0]!r}, which it did not in training; "
-                    f"its values were {', '.join(map(repr, self.categories[:8]))}"
+                    f"column {self.name!r} holds {new!r}, which it did not in training; its values were {old}"
                 )
             return known
         if self.kind == "date":

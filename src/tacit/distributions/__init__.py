@@ -7,11 +7,13 @@ from .base import (
     cells,
     event,
     has_density,
+    is_certain,
     kl,
     log_prob_of,
     mean_of,
     sample_with,
 )
+from .codes import Atom, Autoregressive, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
 from .hidden import Point
 from .observed import (
     ContinuousBernoulli,
@@ -25,23 +27,35 @@ from .observed import (
 )
 
 __all__ = [
+    "Atom",
+    "Autoregressive",
+    "Bit",
+    "Book",
+    "Codes",
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "Noise",
+    "OneHot",
     "Point",
     "Product",
+    "Relaxed",
     "Runs",
     "StudentT",
+    "Table",
     "ZeroInflated",
     "apart",
     "base_of",
     "blend",
     "cells",
+    "choice",
     "event",
+    "groups",
     "has_density",
+    "is_certain",
     "kl",
     "log_prob_of",
     "mean_of",
+    "nearest",
     "sample_with",
     "together",
 ]

@@ -39,6 +39,11 @@ def has_density(d: Distribution) -> bool:
     return bool(getattr(base_of(d), "has_density", True))
 
 
+def is_certain(d: Distribution) -> bool:
+    """Whether all draws are alike, so that one of them says all."""
+    return bool(getattr(base_of(d), "is_certain", False))
+
+
 @singledispatch
 def mean_of(d: Distribution) -> Tensor:
     """What reconstructions, pictures and embeddings show, (*batch, *E): the mean where there is one."""

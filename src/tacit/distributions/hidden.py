@@ -15,6 +15,7 @@ class Point(Distribution):
     support = constraints.real
     has_rsample = True
     has_density = False
+    is_certain = True
 
     def __init__(self, loc: Tensor) -> None:
         self.loc = loc

@@ -16,6 +16,8 @@ from .base import (
     Softplus,
     Square,
 )
+from .choices import AutoregressiveCodes, CodePrior
+from .codes import FSQ, VQ, GumbelSigmoid, GumbelSoftmax
 from .composed import Cell, Columns
 from .continuous import (
     Beta,
@@ -30,13 +32,17 @@ from .continuous import (
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
 
-Posterior = Annotated[Family, Gaussian, Point]
+Posterior = Annotated[Family, Gaussian, Point, GumbelSoftmax, GumbelSigmoid, FSQ, VQ]
 Likelihood = Annotated[Cell, Columns]
 
 __all__ = [
+    "FSQ",
+    "VQ",
+    "AutoregressiveCodes",
     "Bernoulli",
     "Beta",
     "Categorical",
+    "CodePrior",
     "Columns",
     "Conditional",
     "ContinuousBernoulli",
@@ -44,6 +50,8 @@ __all__ = [
     "Family",
     "Fixed",
     "Gaussian",
+    "GumbelSigmoid",
+    "GumbelSoftmax",
     "Head",
     "Identity",
     "Laplace",

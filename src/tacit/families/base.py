@@ -140,6 +140,19 @@ class Family(Spec, abc.ABC):
     roles: ClassVar[dict[str, Role]] = {}
     """The parameters that carry the data's unit: a location moves and stretches, a scale and a count's
     rate stretch."""
+    over_codes: ClassVar[bool] = False
+    """Whether it is a law of choices, event (groups, K): the prior of a posterior with `atoms`."""
+
+    @property
+    def atoms(self) -> tuple[int, int] | None:
+        """(K, d) where every d numbers of a latent are one of K atoms; None for real numbers."""
+        return None
+
+    def default_prior(self) -> "Family":
+        """The prior of such a posterior, where none is named."""
+        from .continuous import StandardNormal
+
+        return StandardNormal()
 
     @abc.abstractmethod
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
@@ -167,7 +180,7 @@ class Family(Spec, abc.ABC):
         """How such data, measured and in standard units, enter an encoder."""
         return x
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> "Conditional":
+    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
         """A network that ends in this distribution; `layer(n)` makes the net that gives n numbers."""
         return Head(self, event, layer, floor)
 
