@@ -218,7 +218,7 @@ def test_gradients_reach_the_encoder(posterior: Family, L: int) -> None:
     vae = fitted(posterior, L)
     model = vae.model_.train()
     model.zero_grad()
-    trace = model(vae._to_tensor(X), samples=2)
+    trace = model(vae.codec_.encode(X), samples=2)
     sum(term(trace, 0) for term in (ELBO(),)).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
@@ -354,7 +354,7 @@ def test_prior_is_refitted_by_likelihood() -> None:
         loss.backward()
         optimiser.step()
     assert float(loss.detach()) < 4 * math.log(25) - 3
-    assert kl(vae.model_(vae._to_tensor(X)).sites[0].q, latents.prior()).shape == (500,)
+    assert kl(vae.model_(vae.codec_.encode(X)).sites[0].q, latents.prior()).shape == (500,)
 
 
 def test_enumerated_labels_go_with_codes() -> None:
