@@ -19,7 +19,7 @@ from sklearn.neural_network import MLPClassifier
 from tacit import VAE
 from tacit.data.sources import load
 
-RUNS, RESULTS = Path("runs"), Path("docs/results.json")
+RUNS, RESULTS, PAGE = Path("runs"), Path("docs/results.json"), Path("docs/results.md")
 
 
 def trained(name: str, *words: str, recipe: str = "") -> VAE:
@@ -98,12 +98,55 @@ FIGURES: dict[str, Callable[[], dict[str, object]]] = {
 }
 
 
+def shown(figure: object) -> str:
+    match figure:
+        case None:
+            return ""
+        case {"mean": float(mean), "se": float(se)}:
+            return f"{mean:.2f} ± {se:.2f}"
+        case float():
+            return f"{figure:.2f}" if abs(figure) > 1 else f"{figure:.4f}"
+    return str(figure)
+
+
+def markdown(results: dict[str, dict[str, object]], columns: dict[str, str]) -> str:
+    """A table of the recipes that have the first of `columns` (key of a figure: title)."""
+    rows = [[name, *(shown(row.get(key)) for key in columns)] for name, row in results.items()]
+    kept = [row for row in rows if row[1]]
+    lines = [["recipe", *columns.values()], ["---"] * (1 + len(columns)), *kept]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+ARTICLES = {
+    "epochs": "epochs",
+    "seconds": "seconds",
+    "log_likelihood": "log-likelihood",
+    "elbo": "ELBO",
+    "rate": "rate",
+    "distortion": "distortion",
+    "active_units": "active units",
+    "accuracy": "accuracy",
+}
+AUROC = {"auroc_noise": "against noise", "auroc_fashion": "against fashion-mnist"}
+
+
+def write(results: dict[str, dict[str, object]]) -> None:
+    """The JSON, and the tables of the page between their markers."""
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    page = PAGE.read_text()
+    for mark, columns in (("articles", ARTICLES), ("auroc", AUROC)):
+        head, _, rest = page.partition(f"<!-- {mark} -->\n")
+        tail = rest.partition("<!-- end -->")[2]
+        page = f"{head}<!-- {mark} -->\n{markdown(results, columns)}<!-- end -->{tail}"
+    PAGE.write_text(page)
+
+
 def main() -> None:
-    table = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for name in sys.argv[1:] or FIGURES:
-        table[name] = FIGURES[name]() | {"machine": f"{platform.machine()}, CPU"}
-        RESULTS.write_text(json.dumps(table, indent=1) + "\n")
-        print(name, json.dumps(table[name]))
+        results[name] = FIGURES[name]() | {"machine": f"{platform.machine()}, CPU"}
+        write(results)
+        print(name, json.dumps(results[name]))
 
 
 if __name__ == "__main__":
