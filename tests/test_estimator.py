@@ -37,6 +37,18 @@ def test_check_estimator() -> None:
     assert {r["check_name"] for r in results if r["status"] != "passed"} <= {"check_array_api_input"}
 
 
+def test_warm_start_goes_on() -> None:
+    X = np.random.default_rng(0).normal(size=(80, 1)) + 0.1 * BITS
+    vae = VAE(2, training=SHORT, random_state=0).fit(X)
+    first, units = vae.score(X), vae.model_.likelihood.stretch.clone()
+    vae.set_params(warm_start=True, training=Training(epochs=20)).fit(X)
+    assert vae.score(X) > first and len(vae.history_) == 22
+    vae.fit(X * 1.1)
+    assert torch.equal(units, vae.model_.likelihood.stretch)
+    vae.set_params(warm_start=False, training=SHORT).fit(X)
+    assert vae.score(X) == first and len(vae.history_) == 2
+
+
 def test_pipeline_and_grid_search() -> None:
     pipe = make_pipeline(StandardScaler(), VAE(2, training=SHORT, random_state=0))
     grid = {"vae__latent_dim": [1, 2], "vae__prior": [StandardNormal(), Gaussian(Fixed(0), Fixed(2))]}

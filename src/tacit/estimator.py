@@ -77,7 +77,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
     (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
-    the same machine).
+    the same machine), warm_start (fit goes on from the fitted model, in the units of its first data).
 
     X is (n, columns) or (n, *E), pictures as (n, H, W) or (n, C, H, W). Densities are in nats per
     datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
@@ -102,6 +102,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         objective: Term | tuple[Term, ...] | None = None,
         training: Training | None = None,
         random_state: Any = None,
+        warm_start: bool = False,
     ) -> None:
         self.latent_dim = latent_dim
         self.encoder = encoder
@@ -113,6 +114,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.objective = objective
         self.training = training
         self.random_state = random_state
+        self.warm_start = warm_start
 
     # -- fitting -------------------------------------------------------------------------------------
 
@@ -127,8 +129,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         `resume`: a file that `save_training` wrote at some epoch of the same fit, to go on from there.
         """
-        x, classes = self._training_rows(X, y)
-        self._resolve(x)
+        further = self.warm_start and hasattr(self, "model_")
+        x, classes = self._training_rows(X, y, further)
+        if not further:
+            self._resolve(x)
+        self.training_ = self.training or Training()
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         held_out = int(len(x) * self.training_.validation)
         if self.training_.validation and not 0 < held_out < len(x):
@@ -137,15 +142,17 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_)
-            self.model_ = Model(self.codec_.shape, self._parts())
+            if not further:
+                self.model_ = Model(self.codec_.shape, self._parts())
             order = torch.randperm(len(x)) if held_out else torch.arange(len(x))
             held, kept = order[:held_out], order[held_out:]
             train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
             valid = (x[held], None if classes is None else classes[held]) if held_out else None
-            self.model_.start(*train)
+            if not further:
+                self.model_.start(*train)
             terms = terms_of(self.objective_, self._parts())
             trainer = Trainer(self.model_, terms, self.training_, self.seed_)
-        self.history_: list[dict[str, Any]] = []
+        self.history_: list[dict[str, Any]] = self.history_ if further else []
         self.trainer_ = trainer
         if resume is not None:
             self._restore(resume)
@@ -174,8 +181,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise FormatError(f"{path} holds no training to resume ({error})") from None
         self.history_ = list(header["history"])
 
-    def _training_rows(self, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
-        """X checked and encoded, codec and classes learned."""
+    def _training_rows(self, X: Any, y: Any, further: bool) -> tuple[Tensor, Tensor | None]:
+        """X checked and encoded; codec and classes learned, unless a fit goes further."""
+        if further:
+            x = self._rows(X)
+            if x.isnan().any() and not self.holes_:
+                raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
+            return x, None if self.labels_ is None else self._class_numbers(np.asarray(y))
         X = self._checked(X, reset=True)
         self.codec_: Codec = learn(X)
         classes = None

@@ -337,8 +337,9 @@ def _labels(model: Fitted) -> list[Any]:
 
 
 def _samples(model: Fitted, n: int) -> Array:
-    """n decoded draws; with a label head the classes take turns."""
+    """n decoded draws; with a label head the classes take turns. Without a latent one of each is all."""
     labels = _labels(model)
+    n = n if model.latent_dim_ else len(labels)
     draws = [np.asarray(model.sample(-(-n // len(labels)), label=label, mean=True)) for label in labels]
     return np.stack(draws, axis=1).reshape(-1, *model.event_)[:n]
 
