@@ -321,9 +321,10 @@ def test_the_estimator_works_and_save_and_load_agree(
     again = VAE.load(tmp_path / "m.safetensors")
     scores = vae.score_samples(X[:50], n_samples=20)
     np.testing.assert_array_equal(scores, again.score_samples(X[:50], n_samples=20))
-    np.testing.assert_array_equal(scores[3:4], vae.score_samples(X[3:4], n_samples=20))
+    np.testing.assert_allclose(scores[3:4], vae.score_samples(X[3:4], n_samples=20), rtol=1e-5)
     np.testing.assert_array_equal(vae.sample(4), again.sample(4))
-    np.testing.assert_array_equal(vae.reconstruct(X[:5]), vae.inverse_transform(vae.transform(X[:5])))
+    means = vae.inverse_transform(vae.transform(X[:5]))
+    np.testing.assert_allclose(vae.reconstruct(X[:5]), means, rtol=1e-5)
     figures = vae.evaluate(X[:50], k=20)
     assert figures.log_likelihood.mean >= figures.elbo - 0.5 and figures.rate > 0
     z, p = torch.as_tensor(vae.transform(X)).float(), vae.model_.latents.prior()
