@@ -10,12 +10,29 @@ import tacit
 SRC = Path(tacit.__file__).parent
 FLOORS = [
     ["errors", "spec", "schedule", "tensors"],
-    ["distributions.base", "distributions.hidden", "distributions"],
-    ["networks", "families.base", "families.continuous", "families.discrete", "families"],
-    ["priors", "labels"],
+    [
+        "distributions.base",
+        "distributions.hidden",
+        "distributions.correlated",
+        "distributions.spherical",
+        "distributions.flows",
+        "distributions",
+    ],
+    [
+        "networks",
+        "families.base",
+        "families.continuous",
+        "families.discrete",
+        "families.correlated",
+        "families.spherical",
+        "families.composed",
+        "families.flows",
+        "families",
+    ],
+    ["labels", "priors"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.sources", "data", "train", "evaluate", "config", "storage"],
+    ["data.sources", "data", "train", "refit", "evaluate", "config", "storage"],
     ["estimator", "recipes", "figures"],
     ["cli"],
 ]

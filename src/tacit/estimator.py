@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from . import evaluate as evaluation
-from . import storage
+from . import refit, storage
 from .config import parse
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
@@ -116,6 +116,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         data = self._training_rows(X, y)
         self._resolve(X=data[0])
+        terms: tuple[Term, ...] = terms_of(self.objective_, self._parts())
         x, classes = self._to_tensor(data[0]), data[1]
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         held_out = int(len(x) * self.training_.validation)
@@ -131,7 +132,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
             valid = (x[held], None if classes is None else classes[held]) if held_out else None
             self.model_.start(*train)
-        trainer = Trainer(self.model_, terms_of(self.objective_, self._parts()), self.training_, self.seed_)
+        trainer = Trainer(self.model_, terms, self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = []
         self.trainer_ = trainer
         if resume is not None:
@@ -141,6 +142,22 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             yield progress
         self.model_.to("cpu").eval()
         del self.trainer_
+
+    def refit_prior(self, X: Any, prior: Family | VampPrior, y: Any = None) -> Self:
+        """Replace p(z) by the `prior` under which the codes of X are likeliest; all else stays. Returns self.
+
+        `prior_` and `model_` change. A tenth of X chooses the epoch; where no epoch explains its codes
+        better than the prior at hand, that one stays, with a warning. For an autoencoder (posterior
+        Point()) this is what makes `sample` good. y where labels are Given. Source: Ghosh et al. (2020),
+        "ex-post density estimation"; Dai and Wipf (2019).
+        """
+        x = self._rows(X)
+        if not accepts(KINDS["prior"], prior):
+            raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
+        rows = (x, self._classes(y, len(x)))
+        self.model_ = refit.refit_prior(self.model_, prior, rows, self.training_, self.seed_)
+        self.prior_ = self.model_.parts.prior
+        return self
 
     def save_training(self, path: str | Path) -> None:
         """Between two epochs of `fit_iter`: all that `fit_iter(X, y, resume=path)` needs to go on."""
@@ -205,9 +222,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.likelihood_ = self.likelihood or default_likelihood(X)
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
-        self.objective_ = self.objective if self.objective is not None else default
-        self.training_ = self.training or Training()
-        terms_of(self.objective_, self._parts())
+        self.objective_: Term | tuple[Term, ...] = self.objective if self.objective is not None else default
+        self.training_: Training = self.training or Training()
         refusal = self.likelihood_.refusal(X)
         if refusal:
             raise DataError(refusal)

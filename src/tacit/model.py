@@ -16,7 +16,7 @@ from .families import Family, Head
 from .labels import Auxiliary, Enumerated, Given, LabelHead
 from .latents import Draw, Site, TopDown, averaging, generating, inferring, replaying
 from .networks import Network, joined, width_of
-from .priors import VampPrior
+from .priors import VampPrior, fit_together
 from .tensors import Shape
 
 
@@ -41,6 +41,7 @@ class Model(nn.Module):
     def __init__(self, event: Shape, parts: Parts) -> None:
         super().__init__()
         self.event, self.parts, labels = event, parts, parts.labels
+        fit_together(parts.posterior, parts.prior, parts.latent_dim, labels)
         self.n_data = 0
         seen = tuple(parts.likelihood.inputs(torch.zeros(1, *event)).shape[1:])
         if not parts.latent_dim and labels is None:
@@ -73,6 +74,11 @@ class Model(nn.Module):
         if y is not None:
             counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double() + 1e-9
             self.log_prior_y.copy_((counts / counts.sum()).log())
+        self.start_pseudo(x)
+
+    @torch.no_grad()
+    def start_pseudo(self, x: Tensor) -> None:
+        """Put a VampPrior's pseudo-inputs on rows of x (n, *E)."""
         if self.pseudo is not None:
             rows = torch.randperm(len(x))[torch.arange(len(self.pseudo)) % len(x)]
             inputs = self.inputs(x[rows])

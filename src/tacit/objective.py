@@ -107,6 +107,8 @@ class ELBO(Bound):
                 "ELBO(beta != 0) with posterior=Point(): a point has no KL to the prior. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
+        if self.gradient == "path":
+            needs_replay(self, parts)
         if self.free_bits and self.free_per == "dimension":
             needs_dimensions(self, parts, "Use free_per='rung'")
 
@@ -146,6 +148,15 @@ def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
             )
 
 
+def needs_replay(term: Term, parts: Parts) -> None:
+    """Refuse a posterior that cannot score a draw anew, its own parameters held."""
+    if not parts.posterior.tractable:
+        raise SpecError(
+            f"{term} with posterior={parts.posterior}: it knows the density of its own draws alone. "
+            "Use gradient='total', or Flow(steps=(IAF(), IAF()))"
+        )
+
+
 @dataclass(frozen=True, repr=False)
 class IWAE(Bound):
     """-mean_B log 1/k sum_s w_s, w = p(x, z) / q(z|x) (Burda et al. 2016, equation 8).
@@ -173,6 +184,7 @@ class IWAE(Bound):
         super().fits(parts, others)
         if self.gradient != "dreg":
             return
+        needs_replay(self, parts)
         if len(parts.latent_dim) > 1 or isinstance(parts.labels, Enumerated):
             what = f"latent_dim={parts.latent_dim}" if len(parts.latent_dim) > 1 else f"labels={parts.labels}"
             raise SpecError(f"{self} with {what}: DReG is biased there. Use gradient='total'")

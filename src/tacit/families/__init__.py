@@ -14,17 +14,26 @@ from .base import (
     Sigmoid,
     Softplus,
     Square,
+    Support,
 )
+from .composed import Mixture
 from .continuous import Gaussian, Point, StandardNormal
+from .correlated import FullGaussian, LowRankGaussian
 from .discrete import Bernoulli
+from .flows import IAF, MAF, Flow, Planar, Spline
+from .spherical import PowerSpherical, Sphere
 
-Posterior = Annotated[Family, Gaussian, Point]
+Posterior = Annotated[Family, Gaussian, Point, FullGaussian, LowRankGaussian, PowerSpherical, Flow]
 Likelihood = Annotated[Family, Gaussian, Bernoulli]
 
 __all__ = [
+    "IAF",
+    "MAF",
     "Bernoulli",
     "Family",
     "Fixed",
+    "Flow",
+    "FullGaussian",
     "Gaussian",
     "Head",
     "Identity",
@@ -32,11 +41,18 @@ __all__ = [
     "Local",
     "LogScale",
     "LogVariance",
+    "LowRankGaussian",
+    "Mixture",
+    "Planar",
     "Point",
     "Posterior",
+    "PowerSpherical",
     "Shared",
     "Sigmoid",
     "Softplus",
+    "Sphere",
+    "Spline",
     "Square",
     "StandardNormal",
+    "Support",
 ]

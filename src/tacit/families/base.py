@@ -117,6 +117,7 @@ class Fixed(Source):
 
 AnySource = Annotated[Source, Local, Shared, Fixed]
 Role = Literal["location", "scale"]
+Support = Literal["real", "sphere", "codes"]
 
 
 def linked(source: Source, link: Link) -> Source:
@@ -134,6 +135,12 @@ class Family(Spec, abc.ABC):
     """Whether the numbers of an event are independent given the parameters."""
     roles: ClassVar[dict[str, Role]] = {}
     """The parameters that carry the data's unit: a location moves and stretches, a scale stretches."""
+    support: ClassVar[Support] = "real"
+    """Where a vector of this family lies: a posterior's KL to a prior with another support is infinite."""
+    tractable: ClassVar[bool] = True
+    """Whether log_prob is known everywhere, not for own draws alone."""
+    reparametrised: ClassVar[bool] = True
+    """Whether draws carry gradients, as a posterior's must."""
 
     @abc.abstractmethod
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
@@ -155,6 +162,10 @@ class Family(Spec, abc.ABC):
     def inputs(self, x: Tensor) -> Tensor:
         """How such data, in standard units, enter an encoder."""
         return x
+
+    def start(self, z: Tensor) -> dict[str, Tensor]:
+        """Raw numbers at which a prior's search begins, given codes z (n, *E) in standard units."""
+        return {}
 
     def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> "Head":
         """A network that ends in this distribution; `layer(n)` makes the net that gives n numbers."""
@@ -235,3 +246,13 @@ class Head(nn.Module):
         spread = x.double().std(axes, correction=0)
         tiny = 1e-6 * x.double().abs().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
         self.stretch.copy_(torch.where(spread > tiny, spread, torch.ones_like(spread)))
+
+    @torch.no_grad()
+    def start(self, z: Tensor) -> None:
+        """A prior's: take from codes z (n, *E) the units, and the numbers that its family starts at."""
+        self.fit_units(z)
+        raw = getattr(self.layer, "raw", z.new_zeros(0))
+        raws = dict(zip(self.local, raw.split(self.sizes), strict=True))
+        for name, value in self.family.start(self.standardised(z)).items():
+            if name in raws:
+                raws[name].copy_(value.flatten())
