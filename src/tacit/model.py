@@ -53,11 +53,8 @@ class Model(nn.Module):
         n_features = width_of(self.encoder) if self.encoder else 0
         prior = parts.prior if isinstance(parts.prior, Family) else None
         self.latents = TopDown(n_features, parts.latent_dim, parts.posterior, prior)
-        self.pseudo = (
-            nn.Parameter(torch.zeros(parts.prior.components, *seen))
-            if isinstance(parts.prior, VampPrior)
-            else None
-        )
+        pseudo = parts.prior.components if isinstance(parts.prior, VampPrior) else 0
+        self.pseudo = nn.Parameter(torch.zeros(pseudo, *seen)) if pseudo else None
         self.classifier = labels.classifier(seen, n_features) if labels else None
         n_state = self.latents.n_state + (labels.to_decoder if labels else 0)
         self.likelihood: Head = parts.likelihood.build(
@@ -85,12 +82,7 @@ class Model(nn.Module):
             self.pseudo.copy_(inputs + 0.01 * torch.randn_like(inputs))
 
     def forward(
-        self,
-        x: Tensor,
-        y: Tensor | None = None,
-        *,
-        samples: int = 1,
-        draw: Draw | None = None,
+        self, x: Tensor, y: Tensor | None = None, *, samples: int = 1, draw: Draw | None = None
     ) -> "Trace":
         """Infer z and decode it: x (B, *E), class numbers y (B,) -> Trace with `samples` draws of z.
 

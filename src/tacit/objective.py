@@ -60,9 +60,8 @@ class Bound(Term):
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point):
-            name = type(self).__name__
             raise SpecError(
-                f"{name} with posterior=Point(): a point has no density to weigh by. "
+                f"{type(self).__name__} with posterior=Point(): a point has no density to weigh by. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
 
@@ -189,9 +188,7 @@ class IWAE(Bound):
             what = f"latent_dim={parts.latent_dim}" if len(parts.latent_dim) > 1 else f"labels={parts.labels}"
             raise SpecError(f"{self} with {what}: DReG is biased there. Use gradient='total'")
         if any(term.reads_z for term in others):
-            raise SpecError(
-                f"{self} weighs the gradient of z, and so would those of {others}. Leave them out"
-            )
+            raise SpecError(f"{self} weighs the gradient of z, so that of {others} too. Leave them out")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         if self.gradient == "total":
