@@ -1,6 +1,7 @@
 """VAE: the scikit-learn face. `__init__` only stores; what is fitted ends in `_`."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -143,19 +144,23 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.model_.to("cpu").eval()
         del self.trainer_
 
-    def refit_prior(self, X: Any, prior: Family | VampPrior, y: Any = None) -> Self:
+    def refit_prior(
+        self, X: Any, prior: Family | VampPrior, y: Any = None, *, training: Training | None = None
+    ) -> Self:
         """Replace p(z) by the `prior` under which the codes of X are likeliest; all else stays. Returns self.
 
         `prior_` and `model_` change. A tenth of X chooses the epoch; where no epoch explains its codes
         better than the prior at hand, that one stays, with a warning. For an autoencoder (posterior
-        Point()) this is what makes `sample` good. y where labels are Given. Source: Ghosh et al. (2020),
+        Point()) this is what makes `sample` good. y where labels are Given; `training` is by default the
+        model's own, but for about 10,000 steps at most. Source: Ghosh et al. (2020),
         "ex-post density estimation"; Dai and Wipf (2019).
         """
         x = self._rows(X)
         if not accepts(KINDS["prior"], prior):
             raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
         rows = (x, self._classes(y, len(x)))
-        self.model_ = refit.refit_prior(self.model_, prior, rows, self.training_, self.seed_)
+        training = training or replace(self.training_, epochs=None)
+        self.model_ = refit.refit_prior(self.model_, prior, rows, training, self.seed_)
         self.prior_ = self.model_.parts.prior
         return self
 
