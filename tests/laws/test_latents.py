@@ -131,7 +131,7 @@ def test_density_integrates_to_one_and_draws_follow_it(i: int) -> None:
     mass = d.log_prob(points).exp() * area
     assert float(mass.sum()) == pytest.approx(1, abs=2e-3)
     torch.manual_seed(2)
-    draws = features(d.sample(torch.Size((40_000,))).reshape(-1, 2))
+    draws = features(d.sample(torch.Size((20_000,))).reshape(-1, 2))
     z = (draws.mean(0) - mass @ features(points)) / (draws.std(0) / math.sqrt(len(draws)))
     assert float(z.abs().max()) < 4.5
 
@@ -152,7 +152,7 @@ def test_density_of_own_draws_is_that_of_the_draws(q: Family) -> None:
     """E_q r(z) / q(z) = 1 for a narrower density r: known of Planar too, whose q is no function of z."""
     d = conditional(q)
     torch.manual_seed(4)
-    z = d.rsample(torch.Size((40_000,)))
+    z = d.rsample(torch.Size((20_000,)))
     if q.support == "sphere":
         log_r: Tensor = torch.full(z.shape[:-1], -log_area(2)).double()
     else:
@@ -321,7 +321,7 @@ def test_bound_rises_and_meets_quadrature(q: Family, p: Family | VampPrior) -> N
     """After a short training, so that importance weights are tame; the error is 1 / sqrt(ess)."""
     model, x = small(q, p)
     optimiser = torch.optim.Adam(model.parameters(), 0.02)
-    for _ in range(40):
+    for _ in range(30):
         optimiser.zero_grad()
         (-model(x).bound.mean()).backward()
         optimiser.step()
@@ -330,12 +330,12 @@ def test_bound_rises_and_meets_quadrature(q: Family, p: Family | VampPrior) -> N
         prior = model.latents.prior(model.pseudo_features())
         log_joint = model.decode(z[:, None]).log_prob(x) + prior.log_prob(z)[:, None]
         exact = torch.logsumexp(log_joint, 0) + math.log(area)
-        estimate, ess = log_likelihood(model, x, None, 3000, None)
+        estimate, ess = log_likelihood(model, x, None, 2000, None)
         bounds = [float(model(x, samples=400).bound.mean())]
-        bounds += [float(log_likelihood(model, x.repeat(100, 1), None, k, None)[0].mean()) for k in (2, 8)]
-    assert all(b > a - 0.03 for a, b in pairwise([*bounds, float(exact.mean())]))
+        bounds += [float(log_likelihood(model, x.repeat(30, 1), None, k, None)[0].mean()) for k in (2, 8)]
+    assert all(b > a - 0.05 for a, b in pairwise([*bounds, float(exact.mean())]))
     assert float(ess.min()) > 100
-    scores = ((estimate - exact).exp() - 1) / (1 / ess - 1 / 3000 + 1e-6).sqrt()
+    scores = ((estimate - exact).exp() - 1) / (1 / ess - 1 / 2000 + 1e-6).sqrt()
     assert float(scores.abs().max()) < 4.5
 
 
