@@ -11,13 +11,16 @@ SRC = Path(tacit.__file__).parent
 FLOORS = [
     ["errors", "spec", "schedule", "tensors"],
     ["distributions.base", "distributions.hidden", "distributions.observed", "distributions.codes"],
+    ["distributions.correlated", "distributions.spherical", "distributions.flows"],
     ["distributions", "networks", "families.base"],
     ["families.continuous", "families.discrete", "families.counts", "families.composed"],
+    ["families.correlated", "families.spherical", "families.mixtures", "families.flows"],
     ["families.choices", "families.codes", "families"],
-    ["priors", "labels"],
+    ["labels", "priors"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.codec", "data.tables", "data.sources", "data", "train", "evaluate", "impute", "config", "storage"],
+    ["data.codec", "data.tables", "data.sources", "data", "train", "refit", "evaluate", "impute"],
+    ["config", "storage"],
     ["estimator", "recipes", "figures", "sinks"],
     ["cli"],
 ]

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,9 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from . import evaluate as evaluation
-from . import impute as imputing
-from . import storage
+from . import evaluate as evaluation, impute as imputing, refit, storage
 from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
 from .distributions import mean_of
@@ -35,7 +34,7 @@ from .model import Model, Parts
 from .networks import MLP, Net, Network
 from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy, Objective
-from .priors import Prior, VampPrior
+from .priors import DEFAULTS, Prior, VampPrior
 from .spec import Spec, accepts, describe, text
 from .train import Progress, Trainer, Training
 
@@ -133,7 +132,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         x, classes = self._training_rows(X, y, further)
         if not further:
             self._resolve(x)
-        self.training_ = self.training or Training()
+        self.training_: Training = self.training or Training()
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         held_out = int(len(x) * self.training_.validation)
         if self.training_.validation and not 0 < held_out < len(x):
@@ -161,6 +160,26 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             yield progress
         self.model_.to("cpu").eval()
         del self.trainer_
+
+    def refit_prior(
+        self, X: Any, prior: Family | VampPrior, y: Any = None, *, training: Training | None = None
+    ) -> Self:
+        """Replace p(z) by the `prior` under which the codes of X are likeliest; all else stays. Returns self.
+
+        `prior_` and `model_` change. A tenth of X chooses the epoch; where no epoch explains its codes
+        better than the prior at hand, that one stays, with a warning. For an autoencoder (posterior
+        Point()) this is what makes `sample` good. y where labels are Given; `training` is by default the
+        model's own, but for about 10,000 steps at most. Source: Ghosh et al. (2020),
+        "ex-post density estimation"; Dai and Wipf (2019).
+        """
+        x = self._rows(X)
+        if not accepts(KINDS["prior"], prior):
+            raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
+        rows = (x, self._classes(y, len(x)))
+        training = training or replace(self.training_, epochs=None)
+        self.model_ = refit.refit_prior(self.model_, prior, rows, training, self.seed_)
+        self.prior_ = self.model_.parts.prior
+        return self
 
     def save_training(self, path: str | Path) -> None:
         """Between two epochs of `fit_iter`: all that `fit_iter(X, y, resume=path)` needs to go on."""
@@ -233,7 +252,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.encoder_ = self.encoder or MLP()
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
-        self.prior_ = self.prior or self.posterior_.default_prior()
+        self.prior_ = self.prior or DEFAULTS[self.posterior_.support]
         said = self.likelihood if isinstance(self.likelihood, dict) else {}
         self.likelihood_ = (
             self.likelihood
@@ -242,12 +261,12 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
-        self.objective_ = self.objective if self.objective is not None else default
+        self.objective_: Term | tuple[Term, ...] = self.objective if self.objective is not None else default
         self.training_ = self.training or Training()
         if x is not None:
             self._supported(x)
             self.holes_ = bool(x.isnan().any())
-        terms_of(self.objective_, self._parts())
+            terms_of(self.objective_, self._parts())
 
     def _parts(self) -> Parts:
         return Parts(

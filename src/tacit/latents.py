@@ -6,7 +6,6 @@ rung 0 the state is z_0 itself. Inference, generation, replay and interpolation 
 differ in `draw` alone.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from .distributions import Codes, base_of, has_density, is_certain, kl, mean_of
-from .errors import SpecError
 from .families import Family, Gaussian
 from .networks import MLP, Free, joined, linear
 
@@ -85,33 +83,6 @@ def replaying(zs: Sequence[Tensor]) -> Draw:
     return lambda i, q, p: zs[i]
 
 
-def refuse(dims: tuple[int, ...], posterior: Family, prior: Family | None) -> None:
-    """SpecError where posterior, prior (None: a VampPrior) and sizes do not agree on what a latent is."""
-    named, atoms = f"posterior={posterior}", posterior.atoms
-    if atoms is None:
-        if prior is not None and prior.over_codes:
-            raise SpecError(
-                f"{named} with prior={prior}: the posterior gives real numbers, the prior is a law of codes. "
-                "Use prior=StandardNormal(), or posterior=GumbelSoftmax(), FSQ() or VQ()"
-            )
-        return
-    if prior is None or not prior.over_codes:
-        raise SpecError(
-            f"{named} with prior={prior or 'VampPrior'}: the posterior gives codes, the prior is no law of "
-            "codes. Use prior=CodePrior(), or posterior=Gaussian()"
-        )
-    if len(dims) > 1:
-        raise SpecError(
-            f"{named} with latent_dim={dims}: the rungs below the first are Gaussian, and codes are not. "
-            f"Use one rung, say latent_dim={sum(dims)}"
-        )
-    if dims[0] % atoms[1]:
-        raise SpecError(
-            f"{named} with latent_dim={dims[0]}: a code is {atoms[1]} numbers. "
-            f"Use a multiple, say latent_dim={math.ceil(dims[0] / atoms[1]) * atoms[1]}"
-        )
-
-
 class TopDown(nn.Module):
     """The rungs: `posterior` heads over features and state, `prior` at the top, Gaussians below.
 
@@ -141,7 +112,6 @@ class TopDown(nn.Module):
 
     def crown(self, posterior: Family, prior: Family | None) -> None:
         """Put a new prior on top. Over codes it is a law of choices (groups, K), placed on q's atoms."""
-        refuse(self.dims, posterior, prior)
         atoms = posterior.atoms
         event = self.dims[:1] if atoms is None else (self.dims[0] // atoms[1], atoms[0])
         self.top = None if prior is None else prior.build(event, Free)

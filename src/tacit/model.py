@@ -16,7 +16,7 @@ from .families import Conditional, Family
 from .labels import Auxiliary, Enumerated, Given, LabelHead
 from .latents import Draw, Site, TopDown, averaging, generating, inferring, replaying
 from .networks import Network, joined, width_of
-from .priors import VampPrior
+from .priors import VampPrior, fit_together
 from .tensors import Shape
 
 
@@ -43,6 +43,7 @@ class Model(nn.Module):
     def __init__(self, event: Shape, parts: Parts) -> None:
         super().__init__()
         self.event, self.parts, labels = event, parts, parts.labels
+        fit_together(parts.posterior, parts.prior, parts.latent_dim, labels)
         self.n_data = 0
         zeros = torch.zeros(1, *event)
         seen = tuple(marked(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
@@ -55,11 +56,8 @@ class Model(nn.Module):
         n_features = width_of(self.encoder) if self.encoder else 0
         prior = parts.prior if isinstance(parts.prior, Family) else None
         self.latents = TopDown(n_features, parts.latent_dim, parts.posterior, prior)
-        self.pseudo = (
-            nn.Parameter(torch.zeros(parts.prior.components, *seen))
-            if isinstance(parts.prior, VampPrior)
-            else None
-        )
+        pseudo = parts.prior.components if isinstance(parts.prior, VampPrior) else 0
+        self.pseudo = nn.Parameter(torch.zeros(pseudo, *seen)) if pseudo else None
         self.classifier = labels.classifier(seen, n_features) if labels else None
         n_state = self.latents.n_state + (labels.to_decoder if labels else 0)
         self.likelihood: Conditional = parts.likelihood.build(  # type: ignore[assignment]
@@ -76,18 +74,18 @@ class Model(nn.Module):
         if y is not None:
             counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double() + 1e-9
             self.log_prior_y.copy_((counts / counts.sum()).log())
+        self.start_pseudo(x)
+
+    @torch.no_grad()
+    def start_pseudo(self, x: Tensor) -> None:
+        """Put a VampPrior's pseudo-inputs on rows of x (n, *E)."""
         if self.pseudo is not None:
             rows = torch.randperm(len(x))[torch.arange(len(self.pseudo)) % len(x)]
             inputs = self.inputs(x[rows])
             self.pseudo.copy_(inputs + 0.01 * torch.randn_like(inputs))
 
     def forward(
-        self,
-        x: Tensor,
-        y: Tensor | None = None,
-        *,
-        samples: int = 1,
-        draw: Draw | None = None,
+        self, x: Tensor, y: Tensor | None = None, *, samples: int = 1, draw: Draw | None = None
     ) -> "Trace":
         """Infer z and decode it: x (B, *E), class numbers y (B,) -> Trace with `samples` draws of z.
 

@@ -60,9 +60,8 @@ class Bound(Term):
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point):
-            name = type(self).__name__
             raise SpecError(
-                f"{name} with posterior=Point(): a point has no density to weigh by. "
+                f"{type(self).__name__} with posterior=Point(): a point has no density to weigh by. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
         needs_density(self, parts)
@@ -110,6 +109,7 @@ class ELBO(Bound):
             )
         if self.gradient == "path":
             needs_density(self, parts)
+            needs_replay(self, parts)
         if self.free_bits and self.free_per == "dimension":
             needs_dimensions(self, parts, "Use free_per='rung'")
 
@@ -156,6 +156,15 @@ def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
             )
 
 
+def needs_replay(term: Term, parts: Parts) -> None:
+    """Refuse a posterior that cannot score a draw anew, its own parameters held."""
+    if not parts.posterior.tractable:
+        raise SpecError(
+            f"{term} with posterior={parts.posterior}: it knows the density of its own draws alone. "
+            "Use gradient='total', or Flow(steps=(IAF(), IAF()))"
+        )
+
+
 @dataclass(frozen=True, repr=False)
 class IWAE(Bound):
     """-mean_B log 1/k sum_s w_s, w = p(x, z) / q(z|x) (Burda et al. 2016, equation 8).
@@ -183,13 +192,12 @@ class IWAE(Bound):
         super().fits(parts, others)
         if self.gradient != "dreg":
             return
+        needs_replay(self, parts)
         if len(parts.latent_dim) > 1 or isinstance(parts.labels, Enumerated):
             what = f"latent_dim={parts.latent_dim}" if len(parts.latent_dim) > 1 else f"labels={parts.labels}"
             raise SpecError(f"{self} with {what}: DReG is biased there. Use gradient='total'")
         if any(term.reads_z for term in others):
-            raise SpecError(
-                f"{self} weighs the gradient of z, and so would those of {others}. Leave them out"
-            )
+            raise SpecError(f"{self} weighs the gradient of z, so that of {others} too. Leave them out")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         if self.gradient == "total":

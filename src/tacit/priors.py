@@ -1,10 +1,26 @@
 """What stands at the top of the ladder: a family conditioned on nothing, or the aggregate of q itself."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from .errors import SpecError
-from .families import AutoregressiveCodes, CodePrior, Family, Gaussian, StandardNormal
+from .families import (
+    AutoregressiveCodes,
+    CodePrior,
+    Family,
+    Flow,
+    FullGaussian,
+    Gaussian,
+    LowRankGaussian,
+    Mixture,
+    Point,
+    PowerSpherical,
+    Sphere,
+    StandardNormal,
+    Support,
+)
+from .labels import LabelHead
 from .spec import Spec
 
 
@@ -23,4 +39,69 @@ class VampPrior(Spec):
             raise SpecError(f"VampPrior.components must be 1 or more, not {self.components}")
 
 
-Prior = Annotated[Family | VampPrior, Gaussian, StandardNormal, VampPrior, CodePrior, AutoregressiveCodes]
+Prior = Annotated[
+    Family | VampPrior,
+    Gaussian,
+    StandardNormal,
+    FullGaussian,
+    LowRankGaussian,
+    PowerSpherical,
+    Sphere,
+    Mixture,
+    Flow,
+    VampPrior,
+    CodePrior,
+    AutoregressiveCodes,
+]
+DEFAULTS: dict[Support, Family] = {"real": StandardNormal(), "sphere": Sphere(), "codes": CodePrior()}
+"""The prior of a posterior on each support, where none is named."""
+PLACES: dict[Support, str] = {"real": "real numbers", "sphere": "points of a sphere", "codes": "codes"}
+POSTERIORS: dict[Support, str] = {
+    "real": "Gaussian()",
+    "sphere": "PowerSpherical()",
+    "codes": "GumbelSoftmax(), FSQ() or VQ()",
+}
+
+
+def fit_together(
+    posterior: Family, prior: Family | VampPrior, dims: tuple[int, ...], labels: LabelHead | None
+) -> None:
+    """Refuse a posterior, a prior and sizes that do not agree on what a latent is: SpecError, both named."""
+    named, support = f"posterior={posterior}", posterior.support
+    if not posterior.reparametrised:
+        raise SpecError(f"{named}: its draws carry no gradient. Use Flow() for a law of several peaks")
+    if len(dims) > 1 and support != "real":
+        raise SpecError(
+            f"{named} with latent_dim={dims}: the rungs below the top are Gaussian, "
+            f"{PLACES[support]} are not. Use one rung, say latent_dim={sum(dims)}, or posterior=Gaussian()"
+        )
+    if isinstance(prior, VampPrior):
+        if isinstance(posterior, Point) or not posterior.tractable or support == "codes":
+            raise SpecError(
+                f"{named} with prior={prior}: a mixture of posteriors needs their density. "
+                f"Use prior={'CodePrior()' if support == 'codes' else 'Mixture(Gaussian(), 10)'}, "
+                "or posterior=Gaussian()"
+            )
+        if labels is not None and labels.to_encoder:
+            raise SpecError(
+                f"{prior} with labels={labels}: the encoder reads y, and pseudo-inputs have no label. "
+                "Use prior=Mixture(Gaussian(), 10), or labels=Auxiliary(classes)"
+            )
+        return
+    if isinstance(prior, Point) or not prior.tractable:
+        raise SpecError(
+            f"prior={prior} has no density at another's draws. "
+            "Use Mixture(Gaussian(), 10) or Flow(steps=(MAF(), MAF()))"
+        )
+    if prior.support != support:
+        raise SpecError(
+            f"{named} with prior={prior}: the posterior gives {PLACES[support]}, the prior is a law of "
+            f"{PLACES[prior.support]}, and their KL is infinite. "
+            f"Use prior={DEFAULTS[support]}, or posterior={POSTERIORS[prior.support]}"
+        )
+    if posterior.atoms and dims and dims[0] % posterior.atoms[1]:
+        size = posterior.atoms[1]
+        raise SpecError(
+            f"{named} with latent_dim={dims[0]}: a code is {size} numbers. "
+            f"Use a multiple, say latent_dim={math.ceil(dims[0] / size) * size}"
+        )

@@ -256,7 +256,7 @@ def test_quantisers_resume(tmp_path: Path) -> None:
 REFUSED = [
     (dict(posterior=FSQ(), prior=StandardNormal()), r"FSQ\(\).*Gaussian.*Use prior=CodePrior\(\)"),
     (dict(posterior=GumbelSoftmax(5), prior=VampPrior(5)), "GumbelSoftmax.*VampPrior.*Use prior=CodePrior"),
-    (dict(prior=CodePrior()), r"Gaussian\(\).*CodePrior\(\).*Use prior=StandardNormal"),
+    (dict(prior=CodePrior()), r"Gaussian\(\).*CodePrior\(\).*Use prior=Gaussian"),
     (dict(posterior=CodePrior()), "CodePrior.*is a prior"),
     (dict(posterior=AutoregressiveCodes()), "AutoregressiveCodes.*is a prior"),
     (dict(posterior=VQ(8, 4)), r"VQ\(8, 4\).*latent_dim=10.*4 numbers.*latent_dim=12"),

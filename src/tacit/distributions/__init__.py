@@ -1,5 +1,6 @@
 """What torch.distributions lacks."""
 
+from . import correlated  # registers its rows
 from .base import (
     Noise,
     base_of,
@@ -14,6 +15,7 @@ from .base import (
     sample_with,
 )
 from .codes import Atom, Autoregressive, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
+from .flows import Remembered
 from .hidden import Point
 from .observed import (
     ContinuousBernoulli,
@@ -25,6 +27,7 @@ from .observed import (
     apart,
     together,
 )
+from .spherical import PowerSpherical, UniformSphere
 
 __all__ = [
     "Atom",
@@ -37,17 +40,21 @@ __all__ = [
     "Noise",
     "OneHot",
     "Point",
+    "PowerSpherical",
     "Product",
     "Relaxed",
+    "Remembered",
     "Runs",
     "StudentT",
     "Table",
+    "UniformSphere",
     "ZeroInflated",
     "apart",
     "base_of",
     "blend",
     "cells",
     "choice",
+    "correlated",
     "event",
     "groups",
     "has_density",

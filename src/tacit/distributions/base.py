@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent, Normal, kl_divergence
 
+register_kl: Any = torch.distributions.register_kl
+
 Noise = Callable[[torch.Size], Tensor]
 """Standard normal numbers of a shape."""
 

@@ -15,6 +15,7 @@ from .base import (
     Sigmoid,
     Softplus,
     Square,
+    Support,
 )
 from .choices import AutoregressiveCodes, CodePrior
 from .codes import FSQ, VQ, GumbelSigmoid, GumbelSoftmax
@@ -29,14 +30,32 @@ from .continuous import (
     StandardNormal,
     StudentT,
 )
+from .correlated import FullGaussian, LowRankGaussian
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
+from .flows import IAF, MAF, Flow, Planar, Spline
+from .mixtures import Mixture
+from .spherical import PowerSpherical, Sphere
 
-Posterior = Annotated[Family, Gaussian, Point, GumbelSoftmax, GumbelSigmoid, FSQ, VQ]
+Posterior = Annotated[
+    Family,
+    Gaussian,
+    Point,
+    FullGaussian,
+    LowRankGaussian,
+    PowerSpherical,
+    Flow,
+    GumbelSoftmax,
+    GumbelSigmoid,
+    FSQ,
+    VQ,
+]
 Likelihood = Annotated[Cell, Columns]
 
 __all__ = [
     "FSQ",
+    "IAF",
+    "MAF",
     "VQ",
     "AutoregressiveCodes",
     "Bernoulli",
@@ -49,6 +68,8 @@ __all__ = [
     "DiscretizedLogistic",
     "Family",
     "Fixed",
+    "Flow",
+    "FullGaussian",
     "Gaussian",
     "GumbelSigmoid",
     "GumbelSoftmax",
@@ -60,15 +81,22 @@ __all__ = [
     "LogNormal",
     "LogScale",
     "LogVariance",
+    "LowRankGaussian",
+    "Mixture",
     "NegativeBinomial",
+    "Planar",
     "Point",
     "Poisson",
     "Posterior",
+    "PowerSpherical",
     "Shared",
     "Sigmoid",
     "Softplus",
+    "Sphere",
+    "Spline",
     "Square",
     "StandardNormal",
     "StudentT",
+    "Support",
     "ZeroInflated",
 ]

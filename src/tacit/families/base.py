@@ -120,6 +120,7 @@ class Fixed(Source):
 
 AnySource = Annotated[Source, Local, Shared, Fixed]
 Role = Literal["location", "scale", "rate"]
+Support = Literal["real", "sphere", "codes"]
 
 
 def linked(source: Source, link: Link) -> Source:
@@ -140,19 +141,17 @@ class Family(Spec, abc.ABC):
     roles: ClassVar[dict[str, Role]] = {}
     """The parameters that carry the data's unit: a location moves and stretches, a scale and a count's
     rate stretch."""
-    over_codes: ClassVar[bool] = False
-    """Whether it is a law of choices, event (groups, K): the prior of a posterior with `atoms`."""
+    support: ClassVar[Support] = "real"
+    """Where a vector of this family lies: a posterior's KL to a prior with another support is infinite."""
+    tractable: ClassVar[bool] = True
+    """Whether log_prob is known everywhere, not for own draws alone."""
+    reparametrised: ClassVar[bool] = True
+    """Whether draws carry gradients, as a posterior's must."""
 
     @property
     def atoms(self) -> tuple[int, int] | None:
         """(K, d) where every d numbers of a latent are one of K atoms; None for real numbers."""
         return None
-
-    def default_prior(self) -> "Family":
-        """The prior of such a posterior, where none is named."""
-        from .continuous import StandardNormal
-
-        return StandardNormal()
 
     @abc.abstractmethod
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
@@ -179,6 +178,10 @@ class Family(Spec, abc.ABC):
     def inputs(self, x: Tensor) -> Tensor:
         """How such data, measured and in standard units, enter an encoder."""
         return x
+
+    def start(self, z: Tensor) -> dict[str, Tensor]:
+        """Raw numbers at which a prior's search begins, given codes z (n, *E) in standard units."""
+        return {}
 
     def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
         """A network that ends in this distribution; `layer(n)` makes the net that gives n numbers."""
@@ -301,6 +304,16 @@ class Head(Conditional):
         spread = (x - mean).square().nanmean(axes).sqrt()
         tiny = 1e-6 * x.abs().nan_to_num().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
         self.stretch.copy_(torch.where(spread > tiny, spread, torch.ones_like(spread)))
+
+    @torch.no_grad()
+    def start(self, z: Tensor) -> None:
+        """A prior's: take from codes z (n, *E) the units, and the numbers that its family starts at."""
+        self.fit_units(z)
+        raw = getattr(self.layer, "raw", z.new_zeros(0))
+        raws = dict(zip(self.local, raw.split(self.sizes), strict=True))
+        for name, value in self.family.start(self.standardised(z)).items():
+            if name in raws:
+                raws[name].copy_(value.flatten())
 
 
 def one_for_all(shape: Shape, event: Shape) -> Shape:

@@ -14,7 +14,7 @@ from ..distributions import Autoregressive, choice
 from ..errors import SpecError
 from ..networks import linear
 from ..tensors import Shape
-from .base import AnySource, Family, Fixed, Identity, Shared, Source, linked
+from .base import AnySource, Family, Fixed, Identity, Shared, Source, Support, linked
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,7 +23,7 @@ class CodePrior(Family):
     `logit=Shared()` learned, one logit a group and atom."""
 
     logit: AnySource = Fixed(0.0)
-    over_codes: ClassVar[bool] = True
+    support: ClassVar[Support] = "codes"
     factorises: ClassVar[bool] = False
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
@@ -47,7 +47,7 @@ class AutoregressiveCodes(Family):
     """
 
     hidden: tuple[int, ...] = (256,)
-    over_codes: ClassVar[bool] = True
+    support: ClassVar[Support] = "codes"
     factorises: ClassVar[bool] = False
 
     def check(self) -> None:

@@ -19,8 +19,7 @@ from ..distributions import Atom, Bit, Book, Codes, OneHot, Relaxed, Table, choi
 from ..errors import SpecError
 from ..schedule import Clocked, Linear, Schedule, at
 from ..tensors import Shape
-from .base import Family, Head, Identity, Local, Source
-from .choices import CodePrior
+from .base import Family, Head, Identity, Local, Source, Support
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,9 +27,7 @@ class Code(Family, abc.ABC):
     """What the posteriors over codes share."""
 
     factorises: ClassVar[bool] = False
-
-    def default_prior(self) -> Family:
-        return CodePrior()
+    support: ClassVar[Support] = "codes"
 
 
 def positive(family: Family, temperature: Schedule) -> None:

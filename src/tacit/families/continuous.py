@@ -10,10 +10,13 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Beta as TorchBeta
-from torch.distributions import Distribution, Normal
-from torch.distributions import Laplace as TorchLaplace
-from torch.distributions import LogNormal as TorchLogNormal
+from torch.distributions import (
+    Beta as TorchBeta,
+    Distribution,
+    Laplace as TorchLaplace,
+    LogNormal as TorchLogNormal,
+    Normal,
+)
 
 from .. import distributions
 from ..tensors import Shape

@@ -5,9 +5,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
-from torch.distributions import Distribution
-from torch.distributions import NegativeBinomial as TorchNegativeBinomial
-from torch.distributions import Poisson as TorchPoisson
+from torch.distributions import (
+    Distribution,
+    NegativeBinomial as TorchNegativeBinomial,
+    Poisson as TorchPoisson,
+)
 
 from .. import distributions
 from ..tensors import Shape

@@ -6,9 +6,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Bernoulli as TorchBernoulli
-from torch.distributions import Categorical as TorchCategorical
-from torch.distributions import Distribution, MixtureSameFamily
+from torch.distributions import (
+    Bernoulli as TorchBernoulli,
+    Categorical as TorchCategorical,
+    Distribution,
+    MixtureSameFamily,
+)
 
 from .. import distributions
 from ..errors import SpecError

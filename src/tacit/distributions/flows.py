@@ -1,0 +1,60 @@
+"""Flows: z = f(e) with e from a base law, log q(z) = log base(e) - log |df/de|."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.distributions import Transform, TransformedDistribution, constraints
+
+from .base import Noise, mean_of, sample_with
+
+Pass = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""x (*, L) -> f(x) (*, L) and log |df/dx| (*)."""
+
+
+class Remembered(Transform):
+    """A map of vectors that remembers its last pass, so log_prob of an own draw costs no second one."""
+
+    domain = constraints.real_vector
+    codomain = constraints.real_vector
+    bijective = True
+
+    def __init__(self, forward: Pass, backward: Pass) -> None:
+        super().__init__()
+        self.forward, self.backward = forward, backward
+        self.last: tuple[Tensor | None, Tensor | None, Tensor | None] = (None, None, None)
+
+    def _call(self, x: Tensor) -> Tensor:
+        y, log_slope = self.forward(x)
+        self.last = x, y, log_slope
+        return y
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        x, remembered, _ = self.last
+        if x is None or remembered is not y:
+            x, log_slope = self.backward(y)
+            self.last = x, y, -log_slope
+        return x
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        if self.last[0] is not x or self.last[1] is not y:
+            self.last = x, y, self.forward(x)[1]
+        assert self.last[2] is not None
+        return self.last[2]
+
+
+def pushed(d: TransformedDistribution, x: Tensor) -> Tensor:
+    for transform in d.transforms:
+        x = transform(x)
+    return x
+
+
+@mean_of.register(TransformedDistribution)
+def _(d: Any) -> Tensor:
+    """The image of the base's mean."""
+    return pushed(d, mean_of(d.base_dist))
+
+
+@sample_with.register(TransformedDistribution)
+def _(d: Any, samples: int, noise: Noise) -> Tensor:
+    return pushed(d, sample_with(d.base_dist, samples, noise))

@@ -1,0 +1,116 @@
+"""Laws on the unit sphere S^(d-1) in R^d. Densities are with respect to its area."""
+
+import math
+from typing import Any
+
+import torch
+from scipy.special import betaincinv
+from torch import Tensor
+from torch.distributions import Beta, Distribution, constraints
+from torch.nn.functional import normalize
+
+from .base import Noise, mean_of, register_kl, sample_with
+
+
+def log_area(d: int) -> float:
+    """log 2 pi^(d/2) / Gamma(d/2), the area of S^(d-1)."""
+    return math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
+
+
+class PowerSpherical(Distribution):
+    """p(x) = (1 + mu . x)^kappa / N, with mu on the sphere and kappa > 0.
+
+    N = 2^(a + b) pi^b Gamma(a) / Gamma(a + b), with a = b + kappa and b = (d - 1) / 2. It is shaped like
+    the von Mises-Fisher law, but its sampler is exact, without rejection and differentiable.
+    Source: De Cao and Aziz, "The power spherical distribution" (2020).
+    """
+
+    arg_constraints = {"loc": constraints.real_vector, "concentration": constraints.positive}  # noqa: RUF012
+    support = constraints.real_vector
+    has_rsample = True
+
+    def __init__(self, loc: Tensor, concentration: Tensor) -> None:
+        self.loc, self.concentration = loc, concentration
+        self.b = (loc.shape[-1] - 1) / 2
+        self.a = self.b + concentration
+        super().__init__(concentration.shape, loc.shape[-1:], validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc * (self.concentration / (self.a + self.b))[..., None]
+
+    @property
+    def log_normaliser(self) -> Tensor:
+        a, b = self.a, self.b
+        return (a + b) * math.log(2) + b * math.log(math.pi) + torch.lgamma(a) - torch.lgamma(a + b)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        cosine = (self.loc * value).sum(-1)
+        tiny = torch.finfo(cosine.dtype).eps
+        return self.concentration * torch.log1p(cosine.clamp_min(tiny - 1)) - self.log_normaliser
+
+    def entropy(self) -> Tensor:
+        """log N - kappa (log 2 + psi(a) - psi(a + b))."""
+        mean_log = math.log(2) + torch.digamma(self.a) - torch.digamma(self.a + self.b)
+        return self.log_normaliser - self.concentration * mean_log
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        shape = self._extended_shape(sample_shape)
+        share = Beta(self.a, torch.full_like(self.a, self.b), validate_args=False).rsample(sample_shape)
+        return self.placed(
+            share, torch.randn(*shape[:-1], shape[-1] - 1, dtype=share.dtype, device=share.device)
+        )
+
+    def placed(self, share: Tensor, across: Tensor) -> Tensor:
+        """The point with mu . x = t = 2 share - 1, in the direction `across` (*, d - 1) beside mu.
+
+        (t, sqrt(1 - t^2) v) with v = across / |across| lies around e_1; the reflection I - 2 u u',
+        u ~ e_1 - mu, brings e_1 to mu (algorithm 1).
+        """
+        t = (2 * share - 1)[..., None]
+        beside = (1 - t.square()).clamp_min(torch.finfo(t.dtype).eps).sqrt()
+        y = torch.cat((t, beside * normalize(across, dim=-1)), -1)
+        pole = torch.zeros_like(self.loc)
+        pole[..., 0] = 1
+        u = normalize(pole - self.loc, dim=-1)
+        return y - 2 * (u * y).sum(-1, keepdim=True) * u
+
+
+class UniformSphere(Distribution):
+    """All points of the sphere alike; `centre` (*batch, d) is 0 and says where numbers live."""
+
+    arg_constraints = {"centre": constraints.real_vector}  # noqa: RUF012
+    support = constraints.real_vector
+
+    def __init__(self, centre: Tensor) -> None:
+        self.centre = centre
+        super().__init__(centre.shape[:-1], centre.shape[-1:], validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return (self.centre + value).new_full(value.shape[:-1], -log_area(value.shape[-1]))
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return normalize(torch.randn_like(self.centre.expand(self._extended_shape(sample_shape))), dim=-1)
+
+
+def to_uniform(q: PowerSpherical, p: UniformSphere) -> Tensor:
+    """log area - H(q)."""
+    return log_area(q.event_shape[0]) - q.entropy()
+
+
+register_kl(PowerSpherical, UniformSphere)(to_uniform)
+
+
+@mean_of.register
+def _(d: PowerSpherical) -> Tensor:
+    """The mean direction: a point of the sphere, where the mean is none."""
+    return d.loc
+
+
+@sample_with.register
+def _(d: PowerSpherical, samples: int, noise: Noise) -> Tensor:
+    """The share is Beta(a, b): its quantile at Phi(first number); the rest says in which direction."""
+    eps = noise(torch.Size((samples, 1, *d.event_shape)))
+    level = torch.special.ndtr(eps[..., 0].double()).cpu().numpy()
+    share = torch.as_tensor(betaincinv(d.a.detach().double().cpu().numpy(), d.b, level)).to(d.loc)
+    return d.placed(share, eps[..., 1:].expand(*share.shape, -1))

@@ -1,0 +1,228 @@
+"""Normalizing flows: a base law sent through invertible steps that read the encoder's features.
+
+Between steps the order of the dimensions is turned round. A step is near the identity at the start.
+"""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import AffineTransform, Distribution, Transform, TransformedDistribution
+from torch.nn.functional import softplus
+
+from ..distributions import Remembered
+from ..errors import SpecError
+from ..spec import Spec
+from ..tensors import Shape
+from .base import Family, Source
+from .continuous import Gaussian, Point, StandardNormal
+from .correlated import FullGaussian, LowRankGaussian
+from .mixtures import Mixture
+
+Layer = Callable[[int], nn.Module]
+
+
+def zuko() -> Any:
+    """The library of flows, loaded with the first of them. It switches off torch's argument checks for the
+    whole process: they are put back."""
+    checks = Distribution._validate_args
+    import zuko
+
+    Distribution.set_default_validate_args(checks)
+    return zuko
+
+
+@dataclass(frozen=True, repr=False)
+class Step(Spec, abc.ABC):
+    """One invertible map of R^L, its numbers read from the features."""
+
+    tractable: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def build(self, L: int, layer: Layer, backwards: bool) -> nn.Module:
+        """A module h -> Transform; `backwards`: dimensions are taken from the last to the first."""
+
+
+@dataclass(frozen=True, repr=False)
+class MaskedStep(Step):
+    """y_i = f(x_i; numbers that a masked network makes of x_<i and the features)."""
+
+    hidden: tuple[int, ...] = (64, 64)
+    inverted: ClassVar[bool] = False
+
+    def check(self) -> None:
+        if not self.hidden or min(self.hidden) < 1:
+            raise SpecError(f"{type(self).__name__}.hidden takes widths of 1 or more, not {self.hidden}")
+
+    def univariate(self) -> dict[str, Any]:
+        """zuko's words for f and the shapes of its numbers; f is affine unless said otherwise."""
+        return {}
+
+    def build(self, L: int, layer: Layer, backwards: bool) -> nn.Module:
+        order = torch.arange(L).flip(0) if backwards else torch.arange(L)
+        net = zuko().flows.autoregressive.MaskedAutoregressiveTransform(
+            L,
+            self.hidden[0],
+            order=order,
+            hidden_features=self.hidden,
+            activation=nn.ELU,
+            **self.univariate(),
+        )
+        with torch.no_grad():
+            net.hyper[-1].weight.mul_(0.1)
+            net.hyper[-1].bias.zero_()
+        return Masked(layer(self.hidden[0]), net, self.inverted)
+
+
+@dataclass(frozen=True, repr=False)
+class IAF(MaskedStep):
+    """z_i = exp(a_i) e_i + m_i, with a_i and m_i read from e_<i: draws take one pass, the density of
+    another's z takes L. For posteriors. Source: Kingma et al. (2016), section 3."""
+
+
+@dataclass(frozen=True, repr=False)
+class MAF(MaskedStep):
+    """e_i = exp(a_i) z_i + m_i, with a_i and m_i read from z_<i: densities take one pass, draws take L.
+    For priors. Source: Papamakarios et al. (2017), section 3."""
+
+    inverted: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, repr=False)
+class Spline(MaskedStep):
+    """Each dimension goes through a monotone rational-quadratic spline of `bins` pieces on [-5, 5], and
+    stays as it is beyond; the second half reads the first, so draws and densities take two passes at
+    most. Source: Durkan et al., "Neural spline flows" (2019), coupling layers."""
+
+    bins: int = 8
+
+    def check(self) -> None:
+        super().check()
+        if self.bins < 2:
+            raise SpecError(f"Spline.bins must be 2 or more, not {self.bins}")
+
+    def univariate(self) -> dict[str, Any]:
+        shapes = ((self.bins,), (self.bins,), (self.bins - 1,))
+        return {"passes": 2, "univariate": zuko().transforms.MonotonicRQSTransform, "shapes": shapes}
+
+
+class Masked(nn.Module):
+    """zuko's transform with what `context` reads of the features."""
+
+    def __init__(self, context: nn.Module, net: nn.Module, inverted: bool) -> None:
+        super().__init__()
+        self.context, self.net, self.inverted = context, net, inverted
+
+    def forward(self, h: Tensor | None) -> Transform:
+        made = self.net(self.context(h))
+        one, other = made.call_and_ladj, made.inv.call_and_ladj
+        return Remembered(other, one) if self.inverted else Remembered(one, other)
+
+
+@dataclass(frozen=True, repr=False)
+class Planar(Step):
+    """f(x) = x + v tanh(w . x + b), with no inverse in closed form: the density of its own draws alone.
+
+    Source: Rezende and Mohamed (2015), equations 10 to 12 and appendix A.1.
+    """
+
+    tractable: ClassVar[bool] = False
+
+    def build(self, L: int, layer: Layer, backwards: bool) -> nn.Module:
+        return PlanarStep(L, layer)
+
+
+class PlanarStep(nn.Module):
+    def __init__(self, L: int, layer: Layer) -> None:
+        super().__init__()
+        self.sizes, self.layer = (L, L, 1), layer(2 * L + 1)
+
+    def forward(self, h: Tensor | None) -> Transform:
+        return Remembered(partial(planar, *self.layer(h).split(self.sizes, -1)), unknown)
+
+
+def planar(u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """f(x), and log |1 + v . w tanh'(w . x + b)|, with v = u + (m(w . u) - w . u) w / |w|^2 and
+    m(a) = log(1 + exp a) - 1, so that w . v > -1 and f is invertible."""
+    wu = (w * u).sum(-1, keepdim=True)
+    v = u + (softplus(wu) - 1 - wu) * w / w.square().sum(-1, keepdim=True).clamp_min(1e-12)
+    t = torch.tanh((w * x).sum(-1, keepdim=True) + b)
+    wv = (w * v).sum(-1, keepdim=True)
+    return x + v * t, torch.log1p(wv * (1 - t.square()))[..., 0]
+
+
+def unknown(y: Tensor) -> tuple[Tensor, Tensor]:
+    raise NotImplementedError("Planar knows the density of its own draws alone; use IAF, MAF or Spline")
+
+
+AnyStep = Annotated[Step, IAF, MAF, Spline, Planar]
+Base = Annotated[Family, Gaussian, StandardNormal, FullGaussian, LowRankGaussian, Mixture]
+
+
+@dataclass(frozen=True, repr=False)
+class Flow(Family):
+    """z = f_n(... f_1(e)), e ~ base: log q(z) = log base(e) - sum_i log |df_i|.
+
+    As a posterior take IAF, whose draws are one pass; as a prior MAF, whose densities are.
+
+    >>> Flow(steps=(MAF((32,)), MAF((32,))))
+    Flow(steps=(MAF((32,)), MAF((32,))))
+    """
+
+    base: Base = Gaussian()
+    steps: tuple[AnyStep, ...] = (IAF(), IAF())
+    factorises: ClassVar[bool] = False
+
+    def check(self) -> None:
+        if not self.steps:
+            raise SpecError("Flow.steps needs a step or more; with none it is its base")
+        if self.base.support != "real" or isinstance(self.base, Point):
+            raise SpecError(f"Flow.base={self.base} has no density on R^L. Use base=Gaussian()")
+
+    @property
+    def tractable(self) -> bool:  # type: ignore[override]
+        return self.base.tractable and all(step.tractable for step in self.steps)
+
+    @property
+    def reparametrised(self) -> bool:  # type: ignore[override]
+        return self.base.reparametrised
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return self.base.params(event)
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        raise NotImplementedError("a flow is built whole")
+
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> "FlowHead":
+        return FlowHead(self, event, layer, floor)
+
+
+class FlowHead(nn.Module):
+    """h -> Distribution. The steps see standard units; `shift` and `stretch` bring them to the data's."""
+
+    shift: Tensor
+    stretch: Tensor
+
+    def __init__(self, flow: Flow, event: Shape, layer: Layer, floor: float) -> None:
+        super().__init__()
+        (L,) = event
+        self.base: Any = flow.base.build(event, layer, floor)
+        self.steps = nn.ModuleList(step.build(L, layer, bool(i % 2)) for i, step in enumerate(flow.steps))
+        self.register_buffer("shift", torch.zeros(event))
+        self.register_buffer("stretch", torch.ones(event))
+
+    def forward(self, h: Tensor | None) -> Distribution:
+        units = AffineTransform(self.shift, self.stretch, event_dim=1, cache_size=1)
+        steps = [step(h) for step in self.steps]
+        return TransformedDistribution(self.base(h), [*steps, units], validate_args=False)
+
+    @torch.no_grad()
+    def start(self, z: Tensor) -> None:
+        """Take from codes z (n, L) the units, and let the base start where it likes."""
+        self.shift.copy_(z.mean(0))
+        self.stretch.copy_(z.std(0, correction=0).clamp_min(1e-6))
+        self.base.start((z - self.shift) / self.stretch)

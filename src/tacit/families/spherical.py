@@ -1,0 +1,52 @@
+"""Families on the unit sphere in R^L: no direction is special, and no mass is drawn to an origin."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+from torch.distributions import Distribution
+from torch.nn.functional import normalize
+
+from .. import distributions
+from ..errors import SpecError
+from ..tensors import Shape
+from .base import AnySource, Family, Fixed, Identity, Local, Softplus, Source, Support, linked
+
+
+@dataclass(frozen=True, repr=False)
+class PowerSpherical(Family):
+    """p(z) ~ (1 + mu . z)^kappa on the unit sphere, mu = loc / |loc|, kappa the concentration.
+
+    The hyperspherical VAE (Davidson et al. 2018) with the power spherical law (De Cao and Aziz 2020) in
+    the place of the von Mises-Fisher law. Its prior is `Sphere()`, and their KL is exact.
+    """
+
+    loc: AnySource = Local()
+    concentration: AnySource = Local()
+    factorises: ClassVar[bool] = False
+    support: ClassVar[Support] = "sphere"
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        if event[-1] < 2:
+            raise SpecError(f"{self} with latent_dim={event[-1]}: a sphere needs 2 dimensions or more")
+        return {
+            "loc": (event, linked(self.loc, Identity())),
+            "concentration": ((), linked(self.concentration, Softplus())),
+        }
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.PowerSpherical(normalize(values["loc"], dim=-1), values["concentration"])
+
+
+@dataclass(frozen=True, repr=False)
+class Sphere(Family):
+    """The uniform law on the unit sphere: the prior of Davidson et al. (2018)."""
+
+    factorises: ClassVar[bool] = False
+    support: ClassVar[Support] = "sphere"
+
+    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+        return {"centre": (event, Fixed(0.0))}
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.UniformSphere(values["centre"])
