@@ -15,7 +15,7 @@ from .base import (
     sample_with,
 )
 from .codes import Atom, Autoregressive, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
-from .flows import Remembered
+from .flows import Flowed, Remembered
 from .hidden import Point
 from .observed import (
     ContinuousBernoulli,
@@ -37,6 +37,7 @@ __all__ = [
     "Codes",
     "ContinuousBernoulli",
     "DiscretizedLogistic",
+    "Flowed",
     "Noise",
     "OneHot",
     "Point",

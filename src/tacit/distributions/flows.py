@@ -1,7 +1,6 @@
 """Flows: z = f(e) with e from a base law, log q(z) = log base(e) - log |df/de|."""
 
 from collections.abc import Callable
-from typing import Any
 
 from torch import Tensor
 from torch.distributions import Transform, TransformedDistribution, constraints
@@ -43,18 +42,21 @@ class Remembered(Transform):
         return self.last[2]
 
 
-def pushed(d: TransformedDistribution, x: Tensor) -> Tensor:
-    for transform in d.transforms:
-        x = transform(x)
-    return x
+class Flowed(TransformedDistribution):
+    """The law of f_n(... f_1(e)), e from the base."""
+
+    def push(self, x: Tensor) -> Tensor:
+        for transform in self.transforms:
+            x = transform(x)
+        return x
 
 
-@mean_of.register(TransformedDistribution)
-def _(d: Any) -> Tensor:
+@mean_of.register
+def _(d: Flowed) -> Tensor:
     """The image of the base's mean."""
-    return pushed(d, mean_of(d.base_dist))
+    return d.push(mean_of(d.base_dist))
 
 
-@sample_with.register(TransformedDistribution)
-def _(d: Any, samples: int, noise: Noise) -> Tensor:
-    return pushed(d, sample_with(d.base_dist, samples, noise))
+@sample_with.register
+def _(d: Flowed, samples: int, noise: Noise) -> Tensor:
+    return d.push(sample_with(d.base_dist, samples, noise))

@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import AffineTransform, Distribution, Transform, TransformedDistribution
+from torch.distributions import AffineTransform, Distribution, Transform
 from torch.nn.functional import softplus
 
-from ..distributions import Remembered
+from ..distributions import Flowed, Remembered
 from ..errors import SpecError
 from ..spec import Spec
 from ..tensors import Shape
@@ -218,7 +218,7 @@ class FlowHead(nn.Module):
     def forward(self, h: Tensor | None) -> Distribution:
         units = AffineTransform(self.shift, self.stretch, event_dim=1, cache_size=1)
         steps = [step(h) for step in self.steps]
-        return TransformedDistribution(self.base(h), [*steps, units], validate_args=False)
+        return Flowed(self.base(h), [*steps, units], validate_args=False)
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:
