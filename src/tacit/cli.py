@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .data.sources import Dataset
     from .estimator import VAE
     from .evaluate import Evaluation
+    from .recipes import Recipe
 
 app = typer.Typer(
     help="Variational autoencoders: fit, evaluate, sample, look inside. Every number is in nats.",
@@ -55,7 +56,8 @@ def fit(
     words += [f"training.epochs={epochs}"] if epochs else []
     words += [f"training.device={device!r}"] if device else []
     words += [f"training.precision={precision!r}"] if precision else []
-    vae, rows = _configured(recipe, words, seed)
+    vae, found = _configured(recipe, words, seed)
+    rows = found.rows if found else None
     dataset = _data(data, na)
     X: Any = dataset.X
     y: Any = dataset.y
@@ -63,6 +65,8 @@ def fit(
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
     samples = _train(vae, X, y if vae.labels is not None else None, output, resume, quiet=as_json)
+    if found and found.then:
+        vae.refit_prior(X, found.then, y if vae.labels is not None else None)
     vae.trained_on_ = {"data": data, "rows": len(X), "recipe": recipe}
     _finish(vae, samples, output)
     last = vae.history_[-1]
@@ -220,14 +224,15 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
 @app.command()
 def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folder or a model file")]) -> None:
     """BibTeX of what a model is made of."""
-    from .recipes import RECIPES
+    from .recipes import RECIPES, references
 
     name = model
     if model not in RECIPES:
         from .storage import read_header
 
         name = read_header(_file(Path(model)))["trained_on"].get("recipe") or ""
-    typer.echo(KINGMA if name not in RECIPES else f"{RECIPES[name].bibtex}\n{KINGMA}")
+    keys = [RECIPES[name].key] if name in RECIPES else []
+    typer.echo("\n\n".join(references()[key] for key in dict.fromkeys([*keys, "kingma2014auto"])))
 
 
 @app.command()
@@ -242,7 +247,7 @@ def recipes(as_json: AsJson = False) -> None:
                 "source": r.source,
                 "data": r.data,
                 "expect": r.expect,
-                "vae": repr(r.vae),
+                "model": repr(r.model),
             }
             for name, r in RECIPES.items()
         }
@@ -254,13 +259,6 @@ def recipes(as_json: AsJson = False) -> None:
 
 SAVE_SECONDS = 20.0
 """How much training an interruption may cost."""
-
-KINGMA = """@inproceedings{kingma2014auto,
-  author = {Kingma, Diederik P. and Welling, Max},
-  title = {Auto-Encoding Variational Bayes},
-  booktitle = {International Conference on Learning Representations},
-  year = {2014}
-}"""
 
 
 def _toml(path: Path | None) -> dict[str, Any]:
@@ -275,8 +273,8 @@ def _toml(path: Path | None) -> dict[str, Any]:
     return {key: value if isinstance(value, str) else repr(value) for key, value in table.items()}
 
 
-def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, int | None]":
-    """The estimator that a recipe and KEY=VALUE words describe, and how many rows it wants."""
+def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Recipe | None]":
+    """The estimator that a recipe and KEY=VALUE words describe, and the recipe."""
     from .config import parse
     from .estimator import KINDS, VAE
     from .recipes import recipe
@@ -299,7 +297,7 @@ def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, in
         import dataclasses
 
         arguments["training"] = dataclasses.replace(arguments.get("training") or Training(), **training)
-    return VAE(**(arguments | {"random_state": seed})), found.rows if found else None
+    return VAE(**(arguments | {"random_state": seed})), found
 
 
 def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) -> list[Any]:

@@ -469,11 +469,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rated, k = probe.has_rate, enough(probe, n_samples)
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
-            if not rated:
-                return self.model_(a, b).log_likelihood[0]  # type: ignore[no-any-return]
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed_)
-                seen = self.model_.observe(a, evidence=True, alike=True)
+                seen = self.model_.observe(a, evidence=rated, alike=True)
+            if not rated:
+                return self.model_(seen, b).log_likelihood[0]  # type: ignore[no-any-return]
             return log_likelihood(self.model_, seen, b, k, self.seed_)[0]
 
         return over_rows(scored, x, classes).double().numpy()
