@@ -12,7 +12,7 @@ FLOORS = [
     ["errors", "spec", "schedule", "tensors"],
     ["distributions.base", "distributions.hidden", "distributions.observed", "distributions.codes"],
     ["distributions.correlated", "distributions.spherical", "distributions.flows"],
-    ["distributions", "networks", "families.base"],
+    ["distributions", "layers", "networks", "families.base"],
     ["families.continuous", "families.discrete", "families.counts", "families.composed"],
     ["families.correlated", "families.spherical", "families.mixtures", "families.flows"],
     ["families.choices", "families.codes", "families"],

@@ -36,12 +36,13 @@ from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy, Objective
 from .priors import DEFAULTS, Prior, VampPrior
 from .spec import Spec, accepts, describe, text
+from .tensors import Shape, as_shape, numel
 from .train import Progress, Trainer, Training
 
 Array = np.ndarray[Any, Any]
 
 KINDS: dict[str, Any] = {
-    "latent_dim": int | tuple[int, ...],
+    "latent_dim": int | tuple[int | tuple[int, ...], ...],
     "encoder": Net,
     "decoder": Net,
     "posterior": Posterior,
@@ -90,7 +91,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        latent_dim: int | tuple[int, ...] = 10,
+        latent_dim: int | tuple[int | Shape, ...] = 10,
         *,
         encoder: Network | None = None,
         decoder: Network | None = None,
@@ -244,10 +245,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             ):
                 raise SpecError(f"VAE.{name} takes {describe(kind)}, not {value!r}")
         dims = self.latent_dim if isinstance(self.latent_dim, tuple) else (int(self.latent_dim),)
-        dims = () if dims == (0,) else tuple(int(d) for d in dims)
-        if any(d < 1 for d in dims):
-            raise SpecError(f"latent_dim takes sizes of 1 or more, a rung each, or 0; not {self.latent_dim}")
-        self.latent_dim_ = sum(dims)
+        dims = () if dims == (0,) else _plain(dims)
+        if any(len(as_shape(d)) not in (1, 3) or min(as_shape(d)) < 1 for d in dims):
+            raise SpecError(
+                "latent_dim takes sizes of 1 or more, or maps (C, H, W), a rung each, or 0; "
+                f"not {self.latent_dim}"
+            )
+        self.latent_dim_ = sum(numel(as_shape(d)) for d in dims)
         self.rungs_ = dims
         self.encoder_ = self.encoder or MLP()
         self.decoder_ = self.decoder or self.encoder_
@@ -528,7 +532,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def specs_(self) -> dict[str, str]:
         """Every argument as text, choices resolved, defaults written out."""
-        dims = self.rungs_[0] if len(self.rungs_) == 1 else self.rungs_ or 0
+        flat = len(self.rungs_) == 1 and len(self.model_.parts.rungs[0]) == 1
+        dims = self.latent_dim_ if flat or not self.rungs_ else self.rungs_
         held = {name: getattr(self, name + "_", None) for name in KINDS} | {
             "latent_dim": dims,
             "random_state": self.seed_,
@@ -591,4 +596,7 @@ def default_likelihood(codec: Codec, x: Tensor | None, said: Mapping[str, Family
 
 
 def _plain(value: Any) -> Any:
+    """numpy's whole numbers as Python's."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
     return int(value) if isinstance(value, np.integer) else value

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from .errors import SpecError
-from .networks import MLP, Net, linear, width_of
+from .layers import linear, width_of
+from .networks import MLP, Net
 from .spec import Spec
 from .tensors import Shape
 

@@ -7,6 +7,7 @@ differ in `draw` alone.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from .distributions import Codes, base_of, has_density, is_certain, kl, mean_of
 from .families import Family, Gaussian
-from .networks import MLP, Free, joined, linear
+from .layers import Free, joined, reading
+from .tensors import Shape, numel
 
 
 class Site(NamedTuple):
@@ -90,24 +92,29 @@ class TopDown(nn.Module):
     """
 
     def __init__(
-        self, n_features: int, dims: tuple[int, ...], posterior: Family, prior: Family | None
+        self, features: tuple[Shape, ...], rungs: tuple[Shape, ...], posterior: Family, prior: Family | None
     ) -> None:
         super().__init__()
-        states = [0, *dims[:1], *(max(a, b) for a, b in pairwise(dims))]
-        self.dims, self.n_state = dims, states[-1] if dims else 0
+        self.widths = [numel(shape) for shape in features]
+        features = features if len(features) == len(rungs) else features * len(rungs)
+        self.dims = tuple(map(numel, rungs))
+        states = [*rungs[:1], *features[1:]]
+        self.state = states[-1:]
+        above = [[], *([state] for state in states)]
         self.q = nn.ModuleList(
-            posterior.build((L,), lambda n, s=s: linear(n_features + s, n))  # type: ignore[misc]
-            for L, s in zip(dims, states, strict=False)
+            posterior.build((numel(rung),), partial(reading, (shape, *state), rung))
+            for rung, shape, state in zip(rungs, features, above, strict=False)
         )
         self.top: nn.Module | None = None
-        if dims:
+        if rungs:
             self.crown(posterior, prior)
         self.p = nn.ModuleList(
-            Gaussian().build((L,), lambda n, s=s: linear(s, n))  # type: ignore[misc]
-            for L, s in zip(dims[1:], states[1:], strict=False)
+            Gaussian().build((numel(rung),), partial(reading, state, rung))
+            for rung, state in zip(rungs[1:], above[1:], strict=False)
         )
         self.merge = nn.ModuleList(
-            MLP((s,), "elu").decoder(states[i + 1] + dims[i + 1], (), s) for i, s in enumerate(states[2:])
+            nn.Sequential(reading((a, rung), b, numel(b)), nn.ELU(), reading((b,), b, numel(b)))
+            for rung, (a, b) in zip(rungs[1:], pairwise(states), strict=True)
         )
 
     def crown(self, posterior: Family, prior: Family | None) -> None:
@@ -116,13 +123,17 @@ class TopDown(nn.Module):
         event = self.dims[:1] if atoms is None else (self.dims[0] // atoms[1], atoms[0])
         self.top = None if prior is None else prior.build(event, Free)
 
+    def apart(self, h: Tensor) -> Sequence[Tensor]:
+        """The features of each rung."""
+        return torch.split(h, self.widths, -1) if len(self.widths) > 1 else [h] * len(self.dims)
+
     def prior(self, pseudo: Tensor | None = None) -> Distribution:
         """p(z_0); `pseudo` are the features (K, n_features) of a VampPrior's pseudo-inputs."""
         if self.top is not None:
             book = getattr(self.q[0], "book", None)
             return self.top(None) if book is None else Codes(self.top(None), book)
         assert pseudo is not None
-        q = self.q[0](pseudo)
+        q = self.q[0](self.apart(pseudo)[0])
         return MixtureSameFamily(
             Categorical(logits=pseudo.new_zeros(len(pseudo)), validate_args=False), q, validate_args=False
         )
@@ -133,9 +144,10 @@ class TopDown(nn.Module):
         """Features (B, n_features), or None to generate -> (the last state (S, B, n_state), sites)."""
         state: Tensor | None = None
         sites: list[Site] = []
+        features = None if h is None else self.apart(h)
         for i in range(len(self.dims)):
             above = [] if state is None else [state]
-            q = None if h is None else self.q[i](joined([h, *above]))
+            q = None if features is None else self.q[i](joined([features[i], *above]))
             p = self.prior(pseudo) if i == 0 else self.p[i - 1](state)
             z = draw(i, q, p)
             sites.append(Site(z, q, p))

@@ -15,16 +15,17 @@ from .errors import SpecError
 from .families import Conditional, Family
 from .labels import Auxiliary, Enumerated, Given, LabelHead
 from .latents import Draw, Site, TopDown, averaging, generating, inferring, replaying
-from .networks import Network, joined, width_of
+from .layers import joined, shapes_of
+from .networks import Network
 from .priors import VampPrior, fit_together
-from .tensors import Shape
+from .tensors import Shape, as_shape, numel
 
 
 @dataclass(frozen=True)
 class Parts:
     """What a model is made of, every choice resolved."""
 
-    latent_dim: tuple[int, ...]
+    latent_dim: tuple[int | Shape, ...]
     encoder: Network
     decoder: Network
     posterior: Family
@@ -33,6 +34,11 @@ class Parts:
     labels: LabelHead | None = None
     holes: bool = False
     """Whether the encoder is told which cells are missing."""
+
+    @property
+    def rungs(self) -> tuple[Shape, ...]:
+        """The latents' shapes from the top."""
+        return tuple(map(as_shape, self.latent_dim))
 
 
 class Model(nn.Module):
@@ -43,7 +49,7 @@ class Model(nn.Module):
     def __init__(self, event: Shape, parts: Parts) -> None:
         super().__init__()
         self.event, self.parts, labels = event, parts, parts.labels
-        fit_together(parts.posterior, parts.prior, parts.latent_dim, labels)
+        fit_together(parts.posterior, parts.prior, parts.rungs, labels)
         self.n_data = 0
         zeros = torch.zeros(1, *event)
         seen = tuple(marked(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
@@ -52,16 +58,16 @@ class Model(nn.Module):
         if not parts.latent_dim and isinstance(labels, Given):
             self.encoder = None
         else:
-            self.encoder = parts.encoder.encoder(seen, labels.to_encoder if labels else 0)
-        n_features = width_of(self.encoder) if self.encoder else 0
+            self.encoder = parts.encoder.encoder(seen, labels.to_encoder if labels else 0, parts.rungs)
+        features = shapes_of(self.encoder) if self.encoder else ()
         prior = parts.prior if isinstance(parts.prior, Family) else None
-        self.latents = TopDown(n_features, parts.latent_dim, parts.posterior, prior)
+        self.latents = TopDown(features, parts.rungs, parts.posterior, prior)
         pseudo = parts.prior.components if isinstance(parts.prior, VampPrior) else 0
         self.pseudo = nn.Parameter(torch.zeros(pseudo, *seen)) if pseudo else None
-        self.classifier = labels.classifier(seen, n_features) if labels else None
-        n_state = self.latents.n_state + (labels.to_decoder if labels else 0)
+        self.classifier = labels.classifier(seen, sum(map(numel, features))) if labels else None
+        read = (*self.latents.state, *([(labels.to_decoder,)] if labels else []))
         self.likelihood: Conditional = parts.likelihood.build(  # type: ignore[assignment]
-            event, lambda n: parts.decoder.decoder(n_state, event, n), floor=1e-3
+            event, lambda n: parts.decoder.decoder(read, event, n), floor=1e-3
         )
         classes = labels.count if labels else 1
         self.register_buffer("log_prior_y", torch.zeros(classes) - torch.tensor(float(classes)).log())
@@ -191,7 +197,7 @@ class Model(nn.Module):
 
     def state(self, z: Tensor) -> Tensor | None:
         """The decoder's view (1, B, n_state) of codes (B, sum of L)."""
-        zs = [part[None] for part in torch.split(z, list(self.parts.latent_dim), -1)] if z.shape[-1] else []
+        zs = [part[None] for part in torch.split(z, list(self.latents.dims), -1)] if z.shape[-1] else []
         return self.latents(None, replaying(zs), self.pseudo_features())[0]  # type: ignore[no-any-return]
 
     def prior_state(self, n: int) -> Tensor | None:

@@ -5,20 +5,18 @@ To bring your own, subclass `Network` as a frozen dataclass and return any nn.Mo
 """
 
 import abc
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .errors import SpecError
+from .layers import Encoder, Init, Leading, Maps, initialised, linear
 from .spec import Spec
-from .tensors import Shape, numel, over_leading
+from .tensors import Shape, numel
 
 Activation = Literal["relu", "elu", "gelu", "silu", "sigmoid", "softplus", "tanh"]
-Init = Literal["glorot", "he"]
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -36,12 +34,17 @@ class Network(Spec, abc.ABC):
     """How data of any event shape becomes features, and how codes become data."""
 
     @abc.abstractmethod
-    def encoder(self, event: Shape, extra: int) -> nn.Module:
-        """A module (x (B, *E), y (B, extra)) -> (B, n_out); `extra` label numbers enter beside x."""
+    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        """A module (x (B, *E), y (B, extra)) -> (B, n_out); `extra` label numbers enter beside x.
+
+        `rungs` are the latents' shapes. Features of their own for each, the first the deepest, lie side by
+        side, and the module's `shapes` tells them apart; without `shapes` every rung reads all.
+        """
 
     @abc.abstractmethod
-    def decoder(self, n_in: int, event: Shape, n: int) -> nn.Module:
-        """A module (*leading, n_in) -> (*leading, n): n raw numbers for a likelihood over `event`."""
+    def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
+        """A module (*leading, n_in) -> (*leading, n): n raw numbers for a likelihood over `event`, from
+        flat tensors of the shapes `seen`, side by side."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,19 +63,24 @@ class MLP(Network):
         if any(width < 1 for width in self.hidden):
             raise SpecError(f"MLP.hidden takes widths of 1 or more, not {self.hidden}")
 
-    def layers(self, n_in: int) -> list[nn.Module]:
-        widths = (n_in, *self.hidden)
-        layers: list[nn.Module] = []
-        for a, b in pairwise(widths):
-            layers += [linear(a, b, self.init), ACTIVATIONS[self.activation]()]
-        return layers
+    def blocks(self, n_in: int) -> list[nn.Module]:
+        """A dense layer and its activation each."""
+        return [
+            nn.Sequential(linear(a, b, self.init), ACTIVATIONS[self.activation]())
+            for a, b in pairwise((n_in, *self.hidden))
+        ]
 
-    def encoder(self, event: Shape, extra: int) -> nn.Module:
+    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        if any(len(rung) == 3 for rung in rungs):
+            raise SpecError(f"{self} makes no maps for the latents {rungs}. Use Conv(), or flat sizes")
         n_in = numel(event) + extra
-        return Encoder(nn.Flatten(), nn.Sequential(*self.layers(n_in)), (n_in, *self.hidden)[-1])
+        blocks = self.blocks(n_in) or [nn.Identity()]
+        taps = [max(len(blocks) - 1 - i, 0) for i in range(len(rungs))]
+        return Encoder(nn.Flatten(), blocks, taps, tuple(((self.hidden or (n_in,))[i],) for i in taps))
 
-    def decoder(self, n_in: int, event: Shape, n: int) -> nn.Module:
-        return nn.Sequential(*self.layers(n_in), linear((n_in, *self.hidden)[-1], n))
+    def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
+        n_in = sum(map(numel, seen))
+        return nn.Sequential(*self.blocks(n_in), linear((n_in, *self.hidden)[-1], n))
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,27 +116,53 @@ class Conv(Network):
             sizes.append(tuple((n + 1) // 2 for n in sizes[-1]))
         return sizes
 
-    def encoder(self, event: Shape, extra: int) -> nn.Module:
-        layers: list[nn.Module] = []
-        widths = (event[0] if len(event) == 3 else 1, *self.channels)
+    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         sizes = self.sizes(event)
+        widths = ((event[0] if len(event) == 3 else 1) + extra, *self.channels)
+        blocks: list[nn.Module] = []
         for a, b in pairwise(widths):
             conv = nn.Conv2d(a, b, self.kernel, stride=2, padding=self.kernel // 2)
-            layers += [initialised(conv, self.init), ACTIVATIONS[self.activation]()]
-        n_in = numel(sizes[-1]) * widths[-1] + extra
+            blocks.append(nn.Sequential(initialised(conv, self.init), ACTIVATIONS[self.activation]()))
+        flat = numel(sizes[-1]) * widths[-1]
+        dense = [nn.Flatten(), *self.dense.blocks(flat)]
+        shapes: list[Shape] = [(c, *size) for c, size in zip(self.channels, sizes[1:], strict=True)]
+        shapes += [(width,) for width in (flat, *self.hidden)]
+        vectors = iter(range(len(shapes) - 1, len(blocks) - 1, -1))
+        last = len(shapes) - 1
+        taps = []
+        for rung in rungs:
+            if len(rung) == 3:
+                taps.append(self.depth(event, rung) - 1)
+            else:
+                last = next(vectors, last)
+                taps.append(last)
         channel: nn.Module = nn.Unflatten(1, (1, event[0])) if len(event) == 2 else nn.Identity()
-        stem = nn.Sequential(channel, *layers, nn.Flatten())
-        return Encoder(stem, nn.Sequential(*self.dense.layers(n_in)), (n_in, *self.hidden)[-1])
+        return Encoder(channel, [*blocks, *dense], taps, tuple(shapes[i] for i in taps))
 
-    def decoder(self, n_in: int, event: Shape, n: int) -> nn.Module:
-        sizes = self.sizes(event)[::-1]
-        widths = (*self.channels[::-1], n // numel(event[-2:]))
+    def depth(self, event: Shape, rung: Shape) -> int:
+        """How many layers lead down to the size of a rung's maps."""
+        sizes = self.sizes(event)
+        if rung[1:] not in sizes[1:]:
+            maps = ", ".join(f"{h} x {w}" for h, w in sizes[1:])
+            raise SpecError(f"latent maps {rung}: those of {self} on {event} are {maps}")
+        return sizes.index(rung[1:])
+
+    def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
         if n % numel(event[-2:]):
             raise SpecError(
                 "Conv gives the same raw numbers for every pixel; this likelihood asks otherwise. Use MLP"
             )
-        dense = MLP((*self.hidden[::-1], numel(sizes[0]) * widths[0]), self.activation, self.init)
-        layers: list[nn.Module] = [*dense.layers(n_in), nn.Unflatten(1, (widths[0], *sizes[0]))]
+        depth = self.depth(event, seen[0]) if len(seen[0]) == 3 else len(self.channels)
+        sizes = self.sizes(event)[depth::-1]
+        widths = (*self.channels[:depth][::-1], n // numel(event[-2:]))
+        start = (widths[0], *sizes[0])
+        if len(seen[0]) == 3:
+            layers: list[nn.Module] = [Maps(seen, sizes[0], numel(start)), ACTIVATIONS[self.activation]()]
+        else:
+            layers = MLP((*self.hidden[::-1], numel(start)), self.activation, self.init).blocks(
+                sum(map(numel, seen))
+            )
+        layers.append(nn.Unflatten(1, start))
         for i, (a, b) in enumerate(pairwise(widths)):
             height, width = sizes[i + 1]
             beyond = ((height + 1) % 2, (width + 1) % 2)
@@ -138,71 +172,4 @@ class Conv(Network):
         return Leading(nn.Sequential(*layers, nn.Flatten()))
 
 
-class Encoder(nn.Module):
-    """`stem` flattens x to a vector, label numbers join it, `body` gives `n_out` features."""
-
-    def __init__(self, stem: nn.Module, body: nn.Module, n_out: int) -> None:
-        super().__init__()
-        self.stem, self.body, self.n_out = stem, body, n_out
-
-    def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        h = self.stem(x)
-        return self.body(h if extra is None else torch.cat((h, extra), -1))  # type: ignore[no-any-return]
-
-
-class Leading(nn.Module):
-    """Convolutions want one batch axis; a decoder sees (S, B, n_in)."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, z: Tensor) -> Tensor:
-        return over_leading(self.net, z, 1)
-
-
-class Free(nn.Module):
-    """n learned numbers that read nothing: the layer of a prior."""
-
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.raw = nn.Parameter(0.5 * torch.randn(n))
-
-    def forward(self, h: None) -> Tensor:
-        return self.raw
-
-
-def width_of(encoder: nn.Module) -> int:
-    """How many features an encoder gives; SpecError where a module of your own does not say."""
-    width = getattr(encoder, "n_out", None)
-    if not isinstance(width, int):
-        raise SpecError(
-            f"an encoder needs a whole number n_out, its feature count; {type(encoder).__name__} has {width}"
-        )
-    return width
-
-
-def linear(n_in: int, n_out: int, init: Init = "glorot") -> nn.Module:
-    return initialised(nn.Linear(n_in, n_out), init)
-
-
-def initialised(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, init: Init) -> nn.Module:
-    if layer.weight.numel():
-        if init == "he":
-            nn.init.kaiming_normal_(layer.weight)
-        else:
-            nn.init.xavier_uniform_(layer.weight)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
 Net = Annotated[Network, MLP, Conv]
-
-
-def joined(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors side by side on the last axis, leading axes broadcast."""
-    if len(tensors) == 1:
-        return tensors[0]
-    leading = torch.broadcast_shapes(*(t.shape[:-1] for t in tensors))  # type: ignore[no-untyped-call]
-    return torch.cat([t.expand(*leading, t.shape[-1]) for t in tensors], -1)

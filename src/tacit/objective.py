@@ -16,8 +16,8 @@ from torch.func import functional_call
 from .errors import SpecError
 from .families import Point
 from .labels import Auxiliary, Enumerated
+from .layers import joined
 from .model import Parts, Trace
-from .networks import joined
 from .schedule import Schedule, at
 from .spec import Spec
 from .tensors import log_mean_exp

@@ -17,7 +17,6 @@ from .model import Parts, Trace
 from .networks import MLP
 from .objective import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi, Term, needs_dimensions
 from .schedule import Schedule, at
-from .tensors import numel
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,7 +198,7 @@ class Critic(Term):
     learning_rate: float = 1e-4
 
     def build(self, parts: Parts) -> nn.Module:
-        return MLP(self.hidden, "relu", "he").decoder(numel(parts.latent_dim[:1]), (), 1)
+        return MLP(self.hidden, "relu", "he").decoder(parts.rungs[:1], (), 1)
 
     def other(self, trace: Trace) -> Tensor:
         """The codes (B, L) that the critic is to tell from z."""

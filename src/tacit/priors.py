@@ -22,6 +22,7 @@ from .families import (
 )
 from .labels import LabelHead
 from .spec import Spec
+from .tensors import Shape, numel
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,17 +65,24 @@ POSTERIORS: dict[Support, str] = {
 
 
 def fit_together(
-    posterior: Family, prior: Family | VampPrior, dims: tuple[int, ...], labels: LabelHead | None
+    posterior: Family, prior: Family | VampPrior, rungs: tuple[Shape, ...], labels: LabelHead | None
 ) -> None:
     """Refuse a posterior, a prior and sizes that do not agree on what a latent is: SpecError, both named."""
     named, support = f"posterior={posterior}", posterior.support
     if not posterior.reparametrised:
         raise SpecError(f"{named}: its draws carry no gradient. Use Flow() for a law of several peaks")
-    if len(dims) > 1 and support != "real":
+    sizes = [numel(rung) for rung in rungs]
+    if len(rungs) > 1 and support != "real":
         raise SpecError(
-            f"{named} with latent_dim={dims}: the rungs below the top are Gaussian, "
-            f"{PLACES[support]} are not. Use one rung, say latent_dim={sum(dims)}, or posterior=Gaussian()"
+            f"{named} with latent_dim={tuple(sizes)}: the rungs below the top are Gaussian, "
+            f"{PLACES[support]} are not. Use one rung, say latent_dim={sum(sizes)}, or posterior=Gaussian()"
         )
+    for role, part, spatial in (("posterior", posterior, rungs), ("prior", prior, rungs[:1])):
+        if any(len(rung) == 3 for rung in spatial) and not isinstance(part, Gaussian | Point):
+            raise SpecError(
+                f"{role}={part} with latent maps {rungs}: maps are Gaussian. "
+                f"Use {role}=Gaussian(), or flat sizes, say latent_dim={tuple(sizes)}"
+            )
     if isinstance(prior, VampPrior):
         if isinstance(posterior, Point) or not posterior.tractable or support == "codes":
             raise SpecError(
@@ -99,9 +107,9 @@ def fit_together(
             f"{PLACES[prior.support]}, and their KL is infinite. "
             f"Use prior={DEFAULTS[support]}, or posterior={POSTERIORS[prior.support]}"
         )
-    if posterior.atoms and dims and dims[0] % posterior.atoms[1]:
+    if posterior.atoms and sizes and sizes[0] % posterior.atoms[1]:
         size = posterior.atoms[1]
         raise SpecError(
-            f"{named} with latent_dim={dims[0]}: a code is {size} numbers. "
-            f"Use a multiple, say latent_dim={math.ceil(dims[0] / size) * size}"
+            f"{named} with latent_dim={sizes[0]}: a code is {size} numbers. "
+            f"Use a multiple, say latent_dim={math.ceil(sizes[0] / size) * size}"
         )

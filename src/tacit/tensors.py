@@ -9,6 +9,11 @@ from torch import Tensor
 Shape = tuple[int, ...]
 
 
+def as_shape(size: int | Shape) -> Shape:
+    """A vector's (n,), or the maps (C, H, W) themselves."""
+    return (size,) if isinstance(size, int) else size
+
+
 def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
     """log (1/n) sum_i exp(x_i) along `dim`, without overflow."""
     return torch.logsumexp(x, dim) - math.log(x.shape[dim])

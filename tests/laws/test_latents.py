@@ -49,8 +49,8 @@ from tacit.distributions.spherical import log_area
 from tacit.estimator import KINDS
 from tacit.evaluate import log_likelihood
 from tacit.families import Family
+from tacit.layers import Free
 from tacit.model import Model, Parts
-from tacit.networks import Free
 from tacit.spec import text
 
 POSTERIORS: list[Family] = [

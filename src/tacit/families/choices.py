@@ -12,7 +12,7 @@ from torch.nn.functional import linear as dense
 
 from ..distributions import Autoregressive, choice
 from ..errors import SpecError
-from ..networks import linear
+from ..layers import linear
 from ..tensors import Shape
 from .base import AnySource, Family, Fixed, Identity, Shared, Source, Support, linked
 
