@@ -19,6 +19,8 @@ from sklearn.neural_network import MLPClassifier
 from tacit import VAE
 from tacit.data.sources import load
 
+from .vocabulary import VOCABULARY
+
 RUNS, RESULTS, PAGE = Path("runs"), Path("docs/results.json"), Path("docs/results.md")
 
 
@@ -35,7 +37,8 @@ def trained(name: str, *words: str, recipe: str = "") -> VAE:
 def common(vae: VAE, k: int) -> dict[str, object]:
     test, rows = load("mnist:test"), 10_000
     result = vae.evaluate(test.X[:rows], test.y[:rows] if vae.classes_ is not None else None, k).to_dict()
-    return {"seconds": round(vae.history_[-1]["seconds"]), "epochs": len(vae.history_), **result}
+    figures = {"tables": ["articles"], "seconds": round(vae.history_[-1]["seconds"])}
+    return figures | {"epochs": len(vae.history_)} | result
 
 
 def auroc(vae: VAE) -> dict[str, float]:
@@ -45,7 +48,8 @@ def auroc(vae: VAE) -> dict[str, float]:
     others = {"noise": noise, "fashion": load("fashion-mnist:test").X[:2000]}
     truth = np.r_[np.ones(2000), np.zeros(2000)]
     scores = {name: vae.score_samples(X, n_samples=20) for name, X in others.items()}
-    return {f"auroc_{name}": float(roc_auc_score(truth, np.r_[digits, s])) for name, s in scores.items()}
+    areas = {f"auroc_{name}": float(roc_auc_score(truth, np.r_[digits, s])) for name, s in scores.items()}
+    return {"tables": ["articles", "auroc"]} | areas
 
 
 def zeldes() -> dict[str, object]:
@@ -95,6 +99,7 @@ FIGURES: dict[str, Callable[[], dict[str, object]]] = {
     "guo": guo,
     "frans-autoencoder": frans_autoencoder,
     "frans": frans,
+    **VOCABULARY,
 }
 
 
@@ -110,10 +115,9 @@ def shown(figure: object) -> str:
 
 
 def markdown(results: dict[str, dict[str, object]], columns: dict[str, str]) -> str:
-    """A table of the recipes that have the first of `columns` (key of a figure: title)."""
+    """A table of `results`, a row each, the figures `columns` (key: title)."""
     rows = [[name, *(shown(row.get(key)) for key in columns)] for name, row in results.items()]
-    kept = [row for row in rows if row[1]]
-    lines = [["recipe", *columns.values()], ["---"] * (1 + len(columns)), *kept]
+    lines = [["recipe", *columns.values()], ["---"] * (1 + len(columns)), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
@@ -130,14 +134,27 @@ ARTICLES = {
 AUROC = {"auroc_noise": "against noise", "auroc_fashion": "against fashion-mnist"}
 
 
+STATIC = {"epochs": "epochs", "seconds": "seconds", "log_likelihood": "log-likelihood", "ess": "ESS"}
+RATES = {"rate": "rate", "distortion": "distortion", "active_units": "active units"}
+RUNGS = {f"rate_{i}": f"rate of rung {i}" for i in range(3)} | {"log_likelihood": "log-likelihood"}
+LABELS = {
+    "alone": "a classifier alone",
+    "accuracy": "with the unlabelled",
+    "epochs": "epochs",
+    "seconds": "seconds",
+}
+TABLES = {"articles": ARTICLES, "auroc": AUROC, "static": STATIC | RATES, "rungs": RUNGS, "labels": LABELS}
+
+
 def write(results: dict[str, dict[str, object]]) -> None:
-    """The JSON, and the tables of the page between their markers."""
+    """The JSON, and the tables of the page between their markers; a row may stand in several."""
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     page = PAGE.read_text()
-    for mark, columns in (("articles", ARTICLES), ("auroc", AUROC)):
+    for mark, columns in TABLES.items():
+        own = {name: row for name, row in results.items() if mark in row["tables"]}
         head, _, rest = page.partition(f"<!-- {mark} -->\n")
         tail = rest.partition("<!-- end -->")[2]
-        page = f"{head}<!-- {mark} -->\n{markdown(results, columns)}<!-- end -->{tail}"
+        page = f"{head}<!-- {mark} -->\n{markdown(own, columns)}<!-- end -->{tail}"
     PAGE.write_text(page)
 
 
