@@ -1,5 +1,11 @@
 """The public names, and where each lives."""
 
+from .anomaly import (
+    Detection as Detection,
+)
+from .anomaly import (
+    detection as detection,
+)
 from .errors import (
     DataError as DataError,
 )
@@ -154,6 +160,9 @@ from .objective import (
     Term as Term,
 )
 from .penalties import (
+    L2 as L2,
+)
+from .penalties import (
     MMD as MMD,
 )
 from .penalties import (
@@ -178,6 +187,9 @@ from .penalties import (
     LatentNorm as LatentNorm,
 )
 from .penalties import (
+    PriorShare as PriorShare,
+)
+from .penalties import (
     TotalCorrelation as TotalCorrelation,
 )
 from .priors import (
@@ -197,6 +209,9 @@ from .spec import (
 )
 from .train import (
     Adam as Adam,
+)
+from .train import (
+    Decay as Decay,
 )
 from .train import (
     Progress as Progress,

@@ -16,6 +16,7 @@ from torch import Tensor
 from . import evaluate as evaluation
 from . import impute as imputing
 from . import storage
+from .anomaly import reconstruction
 from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
 from .distributions import mean_of
@@ -52,6 +53,7 @@ KINDS: dict[str, Any] = {
     "objective": Objective,
     "training": Training,
     "random_state": int | None,
+    "window": int | None,
 }
 """The arguments of VAE and what text may say of each."""
 
@@ -74,6 +76,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
     - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
+
+    - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone), and a
+      row is a moment with the `window` points that end in it; `y` marks known anomalies with 1, and
+      training takes their values for missing.
 
     Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
     (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
@@ -103,6 +109,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         training: Training | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        window: int | None = None,
     ) -> None:
         self.latent_dim = latent_dim
         self.encoder = encoder
@@ -115,6 +122,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.training = training
         self.random_state = random_state
         self.warm_start = warm_start
+        self.window = window
 
     # -- fitting -------------------------------------------------------------------------------------
 
@@ -188,8 +196,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if x.isnan().any() and not self.holes_:
                 raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
             return x, None if self.labels_ is None else self._class_numbers(np.asarray(y))
+        self.window_ = self._sized_window()
         X = self._checked(X, reset=True)
-        self.codec_: Codec = learn(X)
+        self.codec_: Codec = learn(X, self.window_)
+        if self.window_ is not None and y is not None:
+            from .data.series import Series
+
+            assert isinstance(self.codec_, Series)
+            X = self.codec_.without(X, y)
         classes = None
         self.classes_: Array | None = None
         if self.labels is not None:
@@ -246,8 +260,18 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.training_ = self.training or Training()
         if x is not None:
             self._supported(x)
-            self.holes_ = bool(x.isnan().any())
+            self.holes_ = bool(x.isnan().any()) or self.training_.missing > 0
         terms_of(self.objective_, self._parts())
+
+    def _sized_window(self) -> int | None:
+        """The window, refused where it makes no sense."""
+        if self.window is None:
+            return None
+        if not isinstance(self.window, int | np.integer) or self.window < 2:
+            raise SpecError(f"VAE.window takes a number of points, 2 or more; not {self.window!r}")
+        if self.labels is not None:
+            raise SpecError(f"window={self.window} with labels={self.labels}: y marks a series' anomalies")
+        return int(self.window)
 
     def _parts(self) -> Parts:
         return Parts(
@@ -272,7 +296,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return x
 
     def _checked(self, X: Any, reset: bool) -> Any:
-        """A frame where the training data were one, else a numeric array (n, *E)."""
+        """A frame where the training data were one, else a numeric array (n, *E); a series as it is."""
+        if self.window_ is not None:
+            return X
         if is_frame(X) and (reset or not isinstance(self.codec_, Arrays)):
             from .data.tables import to_pandas
 
@@ -443,8 +469,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         All rows share one noise, fixed by random_state, so a row's score depends neither on its
         neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
+        Of a series E_q log p(x_t|z), of the last point of each window; NaN where it is missing.
         """
         x = self._rows(X)
+        if self.window_ is not None:
+            return reconstruction(self.model_, x, n_samples, self.seed_)[:, -1].double().numpy()
         classes = self._classes(y, len(x))
         probe = self.model_(x[:1], None if classes is None else classes[:1])
         rated, k = probe.has_rate, enough(probe, n_samples)
@@ -535,8 +564,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Read a model file; parts of your own are handed over in `specs`, never imported from it."""
         tensors, header = storage.read(path)
         try:
-            words = {name: parse(header["spec"][name], kind, specs) for name, kind in KINDS.items()}
+            spec = {"window": "None"} | header["spec"]
+            words = {name: parse(spec[name], kind, specs) for name, kind in KINDS.items()}
             vae = cls(**words)
+            vae.window_ = vae.window
             vae.codec_, vae.holes_ = from_header(header["codec"]), bool(header["holes"])
             classes = header["classes"]
             vae.classes_ = None if classes is None else np.asarray(classes)

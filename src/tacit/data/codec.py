@@ -104,8 +104,12 @@ def is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "to_pandas"))
 
 
-def learn(X: Any) -> Codec:
-    """The codec of training data."""
+def learn(X: Any, window: int | None = None) -> Codec:
+    """The codec of training data; with a `window` they are a series."""
+    if window is not None:
+        from .series import Series
+
+        return Series.learn(X, window)
     if is_frame(X):
         from .tables import Table
 
@@ -119,4 +123,8 @@ def from_header(header: dict[str, Any]) -> Codec:
         from .tables import Column, Table
 
         return Table([Column(**column) for column in header["columns"]])
+    if header["kind"] == "series":
+        from .series import Series
+
+        return Series(**{name: value for name, value in header.items() if name != "kind"})
     return Arrays(tuple(int(n) for n in header["event"]), str(header["dtype"]))
