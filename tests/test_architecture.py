@@ -18,6 +18,7 @@ FLOORS = [
     ["latents", "model"],
     ["objective", "penalties"],
     [
+        "data.sparse",
         "data.codec",
         "data.tables",
         "data.series",

@@ -100,6 +100,9 @@ from .families import (
     Poisson as Poisson,
 )
 from .families import (
+    Share as Share,
+)
+from .families import (
     Shared as Shared,
 )
 from .families import (

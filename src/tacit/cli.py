@@ -70,7 +70,7 @@ def fit(
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
     told = vae.labels is not None or vae.window is not None
     samples = _train(vae, X, y if told else None, output, resume, quiet=as_json)
-    vae.trained_on_ = {"data": data, "rows": len(X), "recipe": recipe}
+    vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe}
     _finish(vae, samples, output)
     last = vae.history_[-1]
     if as_json:
@@ -338,7 +338,7 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
             bar.update(
                 task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
             )
-            if not hasattr(X, "columns"):
+            if isinstance(X, np.ndarray):
                 samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
             if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
                 _write_samples(drawn, samples)

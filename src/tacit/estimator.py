@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -19,6 +20,7 @@ from . import storage
 from .anomaly import reconstruction
 from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
+from .data.sparse import part, refusal, stored, whole
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
 from .evaluate import Evaluation, enough, log_likelihood, over_rows
@@ -28,7 +30,10 @@ from .families import (
     Family,
     Gaussian,
     Likelihood,
+    Local,
+    NegativeBinomial,
     Posterior,
+    Share,
     Shared,
 )
 from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
@@ -38,6 +43,7 @@ from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy, Objective
 from .priors import Prior, VampPrior
 from .spec import Spec, accepts, describe, text
+from .tensors import Rowwise
 from .train import Progress, Trainer, Training
 
 Array = np.ndarray[Any, Any]
@@ -154,8 +160,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 self.model_ = Model(self.codec_.shape, self._parts())
             order = torch.randperm(len(x)) if held_out else torch.arange(len(x))
             held, kept = order[:held_out], order[held_out:]
-            train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
-            valid = (x[held], None if classes is None else classes[held]) if held_out else None
+            train = (part(x, kept), None if classes is None else classes[kept]) if held_out else (x, classes)
+            valid = (part(x, held), None if classes is None else classes[held]) if held_out else None
             if not further:
                 self.model_.start(*train)
             terms = terms_of(self.objective_, self._parts())
@@ -189,11 +195,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise FormatError(f"{path} holds no training to resume ({error})") from None
         self.history_ = list(header["history"])
 
-    def _training_rows(self, X: Any, y: Any, further: bool) -> tuple[Tensor, Tensor | None]:
+    def _training_rows(self, X: Any, y: Any, further: bool) -> tuple[Rowwise, Tensor | None]:
         """X checked and encoded; codec and classes learned, unless a fit goes further."""
         if further:
             x = self._rows(X)
-            if x.isnan().any() and not self.holes_:
+            if stored(x).isnan().any() and not self.holes_:
                 raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
             return x, None if self.labels_ is None else self._class_numbers(np.asarray(y))
         self.window_ = self._sized_window()
@@ -225,7 +231,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             classes[torch.as_tensor(known)] = torch.as_tensor(index)
         return self.codec_.encode(X), classes
 
-    def _resolve(self, x: Tensor | None = None) -> None:
+    def _resolve(self, x: Rowwise | None = None) -> None:
         """Fill in the defaults, and refuse what does not fit together before anything is trained."""
         for name, kind in KINDS.items():
             value = getattr(self, name)
@@ -260,7 +266,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.training_ = self.training or Training()
         if x is not None:
             self._supported(x)
-            self.holes_ = bool(x.isnan().any()) or self.training_.missing > 0
+            self.holes_ = bool(stored(x).isnan().any()) or self.training_.missing > 0
         terms_of(self.objective_, self._parts())
 
     def _sized_window(self) -> int | None:
@@ -287,12 +293,19 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- data in and out -----------------------------------------------------------------------------
 
-    def _rows(self, X: Any) -> Tensor:
+    def _rows(self, X: Any) -> Rowwise:
         """X as the model reads it, checked against the training data and the likelihood's support."""
         check_is_fitted(self)
         x = self.codec_.encode(self._checked(X, reset=False))
         self._supported(x)
         self.model_.eval()
+        return x
+
+    def _tensor(self, X: Any) -> Tensor:
+        """`_rows` for what fills or shows every cell."""
+        x = self._rows(X)
+        if not isinstance(x, Tensor):
+            raise DataError("this needs every cell of X at once: hand over X.toarray()")
         return x
 
     def _checked(self, X: Any, reset: bool) -> Any:
@@ -307,19 +320,21 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self,
             X,
             reset=reset,
+            accept_sparse="csr",
             allow_nd=True,
             dtype="numeric",
             ensure_all_finite="allow-nan" if self.likelihood is not None else True,
         )
+        if issparse(X):
+            return X
         X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
         if X[:1].size == 0:
             raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
         return X
 
-    def _supported(self, x: Tensor) -> None:
-        refusal = self.likelihood_.refusal(x.numpy())
-        if refusal:
-            raise DataError(refusal)
+    def _supported(self, x: Rowwise) -> None:
+        if refused := refusal(self.likelihood_, x):
+            raise DataError(refused)
 
     @property
     def event_(self) -> tuple[int, ...]:
@@ -363,7 +378,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Posterior means (n, L), rungs side by side; deterministic. y where labels are Given."""
         x = self._rows(X)
         z = over_rows(self.model_.encode, x, self._classes(y, len(x))).numpy()
-        return z.astype(np.float64 if np.asarray(X).dtype == np.float64 else np.float32)
+        given = getattr(X, "dtype", None) if issparse(X) else np.asarray(X).dtype
+        return z.astype(np.float64 if given == np.float64 else np.float32)
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
@@ -424,7 +440,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.codec_.decode(x)
 
     def _sample_given(self, n: int, given: dict[str, Any], random_state: Any) -> Any:
-        x = self.codec_.encode(self.codec_.known(given)).expand(n, *self.codec_.shape)
+        x = self.codec_.encode(self.codec_.known(given))[:].expand(n, *self.codec_.shape)
         if self.labels_ is not None:
             raise DataError("sample takes given only without labels: fit with labels=None")
         seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
@@ -451,7 +467,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Known cells are X's own; type, index, columns and dtypes are X's. Importance sampling with
         `n_samples` draws of z a row (Mattei and Frellsen 2019, equation 13).
         """
-        x = self._rows(X)
+        x = self._tensor(X)
         classes = self._classes(y, len(x))
         seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
         if draws is None:
@@ -461,7 +477,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing: which cell is strange."""
-        x = self._rows(X)
+        x = self._tensor(X)
         return imputing.by_cell(self.model_, x, self._classes(y, len(x)), n_samples, self.seed_).numpy()
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
@@ -473,7 +489,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         x = self._rows(X)
         if self.window_ is not None:
-            return reconstruction(self.model_, x, n_samples, self.seed_)[:, -1].double().numpy()
+            return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
         classes = self._classes(y, len(x))
         probe = self.model_(x[:1], None if classes is None else classes[:1])
         rated, k = probe.has_rate, enough(probe, n_samples)
@@ -587,19 +603,23 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self.likelihood is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def default_likelihood(codec: Codec, x: Tensor | None, said: Mapping[str, Family]) -> Family:
+def default_likelihood(codec: Codec, x: Rowwise | None, said: Mapping[str, Family]) -> Family:
     """A table's columns say; an array is Bernoulli where all values are 0 or 1, else a Gaussian with one
-    learned scale a column."""
+    learned scale a column; a sparse one of counts is negative binomial, given a row's total."""
     families = codec.families(said)
     if families:
         return Columns(families)
-    binary = x is not None and bool(((x == 0) | (x == 1)).all())
-    return Bernoulli() if binary else Gaussian(scale=Shared())
+    values = None if x is None else stored(x)
+    if values is not None and bool(((values == 0) | (values == 1)).all()):
+        return Bernoulli()
+    counts = x is not None and whole(x)
+    return NegativeBinomial(mean=Local(Share())) if counts else Gaussian(scale=Shared())
 
 
 def _plain(value: Any) -> Any:

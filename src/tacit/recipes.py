@@ -9,7 +9,19 @@ from typing import Any
 
 from .errors import SpecError
 from .estimator import VAE
-from .families import Bernoulli, Fixed, Gaussian, Local, LogVariance, Point, Sigmoid, Softplus
+from .families import (
+    Bernoulli,
+    Fixed,
+    Gaussian,
+    Local,
+    LogVariance,
+    NegativeBinomial,
+    Point,
+    Share,
+    Sigmoid,
+    Softplus,
+    ZeroInflated,
+)
 from .labels import Auxiliary, Given
 from .networks import MLP, Conv
 from .objective import ELBO
@@ -65,6 +77,16 @@ _XU = """@inproceedings{xu2018donut,
   booktitle = {Proceedings of the 2018 World Wide Web Conference},
   year = {2018},
   doi = {10.1145/3178876.3185996}
+}"""
+_LOPEZ = """@article{lopez2018deep,
+  author = {Lopez, Romain and Regier, Jeffrey and Cole, Michael B. and Jordan, Michael I. and Yosef, Nir},
+  title = {Deep generative modeling for single-cell transcriptomics},
+  journal = {Nature Methods},
+  volume = {15},
+  number = {12},
+  pages = {1053--1058},
+  year = {2018},
+  doi = {10.1038/s41592-018-0229-2}
 }"""
 _ABOVE = Local(Softplus(floor=1e-4))
 _SUM_OF_SQUARES = Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5))
@@ -197,6 +219,21 @@ RECIPES: dict[str, Recipe] = {
         data="a .csv with the columns timestamp and value",
         expect="best F1 with segments adjusted 0.75 to 0.9",
         bibtex=_XU,
+    ),
+    # The article also draws the total and tells the decoder the batch of a cell; as in later versions of
+    # its software the total is the observed one, and labels=Given(batches) tells the batch.
+    "scvi": Recipe(
+        VAE(
+            latent_dim=10,
+            encoder=MLP((128,)),
+            likelihood=ZeroInflated(NegativeBinomial(mean=Local(Share()))),
+            training=Training(epochs=400, batch_size=128),
+        ),
+        about="counts of genes in single cells: zero-inflated, negative binomial, given a cell's total",
+        source="R. Lopez et al., Deep generative modeling for single-cell transcriptomics (2018)",
+        data="a sparse matrix of counts, .npz or .h5ad",
+        expect="cell types apart in the latent space",
+        bibtex=_LOPEZ,
     ),
 }
 

@@ -22,6 +22,7 @@ from .objective import Term
 from .penalties import Critic
 from .schedule import Clocked, Schedule, at
 from .spec import Spec
+from .tensors import Rowwise
 
 MONITORED = 1000
 
@@ -151,7 +152,7 @@ class Progress:
         return asdict(self)
 
 
-Rows = tuple[Tensor, Tensor | None]
+Rows = tuple[Rowwise, Tensor | None]
 
 
 class Trainer:
@@ -270,7 +271,7 @@ class Trainer:
         x, y = rows
         return x.to(self.device), y if y is None else y.to(self.device)
 
-    def _epoch(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def _epoch(self, x: Rowwise, y: Tensor | None) -> Tensor:
         """One pass; returns the means of loss, distortion, rate and each term, still on the device."""
         self.model.train()
         totals = torch.zeros(3 + len(self.terms), device=self.device)
@@ -321,7 +322,7 @@ class Trainer:
             torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - training.ema)
 
     @torch.no_grad()
-    def _bound(self, x: Tensor, y: Tensor | None) -> float:
+    def _bound(self, x: Rowwise, y: Tensor | None) -> float:
         """The mean ELBO at beta = 1, with the same noise at every epoch."""
         self.model.eval()
         total = torch.zeros((), device=self.device)
