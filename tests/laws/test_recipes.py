@@ -23,6 +23,8 @@ def fitted(name: str, epochs: int) -> tuple[VAE, np.ndarray]:
     X, y = (data.X[: r.rows], np.arange(r.rows)) if r.rows else (data.X[:500], data.y[:500])
     if r.vae.window:
         X, y = np.sin(np.arange(400) / 5), None
+    elif r.data.startswith("a sparse"):
+        X = np.floor(16 * X).reshape(len(X), -1)
     vae = clone(r.vae).set_params(training=Training(epochs=epochs, batch_size=50), random_state=0)
     return vae.fit(X, y if vae.labels is not None else None), X
 

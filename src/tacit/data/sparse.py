@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import csc_matrix, csr_matrix, issparse
+from scipy.sparse import csc_matrix, csr_matrix
 from torch import Tensor
 
 from ..errors import DataError
@@ -96,5 +96,5 @@ def read_h5ad(path: Path) -> Any:
     except ImportError:
         raise DataError(f"{path.name} needs anndata: pip install anndata") from None
     held = anndata.read_h5ad(path)
-    X: Any = held.layers.get("counts", held.X)
-    return csr_matrix(X) if issparse(X) else np.asarray(X)
+    X = held.layers.get("counts", held.X)
+    return X if isinstance(X, np.ndarray) else X.tocsr()

@@ -324,7 +324,7 @@ class Head(Conditional):
     def fit_units(self, x: Tensor) -> None:
         """Take shift and stretch from data (n, *E): a column at a time, or once for pictures."""
         if self.sized:
-            self.typical.copy_(x.nansum(-1).median())
+            self.typical.copy_(x.nansum(-1).quantile(0.5))
         if not (self.standard and self.family.roles):
             return
         axes = 0 if len(self.event) <= 1 else tuple(range(x.dim()))
