@@ -19,8 +19,8 @@ FLOORS = [
     ["labels", "priors"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.codec", "data.tables", "data.sources", "data", "train", "refit", "evaluate", "impute"],
-    ["config", "storage"],
+    ["data.sparse", "data.codec", "data.tables", "data.series", "data.sources", "data"],
+    ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["estimator", "recipes", "figures", "sinks"],
     ["cli"],
 ]

@@ -1,5 +1,9 @@
 """The public names, and where each lives."""
 
+from .anomaly import (
+    Detection as Detection,
+    detection as detection,
+)
 from .errors import (
     DataError as DataError,
     DivergedError as DivergedError,
@@ -46,6 +50,7 @@ from .families import (
     Point as Point,
     Poisson as Poisson,
     PowerSpherical as PowerSpherical,
+    Share as Share,
     Shared as Shared,
     Sigmoid as Sigmoid,
     Softplus as Softplus,
@@ -76,6 +81,7 @@ from .objective import (
     Term as Term,
 )
 from .penalties import (
+    L2 as L2,
     MMD as MMD,
     Commitment as Commitment,
     CrossEntropy as CrossEntropy,
@@ -84,6 +90,7 @@ from .penalties import (
     GradientPenalty as GradientPenalty,
     LatentCritic as LatentCritic,
     LatentNorm as LatentNorm,
+    PriorShare as PriorShare,
     TotalCorrelation as TotalCorrelation,
 )
 from .priors import (
@@ -99,6 +106,7 @@ from .spec import (
 )
 from .train import (
     Adam as Adam,
+    Decay as Decay,
     Progress as Progress,
     RMSprop as RMSprop,
     Training as Training,

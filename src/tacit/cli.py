@@ -31,6 +31,9 @@ Out = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 Missing = Annotated[
     list[str] | None, typer.Option("--na", help="another spelling of a missing cell in a .csv")
 ]
+Label = Annotated[
+    str | None, typer.Option("--label", help="a column that holds labels; of a series 1 is a known anomaly")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
 
 
@@ -46,6 +49,8 @@ def fit(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    window: Annotated[int | None, typer.Option(help="a time series, by windows of so many points")] = None,
+    label: Label = None,
     na: Missing = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
@@ -56,18 +61,20 @@ def fit(
     words += [f"training.epochs={epochs}"] if epochs else []
     words += [f"training.device={device!r}"] if device else []
     words += [f"training.precision={precision!r}"] if precision else []
+    words += [f"window={window}"] if window is not None else []
     vae, found = _configured(recipe, words, seed)
     rows = found.rows if found else None
-    dataset = _data(data, na)
+    dataset = _data(data, na, label)
     X: Any = dataset.X
     y: Any = dataset.y
     if rows:
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
-    samples = _train(vae, X, y if vae.labels is not None else None, output, resume, quiet=as_json)
+    told = vae.labels is not None or vae.window is not None
+    samples = _train(vae, X, y if told else None, output, resume, quiet=as_json)
     if found and found.then:
-        vae.refit_prior(X, found.then, y if vae.labels is not None else None)
-    vae.trained_on_ = {"data": data, "rows": len(X), "recipe": recipe}
+        vae.refit_prior(X, found.then, y if told else None)
+    vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe}
     _finish(vae, samples, output)
     last = vae.history_[-1]
     if as_json:
@@ -85,16 +92,24 @@ def evaluate(
     model: ModelPath,
     data: Data,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
+    label: Label = None,
+    delay: Annotated[int, typer.Option(min=0, help="of an alarm after the start of an anomaly")] = 7,
     na: Missing = None,
     as_json: AsJson = False,
 ) -> None:
-    """Log-likelihood with its standard error, rate, distortion, active units; nats per datum."""
-    vae, dataset = _load(model), _data(data, na)
+    """Log-likelihood with its standard error, rate, distortion, active units; nats per datum.
+
+    Of a series with --label also the best F1 of its anomalies.
+    """
+    vae, dataset = _load(model), _data(data, na, label)
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k)
+    found = _detections(vae, dataset, delay) if label and vae.window else {}
     if as_json:
-        _print_json(result.to_dict())
-    else:
-        _print_evaluation(result)
+        _print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))
+        return
+    _print_evaluation(result)
+    if found:
+        _print_detections(found)
 
 
 @app.command()
@@ -115,7 +130,7 @@ def score(
 
         scores = np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
         names += vae.codec_.names()
-    _write(output, _with_keys(dataset, scores, names), names)
+    _write(output, _with_keys(vae, dataset, scores, names), names)
 
 
 @app.command()
@@ -124,7 +139,7 @@ def encode(model: ModelPath, data: Data, output: Out, na: Missing = None) -> Non
     vae, dataset = _load(model), _data(data, na)
     Z = vae.transform(dataset.X, _given(vae, dataset))
     names = [f"z{i + 1}" for i in range(Z.shape[1])]
-    _write(output, _with_keys(dataset, Z, names), names)
+    _write(output, _with_keys(vae, dataset, Z, names), names)
 
 
 @app.command()
@@ -321,7 +336,7 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
             bar.update(
                 task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
             )
-            if not hasattr(X, "columns"):
+            if isinstance(X, np.ndarray):
                 samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
             if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
                 _write_samples(drawn, samples)
@@ -389,10 +404,16 @@ def _load(path: Path) -> "VAE":
     return vae
 
 
-def _data(data: str, na: list[str] | None = None) -> "Dataset":
-    from .data.sources import load
+def _data(data: str, na: list[str] | None = None, label: str | None = None) -> "Dataset":
+    """The rows of DATA, the column `label` of a table taken out as y."""
+    from .data.sources import Dataset, load
 
-    return load(data, missing=tuple(na or ()))
+    dataset = load(data, missing=tuple(na or ()))
+    if label is None:
+        return dataset
+    if label not in getattr(dataset.X, "columns", ()):
+        raise DataError(f"{data} has no column {label!r}: --label names one of a table")
+    return Dataset(data, dataset.X.drop(columns=label), dataset.X[label].to_numpy())
 
 
 def _pair(word: str, option: str) -> tuple[str, str]:
@@ -408,15 +429,26 @@ def _given(vae: "VAE", dataset: "Dataset") -> Any:
     return dataset.y if isinstance(vae.labels_, Given) else None
 
 
-def _with_keys(dataset: "Dataset", values: Any, names: list[str]) -> Any:
-    """Columns beside the key of each row, where the data are a table that has one."""
+def _detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:
+    """How well the score finds the anomalies, point by point and with segments adjusted."""
+    from .anomaly import detection
+
+    assert dataset.y is not None
+    scores = vae.score_samples(dataset.X)
+    ways = {"points": None, "segments": delay}
+    return {name: detection(scores, dataset.y, way).to_dict() for name, way in ways.items()}
+
+
+def _with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str]) -> Any:
+    """Columns beside the key of each row, where the data are a table that has one; a series has its time."""
     if not hasattr(dataset.X, "columns"):
         return values
     import pandas as pd
 
     from .data.tables import Table
 
-    keys = [column.name for column in Table.learn(dataset.X).columns if column.kind == "key"]
+    time = getattr(vae.codec_, "time", None)
+    keys = [time] if time else [c.name for c in Table.learn(dataset.X).columns if c.kind == "key"]
     return pd.concat([dataset.X[keys], pd.DataFrame(values, columns=names, index=dataset.X.index)], axis=1)
 
 
@@ -468,6 +500,17 @@ def _print_evaluation(result: "Evaluation") -> None:
     Console().print(table)
     for warning in result.warnings:
         typer.echo(f"warning: {warning}", err=True)
+
+
+def _print_detections(found: dict[str, dict[str, float]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = {"best F1": "f1", "precision": "precision", "recall": "recall", "score below": "threshold"}
+    table = Table("anomalies by", *columns, "PR-AUC")
+    for name, figures in found.items():
+        table.add_row(name, *(f"{figures[key]:.4g}" for key in (*columns.values(), "pr_auc")))
+    Console().print(table)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -15,8 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from . import evaluate as evaluation, impute as imputing, refit, storage
+from .anomaly import reconstruction
 from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
+from .data.sparse import part, refusal, stored, whole
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
 from .evaluate import Evaluation, enough, log_likelihood, over_rows
@@ -26,7 +29,10 @@ from .families import (
     Family,
     Gaussian,
     Likelihood,
+    Local,
+    NegativeBinomial,
     Posterior,
+    Share,
     Shared,
 )
 from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
@@ -36,7 +42,7 @@ from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy, Objective
 from .priors import DEFAULTS, Prior, VampPrior
 from .spec import Spec, accepts, describe, text
-from .tensors import Shape, as_shape, numel
+from .tensors import Rowwise, Shape, as_shape, numel
 from .train import Progress, Trainer, Training
 
 Array = np.ndarray[Any, Any]
@@ -52,6 +58,7 @@ KINDS: dict[str, Any] = {
     "objective": Objective,
     "training": Training,
     "random_state": int | None,
+    "window": int | None,
 }
 """The arguments of VAE and what text may say of each."""
 
@@ -74,6 +81,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
     - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
+
+    - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone), and a
+      row is a moment with the `window` points that end in it; `y` marks known anomalies with 1, and
+      training takes their values for missing.
 
     Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
     (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
@@ -103,6 +114,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         training: Training | None = None,
         random_state: Any = None,
         warm_start: bool = False,
+        window: int | None = None,
     ) -> None:
         self.latent_dim = latent_dim
         self.encoder = encoder
@@ -115,6 +127,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.training = training
         self.random_state = random_state
         self.warm_start = warm_start
+        self.window = window
 
     # -- fitting -------------------------------------------------------------------------------------
 
@@ -146,8 +159,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 self.model_ = Model(self.codec_.shape, self._parts())
             order = torch.randperm(len(x)) if held_out else torch.arange(len(x))
             held, kept = order[:held_out], order[held_out:]
-            train = (x[kept], None if classes is None else classes[kept]) if held_out else (x, classes)
-            valid = (x[held], None if classes is None else classes[held]) if held_out else None
+            train = (part(x, kept), None if classes is None else classes[kept]) if held_out else (x, classes)
+            valid = (part(x, held), None if classes is None else classes[held]) if held_out else None
             if not further:
                 self.model_.start(*train)
             terms = terms_of(self.objective_, self._parts())
@@ -201,15 +214,21 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise FormatError(f"{path} holds no training to resume ({error})") from None
         self.history_ = list(header["history"])
 
-    def _training_rows(self, X: Any, y: Any, further: bool) -> tuple[Tensor, Tensor | None]:
+    def _training_rows(self, X: Any, y: Any, further: bool) -> tuple[Rowwise, Tensor | None]:
         """X checked and encoded; codec and classes learned, unless a fit goes further."""
         if further:
             x = self._rows(X)
-            if x.isnan().any() and not self.holes_:
+            if stored(x).isnan().any() and not self.holes_:
                 raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
             return x, None if self.labels_ is None else self._class_numbers(np.asarray(y))
+        self.window_ = self._sized_window()
         X = self._checked(X, reset=True)
-        self.codec_: Codec = learn(X)
+        self.codec_: Codec = learn(X, self.window_)
+        if self.window_ is not None and y is not None:
+            from .data.series import Series
+
+            assert isinstance(self.codec_, Series)
+            X = self.codec_.without(X, y)
         classes = None
         self.classes_: Array | None = None
         if self.labels is not None:
@@ -231,7 +250,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             classes[torch.as_tensor(known)] = torch.as_tensor(index)
         return self.codec_.encode(X), classes
 
-    def _resolve(self, x: Tensor | None = None) -> None:
+    def _resolve(self, x: Rowwise | None = None) -> None:
         """Fill in the defaults, and refuse what does not fit together before anything is trained."""
         for name, kind in KINDS.items():
             value = getattr(self, name)
@@ -269,8 +288,18 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.training_ = self.training or Training()
         if x is not None:
             self._supported(x)
-            self.holes_ = bool(x.isnan().any())
+            self.holes_ = bool(stored(x).isnan().any()) or self.training_.missing > 0
             terms_of(self.objective_, self._parts())
+
+    def _sized_window(self) -> int | None:
+        """The window, refused where it makes no sense."""
+        if self.window is None:
+            return None
+        if not isinstance(self.window, int | np.integer) or self.window < 2:
+            raise SpecError(f"VAE.window takes a number of points, 2 or more; not {self.window!r}")
+        if self.labels is not None:
+            raise SpecError(f"window={self.window} with labels={self.labels}: y marks a series' anomalies")
+        return int(self.window)
 
     def _parts(self) -> Parts:
         return Parts(
@@ -286,7 +315,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- data in and out -----------------------------------------------------------------------------
 
-    def _rows(self, X: Any) -> Tensor:
+    def _rows(self, X: Any) -> Rowwise:
         """X as the model reads it, checked against the training data and the likelihood's support."""
         check_is_fitted(self)
         x = self.codec_.encode(self._checked(X, reset=False))
@@ -294,8 +323,17 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.model_.eval()
         return x
 
+    def _tensor(self, X: Any) -> Tensor:
+        """`_rows` for what fills or shows every cell."""
+        x = self._rows(X)
+        if not isinstance(x, Tensor):
+            raise DataError("this needs every cell of X at once: hand over X.toarray()")
+        return x
+
     def _checked(self, X: Any, reset: bool) -> Any:
-        """A frame where the training data were one, else a numeric array (n, *E)."""
+        """A frame where the training data were one, else a numeric array (n, *E); a series as it is."""
+        if self.window_ is not None:
+            return X
         if is_frame(X) and (reset or not isinstance(self.codec_, Arrays)):
             from .data.tables import to_pandas
 
@@ -304,19 +342,21 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self,
             X,
             reset=reset,
+            accept_sparse="csr",
             allow_nd=True,
             dtype="numeric",
             ensure_all_finite="allow-nan" if self.likelihood is not None else True,
         )
+        if issparse(X):
+            return X
         X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
         if X[:1].size == 0:
             raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
         return X
 
-    def _supported(self, x: Tensor) -> None:
-        refusal = self.likelihood_.refusal(x.numpy())
-        if refusal:
-            raise DataError(refusal)
+    def _supported(self, x: Rowwise) -> None:
+        if refused := refusal(self.likelihood_, x):
+            raise DataError(refused)
 
     @property
     def event_(self) -> tuple[int, ...]:
@@ -360,7 +400,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Posterior means (n, L), rungs side by side; deterministic. y where labels are Given."""
         x = self._rows(X)
         z = over_rows(self.model_.encode, x, self._classes(y, len(x))).numpy()
-        return z.astype(np.float64 if np.asarray(X).dtype == np.float64 else np.float32)
+        given = getattr(X, "dtype", None) if issparse(X) else np.asarray(X).dtype
+        return z.astype(np.float64 if given == np.float64 else np.float32)
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
@@ -421,7 +462,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.codec_.decode(x)
 
     def _sample_given(self, n: int, given: dict[str, Any], random_state: Any) -> Any:
-        x = self.codec_.encode(self.codec_.known(given)).expand(n, *self.codec_.shape)
+        x = self.codec_.encode(self.codec_.known(given))[:].expand(n, *self.codec_.shape)
         if self.labels_ is not None:
             raise DataError("sample takes given only without labels: fit with labels=None")
         seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
@@ -448,7 +489,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Known cells are X's own; type, index, columns and dtypes are X's. Importance sampling with
         `n_samples` draws of z a row (Mattei and Frellsen 2019, equation 13).
         """
-        x = self._rows(X)
+        x = self._tensor(X)
         classes = self._classes(y, len(x))
         seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
         if draws is None:
@@ -458,7 +499,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing: which cell is strange."""
-        x = self._rows(X)
+        x = self._tensor(X)
         return imputing.by_cell(self.model_, x, self._classes(y, len(x)), n_samples, self.seed_).numpy()
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
@@ -466,8 +507,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         All rows share one noise, fixed by random_state, so a row's score depends neither on its
         neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
+        Of a series E_q log p(x_t|z), of the last point of each window; NaN where it is missing.
         """
         x = self._rows(X)
+        if self.window_ is not None:
+            return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
         classes = self._classes(y, len(x))
         probe = self.model_(x[:1], None if classes is None else classes[:1])
         rated, k = probe.has_rate, enough(probe, n_samples)
@@ -559,8 +603,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Read a model file; parts of your own are handed over in `specs`, never imported from it."""
         tensors, header = storage.read(path)
         try:
-            words = {name: parse(header["spec"][name], kind, specs) for name, kind in KINDS.items()}
+            spec = {"window": "None"} | header["spec"]
+            words = {name: parse(spec[name], kind, specs) for name, kind in KINDS.items()}
             vae = cls(**words)
+            vae.window_ = vae.window
             vae.codec_, vae.holes_ = from_header(header["codec"]), bool(header["holes"])
             classes = header["classes"]
             vae.classes_ = None if classes is None else np.asarray(classes)
@@ -580,19 +626,23 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.input_tags.allow_nan = self.likelihood is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def default_likelihood(codec: Codec, x: Tensor | None, said: Mapping[str, Family]) -> Family:
+def default_likelihood(codec: Codec, x: Rowwise | None, said: Mapping[str, Family]) -> Family:
     """A table's columns say; an array is Bernoulli where all values are 0 or 1, else a Gaussian with one
-    learned scale a column."""
+    learned scale a column; a sparse one of counts is negative binomial, given a row's total."""
     families = codec.families(said)
     if families:
         return Columns(families)
-    binary = x is not None and bool(((x == 0) | (x == 1)).all())
-    return Bernoulli() if binary else Gaussian(scale=Shared())
+    values = None if x is None else stored(x)
+    if values is not None and bool(((values == 0) | (values == 1)).all()):
+        return Bernoulli()
+    counts = x is not None and whole(x)
+    return NegativeBinomial(mean=Local(Share())) if counts else Gaussian(scale=Shared())
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 from .distributions import sample_with
 from .latents import Draw
 from .model import Model, Trace
-from .tensors import numel
+from .tensors import Rowwise, numel
 
 ROWS = 128
 """Rows of a pass. Every pass is filled up to this size, so a row's numbers do not depend on how many
@@ -59,7 +59,7 @@ class Evaluation:
 Batch = tuple[Tensor, Tensor | None]
 
 
-def batches(x: Tensor, y: Tensor | None, rows: int = ROWS) -> Iterator[tuple[Tensor, Tensor | None, int]]:
+def batches(x: Rowwise, y: Tensor | None, rows: int = ROWS) -> Iterator[tuple[Tensor, Tensor | None, int]]:
     """(x, y, how many count): every batch has `rows` rows, the last filled up with its own first row."""
     for i in range(0, len(x), rows):
         part = [t if t is None else t[i : i + rows] for t in (x, y)]
@@ -78,7 +78,7 @@ def samples_at_once(model: Model, k: int) -> int:
 
 
 @torch.no_grad()
-def over_rows(f: Callable[[Tensor, Tensor | None], Tensor], x: Tensor, y: Tensor | None = None) -> Tensor:
+def over_rows(f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None = None) -> Tensor:
     """f over batches, joined: (n, ...)."""
     return torch.cat([f(a, b)[:count] for a, b, count in batches(x, y)])
 
@@ -131,7 +131,7 @@ def enough(trace: Trace, k: int) -> int:
 
 @torch.no_grad()
 def evaluate(
-    model: Model, x: Tensor, y: Tensor | None, k: int, seed: int, truth: Tensor | None = None
+    model: Model, x: Rowwise, y: Tensor | None, k: int, seed: int, truth: Tensor | None = None
 ) -> Evaluation:
     """All figures of a data set x (n, *E), class numbers y (n,) where the model is told them.
 

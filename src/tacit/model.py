@@ -18,7 +18,10 @@ from .latents import Draw, Site, TopDown, averaging, generating, inferring, repl
 from .layers import joined, shapes_of
 from .networks import Network
 from .priors import VampPrior, fit_together
-from .tensors import Shape, as_shape, numel
+from .tensors import Rowwise, Shape, as_shape, numel
+
+SEEN = 1 << 22
+"""Cells of a sparse matrix that units are taken from."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,18 @@ class Model(nn.Module):
         self.register_buffer("log_prior_y", torch.zeros(classes) - torch.tensor(float(classes)).log())
 
     @torch.no_grad()
-    def start(self, x: Tensor, y: Tensor | None = None) -> None:
+    def start(self, x: Rowwise, y: Tensor | None = None) -> None:
         """Take from the data (n, *E) what a model is built around: units, classes, pseudo-inputs."""
         self.n_data = len(x)
-        self.likelihood.fit_units(x)
+        few = max(1, SEEN // numel(self.event))
+        self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randperm(len(x))[:few]])
         if y is not None:
             counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double() + 1e-9
             self.log_prior_y.copy_((counts / counts.sum()).log())
         self.start_pseudo(x)
 
     @torch.no_grad()
-    def start_pseudo(self, x: Tensor) -> None:
+    def start_pseudo(self, x: Rowwise) -> None:
         """Put a VampPrior's pseudo-inputs on rows of x (n, *E)."""
         if self.pseudo is not None:
             rows = torch.randperm(len(x))[torch.arange(len(self.pseudo)) % len(x)]
@@ -178,10 +182,17 @@ class Model(nn.Module):
         assert self.encoder is not None
         return self.encoder(self.pseudo, None)  # type: ignore[no-any-return]
 
-    def decode(self, state: Tensor | None, code: Tensor | None = None) -> Distribution:
-        """p(x | state, label code): the one place where labels join the latent."""
+    def decode(
+        self, state: Tensor | None, code: Tensor | None = None, rows: Tensor | None = None
+    ) -> Distribution:
+        """p(x | state, label code): the one place where labels join the latent. A law that is
+        conditioned on a row's total reads it in `rows`."""
         parts = [t for t in (state, code) if t is not None]
-        return self.likelihood(joined(parts))  # type: ignore[no-any-return]
+        return self.likelihood(*self.told(joined(parts), rows))  # type: ignore[no-any-return]
+
+    def told(self, read: Tensor, rows: Tensor | None) -> tuple[Tensor | None, ...]:
+        """What the likelihood's head takes."""
+        return (read, rows) if self.likelihood.sized else (read,)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The rungs' posterior means side by side, (B, sum of L)."""
@@ -193,7 +204,7 @@ class Model(nn.Module):
         h, logits = self.features(x, y)
         state, _ = self.latents(h, averaging, self.pseudo_features())
         code = self.code(y, logits)
-        return self.decode(state, code[None] if code is not None else None)
+        return self.decode(state, code[None] if code is not None else None, x)
 
     def state(self, z: Tensor) -> Tensor | None:
         """The decoder's view (1, B, n_state) of codes (B, sum of L)."""
@@ -256,7 +267,12 @@ class Trace:
     @cached_property
     def px(self) -> Distribution:
         """p(x|z), batch shape (S, B)."""
-        return self.model.decode(self.state, self.code)
+        return self.model.decode(self.state, self.code, self.seen)
+
+    @cached_property
+    def seen(self) -> Tensor:
+        """x, missing cells missing."""
+        return self.x if self.mask is None else self.x.masked_fill(~self.mask, math.nan)
 
     @cached_property
     def distortion(self) -> Tensor:
@@ -296,7 +312,7 @@ class Trace:
         if not isinstance(labels, Auxiliary):
             return -self.distortion
         codes = labels.code(torch.arange(labels.classes, device=self.x.device))
-        each = [self.log_px(self.model.decode(self.state, code)) for code in codes[:, None, None]]
+        each = [self.log_px(self.model.decode(self.state, code, self.seen)) for code in codes[:, None, None]]
         return torch.logsumexp(torch.stack(each, -1) + self.model.log_prior_y, -1)
 
     @cached_property

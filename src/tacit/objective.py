@@ -264,10 +264,11 @@ class PIWAE(Bound):
         model, (site,), (held,) = trace.model, trace.sites, trace.frozen
         assert site.q is not None
         fixed, log_q = site.z.detach(), site.q.log_prob(site.z)
-        ours = trace.log_px(model.decode(fixed, trace.code)) + site.p.log_prob(fixed) - log_q.detach()
+        px = model.decode(fixed, trace.code, trace.seen)
+        ours = trace.log_px(px) + site.p.log_prob(fixed) - log_q.detach()
         frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
         read = joined([t for t in (site.z, trace.code) if t is not None])
-        px = functional_call(model.likelihood, frozen, (read,))
+        px = functional_call(model.likelihood, frozen, model.told(read, trace.seen))
         theirs = trace.log_px(px) + held.p.log_prob(site.z) - log_q
         value = -log_mean_exp(ours).mean()
         return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)

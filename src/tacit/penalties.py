@@ -39,6 +39,35 @@ class CrossEntropy(Term):
         return at(self.weight, step) * total / len(trace.y)
 
 
+@dataclass(frozen=True, repr=False)
+class PriorShare(Term):
+    """mean_B (1 - beta) E_q log p(z), beta the share of a row's cells that are known.
+
+    `(ELBO(), PriorShare())` is the modified ELBO, E_q [sum_known log p(x_j|z) + beta log p(z) - log q(z|x)]
+    negated (Xu et al. 2018, equation 3): a window with holes is pulled to the prior less.
+    """
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        if trace.mask is None:
+            return trace.x.new_zeros(())
+        missing = (~trace.mask).flatten(1).to(trace.x.dtype).mean(1)
+        log_p = torch.stack([site.p.log_prob(site.z) for site in trace.sites]).sum(0)
+        return (missing * trace.average(log_p)).mean()
+
+
+@dataclass(frozen=True, repr=False)
+class L2(Term):
+    """weight * sum theta^2 over the networks' weight matrices, biases left out."""
+
+    weight: float = 1e-3
+    reads_z: ClassVar[bool] = False
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        named = trace.model.named_parameters()
+        squares = [p.square().sum() for name, p in named if name.endswith("weight") and p.dim() > 1]
+        return self.weight * torch.stack(squares).sum()
+
+
 def decomposition(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
     """(mutual information, total correlation, dimension-wise KL), (B,) each; their sum is the rate.
 
@@ -259,5 +288,7 @@ AnyTerm = Annotated[
     LatentCritic,
     LatentNorm,
     GradientPenalty,
+    PriorShare,
+    L2,
 ]
 Objective = AnyTerm | tuple[AnyTerm, ...]

@@ -12,11 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .data.sparse import part
 from .errors import DataError, SpecError
 from .families import Family
 from .model import Model
 from .priors import VampPrior
 from .schedule import at
+from .tensors import Rowwise
 from .train import MONITORED, Rows, Training
 
 PATIENCE = 30
@@ -39,8 +41,8 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
         torch.manual_seed(seed)
         order = torch.randperm(len(x))
         held, train = (
-            (x[part].to(device), None if y is None else y[part].to(device))
-            for part in (order[:held_out][:MONITORED], order[held_out:])
+            (part(x, mine).to(device), None if y is None else y[mine].to(device))
+            for mine in (order[:held_out][:MONITORED], order[held_out:])
         )
         new = with_prior(model, prior, train[0]).to(device)
         fixed = codes(new, held, samples=10)
@@ -62,7 +64,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
 
 
 @torch.no_grad()
-def with_prior(model: Model, prior: Family | VampPrior, x: Tensor) -> Model:
+def with_prior(model: Model, prior: Family | VampPrior, x: Rowwise) -> Model:
     """The same model but for p(z_0), which alone will learn; pseudo-inputs stand on rows of x."""
     new = Model(model.event, replace(model.parts, prior=prior))
     ours = ("latents.top.", "pseudo")
@@ -71,7 +73,7 @@ def with_prior(model: Model, prior: Family | VampPrior, x: Tensor) -> Model:
     new.n_data = model.n_data
     for name, p in new.named_parameters():
         p.requires_grad_(name.startswith(ours))
-    new.start_pseudo(x.cpu())
+    new.start_pseudo(x.to(torch.device("cpu")))
     return new.eval()
 
 
@@ -80,8 +82,8 @@ def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
     """Draws of q(z_0|x) (N, L) and what each counts (N,), 1 on average over a datum's draws."""
     (x, y), zs, shares = rows, [], []
     for i in range(0, len(x), MONITORED):
-        part = slice(i, i + MONITORED)
-        trace = model(x[part], None if y is None else y[part], samples=samples)
+        mine = slice(i, i + MONITORED)
+        trace = model(x[mine], None if y is None else y[mine], samples=samples)
         z = trace.sites[0].z
         share = torch.ones_like(z[..., 0]) if trace.weights is None else trace.weights * len(z)
         zs.append(z.flatten(0, 1))
@@ -93,7 +95,7 @@ def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
 def code_length(model: Model, z: Tensor, share: Tensor) -> float:
     """-E_q log p(z_0), nats: the part of the top rung's rate that the prior decides."""
     p = model.latents.prior(model.pseudo_features())
-    each = torch.cat([p.log_prob(part) for part in torch.split(z, MONITORED)])
+    each = torch.cat([p.log_prob(some) for some in torch.split(z, MONITORED)])
     return -float((share * each).mean())
 
 
@@ -106,9 +108,9 @@ def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Trai
     optimiser = training.optimiser.build(list(ours), at(training.learning_rate, 0))
     for _ in range(training.resolved_epochs(len(rows[0]))):
         z, share = codes(model, rows)
-        for part in torch.split(torch.randperm(len(z)).to(z.device), training.batch_size):
+        for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch_size):
             p = model.latents.prior(model.pseudo_features())
-            loss = -(share[part] * p.log_prob(z[part])).mean()
+            loss = -(share[some] * p.log_prob(z[some])).mean()
             optimiser.param_groups[0]["lr"] = at(training.learning_rate, step)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

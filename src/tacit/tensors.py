@@ -2,11 +2,20 @@
 
 import math
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 Shape = tuple[int, ...]
+
+
+class Rowwise(Protocol):
+    """Data (n, *E) of which some rows become a tensor at a time: a tensor itself, or a sparse matrix."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: Any) -> Tensor: ...
+    def to(self, device: torch.device) -> Any: ...
 
 
 def as_shape(size: int | Shape) -> Shape:

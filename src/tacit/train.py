@@ -22,6 +22,7 @@ from .objective import Term
 from .penalties import Critic
 from .schedule import Clocked, Schedule, at
 from .spec import Spec
+from .tensors import Rowwise
 
 MONITORED = 1000
 
@@ -60,12 +61,26 @@ class RMSprop(Optimiser):
 
 
 @dataclass(frozen=True, repr=False)
+class Decay(Spec):
+    """The learning rate times `factor` after every so many epochs."""
+
+    factor: float = 0.75
+    epochs: int = 10
+
+    def check(self) -> None:
+        if not 0 < self.factor <= 1 or self.epochs < 1:
+            raise SpecError(f"Decay takes a factor in (0, 1] and epochs of 1 or more, not {self}")
+
+
+@dataclass(frozen=True, repr=False)
 class Training(Spec):
     """How long and how.
 
     - `epochs=None`: about 10,000 steps, at least 20 and at most 1,000 epochs.
     - `validation` is the share of rows held out; with `patience` training stops when their bound has not
       risen for so many epochs, and the best epoch's weights are kept.
+    - `missing`: each batch hides that share of the cells anew, and they count as missing (Xu et al. 2018,
+      section 3.2).
     - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer (Child
       2021, section 3; it waits for the device at each step).
     - `ema`: weights are averaged over steps with that decay, and the average is what is kept.
@@ -74,9 +89,11 @@ class Training(Spec):
     epochs: int | None = None
     batch_size: int = 128
     learning_rate: Schedule = 1e-3
+    decay: Decay | None = None
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float = 0.0
     patience: int | None = None
+    missing: float = 0.0
     clip: float | None = None
     skip: float | None = None
     ema: float | None = None
@@ -88,12 +105,19 @@ class Training(Spec):
             raise SpecError("Training needs epochs and batch_size of 1 or more")
         if not 0 <= self.validation < 1:
             raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
+        if not 0 <= self.missing < 1:
+            raise SpecError(f"Training.missing is a share in [0, 1), not {self.missing}")
         if self.patience is not None and not self.validation:
             raise SpecError("Training.patience watches held-out rows: set validation, say 0.1")
         if at(self.learning_rate, 0) < 0 or self.learning_rate == 0:
             raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
         if self.ema is not None and not 0 < self.ema < 1:
             raise SpecError(f"Training.ema is a decay in (0, 1), say 0.999; not {self.ema}")
+
+    def rate(self, step: int, epoch: int) -> float:
+        """The learning rate, its schedule and its decay together."""
+        decay = self.decay or Decay(1.0)
+        return at(self.learning_rate, step) * decay.factor ** (epoch // decay.epochs)
 
     def resolved_epochs(self, n: int) -> int:
         if self.epochs is not None:
@@ -128,7 +152,7 @@ class Progress:
         return asdict(self)
 
 
-Rows = tuple[Tensor, Tensor | None]
+Rows = tuple[Rowwise, Tensor | None]
 
 
 class Trainer:
@@ -247,7 +271,7 @@ class Trainer:
         x, y = rows
         return x.to(self.device), y if y is None else y.to(self.device)
 
-    def _epoch(self, x: Tensor, y: Tensor | None) -> Tensor:
+    def _epoch(self, x: Rowwise, y: Tensor | None) -> Tensor:
         """One pass; returns the means of loss, distortion, rate and each term, still on the device."""
         self.model.train()
         totals = torch.zeros(3 + len(self.terms), device=self.device)
@@ -257,7 +281,9 @@ class Trainer:
             for module in self.clocked:
                 module.step = self.step
             with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
-                trace = self.model(x[rows], None if y is None else y[rows], samples=self.samples)
+                trace = self.model(
+                    self._hidden(x[rows]), None if y is None else y[rows], samples=self.samples
+                )
                 trace.critics = self.critics
                 each = [term(trace, self.step) for term in self.terms]
                 loss = torch.stack(each).sum() if len(each) > 1 else each[0]
@@ -274,13 +300,18 @@ class Trainer:
                 totals += torch.stack([number.detach() for number in numbers]) * len(rows)
         return totals / len(x)
 
+    def _hidden(self, x: Tensor) -> Tensor:
+        """A batch with the share `missing` of its cells taken out."""
+        share = self.training.missing
+        return x.masked_fill(torch.rand_like(x) < share, math.nan) if share else x
+
     @torch.no_grad()
     def _step(self) -> None:
         """One step of the optimiser, as fast, as short and as smooth as `Training` says."""
         training = self.training
-        if not isinstance(training.learning_rate, float):
+        if training.decay or not isinstance(training.learning_rate, float):
             for group in self.optimiser.param_groups:
-                group["lr"] = at(training.learning_rate, self.step)
+                group["lr"] = training.rate(self.step, self.epoch)
         self.step += 1
         if training.clip is not None or training.skip is not None:
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, training.clip or math.inf)
@@ -291,7 +322,7 @@ class Trainer:
             torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - training.ema)
 
     @torch.no_grad()
-    def _bound(self, x: Tensor, y: Tensor | None) -> float:
+    def _bound(self, x: Rowwise, y: Tensor | None) -> float:
         """The mean ELBO at beta = 1, with the same noise at every epoch."""
         self.model.eval()
         total = torch.zeros((), device=self.device)

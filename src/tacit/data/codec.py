@@ -5,10 +5,13 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch import Tensor
 
 from ..errors import DataError
 from ..families import Family
+from ..tensors import Rowwise
+from .sparse import Sparse
 
 Array = np.ndarray[Any, Any]
 
@@ -20,7 +23,7 @@ class Codec(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]: ...
-    def encode(self, X: Any) -> Tensor:
+    def encode(self, X: Any) -> Rowwise:
         """Rows (n, *event) -> (n, *shape), NaN where a cell is missing."""
         ...
 
@@ -50,7 +53,7 @@ class Codec(Protocol):
 
 
 class Arrays:
-    """numpy arrays, pictures with their channels first or last."""
+    """numpy arrays, pictures with their channels first or last; sparse matrices stay sparse."""
 
     def __init__(self, event: tuple[int, ...], dtype: str) -> None:
         self.event, self.dtype = event, dtype
@@ -65,9 +68,11 @@ class Arrays:
         e = self.event
         return (e[2], e[0], e[1]) if self.channels_last else e
 
-    def encode(self, X: Array) -> Tensor:
+    def encode(self, X: Any) -> Rowwise:
         if tuple(X.shape[1:]) != self.event:
             raise DataError(f"each row has shape {tuple(X.shape[1:])}; this model was fitted on {self.event}")
+        if issparse(X):
+            return Sparse(X)
         x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
         return x.permute(0, 3, 1, 2).contiguous() if self.channels_last else x
 
@@ -104,8 +109,12 @@ def is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and (hasattr(X, "iloc") or hasattr(X, "to_pandas"))
 
 
-def learn(X: Any) -> Codec:
-    """The codec of training data."""
+def learn(X: Any, window: int | None = None) -> Codec:
+    """The codec of training data; with a `window` they are a series."""
+    if window is not None:
+        from .series import Series
+
+        return Series.learn(X, window)
     if is_frame(X):
         from .tables import Table
 
@@ -119,4 +128,8 @@ def from_header(header: dict[str, Any]) -> Codec:
         from .tables import Column, Table
 
         return Table([Column(**column) for column in header["columns"]])
+    if header["kind"] == "series":
+        from .series import Series
+
+        return Series(**{name: value for name, value in header.items() if name != "kind"})
     return Arrays(tuple(int(n) for n in header["event"]), str(header["dtype"]))

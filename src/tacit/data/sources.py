@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.data import sparse
 from tacit.errors import DataError
 
 Array = NDArray[Any]
@@ -159,6 +160,9 @@ def _npz(path: Path, split: str) -> Rows:
     """Only the arrays asked for are read: X and y, or with a split X_train, train_images and the like."""
     with _reading(path, "write it again with numpy.savez"), _archive(path) as arrays:
         keys = arrays.files
+        if set(keys) >= sparse.KEYS and not split:
+            y = _key(keys, Y_KEYS, "")
+            return sparse.assembled(arrays), np.asarray(arrays[y]) if y else None
         listed = textwrap.shorten(", ".join(keys), 200, placeholder=" ...") or "none"
         for part in [split] if split else ["", "train"]:
             if x := _key(keys, X_KEYS, part):
@@ -170,6 +174,13 @@ def _npz(path: Path, split: str) -> Rows:
         if len(keys) != 1:
             raise DataError(f"{path} does not say which array is the data (its arrays: {listed}); name it X")
         return np.asarray(arrays[keys[0]]), None
+
+
+def _h5ad(path: Path, split: str) -> Rows:
+    if split:
+        raise DataError(f"{path} is one matrix and has no split {split!r}; leave ':{split}' out")
+    with _reading(path, "write it again with AnnData.write_h5ad"):
+        return sparse.read_h5ad(path), None
 
 
 @contextmanager
@@ -257,5 +268,9 @@ SETS: Mapping[str, tuple[tuple[str, ...], Callable[[str], Rows]]] = {  # name: i
 }
 Reader = Callable[[Path, str], Rows]
 TABLES = (".csv", ".parquet")
-READERS: Mapping[str, Reader] = {".npy": _npy, ".npz": _npz}  # by ending; another format is another row
+READERS: Mapping[str, Reader] = {
+    ".npy": _npy,
+    ".npz": _npz,
+    ".h5ad": _h5ad,
+}  # by ending
 NAMES = tuple(SETS)

@@ -87,7 +87,19 @@ class Sigmoid(Link):
         return raw.sigmoid()
 
 
-AnyLink = Annotated[Link, Identity, LogVariance, Square, LogScale, Softplus, Sigmoid]
+@dataclass(frozen=True, repr=False)
+class Share(Link):
+    """softmax(a), which a head multiplies with the total of the observed row: means that add up as the
+    row does, so that a datum's size is no news (Lopez et al. 2018). Where no row is observed, as in
+    sampling, the total is the median of the training rows."""
+
+    standard: ClassVar[bool] = False
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return raw.softmax(-1)
+
+
+AnyLink = Annotated[Link, Identity, LogVariance, Square, LogScale, Softplus, Sigmoid, Share]
 
 
 @dataclass(frozen=True, repr=False)
@@ -205,6 +217,8 @@ class Conditional(nn.Module, abc.ABC):
     """h -> Distribution, batch shape that of h less its last axis, event E: what a family builds."""
 
     family: Family
+    sized: bool = False
+    """Whether the law is conditioned on a row's total: `forward` takes the rows (B, *E) beside h then."""
 
     @abc.abstractmethod
     def forward(self, h: Tensor | None) -> Distribution: ...
@@ -232,6 +246,7 @@ class Head(Conditional):
 
     shift: Tensor
     stretch: Tensor
+    typical: Tensor
 
     def __init__(self, family: Family, event: Shape, layer: Callable[[int], nn.Module], floor: float) -> None:
         super().__init__()
@@ -249,6 +264,14 @@ class Head(Conditional):
         unit = (1,) * (len(event) - 1) if len(event) > 1 else event
         self.register_buffer("shift", torch.zeros(unit))
         self.register_buffer("stretch", torch.ones(unit))
+        self.sized = any(
+            isinstance(source, Local | Shared) and isinstance(source.link, Share)
+            for _, source in self.params.values()
+        )
+        if self.sized:
+            if len(event) != 1:
+                raise SpecError(f"Share is for rows of numbers; these data have shape {event}")
+            self.register_buffer("typical", torch.ones(()))
         for name, (shape, source) in self.params.items():
             if isinstance(source, Shared):
                 own = source.shape
@@ -260,10 +283,10 @@ class Head(Conditional):
                     raise SpecError(f"Fixed holds {len(value)} values; {name} has {shape[-1]} columns")
                 self.register_buffer(f"fixed_{name}", value)
 
-    def forward(self, h: Tensor | None) -> Distribution:
-        return self.family.distribution(self.event, **self.values(h))
+    def forward(self, h: Tensor | None, rows: Tensor | None = None) -> Distribution:
+        return self.family.distribution(self.event, **self.values(h, rows))
 
-    def values(self, h: Tensor | None) -> dict[str, Tensor]:
+    def values(self, h: Tensor | None, rows: Tensor | None = None) -> dict[str, Tensor]:
         """Every parameter in the data's unit, (*batch, *shape)."""
         leading: Shape = () if h is None else tuple(h.shape[:-1])
         raws = self.layer(h).split(self.sizes, -1) if self.layer is not None else ()
@@ -276,6 +299,7 @@ class Head(Conditional):
             assert isinstance(source, Local | Shared) and source.link is not None
             raw = local[name].reshape(*leading, *shape) if name in local else self.shared[name]
             value = self.in_units(source.link(raw), self.family.roles.get(name), source.link)
+            value = self.scaled(value, rows) if isinstance(source.link, Share) else value
             values[name] = value if name in local else value.expand(*leading, *shape)
         return values
 
@@ -287,6 +311,13 @@ class Head(Conditional):
             return value
         return value * self.stretch + self.shift if role == "location" else value * self.stretch
 
+    def scaled(self, share: Tensor, rows: Tensor | None) -> Tensor:
+        """share * total; the total of rows with holes is that of the known cells over their share."""
+        if rows is None:
+            return share * self.typical
+        total = rows.nansum(-1, keepdim=True) / (share * ~rows.isnan()).sum(-1, keepdim=True)
+        return (share * total).clamp_min(1e-30)
+
     def standardised(self, x: Tensor) -> Tensor:
         x = self.family.measured(x)
         moves = self.standard and "location" in self.family.roles.values()
@@ -295,6 +326,8 @@ class Head(Conditional):
     @torch.no_grad()
     def fit_units(self, x: Tensor) -> None:
         """Take shift and stretch from data (n, *E): a column at a time, or once for pictures."""
+        if self.sized:
+            self.typical.copy_(x.nansum(-1).quantile(0.5))
         if not (self.standard and self.family.roles):
             return
         axes = 0 if len(self.event) <= 1 else tuple(range(x.dim()))

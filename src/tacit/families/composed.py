@@ -135,18 +135,20 @@ class ColumnsHead(Conditional):
             for own, columns in family.groups.items()
         )
         self.sizes = [sum(head.sizes) for head in self.heads]
+        self.sized = any(head.sized for head in self.heads)
         self.layer = layer(sum(self.sizes)) if sum(self.sizes) else None
 
     @property
     def heads(self) -> list[Head]:
         return list(self.each)  # type: ignore[arg-type]
 
-    def forward(self, h: Tensor | None) -> Distribution:
+    def forward(self, h: Tensor | None, rows: Tensor | None = None) -> Distribution:
         raws = [h for _ in self.sizes] if self.layer is None else self.layer(h).split(self.sizes, -1)
+        seen = [None for _ in self.sizes] if rows is None else apart(rows, self.family.runs)
         values = {
             f"{group}.{name}": value
-            for group, (head, raw) in enumerate(zip(self.heads, raws, strict=True))
-            for name, value in head.values(raw).items()
+            for group, (head, raw, mine) in enumerate(zip(self.heads, raws, seen, strict=True))
+            for name, value in head.values(raw, mine).items()
         }
         return self.family.distribution(self.event, **values)
 

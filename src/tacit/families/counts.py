@@ -58,9 +58,9 @@ class NegativeBinomial(Family):
     """P(x) = Gamma(x + r) / (Gamma(r) x!) (r / (r + mean))^r (mean / (r + mean))^x, r = 1 / dispersion.
 
     The variance is mean + dispersion mean^2; as the dispersion falls to its floor of 1e-4 the law
-    becomes Poisson's. The mean is exp(a), in
-    standard deviations of the data. Source: Lopez et al., "Deep generative modeling for
-    single-cell transcriptomics" (2018), whose theta is r.
+    becomes Poisson's. The mean is exp(a), in standard deviations of the data; `mean=Local(Share())` is a
+    share of the row's total. Source: Lopez et al., "Deep generative modeling for single-cell
+    transcriptomics" (2018), whose theta is r.
 
     >>> NegativeBinomial(dispersion=Local())
     NegativeBinomial(dispersion=Local())

@@ -1,0 +1,100 @@
+"""Matrices that stay sparse until a batch is read: (n, d) numbers of which most are 0."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import csc_matrix, csr_matrix
+from torch import Tensor
+
+from ..errors import DataError
+from ..families import Family
+from ..tensors import Rowwise
+
+Array = np.ndarray[Any, Any]
+
+KEYS = {"data", "indices", "indptr", "shape"}
+"""What a compressed matrix consists of, in the files of scipy.sparse.save_npz and in others."""
+PLACED = 1000
+"""Rows looked at together where a value that was refused is to be placed."""
+
+
+class Sparse:
+    """A matrix (n, d); its batches are dense float32.
+
+    >>> Sparse(csr_matrix([[0, 2], [0, 0], [3, 0]]))[torch.tensor([2, 0])]
+    tensor([[3., 0.],
+            [0., 2.]])
+    """
+
+    def __init__(self, matrix: Any, device: torch.device | str = "cpu") -> None:
+        self.matrix = csr_matrix(matrix, dtype=np.float32)
+        self.shape, self.device = self.matrix.shape, device
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, rows: Any) -> Tensor:
+        return torch.from_numpy(self.rows(rows).toarray()).to(self.device)
+
+    def rows(self, rows: Any) -> Any:
+        return self.matrix[rows.cpu().numpy() if isinstance(rows, Tensor) else rows]
+
+    def to(self, device: torch.device) -> "Sparse":
+        """Batches go there; the matrix stays."""
+        return Sparse(self.matrix, device)
+
+
+def stored(x: Rowwise) -> Tensor:
+    """The numbers of x, the zeros of a sparse one left out."""
+    return torch.from_numpy(x.matrix.data) if isinstance(x, Sparse) else x[:]
+
+
+def part(x: Rowwise, rows: Tensor) -> Rowwise:
+    """Some rows, sparse where x is."""
+    return Sparse(x.rows(rows), x.device) if isinstance(x, Sparse) else x[rows]
+
+
+def refusal(family: Family, x: Rowwise) -> str | None:
+    """What `family` says against the values of x, those that are not stored among them."""
+    if not isinstance(x, Sparse):
+        return family.refusal(x[:].numpy())
+    if family.refusal(np.append(x.matrix.data, np.float32(0))[:, None]) is None:
+        return None
+    for first in range(0, len(x), PLACED):
+        if found := family.refusal(x[first : first + PLACED].numpy()):
+            return f"{found} (rows counted from {first})" if first else found
+    return None
+
+
+def whole(x: Rowwise) -> bool:
+    """Whether a sparse x holds counts."""
+    values = stored(x)
+    return isinstance(x, Sparse) and bool(((values >= 0) & (values == values.floor())).all())
+
+
+def assembled(arrays: Mapping[str, Array]) -> Any:
+    """The matrix whose parts lie under KEYS; their format is CSR where none is said."""
+    said = arrays["format"].item() if "format" in arrays else b"csr"
+    kind = said.decode() if isinstance(said, bytes) else str(said)
+    if kind not in ("csr", "csc"):
+        raise DataError(f"a sparse matrix in the format {kind} has no quick rows; save X.tocsr()")
+    make = csr_matrix if kind == "csr" else csc_matrix
+    parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+    n, d = map(int, arrays["shape"])
+    matrix = make(parts, shape=(n, d))
+    matrix.check_format(full_check=True)
+    return matrix.tocsr()
+
+
+def read_h5ad(path: Path) -> Any:
+    """The counts of an AnnData file: layers["counts"] where it has them, else X."""
+    try:
+        import anndata
+    except ImportError:
+        raise DataError(f"{path.name} needs anndata: pip install anndata") from None
+    held = anndata.read_h5ad(path)
+    X = held.layers.get("counts", held.X)
+    return X if isinstance(X, np.ndarray) else X.tocsr()
