@@ -3,6 +3,7 @@
 import json
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,12 +24,19 @@ app = typer.Typer(
 )
 
 Data = Annotated[
-    str, typer.Argument(help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test), or a path")
+    str,
+    typer.Argument(
+        help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz, .csv or .parquet "
+        "file; or a folder of pictures, its sub-folders the classes"
+    ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
 Out = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 Missing = Annotated[
     list[str] | None, typer.Option("--na", help="another spelling of a missing cell in a .csv")
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="leave out pictures that cannot be read, and name them")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
 
@@ -45,6 +53,14 @@ def fit(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="HEIGHTxWIDTH of the pictures in a folder, say 64x96; each is scaled and cropped about its "
+            "centre. Without it the median, its longer side kept to 64; the choice is printed"
+        ),
+    ] = None,
+    skip_bad: SkipBad = False,
     na: Missing = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
@@ -56,9 +72,11 @@ def fit(
     words += [f"training.device={device!r}"] if device else []
     words += [f"training.precision={precision!r}"] if precision else []
     vae, rows = _configured(recipe, words, seed)
-    dataset = _data(data, na)
+    dataset = _data(data, na, skip_bad, size=size)
     X: Any = dataset.X
     y: Any = dataset.y
+    if len(X) < 2:
+        raise DataError(f"{data} has one row; a model learns from two or more")
     if rows:
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
@@ -81,11 +99,12 @@ def evaluate(
     model: ModelPath,
     data: Data,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
+    skip_bad: SkipBad = False,
     na: Missing = None,
     as_json: AsJson = False,
 ) -> None:
     """Log-likelihood with its standard error, rate, distortion, active units; nats per datum."""
-    vae, dataset = _load(model), _data(data, na)
+    vae, dataset = _both(model, data, na, skip_bad)
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k)
     if as_json:
         _print_json(result.to_dict())
@@ -100,10 +119,11 @@ def score(
     output: Out,
     k: Annotated[int, typer.Option("-k", min=1)] = 100,
     per_cell: Annotated[bool, typer.Option("--per-cell", help="beside it each column's share")] = False,
+    skip_bad: SkipBad = False,
     na: Missing = None,
 ) -> None:
-    """One score a row: the importance-weighted bound on log p(x), in nats."""
-    vae, dataset = _load(model), _data(data, na)
+    """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
+    vae, dataset = _both(model, data, na, skip_bad)
     scores, names = vae.score_samples(dataset.X, _given(vae, dataset), k)[:, None], ["score"]
     if per_cell:
         shares = vae.score_cells(dataset.X, _given(vae, dataset), k)
@@ -111,16 +131,16 @@ def score(
 
         scores = np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
         names += vae.codec_.names()
-    _write(output, _with_keys(dataset, scores, names), names)
+    _write(output, _with_keys(vae, dataset, scores, names, output), names)
 
 
 @app.command()
-def encode(model: ModelPath, data: Data, output: Out, na: Missing = None) -> None:
+def encode(model: ModelPath, data: Data, output: Out, skip_bad: SkipBad = False, na: Missing = None) -> None:
     """Posterior means, one row a datum, beside the row's key."""
-    vae, dataset = _load(model), _data(data, na)
+    vae, dataset = _both(model, data, na, skip_bad)
     Z = vae.transform(dataset.X, _given(vae, dataset))
     names = [f"z{i + 1}" for i in range(Z.shape[1])]
-    _write(output, _with_keys(dataset, Z, names), names)
+    _write(output, _with_keys(vae, dataset, Z, names, output), names)
 
 
 @app.command()
@@ -133,9 +153,11 @@ def decode(
 
 
 @app.command()
-def reconstruct(model: ModelPath, data: Data, output: Out, na: Missing = None) -> None:
+def reconstruct(
+    model: ModelPath, data: Data, output: Out, skip_bad: SkipBad = False, na: Missing = None
+) -> None:
     """Decoded means of the posterior means."""
-    vae, dataset = _load(model), _data(data, na)
+    vae, dataset = _both(model, data, na, skip_bad)
     _write(output, vae.reconstruct(dataset.X, _given(vae, dataset)))
 
 
@@ -152,7 +174,7 @@ def impute(
     na: Missing = None,
 ) -> None:
     """Fill missing cells: the best guess, or draws of it."""
-    vae, dataset = _load(model), _data(data, na)
+    vae, dataset = _both(model, data, na)
     filled = vae.impute(dataset.X, _given(vae, dataset), draws=draws, n_samples=k, random_state=seed)
     if draws is None:
         _write(output, filled)
@@ -196,7 +218,8 @@ def plot(
     names = [path.name if path.suffix != ".safetensors" else path.stem for path in model]
     keys = names if len(set(names)) == len(names) else [str(path) for path in model]
     models = {key: _load(path) for key, path in zip(keys, model, strict=True)}
-    for path in figures.plot(models, _data(data) if data else None, output):
+    first = next(iter(models.values()))
+    for path in figures.plot(models, _data(data, like=first) if data else None, output):
         typer.echo(path)
 
 
@@ -391,10 +414,34 @@ def _load(path: Path) -> "VAE":
     return vae
 
 
-def _data(data: str, na: list[str] | None = None) -> "Dataset":
+def _data(
+    data: str,
+    na: list[str] | None = None,
+    skip_bad: bool = False,
+    size: str | None = None,
+    like: "VAE | None" = None,
+) -> "Dataset":
+    """DATA as a model has read its own; what was chosen for the user is said."""
+    from .data.images import size_of
     from .data.sources import load
 
-    return load(data, missing=tuple(na or ()))
+    dataset = load(
+        data,
+        missing=tuple(na or ()),
+        size=size_of(size) if size else None,
+        skip_bad=skip_bad,
+        like=like and like.codec_,
+    )
+    if dataset.note:
+        typer.echo(f"tacit: {dataset.note}", err=True)
+    return dataset
+
+
+def _both(
+    model: Path, data: str, na: list[str] | None = None, skip_bad: bool = False
+) -> "tuple[VAE, Dataset]":
+    vae = _load(model)
+    return vae, _data(data, na, skip_bad, like=vae)
 
 
 def _pair(word: str, option: str) -> tuple[str, str]:
@@ -410,16 +457,15 @@ def _given(vae: "VAE", dataset: "Dataset") -> Any:
     return dataset.y if isinstance(vae.labels_, Given) else None
 
 
-def _with_keys(dataset: "Dataset", values: Any, names: list[str]) -> Any:
-    """Columns beside the key of each row, where the data are a table that has one."""
-    if not hasattr(dataset.X, "columns"):
+def _with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
+    """In a table, columns beside the key of each row: the model's key columns, or the names of files."""
+    keys = [column.name for column in getattr(vae.codec_, "columns", ()) if column.kind == "key"]
+    if output.suffix not in (".csv", ".parquet") or (dataset.keys is None and not keys):
         return values
     import pandas as pd
 
-    from .data.tables import Table
-
-    keys = [column.name for column in Table.learn(dataset.X).columns if column.kind == "key"]
-    return pd.concat([dataset.X[keys], pd.DataFrame(values, columns=names, index=dataset.X.index)], axis=1)
+    held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
+    return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
 
 
 def _label(vae: "VAE", label: str | None) -> Any:
@@ -474,6 +520,7 @@ def _print_evaluation(result: "Evaluation") -> None:
 
 def main() -> None:
     """The entry point: an error of ours is one line on stderr, and its exit status."""
+    warnings.formatwarning = lambda message, *_, **__: f"tacit: warning: {message}\n"
     try:
         status = app(standalone_mode=False)
     except TacitError as error:

@@ -32,7 +32,7 @@ from .families import (
 )
 from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
 from .model import Model, Parts
-from .networks import MLP, Net, Network
+from .networks import Net, Network, default_network
 from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy, Objective
 from .priors import Prior, VampPrior
@@ -75,7 +75,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
 
-    Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
+    Other arguments: encoder and decoder (MLP((256, 256)); Conv for pictures of more
+    than 1,024 numbers), posterior (Gaussian()), prior
     (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
     the same machine), warm_start (fit goes on from the fitted model, in the units of its first data).
 
@@ -202,6 +203,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise DataError("y has NaN or infinity; label every row")
             known = y != -1 if isinstance(self.labels, Enumerated) else np.ones(len(y), bool)
             self.classes_, index = np.unique(y[known], return_inverse=True)
+            if len(self.classes_) == 1 < self.labels.count:
+                raise DataError(
+                    f"y has one class, {self.classes_.tolist()[0]!r}: leave labels out, or label others too"
+                )
             if len(self.classes_) != self.labels.count:
                 raise DataError(
                     f"y has {len(self.classes_)} classes; labels={self.labels} says {self.labels.count}. "
@@ -230,7 +235,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise SpecError(f"latent_dim takes sizes of 1 or more, a rung each, or 0; not {self.latent_dim}")
         self.latent_dim_ = sum(dims)
         self.rungs_ = dims
-        self.encoder_ = self.encoder or MLP()
+        self.encoder_ = self.encoder or default_network(self.codec_.shape)
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
         self.prior_ = self.prior or self.posterior_.default_prior()
@@ -277,14 +282,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             from .data.tables import to_pandas
 
             return validate_data(self, to_pandas(X), reset=reset, skip_check_array=True)
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            allow_nd=True,
-            dtype="numeric",
-            ensure_all_finite="allow-nan" if self.likelihood is not None else True,
-        )
+        finite = "allow-nan" if self.likelihood is not None else True
+        try:
+            X = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric", ensure_all_finite=finite)
+        except ValueError as error:
+            if "contains" not in str(error):
+                raise
+            cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
+            raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
         X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
         if X[:1].size == 0:
             raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
@@ -569,6 +574,14 @@ def default_likelihood(codec: Codec, x: Tensor | None, said: Mapping[str, Family
         return Columns(families)
     binary = x is not None and bool(((x == 0) | (x == 1)).all())
     return Bernoulli() if binary else Gaussian(scale=Shared())
+
+
+def _first_odd(X: Any) -> str:
+    """Where an array has its first NaN or infinity."""
+    odd = ~np.isfinite(np.asarray(X, dtype=float))
+    place = [int(i) for i in np.unravel_index(int(odd.argmax()), odd.shape)]
+    cell = f"column {place[1]}" if len(place) == 2 else f"pixel {tuple(place[1:])}"
+    return f" The first is in row {place[0]}, {cell};"
 
 
 def _plain(value: Any) -> Any:
