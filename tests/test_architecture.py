@@ -17,7 +17,8 @@ FLOORS = [
     ["priors", "labels"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.codec", "data.tables", "data.sources", "data", "train", "evaluate", "impute", "config", "storage"],
+    ["data.codec", "data.frames", "data.tables", "data.images", "data.sources", "data"],
+    ["train", "evaluate", "impute", "config", "storage"],
     ["estimator", "recipes", "figures", "sinks"],
     ["cli"],
 ]

@@ -432,8 +432,8 @@ def _data(
         skip_bad=skip_bad,
         like=like and like.codec_,
     )
-    if dataset.note:
-        typer.echo(f"tacit: {dataset.note}", err=True)
+    for line in dataset.note.splitlines():
+        typer.echo(f"tacit: {line}", err=True)
     return dataset
 
 

@@ -21,7 +21,7 @@ from ..errors import DataError, SpecError
 Array = NDArray[Any]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
 LONGEST = 64
 """Pixels on the longer side where no size is asked for: a network for these trains on a laptop."""

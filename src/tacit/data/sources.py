@@ -109,7 +109,7 @@ def load(
             raise DataError(f"{word} has no split {split!r}; use {cure}")
         return _checked(data, read(split or "train"))
     path = Path(word)
-    if path.is_dir():
+    if word and path.is_dir():
         from . import images
 
         part = split or ("train" if (path / "train").is_dir() else "")
