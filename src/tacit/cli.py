@@ -342,16 +342,20 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
     saved = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("epochs", total=None)
-        for progress in vae.fit_iter(X, y, resume=stopped if resume else None):
-            bar.update(
-                task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
-            )
-            if not hasattr(X, "columns"):
-                samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
-            if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
-                _write_samples(drawn, samples)
-                vae.save_training(stopped)
-                saved = time.monotonic()
+        try:
+            for progress in vae.fit_iter(X, y, resume=stopped if resume else None):
+                bar.update(
+                    task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
+                )
+                if not hasattr(X, "columns"):
+                    samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
+                if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
+                    _write_samples(drawn, samples)
+                    vae.save_training(stopped)
+                    saved = time.monotonic()
+        except (DataError, SpecError):
+            bar.live.transient = True
+            raise
     return samples
 
 
