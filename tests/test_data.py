@@ -255,6 +255,7 @@ def test_bytes_of_three_axes_are_pictures(tmp_path: Path, X: np.ndarray, expecte
 
 
 A, B = np.arange(6.0).reshape(3, 2), np.arange(8.0).reshape(4, 2)
+GRID = np.arange(24.0).reshape(2, 3, 2, 2)
 TEXT, WHOLE = np.array(["a", "b", "c"]), np.arange(4)
 
 
@@ -265,6 +266,8 @@ TEXT, WHOLE = np.array(["a", "b", "c"]), np.arange(4)
         ({"x": A, "labels": TEXT}, "", A, TEXT),
         ({"images": A, "targets": TEXT, "more": B}, "", A, TEXT),
         ({"data": A, "other": B}, "", A, None),
+        ({"imgs": A, "latents_classes": B}, "", A, None),
+        ({"images": GRID, "labels": GRID[..., 0, 0]}, "", GRID.reshape(-1, 2, 2), np.arange(0, 24, 4)),
         ({"anything": A}, "", A, None),
         ({"X_train": A, "y_train": TEXT, "X_test": B, "y_test": WHOLE}, "", A, TEXT),
         ({"X_train": A, "y_train": TEXT, "X_test": B, "y_test": WHOLE}, ":train", A, TEXT),

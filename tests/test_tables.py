@@ -182,14 +182,23 @@ def test_columns_can_be_said() -> None:
     "change, message",
     [
         (lambda t: t.drop(columns="height"), "height"),
-        (lambda t: t.assign(sex="unknown"), "'sex' holds 'unknown', which it did not in training"),
-        (lambda t: t.assign(height="tall"), "'height' holds text"),
+        (lambda t: t.assign(height="tall"), "row 0, column 'height' holds 'tall'; the column held numbers"),
+        (lambda t: t.assign(born="soon"), "row 0, column 'born' holds 'soon', which is no date"),
+        (lambda t: t.assign(height=np.inf), "row 0, column 'height' holds inf"),
+        (lambda t: t.iloc[:0], "no rows"),
         (lambda t: t.assign(children=-1), "counts 0, 1, 2"),
     ],
 )
 def test_refusals_name_the_column(fitted: VAE, change, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         fitted.score_samples(change(frame()))
+
+
+def test_a_category_of_no_training_row_is_missing(fitted: VAE) -> None:
+    table = frame()
+    with pytest.warns(UserWarning, match="'sex' holds 'unknown', which it did not in training .* 300 in all"):
+        scores = fitted.score_samples(table.assign(sex="unknown"))
+    np.testing.assert_array_equal(scores, fitted.score_samples(table.assign(sex=None)))
 
 
 def test_a_csv_is_read_as_people_write_it(tmp_path: Path) -> None:
@@ -213,5 +222,6 @@ def test_an_array_with_holes_needs_a_likelihood() -> None:
 
 def test_a_column_with_nothing_in_it_is_carried_along() -> None:
     table = frame()[["height", "sex"]].assign(empty=np.nan)
-    vae = VAE(1, training=Training(epochs=2), random_state=0).fit(table)
+    with pytest.warns(UserWarning, match="column 'empty' is empty and not modelled"):
+        vae = VAE(1, training=Training(epochs=2), random_state=0).fit(table)
     assert vae.sample(3).empty is not None and vae.impute(table).height.notna().all()

@@ -3,6 +3,7 @@
 import json
 import sys
 import tomllib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,11 @@ app = typer.Typer(
 )
 
 Data = Annotated[
-    str, typer.Argument(help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test), or a path")
+    str,
+    typer.Argument(
+        help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz, .csv or .parquet "
+        "file; or a folder of pictures, its sub-folders the classes"
+    ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
 Out = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
@@ -33,6 +38,9 @@ Missing = Annotated[
 ]
 Label = Annotated[
     str | None, typer.Option("--label", help="a column that holds labels; of a series 1 is a known anomaly")
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="leave out pictures that cannot be read, and name them")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
 
@@ -51,6 +59,14 @@ def fit(
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
     window: Annotated[int | None, typer.Option(help="a time series, by windows of so many points")] = None,
     label: Label = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="HEIGHTxWIDTH of the pictures in a folder, say 64x96; each is scaled and cropped about its "
+            "centre. Without it the median, its longer side kept to 64; the choice is printed"
+        ),
+    ] = None,
+    skip_bad: SkipBad = False,
     na: Missing = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
@@ -64,9 +80,11 @@ def fit(
     words += [f"window={window}"] if window is not None else []
     vae, found = _configured(recipe, words, seed)
     rows = found.rows if found else None
-    dataset = _data(data, na, label)
+    dataset = _data(data, na, skip_bad, label, size=size)
     X: Any = dataset.X
     y: Any = dataset.y
+    if X.shape[0] < 2:
+        raise DataError(f"{data} has one row; a model learns from two or more")
     if rows:
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
@@ -94,6 +112,7 @@ def evaluate(
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
     label: Label = None,
     delay: Annotated[int, typer.Option(min=0, help="of an alarm after the start of an anomaly")] = 7,
+    skip_bad: SkipBad = False,
     na: Missing = None,
     as_json: AsJson = False,
 ) -> None:
@@ -101,7 +120,7 @@ def evaluate(
 
     Of a series with --label also the best F1 of its anomalies.
     """
-    vae, dataset = _load(model), _data(data, na, label)
+    vae, dataset = _both(model, data, na, skip_bad, label)
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k)
     found = _detections(vae, dataset, delay) if label and vae.window else {}
     if as_json:
@@ -119,10 +138,11 @@ def score(
     output: Out,
     k: Annotated[int, typer.Option("-k", min=1)] = 100,
     per_cell: Annotated[bool, typer.Option("--per-cell", help="beside it each column's share")] = False,
+    skip_bad: SkipBad = False,
     na: Missing = None,
 ) -> None:
-    """One score a row: the importance-weighted bound on log p(x), in nats."""
-    vae, dataset = _load(model), _data(data, na)
+    """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
+    vae, dataset = _both(model, data, na, skip_bad)
     scores, names = vae.score_samples(dataset.X, _given(vae, dataset), k)[:, None], ["score"]
     if per_cell:
         shares = vae.score_cells(dataset.X, _given(vae, dataset), k)
@@ -130,16 +150,16 @@ def score(
 
         scores = np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
         names += vae.codec_.names()
-    _write(output, _with_keys(vae, dataset, scores, names), names)
+    _write(output, _with_keys(vae, dataset, scores, names, output), names)
 
 
 @app.command()
-def encode(model: ModelPath, data: Data, output: Out, na: Missing = None) -> None:
+def encode(model: ModelPath, data: Data, output: Out, skip_bad: SkipBad = False, na: Missing = None) -> None:
     """Posterior means, one row a datum, beside the row's key."""
-    vae, dataset = _load(model), _data(data, na)
+    vae, dataset = _both(model, data, na, skip_bad)
     Z = vae.transform(dataset.X, _given(vae, dataset))
     names = [f"z{i + 1}" for i in range(Z.shape[1])]
-    _write(output, _with_keys(vae, dataset, Z, names), names)
+    _write(output, _with_keys(vae, dataset, Z, names, output), names)
 
 
 @app.command()
@@ -152,9 +172,11 @@ def decode(
 
 
 @app.command()
-def reconstruct(model: ModelPath, data: Data, output: Out, na: Missing = None) -> None:
+def reconstruct(
+    model: ModelPath, data: Data, output: Out, skip_bad: SkipBad = False, na: Missing = None
+) -> None:
     """Decoded means of the posterior means."""
-    vae, dataset = _load(model), _data(data, na)
+    vae, dataset = _both(model, data, na, skip_bad)
     _write(output, vae.reconstruct(dataset.X, _given(vae, dataset)))
 
 
@@ -171,7 +193,7 @@ def impute(
     na: Missing = None,
 ) -> None:
     """Fill missing cells: the best guess, or draws of it."""
-    vae, dataset = _load(model), _data(data, na)
+    vae, dataset = _both(model, data, na)
     filled = vae.impute(dataset.X, _given(vae, dataset), draws=draws, n_samples=k, random_state=seed)
     if draws is None:
         _write(output, filled)
@@ -215,7 +237,8 @@ def plot(
     names = [path.name if path.suffix != ".safetensors" else path.stem for path in model]
     keys = names if len(set(names)) == len(names) else [str(path) for path in model]
     models = {key: _load(path) for key, path in zip(keys, model, strict=True)}
-    for path in figures.plot(models, _data(data) if data else None, output):
+    first = next(iter(models.values()))
+    for path in figures.plot(models, _data(data, like=first) if data else None, output):
         typer.echo(path)
 
 
@@ -332,16 +355,20 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
     saved = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("epochs", total=None)
-        for progress in vae.fit_iter(X, y, resume=stopped if resume else None):
-            bar.update(
-                task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
-            )
-            if isinstance(X, np.ndarray):
-                samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
-            if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
-                _write_samples(drawn, samples)
-                vae.save_training(stopped)
-                saved = time.monotonic()
+        try:
+            for progress in vae.fit_iter(X, y, resume=stopped if resume else None):
+                bar.update(
+                    task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
+                )
+                if isinstance(X, np.ndarray):
+                    samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
+                if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
+                    _write_samples(drawn, samples)
+                    vae.save_training(stopped)
+                    saved = time.monotonic()
+        except (DataError, SpecError):
+            bar.live.transient = True
+            raise
     return samples
 
 
@@ -404,16 +431,40 @@ def _load(path: Path) -> "VAE":
     return vae
 
 
-def _data(data: str, na: list[str] | None = None, label: str | None = None) -> "Dataset":
-    """The rows of DATA, the column `label` of a table taken out as y."""
+def _data(
+    data: str,
+    na: list[str] | None = None,
+    skip_bad: bool = False,
+    label: str | None = None,
+    size: str | None = None,
+    like: "VAE | None" = None,
+) -> "Dataset":
+    """DATA as a model has read its own, the column `label` of a table taken out as y; what was chosen for
+    the user is said."""
+    from .data.images import size_of
     from .data.sources import Dataset, load
 
-    dataset = load(data, missing=tuple(na or ()))
+    dataset = load(
+        data,
+        missing=tuple(na or ()),
+        size=size_of(size) if size else None,
+        skip_bad=skip_bad,
+        like=like and like.codec_,
+    )
+    for line in dataset.note.splitlines():
+        typer.echo(f"tacit: {line}", err=True)
     if label is None:
         return dataset
     if label not in getattr(dataset.X, "columns", ()):
         raise DataError(f"{data} has no column {label!r}: --label names one of a table")
     return Dataset(data, dataset.X.drop(columns=label), dataset.X[label].to_numpy())
+
+
+def _both(
+    model: Path, data: str, na: list[str] | None = None, skip_bad: bool = False, label: str | None = None
+) -> "tuple[VAE, Dataset]":
+    vae = _load(model)
+    return vae, _data(data, na, skip_bad, label, like=vae)
 
 
 def _pair(word: str, option: str) -> tuple[str, str]:
@@ -439,17 +490,17 @@ def _detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[st
     return {name: detection(scores, dataset.y, way).to_dict() for name, way in ways.items()}
 
 
-def _with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str]) -> Any:
-    """Columns beside the key of each row, where the data are a table that has one; a series has its time."""
-    if not hasattr(dataset.X, "columns"):
+def _with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
+    """In a table, columns beside the key of each row: the time, key columns, or names of files."""
+    time = getattr(vae.codec_, "time", None)
+    keys = [column.name for column in getattr(vae.codec_, "columns", ()) if column.kind == "key"]
+    keys = [time] if time else keys
+    if output.suffix not in (".csv", ".parquet") or (dataset.keys is None and not keys):
         return values
     import pandas as pd
 
-    from .data.tables import Table
-
-    time = getattr(vae.codec_, "time", None)
-    keys = [time] if time else [c.name for c in Table.learn(dataset.X).columns if c.kind == "key"]
-    return pd.concat([dataset.X[keys], pd.DataFrame(values, columns=names, index=dataset.X.index)], axis=1)
+    held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
+    return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
 
 
 def _label(vae: "VAE", label: str | None) -> Any:
@@ -515,6 +566,7 @@ def _print_detections(found: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     """The entry point: an error of ours is one line on stderr, and its exit status."""
+    warnings.formatwarning = lambda message, *_, **__: f"tacit: warning: {message}\n"
     try:
         status = app(standalone_mode=False)
     except TacitError as error:

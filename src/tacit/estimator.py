@@ -37,7 +37,7 @@ from .families import (
 )
 from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
 from .model import Model, Parts
-from .networks import MLP, Net, Network
+from .networks import Net, Network, default_network
 from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy, Objective
 from .priors import DEFAULTS, Prior, VampPrior
@@ -86,7 +86,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
       row is a moment with the `window` points that end in it; `y` marks known anomalies with 1, and
       training takes their values for missing.
 
-    Other arguments: encoder and decoder (MLP((256, 256))), posterior (Gaussian()), prior
+    Other arguments: encoder and decoder (MLP((256, 256)); Conv for pictures of more
+    than 1,024 numbers), posterior (Gaussian()), prior
     (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
     the same machine), warm_start (fit goes on from the fitted model, in the units of its first data).
 
@@ -241,6 +242,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise DataError("y has NaN or infinity; label every row")
             known = y != -1 if isinstance(self.labels, Enumerated) else np.ones(len(y), bool)
             self.classes_, index = np.unique(y[known], return_inverse=True)
+            if len(self.classes_) == 1 < self.labels.count:
+                raise DataError(
+                    f"y has one class, {self.classes_.tolist()[0]!r}: leave labels out, or label others too"
+                )
             if len(self.classes_) != self.labels.count:
                 raise DataError(
                     f"y has {len(self.classes_)} classes; labels={self.labels} says {self.labels.count}. "
@@ -272,7 +277,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         self.latent_dim_ = sum(numel(as_shape(d)) for d in dims)
         self.rungs_ = dims
-        self.encoder_ = self.encoder or MLP()
+        self.encoder_ = self.encoder or default_network(self.codec_.shape)
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
         self.prior_ = self.prior or DEFAULTS[self.posterior_.support]
@@ -338,15 +343,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             from .data.tables import to_pandas
 
             return validate_data(self, to_pandas(X), reset=reset, skip_check_array=True)
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr",
-            allow_nd=True,
-            dtype="numeric",
-            ensure_all_finite="allow-nan" if self.likelihood is not None else True,
-        )
+        finite = "allow-nan" if self.likelihood is not None else True
+        words = {"accept_sparse": "csr", "allow_nd": True, "dtype": "numeric", "ensure_all_finite": finite}
+        try:
+            X = validate_data(self, X, reset=reset, **words)
+        except ValueError as error:
+            if "contains" not in str(error):
+                raise
+            cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
+            raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
         if issparse(X):
             return X
         X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
@@ -643,6 +648,14 @@ def default_likelihood(codec: Codec, x: Rowwise | None, said: Mapping[str, Famil
         return Bernoulli()
     counts = x is not None and whole(x)
     return NegativeBinomial(mean=Local(Share())) if counts else Gaussian(scale=Shared())
+
+
+def _first_odd(X: Any) -> str:
+    """Where an array has its first NaN or infinity."""
+    odd = ~np.isfinite(np.asarray(X, dtype=float))
+    place = [int(i) for i in np.unravel_index(int(odd.argmax()), odd.shape)]
+    cell = f"column {place[1]}" if len(place) == 2 else f"pixel {tuple(place[1:])}"
+    return f" The first is in row {place[0]}, {cell};"
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ To bring your own, subclass `Network` as a frozen dataclass and return any nn.Mo
 """
 
 import abc
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -170,6 +171,14 @@ class Conv(Network):
             layers += [ACTIVATIONS[self.activation]()] if i else []
             layers.append(initialised(up, self.init if i + 2 < len(widths) else "glorot"))
         return Leading(nn.Sequential(*layers, nn.Flatten()))
+
+
+def default_network(event: Shape) -> Network:
+    """Conv for pictures of more than 1,024 numbers, with layers enough to come down to 8 pixels; else MLP."""
+    if len(event) not in (2, 3) or numel(event) <= 1024:
+        return MLP()
+    layers = max(2, math.ceil(math.log2(max(event[-2:]) / 8)))
+    return Conv(tuple(min(32 << i, 256) for i in range(layers)))
 
 
 Net = Annotated[Network, MLP, Conv]

@@ -1,4 +1,4 @@
-"""Where data comes from: a word (`digits`, `mnist:test`) or a path becomes a `Dataset` of numpy arrays.
+"""Where data comes from: a word (`digits`, `mnist:test`) or a path becomes a `Dataset` of rows.
 
 Named sets are looked for in the folder that `$TACIT_DATA` names, then downloaded once, with a checksum.
 Files are read by their ending; nothing is ever unpickled. Whatever goes wrong is a one-line `DataError`.
@@ -11,6 +11,7 @@ Files are read by their ending; nothing is ever unpickled. Whatever goes wrong i
 import difflib
 import gzip
 import logging
+import math
 import os
 import re
 import textwrap
@@ -18,20 +19,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.data import sparse
-from tacit.errors import DataError
+from ..errors import DataError, SpecError
+from . import sparse
+from .codec import Codec
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array | None]  # X and, where there are labels, y
 
-X_KEYS = ("X", "x", "images", "data")  # what an array in a .npz may be called
+X_KEYS = ("X", "x", "images", "imgs", "data")  # what an array in a .npz may be called
 Y_KEYS = ("y", "labels", "targets")
 ORIGINAL = "replace it with the original"  # the cure for a file of a named set
+MOST_NUMBERS = 2**32  # an array of more is refused before it is allocated: 16 GiB as a model reads it
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,8 @@ class Dataset:
     name: str  # as typed, e.g. "mnist:test"
     X: Any  # (n, *E), pixels float32 in [0, 1]; or a pandas frame
     y: Array | None = None  # (n,)
+    keys: Array | None = None  # (n,) what rows are called: the files of a folder
+    note: str = ""  # what the source chose, for the user to know
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,19 @@ REMOTES = {  # by the set's folder in $TACIT_DATA and in the cache
 }
 
 
-def load(data: str, *, missing: tuple[str, ...] = ()) -> Dataset:
+def load(
+    data: str,
+    *,
+    missing: tuple[str, ...] = (),
+    size: tuple[int, int] | None = None,
+    skip_bad: bool = False,
+    like: Codec | None = None,
+) -> Dataset:
     """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`.
 
-    `missing` are more spellings of a missing cell in a .csv file.
+    `missing` are more spellings of a missing cell in a .csv file. `size` (height, width) and `skip_bad`,
+    which leaves out pictures that cannot be read, are for folders. `like`: read as the model of this codec
+    wants it, a folder at its size and a table with its columns.
     """
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
@@ -96,16 +110,27 @@ def load(data: str, *, missing: tuple[str, ...] = ()) -> Dataset:
             raise DataError(f"{word} has no split {split!r}; use {cure}")
         return _checked(data, read(split or "train"))
     path = Path(word)
+    if word and path.is_dir():
+        from . import images
+
+        part = split or ("train" if (path / "train").is_dir() else "")
+        if not (path / part).is_dir():
+            raise DataError(f"{path} has no folder {split!r}; leave ':{split}' out")
+        return Dataset(data, *images.read(path / part, size, like.event if like else None, skip_bad))
+    if size:
+        raise SpecError(f"a size is for folders of pictures, and {data} is none; leave --size out")
     if path.suffix.lower() in TABLES and not split and path.is_file():
-        from . import tables
+        from . import frames, tables
 
         with _reading(path, "write it again as a .csv or .parquet file"):
-            return Dataset(data, tables.read(path, missing))
+            frame = frames.read(path, missing)
+        return Dataset(data, like.aligned(frame) if isinstance(like, tables.Table) else frame)
     if path.suffix.lower() not in (*READERS, *TABLES):
         near = difflib.get_close_matches(word.lower(), NAMES, n=1)
         hint = f", did you mean {near[0]!r}?" if near else "."
         cure = (
             f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join((*READERS, *TABLES))}"
+            " or be a folder of pictures"
         )
         raise DataError(f"unknown data {word!r}{hint} {cure}")
     if not path.is_file():
@@ -153,7 +178,22 @@ def _npy(path: Path, split: str) -> Rows:
     if split:
         raise DataError(f"{path} is one array and has no split {split!r}; leave ':{split}' out")
     with _reading(path, "write it again with numpy.save"), path.open("rb") as file:
+        _affordable(file, path.stat().st_size, str(path))
+        file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False), None
+
+
+def _affordable(file: IO[bytes], size: int, name: str) -> None:
+    """Refuse, before it is allocated, an array too large or larger than its `size` bytes in all."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if math.prod(shape) > MOST_NUMBERS:
+        raise DataError(f"{name} has shape {shape}, too many numbers for memory; save fewer rows")
+    if math.prod(shape) * dtype.itemsize > size and not dtype.hasobject:
+        raise DataError(
+            f"{name} has shape {shape} in its header and fewer numbers; write it again with numpy"
+        )
 
 
 def _npz(path: Path, split: str) -> Rows:
@@ -167,13 +207,27 @@ def _npz(path: Path, split: str) -> Rows:
         for part in [split] if split else ["", "train"]:
             if x := _key(keys, X_KEYS, part):
                 y = _key(keys, Y_KEYS, part)
-                return np.asarray(arrays[x]), np.asarray(arrays[y]) if y else None
+                return _flat(_member(arrays, x, path), _member(arrays, y, path) if y else None)
         if split:
             cure = f"name them X_{split} and y_{split}"
             raise DataError(f"{path} has no split {split!r} (its arrays: {listed}); {cure}")
         if len(keys) != 1:
             raise DataError(f"{path} does not say which array is the data (its arrays: {listed}); name it X")
-        return np.asarray(arrays[keys[0]]), None
+        return _member(arrays, keys[0], path), None
+
+
+def _member(arrays: Any, key: str, path: Path) -> Array:
+    member = next(info for info in arrays.zip.infolist() if info.filename in (key, f"{key}.npy"))
+    with arrays.zip.open(member) as file:
+        _affordable(file, member.file_size, f"{path}, array {key!r}")
+    return np.asarray(arrays[key])
+
+
+def _flat(X: Array, y: Array | None) -> Rows:
+    """A label for each picture of a grid of rows (Omniglot: characters, then drawers) is a label a row."""
+    if y is not None and y.ndim > 1 and X.ndim > y.ndim + 1 and X.shape[: y.ndim] == y.shape:
+        return X.reshape(-1, *X.shape[y.ndim :]), y.reshape(-1)
+    return X, y
 
 
 def _h5ad(path: Path, split: str) -> Rows:

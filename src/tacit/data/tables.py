@@ -5,9 +5,9 @@ cells are NaN in both directions. Keys (names, tickets, running numbers) and con
 along and never modelled.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -27,28 +27,11 @@ from ..families import (
     NegativeBinomial,
     Shared,
 )
+from . import frames
+from .frames import FEW
 
 Kind = Literal["real", "positive", "count", "boolean", "categorical", "ordinal", "date", "constant", "key"]
-MISSING = (
-    "",
-    "?",
-    "NA",
-    "N/A",
-    "n/a",
-    "NaN",
-    "nan",
-    "NULL",
-    "null",
-    "None",
-    "none",
-    "-",
-    "--",
-    "#N/A",
-    "missing",
-)
 MOST_CATEGORIES = 100
-FEW = 20
-"""Whole numbers from 1 up with no more values than this are grades, and ordinal."""
 SKEWED = 3.0
 """A positive column whose logarithm is this many times less skewed than itself is log-normal."""
 
@@ -86,25 +69,33 @@ class Column:
             case _:
                 return Gaussian(scale=Shared())
 
-    def encode(self, values: "pd.Series[Any]") -> np.ndarray[Any, Any]:
-        """A column of a frame -> float64 (n,), NaN where missing."""
+    def encode(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """This column of a frame -> float64 (n,), NaN where missing or, with a warning, never seen before."""
+        values = frame[self.name]
         if self.categories:
             numbers = {category: i for i, category in enumerate(self.categories)}
-            held = values.astype(object)
-            known = np.array([np.nan if _missing(v) else numbers.get(_plain(v), -1) for v in held], float)
-            if (known == -1).any():
-                new, old = held[known == -1].iloc[0], ", ".join(map(repr, self.categories[:8]))
-                raise DataError(
-                    f"column {self.name!r} holds {new!r}, which it did not in training; its values were {old}"
+            known = np.array([numbers.get(_plain(v), np.nan) for v in values.astype(object)], float)
+            new = np.isnan(known) & values.notna().to_numpy()
+            if new.any():
+                at = frames.where(frame, int(new.argmax()), self.name)
+                old = ", ".join(map(repr, self.categories[:8]))
+                warnings.warn(
+                    f"{at} holds {values[new].iloc[0]!r}, which it did not in training (its values were "
+                    f"{old}); such cells count as missing, {int(new.sum())} in all",
+                    stacklevel=2,
                 )
             return known
         if self.kind == "date":
-            days = (pd.to_datetime(values) - pd.Timestamp(self.value)) / pd.Timedelta(days=1)
+            dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
+            cure = ", which is no date; write it as YYYY-MM-DD"
+            frames.refuse(frame, self.name, dates.isna() & values.notna(), cure)
+            days = (dates - pd.Timestamp(self.value)) / pd.Timedelta(days=1)
             return days.to_numpy(dtype=float, na_value=np.nan)
-        try:
-            return pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
-        except (ValueError, TypeError):
-            raise DataError(f"column {self.name!r} holds text; it held numbers in training") from None
+        floats = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        cure = "; the column held numbers in training: correct it, or name it with --na if it means missing"
+        frames.refuse(frame, self.name, np.isnan(floats) & values.notna(), cure)
+        frames.large(frame, self.name, floats)
+        return floats
 
     def read(self, value: Any) -> Any:
         """A value as typed on the command line, in this column's type."""
@@ -147,6 +138,7 @@ class Table:
             raise DataError(
                 f"the table has shape {frame.shape}: 0 feature(s) or rows, a minimum of 1 is required"
             )
+        frames.check(frame)
         return cls([_column(str(name), frame[name]) for name in frame.columns])
 
     def encode(self, X: Any) -> Tensor:
@@ -154,8 +146,21 @@ class Table:
         absent = [c.name for c in self.modelled if c.name not in frame.columns]
         if absent:
             raise DataError(f"the table lacks the column {absent[0]!r} of the training data")
-        numbers = [column.encode(frame[column.name]) for column in self.modelled]
+        if len(frame) == 0:
+            raise DataError("the table has no rows; at least one is needed")
+        numbers = [column.encode(frame) for column in self.modelled]
         return torch.as_tensor(np.stack(numbers, 1), dtype=torch.float32)
+
+    def aligned(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The columns of the training data in their order; others are left out with a warning."""
+        names, file = [c.name for c in self.columns], frame.attrs.get("file", "the table")
+        absent = [c.name for c in self.modelled if c.name not in frame]
+        if absent:
+            cure = "add each, with empty cells where it is not known"
+            raise DataError(f"{file} lacks the training data's {_listed(absent)}; {cure}")
+        if others := [str(name) for name in frame if name not in names]:
+            warnings.warn(f"{file}: {_listed(others)} was not in training and is left out", stacklevel=2)
+        return frame.reindex(columns=names)
 
     def decode(self, x: Tensor) -> pd.DataFrame:
         numbers = dict(zip((c.name for c in self.modelled), x.double().numpy().T, strict=True))
@@ -211,20 +216,8 @@ def to_pandas(X: Any, names: list[str] | None = None) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(X), columns=names)
 
 
-def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A .csv or .parquet file; the usual spellings of missing are missing, spaces round text are not text."""
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    spellings = [*MISSING, *missing]
-    frame = pd.read_csv(path, na_values=spellings, keep_default_na=True, skipinitialspace=True)
-    for name in frame.columns:
-        if types.is_string_dtype(frame[name]) or frame[name].dtype == object:
-            frame[name] = frame[name].map(lambda v: v.strip() if isinstance(v, str) else v)
-    return frame
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+def _listed(names: list[str]) -> str:
+    return f"column{'s' * (len(names) > 1)} {', '.join(map(repr, names[:8]))}{' ...' * (len(names) > 8)}"
 
 
 def _plain(value: Any) -> Any:
@@ -271,7 +264,7 @@ def _text(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
         return _date(name, dates, "datetime64[us]")
     if present.nunique() > min(MOST_CATEGORIES, max(2, len(present) // 2)):
         return Column(name, "key", dtype)
-    return Column(name, "categorical", dtype, categories=sorted(_plain(v) for v in present.unique()))
+    return Column(name, "categorical", dtype, categories=sorted(map(_plain, present.unique()), key=str))
 
 
 def _date(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
