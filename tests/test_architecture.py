@@ -17,19 +17,10 @@ FLOORS = [
     ["priors", "labels"],
     ["latents", "model"],
     ["objective", "penalties"],
-    [
-        "data.codec",
-        "data.tables",
-        "data.sources",
-        "data",
-        "likeness",
-        "importance",
-        "annealing",
-        "doctor",
-        "gauges",
-    ],
+    ["data.codec", "data.tables", "data.sources", "data", "likeness", "disentanglement"],
+    ["importance", "annealing", "doctor", "gauges"],
     ["train", "evaluate", "impute", "config", "storage"],
-    ["estimator", "recipes", "figures", "sinks"],
+    ["estimator", "recipes", "figures", "sinks", "report"],
     ["cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

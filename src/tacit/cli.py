@@ -30,6 +30,9 @@ Out = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
 Missing = Annotated[
     list[str] | None, typer.Option("--na", help="another spelling of a missing cell in a .csv")
 ]
+Annealing = Annotated[
+    int | None, typer.Option("--ais", min=1, help="beside it, annealing over so many temperatures; 1000, say")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
 
 
@@ -74,6 +77,8 @@ def fit(
             f"{output / 'model.safetensors'}: {_nats(last)} "
             f"after {last['epoch']} epochs, {last['seconds']:.0f} s"
         )
+        for warning in vae.evaluate(X[:1000], None if y is None else y[:1000], k=1).warnings:
+            typer.echo(f"warning: {warning}", err=True)
 
 
 @app.command()
@@ -81,16 +86,26 @@ def evaluate(
     model: ModelPath,
     data: Data,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
+    ais: Annealing = None,
+    report: Annotated[Path | None, typer.Option(help="a page of figures and pictures, .html")] = None,
     na: Missing = None,
     as_json: AsJson = False,
 ) -> None:
     """Log-likelihood with its standard error, rate, distortion, active units; nats per datum."""
+    if report is not None and report.suffix != ".html":
+        raise SpecError(f"--report writes .html, not {report.name!r}")
     vae, dataset = _load(model), _data(data, na)
-    result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k)
+    result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
     if as_json:
         _print_json(result.to_dict())
     else:
         _print_evaluation(result)
+    if report is not None:
+        from .report import page
+        from .storage import replace_file
+
+        replace_file(report, page(vae, dataset, result, f"{model} on {data}").encode())
+        typer.echo(report, err=as_json)
 
 
 @app.command()
@@ -452,22 +467,12 @@ def _print_evaluation(result: "Evaluation") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
-    for name, value in result.to_dict().items():
-        if name in ("n", "k", "warnings") or value is None:
-            continue
-        unit = {"bits_per_dim": "bits", "active_units": "", "ess": f"of {result.k}", "accuracy": ""}.get(
-            name, "nats"
-        )
-        shown = (
-            str(result.log_likelihood)
-            if name == "log_likelihood"
-            else f"{value:.4g}"
-            if unit != "nats"
-            else f"{value:.2f}"
-        )
-        table.add_row(name.replace("_", " "), shown, unit)
-    Console().print(table)
+    from .report import table
+
+    rows = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
+    for row in table(result):
+        rows.add_row(*row)
+    Console().print(rows)
     for warning in result.warnings:
         typer.echo(f"warning: {warning}", err=True)
 

@@ -7,7 +7,7 @@
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -104,6 +104,23 @@ def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
             "take a smaller network",
         )
     return ()
+
+
+def autopsy(model: nn.Module, steps: Iterable[tuple[Tensor, Tensor]], x: Tensor, y: Tensor | None) -> str:
+    """Which batch of an epoch broke, in which layer, and what is odd in it; "" where none does.
+
+    `steps` trains on: the rows of each batch and its figures, the loss first.
+    """
+    kept = {name: t.clone() for name, t in model.state_dict().items()}
+    for batch, (rows, figures) in enumerate(steps):
+        slopes = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        broken = [name for name, slope in slopes.items() if not slope.isfinite().all()]
+        if broken or not figures[0].isfinite():
+            model.load_state_dict(kept)
+            layer = first_broken(model, x[rows], None if y is None else y[rows]) or [*broken, "the loss"][0]
+            return f": batch {batch + 1} broke in {layer}; {widest(x[rows])}"
+        kept = {name: t.clone() for name, t in model.state_dict().items()}
+    return ""
 
 
 def first_broken(model: nn.Module, x: Tensor, y: Tensor | None) -> str | None:
