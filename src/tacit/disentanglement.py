@@ -81,7 +81,7 @@ def sap(codes: ArrayLike, factors: ArrayLike) -> float:
 
 
 def dci(codes: ArrayLike, factors: ArrayLike) -> DCI:
-    """Entropies of the importances R (L, F) of forests that foretell the factors (Eastwood and Williams 2018):
+    """Entropies of the importances R (L, F) of forests that foretell factors (Eastwood and Williams 2018):
 
     D = sum_j w_j (1 - H_F(R_j.)), C = mean_f 1 - H_L(R_.f), I the mean held-out accuracy above chance.
     R is weighed by that accuracy, so that codes which foretell nothing score 0.

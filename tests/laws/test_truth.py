@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.special import logsumexp
@@ -140,6 +141,20 @@ def test_annealing_under_labels_and_a_ladder_meets_draws_of_the_prior(head) -> N
     p = torch.where(y == 0, *each) if isinstance(head, Given) else torch.stack(each).mean(0)
     found = annealed(model, x, y if isinstance(head, Given) else None, 30, 0)
     assert found.log_likelihood == pytest.approx(float(p.log().mean()), abs=0.05)
+
+
+def test_the_columns_of_a_table_share_its_distortion() -> None:
+    torch.set_default_dtype(torch.float32)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"age": rng.normal(40, 9, 200), "paid": rng.random(200), "sex": rng.choice(["f", "m"], 200)}
+    )
+    vae = VAE(2, training=Training(epochs=3), random_state=0).fit(frame)
+    shares = vae.evaluate(frame, k=20).distortion_by_column
+    assert list(shares) == ["age", "paid", "sex"]
+    assert sum(shares.values()) == pytest.approx(vae.evaluate(frame, k=20).distortion, rel=1e-4)
+    holed = VAE(2, training=Training(epochs=3), random_state=0).fit(frame.mask(rng.random((200, 3)) < 0.3))
+    assert all(np.isfinite(share) for share in holed.evaluate(frame, k=20).distortion_by_column.values())
 
 
 def test_annealing_refuses_what_has_no_gradients() -> None:
