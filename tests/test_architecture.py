@@ -20,9 +20,10 @@ FLOORS = [
     ["latents", "model"],
     ["objective", "penalties"],
     ["data.sparse", "data.codec", "data.frames", "data.tables", "data.series", "data.images"],
-    ["data.sources", "data"],
+    ["data.sources", "data", "likeness", "disentanglement"],
+    ["importance", "annealing", "doctor", "gauges"],
     ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
-    ["estimator", "recipes", "figures", "sinks"],
+    ["estimator", "recipes", "figures", "sinks", "report"],
     ["cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

@@ -48,6 +48,21 @@ def test_evaluate_prints_one_object(model: Path, capsys: Capture) -> None:
     assert result["elbo"] == pytest.approx(-result["rate"] - result["distortion"])
 
 
+def test_a_report_is_one_page_with_all_in_it(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "report.html"
+    assert run("evaluate", model, "digits:test", "-k", 10, "--ais", 2, "--report", out, "--json") == 0
+    result, page = json.loads(capsys.readouterr().out), out.read_text()
+    assert result["ais"]["steps"] == 2 and list(result["bound_by_k"]) == ["1", "2", "5", "10"]
+    assert page.count("data:image/png;base64,") >= 4 and "http" not in page
+    assert all(words.split("'")[0] in page for words in result["warnings"]) and "log likelihood" in page
+    assert run("evaluate", model, "digits:test", "--report", "report.pdf") == 2
+
+
+def test_fit_ends_with_what_is_wrong(tmp_path: Path, capsys: Capture) -> None:
+    assert run("fit", "digits", "--recipe", "zeldes", "--epochs", 2, "-o", tmp_path / "sick") == 0
+    assert "warning: posterior collapse" in capsys.readouterr().err
+
+
 def test_verbs_write_their_files(model: Path, tmp_path: Path) -> None:
     assert run("encode", model, "digits:test", "-o", tmp_path / "z.npy") == 0
     z = np.load(tmp_path / "z.npy")

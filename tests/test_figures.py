@@ -280,7 +280,7 @@ def test_several_models_get_a_folder_each_and_a_comparison(tmp_path):
 def test_the_map_shows_the_two_dimensions_with_the_largest_variance():
     model = Model(4)
     model.weights *= np.array([0.1, 3.0, 0.2, 5.0])[:, None]
-    drawn = dict(figures._figures(model, data()))
+    drawn = dict(figures.pictures(model, data()))
     assert (drawn["latent_map"].axes[0].get_xlabel(), drawn["latent_map"].axes[0].get_ylabel()) == (
         "z2",
         "z4",
@@ -292,14 +292,14 @@ def test_the_map_shows_the_two_dimensions_with_the_largest_variance():
 def test_pixels_of_any_plain_range_are_seen(scale, rows):
     model = Model(scale=scale)
     rows = rows and SimpleNamespace(X=rows.X * scale, y=None)
-    mosaic = np.asarray(dict(figures._figures(model, rows))["samples"].axes[0].images[0].get_array())
+    mosaic = np.asarray(dict(figures.pictures(model, rows))["samples"].axes[0].images[0].get_array())
     assert np.mean((mosaic > 20) & (mosaic < 235)) > 0.2
 
 
 def test_samples_are_a_class_a_column_and_long_runs_are_thinned():
     model = Model(3, classes=["cat", "dog"])
     model.samples_ = RNG.random((90, 2, 6, 5))
-    drawn = dict(figures._figures(model, None))
+    drawn = dict(figures.pictures(model, None))
     assert words(drawn["samples"].axes[0])[1] == ["cat", "dog"] and tiles(drawn["samples"].axes[0]) == (10, 2)
     assert words(drawn["classes"].axes[0])[1] == ["cat", "dog"] and tiles(drawn["classes"].axes[0]) == (8, 2)
     _, labels, epochs = words(drawn["samples_by_epoch"].axes[0])

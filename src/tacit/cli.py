@@ -42,6 +42,9 @@ Label = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="leave out pictures that cannot be read, and name them")
 ]
+Annealing = Annotated[
+    int | None, typer.Option("--ais", min=1, help="beside it, annealing over so many temperatures; 1000, say")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
 
 
@@ -103,6 +106,8 @@ def fit(
             f"{output / 'model.safetensors'}: {_nats(last)} "
             f"after {last['epoch']} epochs, {last['seconds']:.0f} s"
         )
+        for warning in vae.evaluate(X[:1000], None if y is None else y[:1000], k=1).warnings:
+            typer.echo(f"warning: {warning}", err=True)
 
 
 @app.command()
@@ -110,6 +115,8 @@ def evaluate(
     model: ModelPath,
     data: Data,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
+    ais: Annealing = None,
+    report: Annotated[Path | None, typer.Option(help="a page of figures and pictures, .html")] = None,
     label: Label = None,
     delay: Annotated[int, typer.Option(min=0, help="of an alarm after the start of an anomaly")] = 7,
     skip_bad: SkipBad = False,
@@ -120,15 +127,23 @@ def evaluate(
 
     Of a series with --label also the best F1 of its anomalies.
     """
+    if report is not None and report.suffix != ".html":
+        raise SpecError(f"--report writes .html, not {report.name!r}")
     vae, dataset = _both(model, data, na, skip_bad, label)
-    result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k)
+    result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
     found = _detections(vae, dataset, delay) if label and vae.window else {}
     if as_json:
         _print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))
-        return
-    _print_evaluation(result)
-    if found:
+    else:
+        _print_evaluation(result)
+    if found and not as_json:
         _print_detections(found)
+    if report is not None:
+        from .report import page
+        from .storage import replace_file
+
+        replace_file(report, page(vae, dataset, result, f"{model} on {data}").encode())
+        typer.echo(report, err=as_json)
 
 
 @app.command()
@@ -533,22 +548,12 @@ def _print_evaluation(result: "Evaluation") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
-    for name, value in result.to_dict().items():
-        if name in ("n", "k", "warnings") or value is None:
-            continue
-        unit = {"bits_per_dim": "bits", "active_units": "", "ess": f"of {result.k}", "accuracy": ""}.get(
-            name, "nats"
-        )
-        shown = (
-            str(result.log_likelihood)
-            if name == "log_likelihood"
-            else f"{value:.4g}"
-            if unit != "nats"
-            else f"{value:.2f}"
-        )
-        table.add_row(name.replace("_", " "), shown, unit)
-    Console().print(table)
+    from .report import table
+
+    rows = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
+    for row in table(result):
+        rows.add_row(*row)
+    Console().print(rows)
     for warning in result.warnings:
         typer.echo(f"warning: {warning}", err=True)
 

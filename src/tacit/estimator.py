@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from . import evaluate as evaluation, impute as imputing, refit, storage
+from . import doctor, evaluate as evaluation, impute as imputing, refit, storage
 from .anomaly import reconstruction
 from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
@@ -553,13 +553,19 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         return over_rows(probabilities, self._rows(X)).numpy()
 
-    def evaluate(self, X: Any, y: Any = None, k: int = 100) -> Evaluation:
-        """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong."""
+    def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
+        """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong.
+
+        `ais`: beside it log p(x) by annealing over so many temperatures (Neal 2001), of at most 100 rows.
+        """
         x = self._rows(X)
         if k < 1:
             raise SpecError(f"evaluate needs k of 1 or more, not {k}")
         truth = None if y is None or self.labels_ is None else self._class_numbers(np.asarray(y))
-        return evaluation.evaluate(self.model_, x, self._classes(y, len(x)), k, self.seed_, truth)
+        names = [] if isinstance(self.codec_, Arrays) else self.codec_.names()
+        classes = self._classes(y, len(x))
+        found = evaluation.evaluate(self.model_, x, classes, k, self.seed_, truth, names=names, ais=ais)
+        return replace(found, warnings=found.warnings + doctor.of_history(self.history_))
 
     def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Any:
         """n decoded means on the straight line between the codes of rows a and b, ends included."""

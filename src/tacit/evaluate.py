@@ -1,7 +1,7 @@
 """How good a model is, in nats per datum, and how far the figures can be trusted."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,10 +9,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .distributions import sample_with
+from . import doctor
+from .annealing import Annealed, annealed, refusal
+from .distributions import cells as each_cell, sample_with
+from .errors import SpecError
+from .gauges import aggregate, by_rung, calibration_error, residuals
+from .importance import Weights, distrust
 from .latents import Draw
 from .model import Model, Trace
-from .tensors import Rowwise, numel
+from .tensors import Rowwise, log_mean_exp, numel
 
 ROWS = 128
 """Rows of a pass. Every pass is filled up to this size, so a row's numbers do not depend on how many
@@ -36,8 +41,17 @@ class Figure:
 class Evaluation:
     """Held-out figures, nats per datum in the units of the data; None where a model has no such number.
 
-    `log_likelihood` is the importance-weighted bound with k samples (Burda et al. 2016, equation 8)
-    and rises to log p(x) with k; `ess` is the mean effective sample size of its weights, of k.
+    - `log_likelihood`: the importance-weighted bound with k samples (Burda et al. 2016, equation 8), which
+      rises to log p(x) with k; `bound_by_k`: with fewer of the same samples; `ess`: the mean effective
+      sample size of the weights, of k; `pareto_k`: the mean shape of their tail (`importance.pareto_k`).
+    - `active_units`: dimensions whose posterior mean has a variance above 0.01 over the data (Burda et al.
+      2016, section 5.2); `active_by_kl`: whose mean KL is above 0.01 nat.
+    - `mutual_information` of a row's number and its code, at most log n; `aggregate_kl`, KL(q(z) || p(z)):
+      the top rung's rate is their sum (Hoffman and Johnson 2016); q(z) by `penalties.decomposition`.
+    - `calibration_error`: the expected one of a label head, 15 bins of confidence (Guo et al. 2017).
+    - `distortion_by_column`: of a table, over each column's known cells.
+    - `told_apart`: the AUC of a classifier between codes of the data and draws of the prior, 0.5 at best.
+    - `ais`: log p(x) by annealing, where asked for.
     """
 
     n: int
@@ -51,6 +65,17 @@ class Evaluation:
     ess: float | None
     accuracy: float | None
     warnings: tuple[str, ...]
+    bound_by_k: dict[int, float] | None = None
+    pareto_k: float | None = None
+    rate_by_rung: tuple[float, ...] | None = None
+    rate_by_dimension: tuple[float, ...] | None = None
+    active_by_kl: int | None = None
+    mutual_information: float | None = None
+    aggregate_kl: float | None = None
+    told_apart: float | None = None
+    calibration_error: float | None = None
+    distortion_by_column: dict[str, float] | None = None
+    ais: Annealed | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"warnings": list(self.warnings)}
@@ -129,65 +154,107 @@ def enough(trace: Trace, k: int) -> int:
     return 1 if all(site.is_certain for site in trace.sites) else k
 
 
+def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells: bool) -> dict[str, Tensor]:
+    """Every figure that is a mean over rows, of each row (B, ...), in nats."""
+    trace = model(x, y, samples=samples_at_once(model, k))
+    rows = {"distortion": -trace.average(trace.log_likelihood), "code": model.encode(x, y)}
+    if trace.logits is not None:
+        rows["logits"] = trace.logits
+    if (misfit := residuals(trace)) is not None:
+        rows["misfit"] = misfit
+    if cells:
+        share = 1 / len(trace.distortion) if trace.weights is None else trace.weights[..., None]
+        each = -(share * each_cell(trace.px, trace.x)).sum(0)
+        rows["cells"] = each if trace.mask is None else each.masked_fill(~trace.mask, math.nan)
+    if not rated:
+        return rows
+    rungs, dimensions = by_rung(trace)
+    rows |= {"rate": trace.rate, "rungs": torch.stack(rungs, -1) if rungs else trace.rate[:, None][:, :0]}
+    rows |= {"dimensions": torch.cat(dimensions, -1)} if dimensions else {}
+    weights, classes = Weights(k), len(model.log_prior_y) if trace.log_qy is not None else 1
+    for log_w in log_weights(model, model.observe(x, evidence=True), y, k, None):
+        weights.add(log_mean_exp(log_w.reshape(-1, classes, len(x)), 1))
+    rows |= {"score": weights.log_mean, "size": weights.size, "skew": weights.skew, "shape": weights.shape}
+    return rows | {f"k={k}": bound for k, bound in weights.by_k().items()}
+
+
 @torch.no_grad()
 def evaluate(
-    model: Model, x: Rowwise, y: Tensor | None, k: int, seed: int, truth: Tensor | None = None
+    model: Model,
+    x: Rowwise,
+    y: Tensor | None,
+    k: int,
+    seed: int,
+    truth: Tensor | None = None,
+    *,
+    names: Sequence[str] = (),
+    ais: int | None = None,
 ) -> Evaluation:
     """All figures of a data set x (n, *E), class numbers y (n,) where the model is told them.
 
-    `truth` (n,) are the classes that a classifier's accuracy is held against.
+    `truth` (n,) are the classes that a classifier's accuracy is held against, `names` a table's columns,
+    `ais` the temperatures of annealing, which raises SpecError where a model has no gradients in z.
     """
-    family, warnings = model.likelihood.family, []
     probe = model(x[:1], None if y is None else y[:1])
-    k, rated, sums = enough(probe, k), probe.has_rate, torch.zeros(2, dtype=torch.float64)
-    codes, guesses, scores, sizes = [], [], [], []
+    k, rated, n = enough(probe, k), probe.has_rate, len(x)
+    if ais is not None and (refused := refusal(model)):
+        raise SpecError(refused)
+    pieces: dict[str, list[Tensor]] = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for a, b, count in batches(x, y):
-            trace = model(a, b, samples=samples_at_once(model, k))
-            log_px = trace.average(trace.log_likelihood)[:count].double()
-            rate = trace.rate[:count].double() if rated else torch.zeros(count).double()
-            sums += torch.stack([rate.sum(), -log_px.sum()])
-            codes.append(model.encode(a, b)[:count])
-            if trace.logits is not None:
-                guesses.append(trace.logits.argmax(-1)[:count])
-            if rated:
-                seen = model.observe(a, evidence=True)
-                score, size = log_likelihood(model, seen, b, k, None)
-                scores.append(score[:count].double())
-                sizes.append(size[:count].double())
-    rate, distortion = (sums / len(x)).tolist()
-    estimate = ess = None
+            for name, rows in by_row(model, a, b, k, rated, bool(names)).items():
+                pieces.setdefault(name, []).append(rows[:count].double())
+        found = aggregate(model, x, y, rated)
+    every = {name: torch.cat(rows) for name, rows in pieces.items()}
+    means: dict[str, Any] = {name: rows.nanmean(0).tolist() for name, rows in every.items()}
+    code, logits, dimensions = every["code"], every.get("logits"), means.get("dimensions")
+    active = int((code.var(0) > 0.01).sum()) if n > 1 and code.shape[1] else 0
+    estimate = shape = None
+    warnings = []
     if rated:
-        score = torch.cat(scores)
-        se = float(score.std()) / math.sqrt(len(x)) if len(x) > 1 else None
-        estimate, ess = Figure(float(score.mean()), se), float(torch.cat(sizes).mean())
-        if k > 1 and ess < 2:
-            warnings.append(
-                f"the importance weights have an effective sample size of {ess:.1f} of {k}: "
-                "the log-likelihood is too low by an unknown amount; raise k"
-            )
+        se = float(every["score"].std()) / math.sqrt(n) if n > 1 else None
+        estimate = Figure(means["score"], se)
+        shape = None if math.isnan(means["shape"]) else means["shape"]
+        warnings += [words] if (words := distrust(k, means["size"], shape, means["skew"])) else []
     else:
         warnings.append("a Point posterior has no density: rate, ELBO and log-likelihood are not defined")
-    if getattr(family, "grey", None) == "expected":
+    if getattr(model.likelihood.family, "grey", None) == "expected":
         warnings.append(
             "log_likelihood is of pixels switched on at random with their grey value as probability, at a "
             "fixed seed; rate, distortion and ELBO are of the grey pixels, their expectation"
         )
-    code = torch.cat(codes).double()
-    active = int((code.var(0) > 0.01).sum()) if len(x) > 1 and code.shape[1] else 0
+    speaking = active if dimensions is None else sum(rate > doctor.SILENT for rate in dimensions)
+    if n > 1 and (rated or not code.shape[1]):
+        atoms = model.parts.posterior.atoms
+        size = 0 if atoms is not None else code.shape[1]
+        warnings += doctor.of_latent(means.get("rungs", ()), speaking, size)
+        if atoms is not None:
+            choices = code.reshape(-1, atoms[1])
+            warnings += doctor.of_codes(len(torch.unique(choices, dim=0)), atoms[0], len(choices))
+    warnings += doctor.of_scale(math.sqrt(means["misfit"]) if "misfit" in means else None)
+    warnings += doctor.of_prior(found.get("told_apart"))
     return Evaluation(
-        n=len(x),
+        n=n,
         k=k,
         log_likelihood=estimate,
         bits_per_dim=None if estimate is None else -estimate.mean / numel(model.event) / math.log(2),
-        elbo=-rate - distortion if rated else None,
-        rate=rate if rated else None,
-        distortion=distortion,
+        elbo=-means["rate"] - means["distortion"] if rated else None,
+        rate=means.get("rate"),
+        distortion=means["distortion"],
         active_units=active,
-        ess=ess,
-        accuracy=float((torch.cat(guesses) == truth).double().mean())
-        if guesses and truth is not None
-        else None,
+        ess=means.get("size"),
+        accuracy=None
+        if logits is None or truth is None
+        else float((logits.argmax(-1) == truth).double().mean()),
         warnings=tuple(warnings),
+        bound_by_k={int(name[2:]): mean for name, mean in means.items() if name.startswith("k=")} or None,
+        pareto_k=shape,
+        rate_by_rung=tuple(means["rungs"]) if rated else None,
+        rate_by_dimension=None if dimensions is None else tuple(dimensions),
+        active_by_kl=None if dimensions is None else speaking,
+        calibration_error=None if logits is None or truth is None else calibration_error(logits, truth),
+        distortion_by_column=dict(zip(names, means["cells"], strict=True)) if names else None,
+        ais=None if ais is None else annealed(model, x, y, ais, seed),
+        **found,
     )

@@ -62,8 +62,14 @@ class Fitted(Protocol):
 # the house style
 
 
-def _figure(width: float, height: float) -> Figure:
+def empty(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.07, h_pad=0.07))
+
+
+def finish(axes: Axes, title: str, x: str = "", y: str = "") -> None:
+    """Plain axes under a title."""
+    _plain(axes)
+    _titled(axes, title, x, y)
 
 
 def _titled(axes: Axes, title: str, x: str = "", y: str = "") -> None:
@@ -150,7 +156,7 @@ def image_grid(
     columns = columns or int(np.ceil(np.sqrt(len(images))))
     rows, names = [str(label) for label in row_labels or ()], [str(label) for label in column_labels or ()]
     (width, height), margin = _tile(images), 0.3 + 0.085 * max(map(len, rows), default=0)
-    figure = _figure(columns * width + margin, -(-len(images) // columns) * height + 0.8)
+    figure = empty(columns * width + margin, -(-len(images) // columns) * height + 0.8)
     axes = figure.add_subplot()
     _draw(axes, images, columns, rows, names)
     _titled(axes, title)
@@ -192,7 +198,7 @@ def comparison(panels: Mapping[str, ArrayLike]) -> Figure:
     sides = {name: int(np.ceil(np.sqrt(len(images)))) for name, images in sets.items()}
     width, height = np.max([np.multiply(sides[name], _tile(images)) for name, images in sets.items()], axis=0)
     rows, columns = _shape(len(sets))
-    figure = _figure(columns * (width + 0.3), rows * (height + 0.4))
+    figure = empty(columns * (width + 0.3), rows * (height + 0.4))
     for place, (name, images) in enumerate(sets.items(), 1):
         axes = figure.add_subplot(rows, columns, place)
         _draw(axes, images, sides[name])
@@ -249,7 +255,7 @@ def latent_map(
 ) -> Figure:
     """Codes (n, 2) as points, coloured by class, by quantity, or not; rows without a label are grey."""
     Z = np.asarray(Z, dtype=float)
-    figure = _figure(6, 5.2)
+    figure = empty(6, 5.2)
     plane = figure.add_subplot()
     alpha = float(np.clip(40 / np.sqrt(len(Z) + 1), 0.3, 0.8))
     look: dict[str, Any] = {"s": 5 + 4000 / (len(Z) + 80), "alpha": alpha, "linewidths": 0}
@@ -305,7 +311,7 @@ def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
     panels |= {key: _curve(history, key) for key in ("rate", "distortion")}
     panels = {title: values for title, values in panels.items() if np.isfinite(values).any()}
     rows, columns = _shape(len(panels))
-    figure = _figure(3.2 * columns, 2.7 * rows)
+    figure = empty(3.2 * columns, 2.7 * rows)
     look: dict[str, Any] = {"linewidth": 1.5, "markersize": 4, "marker": "o" if len(epochs) < 3 else None}
     for place, (title, values) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(rows, columns, place)
@@ -344,7 +350,7 @@ def _samples(model: Fitted, n: int) -> Array:
     return np.stack(draws, axis=1).reshape(-1, *model.event_)[:n]
 
 
-def _figures(model: Fitted, data: Any) -> Iterator[tuple[str, Figure]]:
+def pictures(model: Fitted, data: Any) -> Iterator[tuple[str, Figure]]:
     """The file name and the picture of everything that applies."""
     size, X, y, Z = model.latent_dim_, None, None, None
     active = np.arange(size)
@@ -424,7 +430,7 @@ def plot(models: Mapping[str, Fitted], data: Any, out: str | Path) -> list[Path]
 
     for name, model in models.items():
         folder = Path(out) / re.sub(r"[^\w=+-]+", "_", name) if len(models) > 1 else Path(out)
-        for title, figure in _figures(model, data):
+        for title, figure in pictures(model, data):
             write(figure, folder / f"{title}.png")
     events = {tuple(model.event_) for model in models.values()}
     if len(models) > 1 and len(events) == 1 and is_picture(event := events.pop()):

@@ -68,17 +68,18 @@ class L2(Term):
         return self.weight * torch.stack(squares).sum()
 
 
-def decomposition(trace: Trace) -> tuple[Tensor, Tensor, Tensor]:
+def decomposition(trace: Trace, n_data: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """(mutual information, total correlation, dimension-wise KL), (B,) each; their sum is the rate.
 
     log q(z) by stratified sampling over the batch: of N rows of data, z_i's own has weight 1/N and each
     other of the batch (N - 1) / (N (B - 1)), so that q(z) is estimated without bias, and exactly where
     the batch is the data (Chen et al. 2018, appendix C.2, averaged over its choice of row). The top rung.
+    N is `n_data`, by default the training set's.
     """
     z, q, p = trace.sites[0]
     assert q is not None
     z = z[0]
-    n, batch = max(trace.n_data, len(z)), len(z)
+    n, batch = max(trace.n_data if n_data is None else n_data, len(z)), len(z)
     others = math.log((n - 1) / n) - math.log(max(batch - 1, 1)) if n > 1 else 0.0
     log_share = torch.full((batch, batch), others, dtype=z.dtype, device=z.device)
     log_share.fill_diagonal_(-math.log(n))

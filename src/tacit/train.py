@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor
 
+from .doctor import autopsy
 from .errors import DivergedError, SpecError
 from .model import Model
 from .objective import Term
@@ -203,7 +204,7 @@ class Trainer:
             net.load_state_dict(parts[f"critic{j}"])
         for part, optimiser in self._optimisers().items():
             slots: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in parts[part].items():
+            for name, tensor in parts.get(part, {}).items():
                 i, _, slot = name.partition(".")
                 slots.setdefault(int(i), {})[slot] = tensor
             groups = optimiser.state_dict()["param_groups"]
@@ -223,6 +224,7 @@ class Trainer:
         monitored = held or (data[0][:MONITORED], None if data[1] is None else data[1][:MONITORED])
         epochs, patience = self.training.resolved_epochs(n), self.training.patience
         while self.epoch < epochs and (patience is None or self.waited < patience):
+            before = self._copied()
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed * 1_000_003 + self.epoch)
                 means = self._epoch(*data)
@@ -230,8 +232,8 @@ class Trainer:
             loss, distortion, rate, *each = means.tolist()
             if not math.isfinite(loss):
                 raise DivergedError(
-                    f"the loss is {loss} after epoch {self.epoch}. Lower learning_rate "
-                    f"(it is {self.training.learning_rate}), or look for huge values in the data"
+                    f"the loss is {loss} after epoch {self.epoch}{self._autopsy(before, *data)}. Lower "
+                    f"learning_rate (it is {self.training.learning_rate}), set clip, or mend the data"
                 )
             names = [type(term).__name__ for term in self.terms]
             self._swap()
@@ -259,6 +261,17 @@ class Trainer:
         elif self.average:
             self._swap()
 
+    def _copied(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors, numbers = self.state()
+        return {name: t.clone() for name, t in tensors.items()}, numbers
+
+    def _autopsy(self, before: tuple[dict[str, Tensor], dict[str, Any]], x: Rowwise, y: Tensor | None) -> str:
+        """The epoch once more, now looking at every batch: which one broke, and where."""
+        self.restore(*before)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed * 1_000_003 + self.epoch)
+            return autopsy(self.model, self._steps(x, y), x, y)
+
     @torch.no_grad()
     def _swap(self) -> None:
         """Weights and their running average change places."""
@@ -273,8 +286,14 @@ class Trainer:
 
     def _epoch(self, x: Rowwise, y: Tensor | None) -> Tensor:
         """One pass; returns the means of loss, distortion, rate and each term, still on the device."""
-        self.model.train()
         totals = torch.zeros(3 + len(self.terms), device=self.device)
+        for rows, numbers in self._steps(x, y):
+            totals += numbers * len(rows)
+        return totals / len(x)
+
+    def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Step after step: the rows of the batch, and its loss, distortion, rate and each term."""
+        self.model.train()
         order = torch.randperm(len(x)).to(self.device)
         mixed = self.training.precision == "bf16-mixed"
         for rows in torch.split(order, self.training.batch_size):
@@ -297,8 +316,7 @@ class Trainer:
             with torch.no_grad():
                 rate = trace.rate.mean() if trace.has_rate else loss * math.nan
                 numbers = [loss, trace.average(trace.distortion).mean(), rate, *each]
-                totals += torch.stack([number.detach() for number in numbers]) * len(rows)
-        return totals / len(x)
+            yield rows, torch.stack([number.detach() for number in numbers])
 
     def _hidden(self, x: Tensor) -> Tensor:
         """A batch with the share `missing` of its cells taken out."""

@@ -158,7 +158,7 @@ def test_score_of_a_quantiser_is_one_joint_density(posterior: Family, L: int, na
     by_hand = np.where(bits > 0, np.log(mean), np.log1p(-mean)).sum((1, 2)) - nats
     np.testing.assert_allclose(vae.score_samples(bits), by_hand, rtol=1e-4)
     figures = vae.evaluate(bits)
-    assert figures.k == 1 and not figures.warnings
+    assert figures.k == 1 and not any("importance" in words for words in figures.warnings)
     assert figures.log_likelihood.mean == pytest.approx(figures.elbo, rel=1e-6)
 
 

@@ -145,7 +145,7 @@ def test_replay_gives_the_same_ladder() -> None:
     h, _ = model.features(torch.randn(5, 4))
     state, sites = model.latents(h, inferring(7))
     again, replayed = model.latents(h, replaying([site.z for site in sites]))
-    assert state.shape == (7, 5, 3)
+    assert state.shape == (7, 5, 8)
     torch.testing.assert_close(state, again)
     for a, b in zip(sites, replayed, strict=True):
         torch.testing.assert_close(a.rate(), b.rate())

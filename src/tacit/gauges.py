@@ -1,0 +1,65 @@
+"""What is measured of a batch beside the bound: the rate in its parts, residuals, codes against the prior."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .families import Fixed
+from .labels import Enumerated
+from .likeness import two_sample
+from .model import Model, Trace
+from .penalties import decomposition
+from .tensors import Rowwise
+
+ROWS = 1000
+"""The most rows whose codes are compared with one another."""
+PAIRS = 1 << 24
+"""The most numbers that such a comparison holds."""
+
+
+def by_rung(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
+    """KL(q || p) of each rung, (B,), and of its dimensions, (B, L), where q and p factorise; else None."""
+    parts = trace.model.parts
+    rungs = [trace.average(rate) for rate in trace.rates]
+    if not (parts.posterior.factorises and parts.prior.factorises):
+        return rungs, None
+    weights = trace.x.new_tensor(1 / len(trace.distortion)) if trace.weights is None else trace.weights
+    return rungs, [(weights[..., None] * site.rates()).sum(0) for site in trace.sites]
+
+
+def residuals(trace: Trace) -> Tensor | None:
+    """The mean square of (x - mean) / scale over known cells, (B,): 1 where the scale is right.
+
+    None where the scale is learned.
+    """
+    if not isinstance(getattr(trace.model.likelihood.family, "scale", None), Fixed):
+        return None
+    square = (trace.x - trace.px.mean).square() / trace.px.variance
+    square = square if trace.mask is None else square.masked_fill(~trace.mask, math.nan)
+    return trace.average(square.flatten(2).nanmean(-1))
+
+
+def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[str, float]:
+    """Mutual information, KL(q(z) || p(z)) and `told_apart` of the top rung, over at most 1,000 rows."""
+    parts, n = model.parts, len(x)
+    if not parts.latent_dim or parts.posterior.atoms is not None or isinstance(parts.labels, Enumerated):
+        return {}
+    kept = torch.linspace(0, n - 1, min(n, ROWS, math.isqrt(PAIRS // model.latents.dims[0]))).round().long()
+    trace = model(x[kept], None if y is None else y[kept])
+    found, z = {}, trace.sites[0].z[0]
+    if rated and parts.posterior.factorises and n > 1:
+        information, *rest = (float(part.mean()) for part in decomposition(trace, n))
+        found = {"mutual_information": information, "aggregate_kl": sum(rest)}
+    if n >= 200:
+        drawn = trace.sites[0].p.sample(torch.Size((len(z),)))
+        found["told_apart"] = two_sample(z.numpy(), drawn.numpy()).auc
+    return found
+
+
+def calibration_error(logits: Tensor, truth: Tensor, bins: int = 15) -> float:
+    """sum_b n_b / n |accuracy_b - confidence_b| over bins of confidence (Guo et al. 2017, equation 3)."""
+    confidence, guess = logits.double().softmax(-1).max(-1)
+    off = (guess == truth).double() - confidence
+    place = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    return float(torch.zeros(bins).double().index_add(0, place, off).abs().sum() / len(truth))

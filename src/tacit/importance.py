@@ -1,0 +1,141 @@
+"""What importance weights say: the bound as a function of k, and whether the estimate can be trusted.
+
+Weights come in pieces and are not kept: memory does not grow with k, but for the tail, 3 sqrt(k) of them.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+TRUSTED_SIZE = 10.0
+"""An effective sample size below it costs more than 1 / (2 * 10) = 0.05 nat of bias."""
+TRUSTED_TAIL = 0.7
+"""Pareto's k above it: the mean of the weights converges too slowly to be used (Vehtari et al. 2024)."""
+
+
+def pareto_k(tail: Tensor) -> Tensor:
+    """The shape k of a generalised Pareto law of what exceeds the least of log weights (M + 1, B): (B,).
+
+    Zhang and Stephens (2009), with the prior of Vehtari et al., "Pareto smoothed importance sampling"
+    (2024, appendix C): b runs over m quantiles of a prior, k(b) = mean log(1 - b x), weighed by the profile
+    likelihood M (log(-b / k) - k - 1). 0.5 is where the weights' variance becomes infinite, 1 their mean.
+    NaN where no tail is seen.
+    """
+    log_w = tail.double().sort(0).values
+    top = log_w[-1]
+    x = (log_w[1:] - top).exp() - (log_w[0] - top).exp()
+    n = len(x)
+    m = 30 + math.isqrt(n)
+    grid = 1 - (m / (torch.arange(1, m + 1, dtype=x.dtype) - 0.5)).sqrt()
+    b = grid[:, None] / (3 * x[int(n / 4 + 0.5) - 1]) + 1 / x[-1]
+    k = torch.stack([torch.log1p(-each * x).mean(0) for each in b])
+    b = (b * (n * ((-b / k).log() - k - 1)).softmax(0)).sum(0)
+    return (n * torch.log1p(-b * x).mean(0) + 10 * 0.5) / (n + 10)
+
+
+def tail_size(k: int) -> int:
+    """How many of k weights count as the tail (Vehtari et al. 2024, section 3.2)."""
+    return math.ceil(min(k / 5, 3 * math.sqrt(k)))
+
+
+@dataclass
+class Weights:
+    """What is kept of k log weights of each of B rows.
+
+    `add` takes one draw (B,) after the other. Level j holds log sums of 10^j draws each; ten of them give
+    groups of 1, 2 and 5 times 10^j draws, disjoint, and move up as one.
+    """
+
+    k: int
+    once: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
+    twice: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
+    moments: Tensor | None = None
+    centre: Tensor | None = None
+    tail: Tensor | None = None
+    levels: list[list[Tensor]] = field(default_factory=list)
+    totals: dict[int, tuple[Tensor, int]] = field(default_factory=dict)
+
+    def add(self, log_w: Tensor) -> None:
+        """Log weights (S, B)."""
+        log_w = log_w.double()
+        self.once = torch.logaddexp(self.once, log_w.logsumexp(0))
+        self.twice = torch.logaddexp(self.twice, (2 * log_w).logsumexp(0))
+        self.centre = log_w.mean(0) if self.centre is None else self.centre
+        off = log_w - self.centre
+        sums = torch.stack([off.sum(0), off.square().sum(0), off.pow(3).sum(0)])
+        self.moments = sums if self.moments is None else self.moments + sums
+        kept = log_w if self.tail is None else torch.cat((self.tail, log_w))
+        size = tail_size(self.k) + 1
+        self.tail = kept.topk(size, 0).values if len(kept) > 4 * size else kept
+        for each in log_w:
+            self._climb(each, 0)
+
+    def _climb(self, log_sum: Tensor, level: int) -> None:
+        if level == len(self.levels):
+            self.levels.append([])
+        self.levels[level].append(log_sum)
+        if len(self.levels[level]) == 10:
+            blocks = self._count(level)
+            self._climb(blocks.logsumexp(0), level + 1)
+
+    def _count(self, level: int) -> Tensor:
+        """Add the level's groups to the totals, and empty it."""
+        blocks = torch.stack(self.levels[level])
+        self.levels[level] = []
+        for size in (1, 2, 5):
+            whole = len(blocks) // size
+            draws = size * 10**level
+            each = blocks[: whole * size].reshape(whole, size, blocks.shape[1]).logsumexp(1) - math.log(draws)
+            total, count = self.totals.get(draws, (torch.zeros_like(blocks[0]), 0))
+            self.totals[draws] = total + each.sum(0), count + whole
+        return blocks
+
+    @property
+    def log_mean(self) -> Tensor:
+        """log 1/k sum_s w_s, (B,)."""
+        return self.once - math.log(self.k)
+
+    @property
+    def size(self) -> Tensor:
+        """The effective sample size (sum w)^2 / sum w^2, (B,)."""
+        size: Tensor = (2 * self.once - self.twice).exp()
+        return size
+
+    @property
+    def shape(self) -> Tensor:
+        """Pareto's k of the largest weights, (B,); NaN where there are too few to fit."""
+        size = tail_size(self.k)
+        if self.tail is None or size < 5:
+            return torch.full_like(self.once, math.nan)
+        return pareto_k(self.tail.topk(size + 1, 0).values)
+
+    @property
+    def skew(self) -> Tensor:
+        """The skewness of the log weights, (B,): above 0 where the few large ones stand out."""
+        assert self.moments is not None
+        m, second, third = self.moments / self.k
+        variance = second - m.square()
+        skew: Tensor = (third - 3 * m * second + 2 * m**3) / variance.clamp_min(1e-12).pow(1.5)
+        return skew
+
+    def by_k(self) -> dict[int, Tensor]:
+        """The bound (B,) with 1, 2, 5, 10, ... and with all k draws: means over disjoint groups, unbiased."""
+        for level, blocks in enumerate(self.levels):
+            if blocks:
+                self._count(level)
+        means = {k: total / count for k, (total, count) in sorted(self.totals.items()) if count}
+        return means | {self.k: self.log_mean}
+
+
+def distrust(k: int, size: float, shape: float | None, skew: float) -> str | None:
+    """Why the estimate cannot be trusted, or None: means over rows of what `Weights` says."""
+    words = f"of {k} importance samples {size:.1f} count"
+    words += "" if shape is None else f", the weights' Pareto k is {shape:.2f}"
+    cure = "raise k, use ais=1000, or train with IWAE, which widens q"
+    if k > 1 and (size < min(TRUSTED_SIZE, k / 2) or (shape is not None and shape > TRUSTED_TAIL)):
+        return f"{words}: the log-likelihood is too low by an unknown amount; {cure}"
+    if shape is not None and shape > 0.3 and skew > 0.1:
+        return f"{words}, and they are heavy-tailed: q(z|x) is narrower than the posterior; {cure}"
+    return None
