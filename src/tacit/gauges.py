@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from .families import Fixed
+from .families import Fixed, Gaussian
 from .labels import Enumerated
 from .likeness import two_sample
 from .model import Model, Trace
@@ -33,7 +33,8 @@ def residuals(trace: Trace) -> Tensor | None:
 
     None where the scale is learned.
     """
-    if not isinstance(getattr(trace.model.likelihood.family, "scale", None), Fixed):
+    family = trace.model.likelihood.family
+    if not (isinstance(family, Gaussian) and isinstance(family.scale, Fixed)):
         return None
     square = (trace.x - trace.px.mean).square() / trace.px.variance
     square = square if trace.mask is None else square.masked_fill(~trace.mask, math.nan)
@@ -51,7 +52,7 @@ def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[s
     if rated and parts.posterior.factorises and n > 1:
         information, *rest = (float(part.mean()) for part in decomposition(trace, n))
         found = {"mutual_information": information, "aggregate_kl": sum(rest)}
-    if n >= 200:
+    if n >= 200 and z.isfinite().all():
         drawn = trace.sites[0].p.sample(torch.Size((len(z),)))
         found["told_apart"] = two_sample(z.numpy(), drawn.numpy()).auc
     return found

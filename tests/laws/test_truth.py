@@ -9,7 +9,19 @@ import torch
 from scipy.special import logsumexp
 from scipy.stats import genpareto, multivariate_normal, skew
 
-from tacit import FSQ, VAE, Auxiliary, Bernoulli, Enumerated, Fixed, Gaussian, Given, SpecError, Training
+from tacit import (
+    FSQ,
+    VAE,
+    Auxiliary,
+    Bernoulli,
+    CodePrior,
+    Enumerated,
+    Fixed,
+    Gaussian,
+    Given,
+    SpecError,
+    Training,
+)
 from tacit.annealing import annealed, refusal, temperatures
 from tacit.evaluate import Evaluation, evaluate
 from tacit.families import StandardNormal
