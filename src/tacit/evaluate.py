@@ -157,7 +157,8 @@ def enough(trace: Trace, k: int) -> int:
 def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells: bool) -> dict[str, Tensor]:
     """Every figure that is a mean over rows, of each row (B, ...), in nats."""
     trace = model(x, y, samples=samples_at_once(model, k))
-    rows = {"distortion": -trace.average(trace.log_likelihood), "code": model.encode(x, y)}
+    known = (~x.isnan()).flatten(1).sum(1).double()
+    rows = {"known": known, "distortion": -trace.average(trace.log_likelihood), "code": model.encode(x, y)}
     if trace.logits is not None:
         rows["logits"] = trace.logits
     if (misfit := residuals(trace)) is not None:
@@ -238,7 +239,7 @@ def evaluate(
         n=n,
         k=k,
         log_likelihood=estimate,
-        bits_per_dim=None if estimate is None else -estimate.mean / numel(model.event) / math.log(2),
+        bits_per_dim=None if estimate is None else -estimate.mean / means["known"] / math.log(2),
         elbo=-means["rate"] - means["distortion"] if rated else None,
         rate=means.get("rate"),
         distortion=means["distortion"],

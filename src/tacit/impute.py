@@ -8,8 +8,10 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from .distributions import blend, cells, log_prob_of
+from .labels import Auxiliary
 from .model import Model, Trace
 from .tensors import numel
 
@@ -17,12 +19,29 @@ NUMBERS = 1 << 23
 """Decoded numbers in memory at once."""
 
 
-def weighed(model: Model, x: Tensor, y: Tensor | None, k: int) -> Iterator[tuple[Trace, Tensor]]:
-    """A batch's trace with k draws, and its normalised importance weights (S, B)."""
+def weighed(
+    model: Model, x: Tensor, y: Tensor | None, k: int
+) -> Iterator[tuple[Tensor, Distribution, Tensor]]:
+    """A batch x, holes filled, p(x|z) at k draws, and their normalised importance weights (S, B)."""
     rows = max(1, NUMBERS // (k * numel(model.event)))
     for i in range(0, len(x), rows):
         trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
-        yield trace, (trace.log_w() if trace.has_rate else trace.log_likelihood).softmax(0)
+        log_w = trace.log_w() if trace.has_rate else trace.log_likelihood
+        px, log_w = by_class(trace, log_w) if isinstance(model.parts.labels, Auxiliary) else (trace.px, log_w)
+        yield trace.x, px, log_w.softmax(0)
+
+
+def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
+    """p(x|z, y) for every class beside every draw, S = k K, and the weights' logarithms, each class with
+    its share p(y) p(x_obs|z, y) of the sum over y that `log_w` holds."""
+    model, k = trace.model, len(log_w)
+    labels, state = model.parts.labels, trace.state
+    assert isinstance(labels, Auxiliary)
+    codes = labels.code(torch.arange(labels.classes, device=log_w.device)).repeat_interleave(k, 0)
+    again = None if state is None else state.repeat(labels.classes, 1, 1)
+    px = model.decode(again, codes[:, None], trace.seen)
+    share = trace.log_px(px) + model.log_prior_y.repeat_interleave(k)[:, None]
+    return px, share + (log_w - trace.log_likelihood).repeat(labels.classes, 1)
 
 
 @torch.no_grad()
@@ -30,7 +49,7 @@ def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
     """The known cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        guesses = [blend(trace.px, weights) for trace, weights in weighed(model, x, y, k)]
+        guesses = [blend(px, weights) for _, px, weights in weighed(model, x, y, k)]
     return torch.where(x.isnan(), torch.cat(guesses).reshape(x.shape), x)
 
 
@@ -40,9 +59,9 @@ def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         drawn = []
-        for trace, weights in weighed(model, x, y, k):
+        for seen, px, weights in weighed(model, x, y, k):
             chosen = torch.multinomial(weights.T, 1)[:, 0]
-            each = trace.px.sample().expand(len(weights), *trace.x.shape)
+            each = px.sample().expand(len(weights), *seen.shape)
             drawn.append(each[chosen, torch.arange(len(chosen))])
     return torch.where(x.isnan(), torch.cat(drawn), x)
 
@@ -53,8 +72,8 @@ def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Ten
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         found = []
-        for trace, weights in weighed(model, x, y, k):
-            each = cells(trace.px, trace.x).reshape(len(weights), *trace.x.shape)
+        for seen, px, weights in weighed(model, x, y, k):
+            each = cells(px, seen).reshape(len(weights), *seen.shape)
             found.append((weights.reshape(*weights.shape, *[1] * (each.dim() - 2)) * each).sum(0))
     return torch.cat(found).masked_fill(x.isnan(), torch.nan)
 

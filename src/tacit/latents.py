@@ -155,4 +155,16 @@ class TopDown(nn.Module):
         return state, tuple(sites)
 
 
-__all__ = ["Draw", "Site", "TopDown", "averaging", "generating", "inferring", "replaying"]
+class Scored(nn.Module):
+    """The ladder's log q(z) and log p(z) of each rung at given values."""
+
+    def __init__(self, latents: TopDown) -> None:
+        super().__init__()
+        self.latents = latents
+
+    def forward(self, h: Tensor, zs: Sequence[Tensor], pseudo: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        _, sites = self.latents(h, replaying(zs), pseudo)
+        return [(site.q.log_prob(site.z), site.p.log_prob(site.z)) for site in sites]
+
+
+__all__ = ["Draw", "Scored", "Site", "TopDown", "averaging", "generating", "inferring", "replaying"]

@@ -14,7 +14,7 @@ from .distributions import has_density, log_prob_of
 from .errors import SpecError
 from .families import Conditional, Family
 from .labels import Auxiliary, Enumerated, Given, LabelHead
-from .latents import Draw, Site, TopDown, averaging, generating, inferring, replaying
+from .latents import Draw, Scored, Site, TopDown, averaging, generating, inferring, replaying
 from .layers import joined, shapes_of
 from .networks import Network
 from .priors import VampPrior, fit_together
@@ -56,7 +56,7 @@ class Model(nn.Module):
         self.n_data = 0
         zeros = torch.zeros(1, *event)
         seen = tuple(marked(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
-        if not parts.latent_dim and labels is None:
+        if not parts.latent_dim and not isinstance(labels, Given):
             raise SpecError("latent_dim=0 leaves the decoder nothing to read. Give it labels=Given(classes)")
         if not parts.latent_dim and isinstance(labels, Given):
             self.encoder = None
@@ -321,19 +321,21 @@ class Trace:
         return self.average(self.log_likelihood) - self.rate
 
     @cached_property
-    def frozen(self) -> tuple[Site, ...]:
-        """q and p at the same z, their own parameters held: gradients reach them through z alone."""
+    def frozen(self) -> list[tuple[Tensor, Tensor]]:
+        """log q(z) and log p(z) of each rung, (S, B), their own parameters held: gradients come through z
+        alone. The densities are taken inside, because flows read their parameters as late as that."""
         assert self.h is not None
-        held = {name: p.detach() for name, p in self.model.latents.named_parameters()}
+        scored = Scored(self.model.latents)
+        held = {name: p.detach() for name, p in scored.named_parameters()}
         pseudo = None if self.pseudo is None else self.pseudo.detach()
-        zs = replaying([site.z for site in self.sites])
-        return functional_call(self.model.latents, held, (self.h.detach(), zs, pseudo))[1]  # type: ignore[no-any-return]
+        zs = [site.z for site in self.sites]
+        return functional_call(scored, held, (self.h.detach(), zs, pseudo))  # type: ignore[no-any-return]
 
     @cached_property
     def path_rates(self) -> tuple[Tensor, ...]:
         """log q(z) - log p(z) of each rung, (S, B) each, q's own parameters held."""
         sites = zip(self.sites, self.frozen, strict=True)
-        return tuple(held.q.log_prob(s.z) - s.p.log_prob(s.z) for s, held in sites if held.q is not None)
+        return tuple(log_q - site.p.log_prob(site.z) for site, (log_q, _) in sites)
 
     def log_w(self, *, frozen_q: bool = False) -> Tensor:
         """log p(x, z) - log q(z|x), (S, B): its log-mean-exp over S is the importance-weighted bound.
@@ -342,9 +344,10 @@ class Trace:
         has weight on its own class alone.
         """
         total = self.log_likelihood
-        for site, held in zip(self.sites, self.frozen if frozen_q else self.sites, strict=True):
-            assert held.q is not None and has_density(held.q)
-            total = total + site.p.log_prob(site.z) - held.q.log_prob(site.z)
+        for i, site in enumerate(self.sites):
+            assert site.q is not None and has_density(site.q)
+            log_q = self.frozen[i][0] if frozen_q else site.q.log_prob(site.z)
+            total = total + site.p.log_prob(site.z) - log_q
         if self.log_qy is None:
             return total
         classes = len(self.model.log_prior_y)

@@ -52,6 +52,8 @@ class Bound(Term):
     """A lower bound on log p(x), negated."""
 
     is_bound: ClassVar[bool] = True
+    sums_classes: ClassVar[bool] = False
+    """Whether enumerated classes are summed over inside, so that it bounds log sum_y p(x, y) too."""
 
     def check(self) -> None:
         for name in ("samples", "m", "k"):
@@ -65,6 +67,11 @@ class Bound(Term):
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
         needs_density(self, parts)
+        if isinstance(parts.labels, Enumerated) and not self.sums_classes:
+            raise SpecError(
+                f"{self} with labels={parts.labels}: its groups of draws would part the classes. "
+                "Use ELBO() or IWAE()"
+            )
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,10 +153,19 @@ def needs_density(term: Term, parts: Parts) -> None:
         raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
 
 
+def needs_one_class(term: Term, parts: Parts) -> None:
+    """Refuse a z for each class: the codes of a datum are then a mixture that this term does not read."""
+    if isinstance(parts.labels, Enumerated):
+        raise SpecError(
+            f"{term} with labels={parts.labels}: each datum has a code for every class. "
+            f"Use labels=Auxiliary({parts.labels.classes})"
+        )
+
+
 def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
     """Refuse a posterior or a prior whose KL is no sum over latent dimensions."""
     for role, part in (("posterior", parts.posterior), ("prior", parts.prior)):
-        if not part.factorises:
+        if not part.factorises or isinstance(part, Point):
             raise SpecError(
                 f"{term} with {role}={part}: it does not factorise over latent dimensions. "
                 f"{cure}, or {role}=Gaussian()"
@@ -175,6 +191,7 @@ class IWAE(Bound):
 
     k: int = 50
     gradient: Literal["total", "dreg", "path"] = "total"
+    sums_classes: ClassVar[bool] = True
 
     def check(self) -> None:
         super().check()
@@ -261,7 +278,7 @@ class PIWAE(Bound):
             )
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        model, (site,), (held,) = trace.model, trace.sites, trace.frozen
+        model, (site,), ((_, held_p),) = trace.model, trace.sites, trace.frozen
         assert site.q is not None
         fixed, log_q = site.z.detach(), site.q.log_prob(site.z)
         px = model.decode(fixed, trace.code, trace.seen)
@@ -269,7 +286,7 @@ class PIWAE(Bound):
         frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
         read = joined([t for t in (site.z, trace.code) if t is not None])
         px = functional_call(model.likelihood, frozen, model.told(read, trace.seen))
-        theirs = trace.log_px(px) + held.p.log_prob(site.z) - log_q
+        theirs = trace.log_px(px) + held_p - log_q
         value = -log_mean_exp(ours).mean()
         return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)
 

@@ -15,7 +15,7 @@ from .families import VQ
 from .labels import Auxiliary, Enumerated
 from .model import Parts, Trace
 from .networks import MLP
-from .objective import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi, Term, needs_dimensions
+from .objective import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi, Term, needs_dimensions, needs_one_class
 from .schedule import Schedule, at
 
 
@@ -99,6 +99,7 @@ class TotalCorrelation(Term):
     weight: Schedule = 5.0
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        needs_one_class(self, parts)
         needs_dimensions(self, parts, "Use FactorTC, whose critic needs no density")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
@@ -129,6 +130,7 @@ class Decorrelation(Term):
         return self.off * off + self.diagonal * (diagonal - 1).square().sum()
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        needs_one_class(self, parts)
         if self.of == "samples":
             needs_dimensions(self, parts, "Use of='means'")
 
@@ -143,6 +145,9 @@ class MMD(Term):
 
     weight: float = 10.0
     kernel: Literal["imq", "rbf"] = "imq"
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        needs_one_class(self, parts)
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor:
         distance = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
@@ -209,6 +214,11 @@ class GradientPenalty(Term):
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         mean = mean_of(trace.px)
+        if not mean.requires_grad:
+            family = trace.model.parts.likelihood
+            raise SpecError(
+                f"{self} with likelihood={family}: its best guess does not move with z. Use LatentNorm"
+            )
         v = torch.randint(0, 2, mean.shape, device=mean.device).to(mean.dtype) * 2 - 1
         zs = [site.z for site in trace.sites]
         gradients = torch.autograd.grad((v * mean).sum(), zs, create_graph=True)
@@ -226,6 +236,9 @@ class Critic(Term):
     weight: float = 1.0
     hidden: tuple[int, ...] = (256, 256)
     learning_rate: float = 1e-4
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        needs_one_class(self, parts)
 
     def build(self, parts: Parts) -> nn.Module:
         return MLP(self.hidden, "relu", "he").decoder(parts.rungs[:1], (), 1)

@@ -19,7 +19,7 @@ from torch import Tensor
 from .doctor import autopsy
 from .errors import DivergedError, SpecError
 from .model import Model
-from .objective import Term
+from .objective import ELBO, Term
 from .penalties import Critic
 from .schedule import Clocked, Schedule, at
 from .spec import Spec
@@ -237,7 +237,9 @@ class Trainer:
                 )
             names = [type(term).__name__ for term in self.terms]
             self._swap()
-            bound = self._bound(*monitored) if held or self.model.classifier else -distortion - rate
+            own = next(i for i, term in enumerate(self.terms) if term.is_bound)
+            reached = -distortion - rate if isinstance(self.terms[own], ELBO) else -each[own]
+            bound = self._bound(*monitored) if held or self.model.classifier else reached
             rated = not math.isnan(rate)
             if patience is not None:
                 self.waited = 0 if bound > self.best else self.waited + 1
@@ -249,7 +251,7 @@ class Trainer:
                 epochs=epochs,
                 step=self.step,
                 loss=loss,
-                bound=(bound if self.model.classifier else -distortion - rate) if rated else None,
+                bound=(bound if self.model.classifier else reached) if rated else None,
                 rate=rate if rated else None,
                 distortion=distortion,
                 terms=dict(zip(names, each, strict=True)),

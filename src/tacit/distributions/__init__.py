@@ -20,6 +20,7 @@ from .hidden import Point
 from .observed import (
     ContinuousBernoulli,
     DiscretizedLogistic,
+    NegativeBinomial,
     Product,
     Runs,
     StudentT,
@@ -38,6 +39,7 @@ __all__ = [
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "Flowed",
+    "NegativeBinomial",
     "Noise",
     "OneHot",
     "Point",

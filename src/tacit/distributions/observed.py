@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 from torch.nn.functional import logsigmoid, softplus
 
+from ..tensors import log_gamma_ratio
 from .base import blend, cells, mean_of
 
 
@@ -54,6 +55,37 @@ class ContinuousBernoulli(Distribution):
         return torch.where(self.logits < 0, 1 - x, x)
 
 
+class NegativeBinomial(Distribution):
+    """P(x) = Gamma(x + r) / (Gamma(r) x!) (m a)^x (1 + m a)^-(x + r), mean m, dispersion a, r = 1 / a.
+
+    Taken in float64: where a is small Gamma's logarithms are large and their difference is not.
+    """
+
+    arg_constraints = {}  # noqa: RUF012
+    rate: Tensor
+    dispersion: Tensor
+
+    def __init__(self, mean: Tensor, dispersion: Tensor) -> None:
+        self.rate, self.dispersion = mean, dispersion.expand_as(mean)
+        super().__init__(self.rate.shape, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.rate
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        x, a = value.double(), self.dispersion.double()
+        r, odds = 1 / a, (self.rate.double() * a).clamp_min(1e-300)
+        choices = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
+        return (choices + x * odds.log() - (x + r) * torch.log1p(odds)).to(self.rate.dtype)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        """Poisson's counts, their rate from Gamma(r) with mean m."""
+        a = self.dispersion.expand(self._extended_shape(sample_shape))
+        return torch.poisson(torch._standard_gamma(1 / a) * a * self.rate)
+
+
 class StudentT(Distribution):
     """p(x) = Gamma(d/2 + 1/2) / (Gamma(d/2) sqrt(pi d) s) (1 + y^2 / d)^-(d/2 + 1/2), y = (x - loc) / s.
 
@@ -70,7 +102,7 @@ class StudentT(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         y = (value - self.loc) / self.scale
         half = self.df / 2
-        log_norm = torch.lgamma(half) - torch.lgamma(half + 0.5) + 0.5 * (math.pi * self.df).log()
+        log_norm = log_gamma_ratio(half, half + 0.5) + 0.5 * (math.pi * self.df).log()
         return -(half + 0.5) * torch.log1p(y**2 / self.df) - log_norm - self.scale.log()
 
     @property

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Beta, Distribution, constraints
 from torch.nn.functional import normalize
 
+from ..tensors import log_gamma_ratio
 from .base import Noise, mean_of, register_kl, sample_with
 
 
@@ -42,7 +43,7 @@ class PowerSpherical(Distribution):
     @property
     def log_normaliser(self) -> Tensor:
         a, b = self.a, self.b
-        return (a + b) * math.log(2) + b * math.log(math.pi) + torch.lgamma(a) - torch.lgamma(a + b)
+        return (a + b) * math.log(2) + b * math.log(math.pi) + log_gamma_ratio(a, a + b)
 
     def log_prob(self, value: Tensor) -> Tensor:
         cosine = (self.loc * value).sum(-1)
@@ -50,9 +51,12 @@ class PowerSpherical(Distribution):
         return self.concentration * torch.log1p(cosine.clamp_min(tiny - 1)) - self.log_normaliser
 
     def entropy(self) -> Tensor:
-        """log N - kappa (log 2 + psi(a) - psi(a + b))."""
-        mean_log = math.log(2) + torch.digamma(self.a) - torch.digamma(self.a + self.b)
-        return self.log_normaliser - self.concentration * mean_log
+        """log N - kappa (log 2 + psi(a) - psi(a + b)), in float64: its parts grow with kappa, it does not."""
+        kappa, b = self.concentration.double(), self.b
+        a = kappa + b
+        log_n = (a + b) * math.log(2) + b * math.log(math.pi) + torch.lgamma(a) - torch.lgamma(a + b)
+        mean_log = math.log(2) + torch.digamma(a) - torch.digamma(a + b)
+        return (log_n - kappa * mean_log).to(self.loc.dtype)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)

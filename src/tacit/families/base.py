@@ -18,7 +18,7 @@ from torch.nn.functional import softplus
 
 from ..errors import SpecError
 from ..spec import Spec
-from ..tensors import Shape, numel
+from ..tensors import Shape, numel, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -289,7 +289,7 @@ class Head(Conditional):
     def values(self, h: Tensor | None, rows: Tensor | None = None) -> dict[str, Tensor]:
         """Every parameter in the data's unit, (*batch, *shape)."""
         leading: Shape = () if h is None else tuple(h.shape[:-1])
-        raws = self.layer(h).split(self.sizes, -1) if self.layer is not None else ()
+        raws = torch.split(whole(self.layer(h)), self.sizes, -1) if self.layer is not None else ()
         local = dict(zip(self.local, raws, strict=True))
         values = {}
         for name, (shape, source) in self.params.items():
@@ -332,7 +332,7 @@ class Head(Conditional):
             return
         axes = 0 if len(self.event) <= 1 else tuple(range(x.dim()))
         x = self.family.measured(x.double())
-        mean = x.nanmean(axes, keepdim=True)
+        mean = x.nanmean(axes, keepdim=True).nan_to_num(nan=0.0)
         self.shift.copy_(mean.squeeze(0) if len(self.event) == 1 else mean.reshape(self.shift.shape))
         spread = (x - mean).square().nanmean(axes).sqrt()
         tiny = 1e-6 * x.abs().nan_to_num().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)

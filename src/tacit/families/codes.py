@@ -108,27 +108,29 @@ class Standardised(nn.Module):
     the encoder's scale, they reach all of a grid. Evaluation holds both still."""
 
     centre: Tensor
-    spread: Tensor
+    square: Tensor
     share: Tensor
 
     def __init__(self, layer: nn.Module, n: int) -> None:
         super().__init__()
         self.layer = layer
         self.register_buffer("centre", torch.zeros(n))
-        self.register_buffer("spread", torch.ones(n))
+        self.register_buffer("square", torch.ones(n))
         self.register_buffer("share", torch.ones(()))
 
     def forward(self, h: Tensor) -> Tensor:
         raw: Tensor = self.layer(h)
         if self.training:
             self.follow(raw.detach().reshape(-1, raw.shape[-1]).to(self.centre.dtype))
-        return (raw - self.centre) / (self.spread + 1e-6)
+        spread = (self.square - self.centre.square()).clamp_min(1e-12).sqrt()
+        return (raw - self.centre) / (spread + 1e-6)
 
     @torch.no_grad()
     def follow(self, rows: Tensor) -> None:
-        """The first batch counts whole, each later one 5 %."""
+        """The first batch counts whole, each later one 5 %; the spread is about the running mean, so a
+        batch of one row has one too."""
         self.centre.lerp_(rows.mean(0), self.share)
-        self.spread.lerp_(rows.std(0, correction=0), self.share)
+        self.square.lerp_(rows.square().mean(0), self.share)
         self.share.fill_(0.05)
 
 

@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 
 from ..distributions import Product, Runs, apart, together
 from ..errors import SpecError
-from ..tensors import Shape
+from ..tensors import Shape, whole
 from .base import Conditional, Family, Head, Source
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
@@ -143,7 +143,11 @@ class ColumnsHead(Conditional):
         return list(self.each)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor | None, rows: Tensor | None = None) -> Distribution:
-        raws = [h for _ in self.sizes] if self.layer is None else self.layer(h).split(self.sizes, -1)
+        raws = (
+            [h for _ in self.sizes]
+            if self.layer is None
+            else torch.split(whole(self.layer(h)), self.sizes, -1)
+        )
         seen = [None for _ in self.sizes] if rows is None else apart(rows, self.family.runs)
         values = {
             f"{group}.{name}": value

@@ -193,8 +193,8 @@ class Beta(Family):
         }
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        logit, dispersion = values["logit"], values["dispersion"]
-        law = TorchBeta(logit.sigmoid() / dispersion, (-logit).sigmoid() / dispersion, validate_args=False)
+        mean, dispersion = values["logit"].sigmoid().clamp(1e-6, 1 - 1e-6), values["dispersion"]
+        law = TorchBeta(mean / dispersion, (1 - mean) / dispersion, validate_args=False)
         return distributions.event(law, len(event))
 
     def refusal(self, x: np.ndarray[Any, Any]) -> str | None:

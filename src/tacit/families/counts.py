@@ -7,7 +7,6 @@ import numpy as np
 from torch import Tensor
 from torch.distributions import (
     Distribution,
-    NegativeBinomial as TorchNegativeBinomial,
     Poisson as TorchPoisson,
 )
 
@@ -77,8 +76,7 @@ class NegativeBinomial(Family):
         }
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        mean, dispersion = values["mean"], values["dispersion"]
-        law = TorchNegativeBinomial(1 / dispersion, logits=(mean * dispersion).log(), validate_args=False)
+        law = distributions.NegativeBinomial(values["mean"], values["dispersion"])
         return distributions.event(law, len(event))
 
     def refusal(self, x: np.ndarray[Any, Any]) -> str | None:

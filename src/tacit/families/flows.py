@@ -147,12 +147,15 @@ class PlanarStep(nn.Module):
 
 def planar(u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """f(x), and log |1 + v . w tanh'(w . x + b)|, with v = u + (m(w . u) - w . u) w / |w|^2 and
-    m(a) = log(1 + exp a) - 1, so that w . v > -1 and f is invertible."""
+    m(a) = log(1 + exp a) - 1, so that w . v > -1 and f is invertible.
+
+    The slope is written as (1 + w . v) tanh' + tanh^2, where nothing cancels.
+    """
     wu = (w * u).sum(-1, keepdim=True)
     v = u + (softplus(wu) - 1 - wu) * w / w.square().sum(-1, keepdim=True).clamp_min(1e-12)
     t = torch.tanh((w * x).sum(-1, keepdim=True) + b)
-    wv = (w * v).sum(-1, keepdim=True)
-    return x + v * t, torch.log1p(wv * (1 - t.square()))[..., 0]
+    slope = softplus(wu) * (1 - t.square()) + t.square()
+    return x + v * t, slope.log()[..., 0]
 
 
 def unknown(y: Tensor) -> tuple[Tensor, Tensor]:
