@@ -18,7 +18,7 @@ from .tensors import numel
 Array = np.ndarray[Any, Any]
 
 MCMC = 10
-"""Steps that fill missing points before a window is judged (Xu et al. 2018, section 4.2)."""
+"""Steps that fill missing points before a window is judged (Xu et al. 2018, section 4)."""
 
 
 @torch.no_grad()
@@ -55,7 +55,7 @@ def adjusted(strange: Array, labels: Array, delay: int) -> Array:
     """Every point of an anomalous segment takes the largest value of its first delay + 1.
 
     So a threshold finds the whole segment where it alarms within `delay` steps of its start, and misses
-    all of it where it alarms later (Xu et al. 2018, figure 7).
+    all of it where it alarms later (Xu et al. 2018, section 4).
 
     >>> adjusted(np.array([0.1, 0.2, 0.9, 0.3]), np.array([0, 1, 1, 1]), delay=1)
     array([0.1, 0.9, 0.9, 0.9])

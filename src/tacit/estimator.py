@@ -84,7 +84,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone), and a
       row is a moment with the `window` points that end in it; `y` marks known anomalies with 1, and
-      training takes their values for missing.
+      training takes their values for missing. `Training.validation` holds its last moments out.
 
     Other arguments: encoder and decoder (MLP((256, 256)); Conv for pictures of more
     than 1,024 numbers), posterior (Gaussian()), prior
@@ -158,7 +158,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             torch.manual_seed(self.seed_)
             if not further:
                 self.model_ = Model(self.codec_.shape, self._parts())
-            order = torch.randperm(len(x)) if held_out else torch.arange(len(x))
+            late = torch.arange(len(x)).flip(0)
+            order = torch.randperm(len(x)) if held_out and self.window_ is None else late
             held, kept = order[:held_out], order[held_out:]
             train = (part(x, kept), None if classes is None else classes[kept]) if held_out else (x, classes)
             valid = (part(x, held), None if classes is None else classes[held]) if held_out else None

@@ -44,7 +44,7 @@ class PriorShare(Term):
     """mean_B (1 - beta) E_q log p(z), beta the share of a row's cells that are known.
 
     `(ELBO(), PriorShare())` is the modified ELBO, E_q [sum_known log p(x_j|z) + beta log p(z) - log q(z|x)]
-    negated (Xu et al. 2018, equation 3): a window with holes is pulled to the prior less.
+    negated (Xu et al. 2018, section 3.2): a window with holes is pulled to the prior less.
     """
 
     def __call__(self, trace: Trace, step: int) -> Tensor:

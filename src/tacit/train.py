@@ -90,16 +90,16 @@ class Training(Spec):
     epochs: int | None = None
     batch_size: int = 128
     learning_rate: Schedule = 1e-3
-    decay: Decay | None = None
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float = 0.0
     patience: int | None = None
-    missing: float = 0.0
     clip: float | None = None
     skip: float | None = None
     ema: float | None = None
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    decay: Decay | None = None
+    missing: float = 0.0
 
     def check(self) -> None:
         if self.batch_size < 1 or (self.epochs is not None and self.epochs < 1):

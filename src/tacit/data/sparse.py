@@ -30,7 +30,9 @@ class Sparse:
     """
 
     def __init__(self, matrix: Any, device: torch.device | str = "cpu") -> None:
-        self.matrix = csr_matrix(matrix, dtype=np.float32)
+        rows = matrix.tocsr()
+        parts = (rows.data.astype(np.float32, copy=False), rows.indices, rows.indptr)
+        self.matrix = csr_matrix(parts, shape=rows.shape)
         self.shape, self.device = self.matrix.shape, device
 
     def __len__(self) -> int:
@@ -61,7 +63,8 @@ def refusal(family: Family, x: Rowwise) -> str | None:
     """What `family` says against the values of x, those that are not stored among them."""
     if not isinstance(x, Sparse):
         return family.refusal(x[:].numpy())
-    if family.refusal(np.append(x.matrix.data, np.float32(0))[:, None]) is None:
+    values = (x.matrix.data[:, None], np.zeros((1, 1), np.float32))
+    if all(family.refusal(each) is None for each in values):
         return None
     for first in range(0, len(x), PLACED):
         if found := family.refusal(x[first : first + PLACED].numpy()):
