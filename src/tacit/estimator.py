@@ -1,5 +1,6 @@
 """VAE: the scikit-learn face. `__init__` only stores; what is fitted ends in `_`."""
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -298,7 +299,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _supported(self, x: Tensor) -> None:
         refusal = self.likelihood_.refusal(x.numpy())
         if refusal:
-            raise DataError(refusal)
+            names = None if isinstance(self.codec_, Arrays) else self.codec_.names()
+            named = re.sub(
+                r"column (\d+)", lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refusal
+            )
+            raise DataError(named)
 
     @property
     def event_(self) -> tuple[int, ...]:
