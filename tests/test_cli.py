@@ -108,6 +108,14 @@ def test_errors_are_one_line_and_leave_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_samples_of_many_epochs_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "SAMPLE_BYTES", 4 * 10 * 64 * 4)
+    fit = ("fit", "digits", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
+    assert run(*fit, 5) == run(*fit, 9, "--resume") == 0
+    held = np.load(tmp_path / "run/samples.npz")
+    assert held["epochs"].tolist() == [1, 5, 9] and held["samples"].shape == (3, 10, 8, 8)
+
+
 def test_a_wrong_shape_and_an_empty_file(model: Path, tmp_path: Path, capsys: Capture) -> None:
     np.save(tmp_path / "wide.npy", np.zeros((4, 8, 9), np.float32))
     assert run("score", model, tmp_path / "wide.npy", "-o", tmp_path / "s.csv") == 3

@@ -330,6 +330,11 @@ def test_an_array_that_is_no_data_is_named(tmp_path: Path, X: np.ndarray, messag
     ("arrays", "split", "message"),
     [
         ({"b": A, "a": B}, "", "does not say which array is the data (its arrays: b, a); name it X"),
+        (
+            {"data": WHOLE, "indices": WHOLE, "shape": WHOLE},
+            "",
+            "(its arrays: data, indices, shape); name it X",
+        ),
         ({}, "", "does not say which array is the data (its arrays: none); name it X"),
         ({"X": A}, ":test", "has no split 'test' (its arrays: X); name them X_test and y_test"),
         ({"X": A, "y": WHOLE}, "", "has 3 rows and labels of shape (4,); one label a row is needed"),

@@ -312,6 +312,8 @@ def recipes(as_json: AsJson = False) -> None:
 
 SAVE_SECONDS = 20.0
 """How much training an interruption may cost."""
+SAMPLE_BYTES = 64 << 20
+"""The most that the samples by epoch of a run may fill."""
 
 
 def _toml(path: Path | None) -> dict[str, Any]:
@@ -353,8 +355,9 @@ def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Re
     return VAE(**(arguments | {"random_state": seed})), found
 
 
-def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) -> list[Any]:
-    """Iterate over the training with a bar; each epoch's samples come back."""
+def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) -> dict[int, Any]:
+    """Iterate over the training with a bar; samples by epoch come back, of every second one and so on
+    where those of all are too many."""
     import time
 
     import numpy as np
@@ -366,7 +369,8 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
     if resume and not stopped.is_file():
         raise DataError(f"{output} holds no training to resume: leave --resume out to start anew")
     drawn = output / "samples.npz"
-    samples = list(np.load(drawn)["samples"]) if resume and drawn.is_file() else []
+    samples = _read_samples(drawn) if resume else {}
+    every = (list(samples)[1] - 1) if len(samples) > 1 else 1
     saved = time.monotonic()
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
         task = bar.add_task("epochs", total=None)
@@ -375,14 +379,17 @@ def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) 
                 bar.update(
                     task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
                 )
-                if isinstance(X, np.ndarray):
-                    samples[progress.epoch - 1 :] = [_epoch_samples(vae, progress.epoch)]
+                if isinstance(X, np.ndarray) and (progress.epoch - 1) % every == 0:
+                    samples = {epoch: x for epoch, x in samples.items() if epoch < progress.epoch}
+                    samples[progress.epoch] = _epoch_samples(vae, progress.epoch)
+                    every *= 1 + (sum(x.nbytes for x in samples.values()) > SAMPLE_BYTES)
+                    samples = {epoch: x for epoch, x in samples.items() if (epoch - 1) % every == 0}
                 if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
                     _write_samples(drawn, samples)
                     vae.save_training(stopped)
                     saved = time.monotonic()
         except (DataError, SpecError):
-            bar.live.transient = True
+            bar.live.transient, bar.console.quiet = True, not bar.console.is_terminal
             raise
     return samples
 
@@ -400,7 +407,7 @@ def _epoch_samples(vae: "VAE", epoch: int) -> Any:
     return images.astype(np.float32)
 
 
-def _finish(vae: "VAE", samples: list[Any], output: Path) -> None:
+def _finish(vae: "VAE", samples: dict[int, Any], output: Path) -> None:
     """The run folder: model, history, samples by epoch, figures."""
     import numpy as np
 
@@ -409,12 +416,23 @@ def _finish(vae: "VAE", samples: list[Any], output: Path) -> None:
 
     rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
     replace_file(output / "history.jsonl", rows.encode())
-    vae.samples_ = np.stack(samples) if samples else None
+    vae.samples_ = np.stack(list(samples.values())) if samples else None
+    vae.sampled_ = list(samples)
     figures.plot({"": vae}, None, output / "figures")
     vae.save(output / "model.safetensors")
 
 
-def _write_samples(path: Path, samples: list[Any]) -> None:
+def _read_samples(path: Path) -> dict[int, Any]:
+    import numpy as np
+
+    if not path.is_file():
+        return {}
+    held = np.load(path)
+    epochs = held["epochs"] if "epochs" in held else range(1, len(held["samples"]) + 1)
+    return dict(zip(map(int, epochs), held["samples"], strict=True))
+
+
+def _write_samples(path: Path, samples: dict[int, Any]) -> None:
     if not samples:
         return
     import io
@@ -424,7 +442,7 @@ def _write_samples(path: Path, samples: list[Any]) -> None:
     from .storage import replace_file
 
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, samples=np.stack(samples))
+    np.savez(buffer, samples=np.stack(list(samples.values())), epochs=list(samples))
     replace_file(path, buffer.getvalue())
 
 
@@ -441,8 +459,8 @@ def _load(path: Path) -> "VAE":
     from .estimator import VAE
 
     vae = VAE.load(_file(path))
-    epochs = path / "samples.npz"
-    vae.samples_ = np.load(epochs)["samples"] if path.is_dir() and epochs.is_file() else None
+    samples = _read_samples(path / "samples.npz")
+    vae.samples_, vae.sampled_ = np.stack(list(samples.values())) if samples else None, list(samples)
     return vae
 
 

@@ -1,5 +1,6 @@
 """VAE: the scikit-learn face. `__init__` only stores; what is fitted ends in `_`."""
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -362,7 +363,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _supported(self, x: Rowwise) -> None:
         if refused := refusal(self.likelihood_, x):
-            raise DataError(refused)
+            names = None if isinstance(self.codec_, Arrays) else self.codec_.names()
+            place = r"column (\d+)"
+            named = re.sub(place, lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refused)
+            raise DataError(named)
 
     @property
     def event_(self) -> tuple[int, ...]:

@@ -395,7 +395,8 @@ def _pictures(
         epochs = np.unique(np.linspace(0, len(model.samples_) - 1, EPOCH_ROWS).round().astype(int))
         rows = [_shade(images, event, like) for images in model.samples_[epochs]]
         names = names if len(rows[0]) == len(classes) else None
-        yield "samples_by_epoch", samples_by_epoch(rows, (epochs + 1).tolist(), names)
+        numbers = getattr(model, "sampled_", None) or range(1, len(model.samples_) + 1)
+        yield "samples_by_epoch", samples_by_epoch(rows, [numbers[i] for i in epochs], names)
     if not size:
         return
     if X is not None:

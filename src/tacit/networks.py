@@ -178,7 +178,7 @@ def default_network(event: Shape) -> Network:
     if len(event) not in (2, 3) or numel(event) <= 1024:
         return MLP()
     layers = max(2, math.ceil(math.log2(max(event[-2:]) / 8)))
-    return Conv(tuple(min(32 << i, 256) for i in range(layers)))
+    return Conv(tuple(min(16 << i, 256) for i in range(layers)))
 
 
 Net = Annotated[Network, MLP, Conv]

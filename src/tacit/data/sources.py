@@ -34,7 +34,7 @@ Rows = tuple[Array, Array | None]  # X and, where there are labels, y
 X_KEYS = ("X", "x", "images", "imgs", "data")  # what an array in a .npz may be called
 Y_KEYS = ("y", "labels", "targets")
 ORIGINAL = "replace it with the original"  # the cure for a file of a named set
-MOST_NUMBERS = 2**32  # an array of more is refused before it is allocated: 16 GiB as a model reads it
+MOST_NUMBERS = 2**31  # an array of more is refused before it is allocated: 8 GiB as a model reads it
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,8 +206,9 @@ def _npz(path: Path, split: str) -> Rows:
         listed = textwrap.shorten(", ".join(keys), 200, placeholder=" ...") or "none"
         for part in [split] if split else ["", "train"]:
             if x := _key(keys, X_KEYS, part):
-                y = _key(keys, Y_KEYS, part)
-                return _flat(_member(arrays, x, path), _member(arrays, y, path) if y else None)
+                X, y = _member(arrays, x, path), _key(keys, Y_KEYS, part)
+                if X.ndim > 1 or len(keys) <= 2:
+                    return _flat(X, _member(arrays, y, path) if y else None)
         if split:
             cure = f"name them X_{split} and y_{split}"
             raise DataError(f"{path} has no split {split!r} (its arrays: {listed}); {cure}")
