@@ -17,7 +17,7 @@ FLOORS = [
     ["priors", "labels"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.codec", "data.frames", "data.tables", "data.images", "data.sources", "data"],
+    ["data.codec", "data.frames", "data.tables", "data.arrays", "data.images", "data.sources", "data"],
     ["train", "evaluate", "impute", "config", "storage"],
     ["estimator", "recipes", "figures", "sinks"],
     ["cli"],

@@ -287,7 +287,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         try:
             X = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric", ensure_all_finite=finite)
         except ValueError as error:
-            if "contains" not in str(error):
+            if not str(error).startswith("Input X contains"):
                 raise
             cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
             raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
@@ -299,11 +299,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _supported(self, x: Tensor) -> None:
         refusal = self.likelihood_.refusal(x.numpy())
         if refusal:
-            names = None if isinstance(self.codec_, Arrays) else self.codec_.names()
-            named = re.sub(
-                r"column (\d+)", lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refusal
-            )
-            raise DataError(named)
+            if not isinstance(self.codec_, Arrays):
+                names = self.codec_.names()
+                refusal = re.sub(r"column (\d+)", lambda m: f"column {names[int(m[1])]!r}", refusal)
+            raise DataError(refusal)
 
     @property
     def event_(self) -> tuple[int, ...]:
