@@ -19,7 +19,7 @@ FLOORS = [
     ["labels", "priors"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.sparse", "data.codec", "data.frames", "data.tables", "data.series", "data.images"],
+    ["data.sparse", "data.codec", "data.frames", "data.tables", "data.series", "data.arrays", "data.images"],
     ["data.sources", "data", "likeness", "disentanglement"],
     ["importance", "annealing", "doctor", "gauges"],
     ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],

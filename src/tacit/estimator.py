@@ -350,7 +350,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         try:
             X = validate_data(self, X, reset=reset, **words)
         except ValueError as error:
-            if "contains" not in str(error):
+            if not str(error).startswith("Input X contains"):
                 raise
             cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
             raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
