@@ -23,7 +23,7 @@ FLOORS = [
     ["data.sources", "data", "likeness", "disentanglement"],
     ["importance", "annealing", "doctor", "gauges"],
     ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
-    ["estimator", "recipes", "figures", "sinks", "report"],
+    ["estimator", "recipes", "figures", "sinks", "report", "runs"],
     ["cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

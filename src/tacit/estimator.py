@@ -162,6 +162,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             late = torch.arange(len(x)).flip(0)
             order = torch.randperm(len(x)) if held_out and self.window_ is None else late
             held, kept = order[:held_out], order[held_out:]
+            self.held_out_ = held.numpy()
             train = (part(x, kept), None if classes is None else classes[kept]) if held_out else (x, classes)
             valid = (part(x, held), None if classes is None else classes[held]) if held_out else None
             if not further:
