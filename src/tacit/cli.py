@@ -5,6 +5,7 @@ import json
 import sys
 import tomllib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,7 +101,7 @@ def fit(
     vae, found = _configured(recipe, words, seed)
     rows = found.rows if found else None
     dataset = _data(data, na, skip_bad, label, size=size)
-    X: Any = dataset.X
+    X: Any = _pixels(dataset.X, vae)
     y: Any = dataset.y
     if X.shape[0] < 2:
         raise DataError(f"{data} has one row; a model learns from two or more")
@@ -408,6 +409,14 @@ def _held(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
     return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
 
 
+def _pixels(X: Any, vae: "VAE") -> Any:
+    """Pixels are read in [0, 1]; for a likelihood over `levels` they are whole numbers."""
+    levels: int | None = getattr(getattr(vae, "likelihood_", vae.likelihood), "levels", None)
+    if levels is None or X.ndim < 3 or X.max() > 1:
+        return X
+    return (X * (levels - 1)).round()
+
+
 def _data(
     data: str,
     na: list[str] | None = None,
@@ -441,7 +450,8 @@ def _both(
     model: Path, data: str, na: list[str] | None = None, skip_bad: bool = False, label: str | None = None
 ) -> "tuple[VAE, Dataset]":
     vae = _load(model)
-    return vae, _data(data, na, skip_bad, label, like=vae)
+    dataset = _data(data, na, skip_bad, label, like=vae)
+    return vae, replace(dataset, X=_pixels(dataset.X, vae))
 
 
 def _load(path: Path) -> "VAE":
