@@ -486,8 +486,8 @@ def _detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[st
 def _with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
     """In a table, columns beside the key of each row: the time, key columns, or names of files."""
     time = getattr(vae.codec_, "time", None)
-    keys = [column.name for column in getattr(vae.codec_, "columns", ()) if column.kind == "key"]
-    keys = [time] if time else keys
+    columns = () if time else getattr(vae.codec_, "columns", ())
+    keys = [time] if time else [column.name for column in columns if column.kind == "key"]
     if output.suffix.lower() not in (".csv", ".parquet") or (dataset.keys is None and not keys):
         return values
     import pandas as pd
