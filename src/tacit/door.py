@@ -84,9 +84,8 @@ def refuse_changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """A fit that goes further may train otherwise, but is of the same model."""
     if differs := [name for name in asked if asked[name] != now[name]]:
         raise SpecError(
-            f"warm_start goes on with the fitted model, of which {', '.join(differs)} differ"
-            f"{'s' * (len(differs) == 1)}: set back {'it' if len(differs) == 1 else 'them'}, "
-            "or fit anew with warm_start=False"
+            f"warm_start goes on with the fitted model, which had another {', '.join(differs)}: "
+            "take the change back, or fit anew with warm_start=False"
         )
 
 

@@ -612,7 +612,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         except SpecError as error:
             raise FormatError(f"{path}: {error}") from None
         except storage.DAMAGE as error:
-            raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {error})") from None
+            fault = (str(error).splitlines() or [""])[0]
+            raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from None
         storage.pour(vae.model_, tensors, path)
         return vae
 
