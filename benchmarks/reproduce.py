@@ -31,7 +31,9 @@ def trained(name: str, *words: str, recipe: str = "") -> VAE:
         code = "from tacit.cli import main; main()"
         command = [sys.executable, "-c", code, "fit", "mnist", "--recipe", recipe or name, "-o", str(run)]
         subprocess.run([*command, *words], check=True)
-    return VAE.load(run / "model.safetensors")
+    vae = VAE.load(run / "model.safetensors")
+    vae.history_ = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    return vae
 
 
 def common(vae: VAE, k: int) -> dict[str, object]:

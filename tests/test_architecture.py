@@ -23,6 +23,7 @@ FLOORS = [
     ["data.sources", "data", "likeness", "disentanglement"],
     ["importance", "annealing", "doctor", "gauges"],
     ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
+    ["door"],
     ["estimator", "recipes", "figures", "sinks", "report", "runs"],
     ["cli"],
 ]

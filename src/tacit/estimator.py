@@ -1,6 +1,5 @@
 """VAE: the scikit-learn face. `__init__` only stores; what is fitted ends in `_`."""
 
-import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,57 +10,31 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from . import doctor, evaluate as evaluation, impute as imputing, refit, storage
+from . import doctor, door, evaluate as evaluation, impute as imputing, refit, storage
 from .anomaly import reconstruction
 from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
-from .data.sparse import part, refusal, stored, whole
+from .data.sparse import part, stored
 from .distributions import mean_of
+from .door import KINDS as KINDS
 from .errors import DataError, FormatError, SpecError
 from .evaluate import Evaluation, enough, log_likelihood, over_rows
-from .families import (
-    Bernoulli,
-    Columns,
-    Family,
-    Gaussian,
-    Likelihood,
-    Local,
-    NegativeBinomial,
-    Posterior,
-    Share,
-    Shared,
-)
-from .labels import Auxiliary, Enumerated, Given, LabelHead, Labels
+from .families import Family, Gaussian
+from .labels import Auxiliary, Enumerated, Given, LabelHead
 from .model import Model, Parts
-from .networks import Net, Network, default_network
+from .networks import Network, default_network
 from .objective import ELBO, Term, terms_of
-from .penalties import CrossEntropy, Objective
-from .priors import DEFAULTS, Prior, VampPrior
-from .spec import Spec, accepts, describe, text
+from .penalties import CrossEntropy
+from .priors import DEFAULTS, VampPrior, fit_together
+from .spec import Spec, accepts, describe, plain, text
 from .tensors import Rowwise, Shape, as_shape, numel
 from .train import Progress, Trainer, Training
 
 Array = np.ndarray[Any, Any]
-
-KINDS: dict[str, Any] = {
-    "latent_dim": int | tuple[int | tuple[int, ...], ...],
-    "encoder": Net,
-    "decoder": Net,
-    "posterior": Posterior,
-    "prior": Prior,
-    "likelihood": Likelihood,
-    "labels": Labels | None,
-    "objective": Objective,
-    "training": Training,
-    "random_state": int | None,
-    "window": int | None,
-}
-"""The arguments of VAE and what text may say of each."""
 
 
 def has_classifier(vae: "VAE") -> bool:
@@ -88,9 +61,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
       training takes their values for missing. `Training.validation` holds its last moments out.
 
     Other arguments: encoder and decoder (MLP((256, 256)); Conv for pictures of more
-    than 1,024 numbers), posterior (Gaussian()), prior
-    (StandardNormal(), CodePrior() for codes), random_state (an int gives the same model, bit for bit, on
-    the same machine), warm_start (fit goes on from the fitted model, in the units of its first data).
+    than 1,024 numbers; your own are subclasses of `Network`, see `tacit.networks`), posterior
+    (Gaussian()), prior (StandardNormal(), CodePrior() for codes), random_state (an int gives the same
+    model, bit for bit, on the same machine), warm_start (fit goes on from the fitted model, in the units
+    of its first data; only `training` and `random_state` may change).
 
     X is (n, columns) or (n, *E), pictures as (n, H, W) or (n, C, H, W). Densities are in nats per
     datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
@@ -145,11 +119,16 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         `resume`: a file that `save_training` wrote at some epoch of the same fit, to go on from there.
         """
         further = self.warm_start and hasattr(self, "model_")
+        door.refuse_arguments(self.get_params(deep=False))
+        seed = door.seeded(self.random_state)
+        if further:
+            door.refuse_changes(self.asked_, door.wanted(self))
         x, classes = self._training_rows(X, y, further)
         if not further:
             self._resolve(x)
+            self.asked_: dict[str, Any] = door.wanted(self)
         self.training_: Training = self.training or Training()
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.seed_ = seed
         held_out = int(len(x) * self.training_.validation)
         if self.training_.validation and not 0 < held_out < len(x):
             raise DataError(
@@ -170,10 +149,17 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             terms = terms_of(self.objective_, self._parts())
             trainer = Trainer(self.model_, terms, self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = self.history_ if further else []
+        done = self.history_[-1] if self.history_ else {"epoch": 0, "step": 0}
         self.trainer_ = trainer
         if resume is not None:
             self._restore(resume)
-        for progress in trainer.run(train, valid):
+        for part_done in trainer.run(train, valid):
+            progress = replace(
+                part_done,
+                epoch=part_done.epoch + done["epoch"],
+                epochs=part_done.epochs + done["epoch"],
+                step=part_done.step + done["step"],
+            )
             self.history_.append(progress.row())
             yield progress
         self.model_.to("cpu").eval()
@@ -191,7 +177,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         "ex-post density estimation"; Dai and Wipf (2019).
         """
         x = self._rows(X)
-        if not accepts(KINDS["prior"], prior):
+        if not accepts(KINDS["prior"], prior, listed=True):
             raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
         rows = (x, self._classes(y, len(x)))
         training = training or replace(self.training_, epochs=None)
@@ -224,8 +210,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             x = self._rows(X)
             if stored(x).isnan().any() and not self.holes_:
                 raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
-            return x, None if self.labels_ is None else self._class_numbers(np.asarray(y))
+            return x, self._truth(y, len(x))
         self.window_ = self._sized_window()
+        self.gaps_ = self.likelihood is not None or is_frame(X)
         X = self._checked(X, reset=True)
         self.codec_: Codec = learn(X, self.window_)
         if self.window_ is not None and y is not None:
@@ -233,50 +220,28 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
             assert isinstance(self.codec_, Series)
             X = self.codec_.without(X, y)
-        classes = None
+        self.labels_: LabelHead | None = self.labels
         self.classes_: Array | None = None
         if self.labels is not None:
-            if y is None:
-                raise DataError(f"labels={self.labels} needs y: fit(X, y)")
-            y = np.asarray(y)
-            if y.shape != (len(X),):
-                raise DataError(f"y has shape {y.shape}; X has {len(X)} rows: one label a row is needed")
-            if y.dtype.kind == "f" and not np.isfinite(y).all():
-                raise DataError("y has NaN or infinity; label every row")
-            known = y != -1 if isinstance(self.labels, Enumerated) else np.ones(len(y), bool)
-            self.classes_, index = np.unique(y[known], return_inverse=True)
-            if len(self.classes_) == 1 < self.labels.count:
-                raise DataError(
-                    f"y has one class, {self.classes_.tolist()[0]!r}: leave labels out, or label others too"
-                )
-            if len(self.classes_) != self.labels.count:
-                raise DataError(
-                    f"y has {len(self.classes_)} classes; labels={self.labels} says {self.labels.count}. "
-                    f"Use {type(self.labels).__name__}({len(self.classes_)})"
-                )
-            classes = torch.full((len(y),), -1)
-            classes[torch.as_tensor(known)] = torch.as_tensor(index)
-        return self.codec_.encode(X), classes
+            self.classes_ = door.classes_of(door.labels_of(y, len(X), self.labels), self.labels)
+        x = self.codec_.encode(X)
+        return x, self._truth(y, len(x))
+
+    def _truth(self, y: Any, n: int) -> Tensor | None:
+        """Class numbers of n rows in training, -1 where unlabelled."""
+        if self.labels_ is None or self.classes_ is None:
+            return None
+        y = door.labels_of(y, n, self.labels_)
+        return door.class_numbers(self.classes_, y, unlabelled=isinstance(self.labels_, Enumerated))
 
     def _resolve(self, x: Rowwise | None = None) -> None:
         """Fill in the defaults, and refuse what does not fit together before anything is trained."""
-        for name, kind in KINDS.items():
-            value = getattr(self, name)
-            value = tuple(value) if isinstance(value, list) else value
-            by_column = name == "likelihood" and isinstance(value, dict)
-            if (
-                name != "random_state"
-                and not by_column
-                and value is not None
-                and not accepts(kind, _plain(value))
-            ):
-                raise SpecError(f"VAE.{name} takes {describe(kind)}, not {value!r}")
-        dims = self.latent_dim if isinstance(self.latent_dim, tuple) else (int(self.latent_dim),)
-        dims = () if dims == (0,) else _plain(dims)
+        door.refuse_arguments(self.get_params(deep=False))
+        said_dims = plain(self.latent_dim)
+        dims = said_dims if isinstance(said_dims, tuple) else () if said_dims == 0 else (said_dims,)
         if any(len(as_shape(d)) not in (1, 3) or min(as_shape(d)) < 1 for d in dims):
             raise SpecError(
-                "latent_dim takes sizes of 1 or more, or maps (C, H, W), a rung each, or 0; "
-                f"not {self.latent_dim}"
+                f"latent_dim takes sizes of 1 or more, or maps (C, H, W), a rung each, or 0; not {said_dims}"
             )
         self.latent_dim_ = sum(numel(as_shape(d)) for d in dims)
         self.rungs_ = dims
@@ -288,14 +253,18 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.likelihood_ = (
             self.likelihood
             if isinstance(self.likelihood, Family)
-            else default_likelihood(self.codec_, x, said)
+            else door.default_likelihood(self.codec_, x, said)
         )
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
-        self.objective_: Term | tuple[Term, ...] = self.objective if self.objective is not None else default
+        self.objective_: Term | tuple[Term, ...] = (
+            plain(self.objective) if self.objective is not None else default
+        )
+        fit_together(self.posterior_, self.prior_, tuple(map(as_shape, dims)), self.labels_)
+        door.refuse_arguments(self.get_params(deep=False), listed=True)
         self.training_ = self.training or Training()
         if x is not None:
-            self._supported(x)
+            door.supported(self.likelihood_, x, self.codec_)
             self.holes_ = bool(stored(x).isnan().any()) or self.training_.missing > 0
             terms_of(self.objective_, self._parts())
 
@@ -327,7 +296,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """X as the model reads it, checked against the training data and the likelihood's support."""
         check_is_fitted(self)
         x = self.codec_.encode(self._checked(X, reset=False))
-        self._supported(x)
+        door.supported(self.likelihood_, x, self.codec_)
         self.model_.eval()
         return x
 
@@ -345,29 +314,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if is_frame(X) and (reset or not isinstance(self.codec_, Arrays)):
             from .data.tables import to_pandas
 
-            return validate_data(self, to_pandas(X), reset=reset, skip_check_array=True)
-        finite = "allow-nan" if self.likelihood is not None else True
-        words = {"accept_sparse": "csr", "allow_nd": True, "dtype": "numeric", "ensure_all_finite": finite}
-        try:
-            X = validate_data(self, X, reset=reset, **words)
-        except ValueError as error:
-            if not str(error).startswith("Input X contains"):
-                raise
-            cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
-            raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
-        if issparse(X):
+            validate_data(self, to_pandas(X), reset=reset, skip_check_array=True)
             return X
-        X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
-        if X[:1].size == 0:
-            raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
-        return X
-
-    def _supported(self, x: Rowwise) -> None:
-        if refused := refusal(self.likelihood_, x):
-            names = None if isinstance(self.codec_, Arrays) else self.codec_.names()
-            place = r"column (\d+)"
-            named = re.sub(place, lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refused)
-            raise DataError(named)
+        return door.numeric(self, X, reset=reset, holes=self.gaps_)
 
     @property
     def event_(self) -> tuple[int, ...]:
@@ -382,15 +331,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if self.labels_.count == 1:
                 return torch.zeros(n, dtype=torch.long)
             raise DataError(f"labels={self.labels_} needs y: this model is conditional on the class")
-        return self._class_numbers(np.broadcast_to(np.asarray(y), (n,)))
-
-    def _class_numbers(self, y: Array) -> Tensor:
         assert self.classes_ is not None
-        index = np.clip(np.searchsorted(self.classes_, y), 0, len(self.classes_) - 1)
-        unknown = self.classes_[index] != y
-        if np.any(unknown):
-            raise DataError(f"{y[unknown][0]!r} is no class of this model: {self.classes_.tolist()}")
-        return torch.as_tensor(index)
+        return door.class_numbers(self.classes_, door.one_each("y", y, n))
 
     def _code(self, label: Any, n: int) -> Tensor | None:
         """The label numbers that n decoded rows see, (1, n, to_decoder)."""
@@ -403,16 +345,19 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             label = self.classes_[0]
         if label is None:
             raise DataError(f"say which label to draw: one of {self.classes_.tolist()}")
-        return self.labels_.code(self._class_numbers(np.broadcast_to(np.asarray(label), (n,))))[None]
+        return self.labels_.code(door.class_numbers(self.classes_, door.one_each("label", label, n)))[None]
 
     # -- using ---------------------------------------------------------------------------------------
 
     def transform(self, X: Any, y: Any = None) -> Array:
         """Posterior means (n, L), rungs side by side; deterministic. y where labels are Given."""
-        x = self._rows(X)
-        z = over_rows(self.model_.encode, x, self._classes(y, len(x))).numpy()
+        z = self._codes(X, y)
         given = getattr(X, "dtype", None) if issparse(X) else np.asarray(X).dtype
         return z.astype(np.float64 if given == np.float64 else np.float32)
+
+    def _codes(self, X: Any, y: Any = None) -> Array:
+        x = self._rows(X)
+        return over_rows(self.model_.encode, x, self._classes(y, len(x))).numpy()
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
@@ -458,13 +403,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         `given` holds columns of a table at values: p(x | given), by resampling draws of the prior.
         """
         check_is_fitted(self)
-        if n < 1:
-            raise DataError(f"sample draws 1 or more, not {n}")
+        door.at_least(1, n=n)
         if given:
             return self._sample_given(n, given, random_state)
-        seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(int(seed))
+            torch.manual_seed(self._seed(random_state))
             if label is None and self.classes_ is not None:
                 drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
                 label = self.classes_[drawn.numpy()]
@@ -473,17 +416,25 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.codec_.decode(x)
 
     def _sample_given(self, n: int, given: dict[str, Any], random_state: Any) -> Any:
-        x = self.codec_.encode(self.codec_.known(given))[:].expand(n, *self.codec_.shape)
+        if not isinstance(given, Mapping):
+            raise SpecError(f"given takes columns and their values, say {{'age': 30}}; not {given!r}")
         if self.labels_ is not None:
             raise DataError("sample takes given only without labels: fit with labels=None")
-        seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
-        drawn, size = imputing.given(self.model_, x, None, max(10_000, 10 * n), int(seed))
+        x = self.codec_.encode(self.codec_.known(given))[:].expand(n, *self.codec_.shape)
+        door.supported(self.likelihood_, x[:1], self.codec_)
+        said = ", ".join(f"{name}={plain(value)}" for name, value in given.items())
+        drawn, size = imputing.given(self.model_, x, None, max(10_000, 10 * n), self._seed(random_state))
+        if not size:
+            raise DataError(f"{said} has probability 0 in this model; say values nearer to the training data")
         if size < n / 10:
             warnings.warn(
-                f"only about {size:.0f} of the prior's draws fit {given}: the {n} rows repeat them",
+                f"only about {size:.0f} of the prior's draws fit {said}: the {n} rows repeat them",
                 stacklevel=3,
             )
-        return self.codec_.decode(drawn)
+        return self.codec_.decode(drawn, given)
+
+    def _seed(self, random_state: Any) -> int:
+        return self.seed_ if random_state is None else door.seeded(random_state)
 
     def impute(
         self,
@@ -500,16 +451,17 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Known cells are X's own; type, index, columns and dtypes are X's. Importance sampling with
         `n_samples` draws of z a row (Mattei and Frellsen 2019, equation 13).
         """
+        door.at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
         x = self._tensor(X)
-        classes = self._classes(y, len(x))
-        seed = self.seed_ if random_state is None else check_random_state(random_state).randint(2**31 - 1)
+        classes, seed = self._classes(y, len(x)), self._seed(random_state)
         if draws is None:
-            return self.codec_.filled(X, imputing.best(self.model_, x, classes, n_samples, int(seed)))
-        each = (imputing.draw(self.model_, x, classes, n_samples, int(seed) + i) for i in range(draws))
+            return self.codec_.filled(X, imputing.best(self.model_, x, classes, n_samples, seed))
+        each = (imputing.draw(self.model_, x, classes, n_samples, seed + i) for i in range(draws))
         return [self.codec_.filled(X, filled) for filled in each]
 
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing: which cell is strange."""
+        door.at_least(1, n_samples=n_samples)
         x = self._tensor(X)
         return imputing.by_cell(self.model_, x, self._classes(y, len(x)), n_samples, self.seed_).numpy()
 
@@ -520,6 +472,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
         Of a series E_q log p(x_t|z), of the last point of each window; NaN where it is missing.
         """
+        door.at_least(1, n_samples=n_samples)
         x = self._rows(X)
         if self.window_ is not None:
             return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
@@ -564,26 +517,44 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         `ais`: beside it log p(x) by annealing over so many temperatures (Neal 2001), of at most 100 rows.
         """
+        door.at_least(1, k=k, **({} if ais is None else {"ais": ais}))
         x = self._rows(X)
-        if k < 1:
-            raise SpecError(f"evaluate needs k of 1 or more, not {k}")
-        truth = None if y is None or self.labels_ is None else self._class_numbers(np.asarray(y))
+        truth = self._truth(y, len(x)) if y is not None and not isinstance(self.labels_, Given) else None
         names = [] if isinstance(self.codec_, Arrays) else self.codec_.names()
         classes = self._classes(y, len(x))
         found = evaluation.evaluate(self.model_, x, classes, k, self.seed_, truth, names=names, ais=ais)
         return replace(found, warnings=found.warnings + doctor.of_history(self.history_))
 
     def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Any:
-        """n decoded means on the straight line between the codes of rows a and b, ends included."""
-        za, zb = self.transform(np.asarray(a)[None]), self.transform(np.asarray(b)[None])
+        """n decoded means on the straight line between the codes of rows a and b, ends included.
+
+        A row is an array (*E), or a frame or series of one row. With labels, `label` is one class or one
+        a step; Given encodes a with the first and b with the last.
+        """
+        door.at_least(2, n=n)
+        labels = None if label is None else door.one_each("label", label, n)
+        za, zb = (
+            self._one(a, None if labels is None else labels[0]),
+            self._one(b, None if labels is None else labels[-1]),
+        )
         share = np.linspace(0, 1, n)[:, None]
         return self.inverse_transform((1 - share) * za + share * zb, label)
 
     def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Any:
         """n decoded means as latent `dim` goes from -span to span, the rest as row x has it."""
-        Z = np.repeat(self.transform(np.asarray(x)[None]), n, 0)
+        check_is_fitted(self)
+        door.at_least(1, n=n)
+        door.at_least(0, dim=dim)
+        if dim >= self.latent_dim_:
+            raise SpecError(f"dim={dim}: the latents are 0 to {self.latent_dim_ - 1}")
+        Z = np.repeat(self._one(x, label), n, 0)
         Z[:, dim] = np.linspace(-span, span, n)
         return self.inverse_transform(Z, label)
+
+    def _one(self, x: Any, label: Any) -> Array:
+        """The code (1, L) of one row."""
+        check_is_fitted(self)
+        return self._codes(self.codec_.row(x), label if isinstance(self.labels_, Given) else None)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         check_is_fitted(self)
@@ -610,7 +581,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "codec": self.codec_.header(),
             "classes": None if self.classes_ is None else self.classes_.tolist(),
             "holes": self.holes_,
-            "history": self.history_,
+            "gaps": self.gaps_,
+            "history": [{name: v for name, v in row.items() if name != "seconds"} for row in self.history_],
             "trained_on": getattr(self, "trained_on_", {}),
         }
         storage.write(path, self.model_.state_dict(), header)
@@ -625,53 +597,30 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             vae = cls(**words)
             vae.window_ = vae.window
             vae.codec_, vae.holes_ = from_header(header["codec"]), bool(header["holes"])
-            classes = header["classes"]
-            vae.classes_ = None if classes is None else np.asarray(classes)
-            vae.history_, vae.trained_on_ = list(header["history"]), dict(header["trained_on"])
+            vae.gaps_ = bool(header.get("gaps", True))
+            vae.history_, vae.trained_on_ = header["history"], header["trained_on"]
             vae.n_features_in_ = vae.event_[0]
             if columns := header["codec"].get("columns"):
                 vae.feature_names_in_ = np.asarray([column["name"] for column in columns], dtype=object)
             vae._resolve()
-            vae.seed_ = int(words["random_state"])
-            vae.model_ = Model(vae.codec_.shape, vae._parts()).eval()
+            classes, heads = header["classes"], vae.labels_
+            if list(vae.event_) != header["event"] or len(classes or ()) != (heads.count if heads else 0):
+                raise FormatError(f"{path} has a damaged header: its event or classes contradict its spec")
+            vae.classes_ = None if classes is None else np.asarray(classes)
+            vae.asked_, vae.seed_ = door.wanted(vae), int(words["random_state"])
+            with storage.Bounded(tensors, path):
+                vae.model_ = Model(vae.codec_.shape, vae._parts()).eval()
         except SpecError as error:
             raise FormatError(f"{path}: {error}") from None
-        except (KeyError, TypeError, ValueError, AssertionError) as error:
-            raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {error})") from None
+        except storage.DAMAGE as error:
+            fault = (str(error).splitlines() or [""])[0]
+            raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from None
         storage.pour(vae.model_, tensors, path)
         return vae
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = self.likelihood is not None
+        tags.input_tags.allow_nan = getattr(self, "gaps_", self.likelihood is not None)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def default_likelihood(codec: Codec, x: Rowwise | None, said: Mapping[str, Family]) -> Family:
-    """A table's columns say; an array is Bernoulli where all values are 0 or 1, else a Gaussian with one
-    learned scale a column; a sparse one of counts is negative binomial, given a row's total."""
-    families = codec.families(said)
-    if families:
-        return Columns(families)
-    values = None if x is None else stored(x)
-    if values is not None and bool(((values == 0) | (values == 1)).all()):
-        return Bernoulli()
-    counts = x is not None and whole(x)
-    return NegativeBinomial(mean=Local(Share())) if counts else Gaussian(scale=Shared())
-
-
-def _first_odd(X: Any) -> str:
-    """Where an array has its first NaN or infinity."""
-    odd = ~np.isfinite(np.asarray(X, dtype=float))
-    place = [int(i) for i in np.unravel_index(int(odd.argmax()), odd.shape)]
-    cell = f"column {place[1]}" if len(place) == 2 else f"pixel {tuple(place[1:])}"
-    return f" The first is in row {place[0]}, {cell};"
-
-
-def _plain(value: Any) -> Any:
-    """numpy's whole numbers as Python's."""
-    if isinstance(value, tuple):
-        return tuple(map(_plain, value))
-    return int(value) if isinstance(value, np.integer) else value

@@ -193,8 +193,9 @@ def evaluate(
 ) -> Evaluation:
     """All figures of a data set x (n, *E), class numbers y (n,) where the model is told them.
 
-    `truth` (n,) are the classes that a classifier's accuracy is held against, `names` a table's columns,
-    `ais` the temperatures of annealing, which raises SpecError where a model has no gradients in z.
+    `truth` (n,) are the classes that a classifier's accuracy is held against, -1 where unknown; `names` a
+    table's columns; `ais` the temperatures of annealing, which raises SpecError where a model has no
+    gradients in z.
     """
     probe = model(x[:1], None if y is None else y[:1])
     k, rated, n = enough(probe, k), probe.has_rate, len(x)
@@ -211,6 +212,9 @@ def evaluate(
     means: dict[str, Any] = {name: rows.nanmean(0).tolist() for name, rows in every.items()}
     code, logits, dimensions = every["code"], every.get("logits"), means.get("dimensions")
     active = int((code.var(0) > 0.01).sum()) if n > 1 and code.shape[1] else 0
+    told = None
+    if logits is not None and truth is not None and bool((truth >= 0).any()):
+        told = logits[truth >= 0], truth[truth >= 0]
     estimate = shape = None
     warnings = []
     if rated:
@@ -245,16 +249,14 @@ def evaluate(
         distortion=means["distortion"],
         active_units=active,
         ess=means.get("size"),
-        accuracy=None
-        if logits is None or truth is None
-        else float((logits.argmax(-1) == truth).double().mean()),
+        accuracy=None if told is None else float((told[0].argmax(-1) == told[1]).double().mean()),
         warnings=tuple(warnings),
         bound_by_k={int(name[2:]): mean for name, mean in means.items() if name.startswith("k=")} or None,
         pareto_k=shape,
         rate_by_rung=tuple(means["rungs"]) if rated else None,
         rate_by_dimension=None if dimensions is None else tuple(dimensions),
         active_by_kl=None if dimensions is None else speaking,
-        calibration_error=None if logits is None or truth is None else calibration_error(logits, truth),
+        calibration_error=None if told is None else calibration_error(*told),
         distortion_by_column=dict(zip(names, means["cells"], strict=True)) if names else None,
         ais=None if ais is None else annealed(model, x, y, ais, seed),
         **found,

@@ -5,7 +5,7 @@ file. So a spec holds only None, bool, int, float, str, tuples and specs; numpy 
 converted when it is built, and every field is held against its annotation.
 
 A position that takes any of several parts is annotated `Annotated[Family, Gaussian, Bernoulli, ...]`:
-the type is what Python accepts (your own subclass too), the rows behind it are what text may name.
+the rows behind it are what text may name. Python accepts those, and subclasses of the type of your own.
 """
 
 import types
@@ -43,6 +43,12 @@ class Spec:
                 raise SpecError(f"{type(self).__name__}.{field.name} takes {describe(kind)}, not {value!r}")
             object.__setattr__(self, field.name, value)
         self.check()
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not accepts(hints[field.name], value, listed=True):
+                raise SpecError(
+                    f"{type(self).__name__}.{field.name} takes {describe(hints[field.name])}, not {value!r}"
+                )
 
     def check(self) -> None:
         """Refuse values that no annotation can refuse, with a SpecError that names the cure."""
@@ -89,30 +95,39 @@ def plain(value: Any) -> Any:
     return value
 
 
-def accepts(kind: Any, value: Any) -> bool:
-    """Whether `value` is of the annotated `kind`; whole numbers pass for floats only through `Spec`."""
+def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
+    """Whether `value` is of the annotated `kind`; whole numbers pass for floats only through `Spec`.
+
+    `listed`: a part of this library must be one of the position's rows; parts of your own fit anywhere.
+    """
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
         return True
     if origin is Annotated:
-        return accepts(args[0], value)
+        return accepts(args[0], value, listed=listed) and not (listed and _misplaced(args[1:], type(value)))  # type: ignore[arg-type]
     if origin in (Union, types.UnionType):
-        return any(accepts(arg, value) for arg in args)
+        return any(accepts(arg, value, listed=listed) for arg in args)
     if origin is Literal:
         return any(type(value) is type(arg) and value == arg for arg in args)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False
-        if len(args) == 2 and args[1] is Ellipsis:
-            return all(accepts(args[0], v) or _whole(args[0], v) for v in value)
-        return len(args) == len(value) and all(
-            accepts(a, v) or _whole(a, v) for a, v in zip(args, value, strict=True)
+        each = (args[0],) * len(value) if len(args) == 2 and args[1] is Ellipsis else args
+        return len(each) == len(value) and all(
+            accepts(a, v, listed=listed) or _whole(a, v) for a, v in zip(each, value, strict=True)
         )
     if kind in (bool, int, float, str):
         return type(value) is kind
     if kind is None or kind is type(None):
         return value is None
     return isinstance(kind, type) and isinstance(value, kind)
+
+
+@cache
+def _misplaced(rows: tuple[Any, ...], part: type) -> bool:
+    """Whether a part of this library is none of these rows."""
+    made = {row if isinstance(row, type) else row.__annotations__["return"] for row in rows}
+    return part.__module__.startswith(f"{__package__}.") and part not in made
 
 
 def _whole(kind: Any, value: Any) -> bool:

@@ -1,5 +1,6 @@
 """Between what a user holds and what a model reads: rows in, a float32 tensor out, and back again."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -15,6 +16,9 @@ from .sparse import Sparse
 
 Array = np.ndarray[Any, Any]
 
+LARGEST = 1e18
+"""A float32 cannot square more."""
+
 
 class Codec(Protocol):
     """`event` is the shape of a user's row, `shape` of the model's."""
@@ -27,8 +31,8 @@ class Codec(Protocol):
         """Rows (n, *event) -> (n, *shape), NaN where a cell is missing."""
         ...
 
-    def decode(self, x: Tensor) -> Any:
-        """(n, *shape) -> rows of the user's type."""
+    def decode(self, x: Tensor, said: Mapping[str, Any] | None = None) -> Any:
+        """(n, *shape) -> rows of the user's type; the cells of `said` (see `known`) as they are said."""
         ...
 
     def filled(self, X: Any, x: Tensor) -> Any:
@@ -36,7 +40,11 @@ class Codec(Protocol):
         ...
 
     def known(self, cells: dict[str, Any]) -> Any:
-        """One row, missing but for these cells."""
+        """One row, missing but for these cells; DataError at a value that its column cannot hold."""
+        ...
+
+    def row(self, x: Any) -> Any:
+        """One row (*event) as a set of rows."""
         ...
 
     def names(self) -> list[str]:
@@ -76,9 +84,12 @@ class Arrays:
         x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
         return x.permute(0, 3, 1, 2).contiguous() if self.channels_last else x
 
-    def decode(self, x: Tensor) -> Array:
+    def decode(self, x: Tensor, said: Mapping[str, Any] | None = None) -> Array:
         x = x.permute(0, 2, 3, 1) if self.channels_last else x
-        return x.numpy().astype(np.float64 if self.dtype == "float64" else np.float32)
+        rows = x.numpy().astype(np.float64 if self.dtype == "float64" else np.float32)
+        for name, value in (said or {}).items():
+            rows[:, int(name)] = number(name, value)
+        return rows
 
     def filled(self, X: Any, x: Tensor) -> Array:
         X = np.asarray(X)
@@ -87,10 +98,19 @@ class Arrays:
     def known(self, cells: dict[str, Any]) -> Array:
         row = np.full((1, *self.event), np.nan)
         for name, value in cells.items():
-            if not name.isdigit() or int(name) >= row.shape[1] or row.ndim != 2:
+            if row.ndim != 2:
+                raise DataError(
+                    f"sample takes given for tables and rows of numbers; these have shape {self.event}"
+                )
+            if not str(name).isdigit() or int(name) >= row.shape[1]:
                 raise DataError(f"no column is called {name!r}: arrays have columns 0 to {row.shape[1] - 1}")
-            row[0, int(name)] = value
+            row[0, int(name)] = number(name, value)
         return row
+
+    def row(self, x: Any) -> Any:
+        if issparse(x) or (hasattr(x, "shape") and tuple(x.shape) == (1, *self.event)):
+            return x
+        return np.asarray(x)[None]
 
     def names(self) -> list[str]:
         return [f"x{i + 1}" for i in range(int(np.prod(self.event)))]
@@ -102,6 +122,19 @@ class Arrays:
 
     def header(self) -> dict[str, Any]:
         return {"kind": "arrays", "event": list(self.event), "dtype": self.dtype}
+
+
+def number(name: str, value: Any) -> float:
+    """A finite number said for a column."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not abs(found) <= LARGEST:
+        raise DataError(
+            f"column {name!r} holds numbers up to {LARGEST:g}, not {value!r}; say one, or leave it out"
+        )
+    return found
 
 
 def is_frame(X: Any) -> bool:
@@ -127,9 +160,12 @@ def from_header(header: dict[str, Any]) -> Codec:
     if header["kind"] == "table":
         from .tables import Column, Table
 
-        return Table([Column(**column) for column in header["columns"]])
+        return Table([Column(**column) for column in header["columns"]], header.get("library", "pandas"))
     if header["kind"] == "series":
         from .series import Series
 
         return Series(**{name: value for name, value in header.items() if name != "kind"})
-    return Arrays(tuple(int(n) for n in header["event"]), str(header["dtype"]))
+    event = tuple(header["event"])
+    if header["kind"] != "arrays" or not event or any(type(n) is not int or n < 1 for n in event):
+        raise ValueError(f"codec {header['kind']} of event {event}")
+    return Arrays(event, np.dtype(header["dtype"]).name)

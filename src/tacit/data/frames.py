@@ -10,11 +10,10 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import DataError
+from .codec import LARGEST
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
-LARGEST = 1e18
-"""A float32 cannot square more."""
 FAR = 1e6
 """So many interquartile ranges from the median is worth a warning."""
 MOST = 0.8
@@ -98,10 +97,7 @@ def refuse(frame: pd.DataFrame, name: str, odd: Any, cure: str) -> None:
 
 
 def check(frame: pd.DataFrame) -> None:
-    """Refuse columns of one name, numbers too large, slips among numbers and dates, dates of two forms."""
-    if frame.columns.duplicated().any():
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"two columns are called {twice!r}; rename one")
+    """Refuse numbers too large, slips among numbers and dates, dates of two forms."""
     for name in frame.columns:
         if frame[name].isna().all():
             file = frame.attrs.get("file")

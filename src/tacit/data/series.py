@@ -39,6 +39,8 @@ class Series:
     def __init__(self, window: int, step: float, time: str, value: str) -> None:
         self.window, self.step, self.time, self.value = window, step, time, value
         self.event: tuple[int, ...] = (window,)
+        if type(window) is not int or window < 2 or not step > 0:
+            raise ValueError(f"a series of windows of {window!r} points, {step!r} apart")
         self.windows = Arrays(self.event, "float32")
 
     @property
@@ -62,7 +64,7 @@ class Series:
         found, count = np.unique(steps, return_counts=True)
         return cls(window, float(found[count.argmax()]), time, value)
 
-    def columns(self, X: Any) -> pd.DataFrame:
+    def pair(self, X: Any) -> pd.DataFrame:
         """The time and the value of X, other columns left out."""
         frame = _frame(X, (self.time, self.value))
         absent = [name for name in (self.time, self.value) if name not in frame.columns]
@@ -71,7 +73,7 @@ class Series:
         return frame[[self.time, self.value]]
 
     def encode(self, X: Any) -> Tensor:
-        frame = self.columns(X)
+        frame = self.pair(X)
         try:
             values = pd.to_numeric(frame[self.value]).to_numpy(np.float32, na_value=np.nan)
         except (ValueError, TypeError):
@@ -98,12 +100,12 @@ class Series:
     def without(self, X: Any, anomalous: Any) -> pd.DataFrame:
         """X with the values of known anomalies missing."""
         known = np.asarray(anomalous)
-        frame = self.columns(X)
+        frame = self.pair(X)
         if known.shape != (len(frame),) or not np.isin(known, (0, 1)).all():
             raise DataError("the labels of a series are 0 or 1, one a moment; 1 is an anomaly")
         return frame.assign(**{self.value: frame[self.value].mask(known == 1)})
 
-    def decode(self, x: Tensor) -> Array:
+    def decode(self, x: Tensor, said: Any = None) -> Array:
         """Windows (n, window)."""
         return self.windows.decode(x)
 
@@ -114,6 +116,9 @@ class Series:
 
     def known(self, cells: dict[str, Any]) -> Array:
         raise DataError("sample takes given for tables and arrays, not for a series")
+
+    def row(self, x: Any) -> Any:
+        raise DataError("a row of a series is a moment with its past: decode its code, of transform(X)")
 
     def names(self) -> list[str]:
         return [f"t-{i}" for i in range(self.window - 1, 0, -1)] + ["t"]

@@ -8,7 +8,7 @@ along and never modelled.
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import torch
 from pandas.api import types
 from torch import Tensor
 
-from ..errors import DataError
+from ..errors import DataError, SpecError
 from ..families import (
     Bernoulli,
     Categorical,
@@ -28,6 +28,7 @@ from ..families import (
     Shared,
 )
 from . import frames
+from .codec import number
 from .frames import FEW
 
 Kind = Literal["real", "positive", "count", "boolean", "categorical", "ordinal", "date", "constant", "key"]
@@ -49,6 +50,18 @@ class Column:
     categories: list[Any] = field(default_factory=list)
     value: Any = None
 
+    def __post_init__(self) -> None:
+        numbers = (float, int)
+        if (
+            self.kind not in get_args(Kind)
+            or not isinstance(self.name, str)
+            or not isinstance(self.dtype, str)
+            or not isinstance(self.low, numbers)
+            or not isinstance(self.high, numbers)
+            or not isinstance(self.categories, list)
+        ):
+            raise ValueError(f"no column of a table: {self}")
+
     @property
     def modelled(self) -> bool:
         return self.kind not in ("constant", "key")
@@ -68,6 +81,17 @@ class Column:
                 return LogNormal(scale=Shared())
             case _:
                 return Gaussian(scale=Shared())
+
+    def refuse(self, family: Family | None) -> None:
+        """Refuse a law of numbers for words, whose numbers mean nothing."""
+        words = self.kind == "categorical" or any(isinstance(c, str) for c in self.categories)
+        laws = (Categorical, Bernoulli, *((DiscretizedLogistic,) if self.kind == "ordinal" else ()))
+        ours = family is not None and type(family).__module__.startswith(f"{__name__.partition('.')[0]}.")
+        if words and ours and not isinstance(family, laws):
+            raise SpecError(
+                f"column {self.name!r} holds {len(self.categories)} categories, and {family} is a law of "
+                f"numbers. Use {self.family()}, or leave the column out of likelihood"
+            )
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
         """This column of a frame -> float64 (n,), NaN where missing or, with a warning, never seen before."""
@@ -89,7 +113,10 @@ class Column:
             dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
             cure = ", which is no date; write it as YYYY-MM-DD"
             frames.refuse(frame, self.name, dates.isna() & values.notna(), cure)
-            days = (dates - pd.Timestamp(self.value)) / pd.Timedelta(days=1)
+            first = pd.Timestamp(self.value)
+            if (dates.dt.tz is None) != (first.tz is None):
+                dates = dates.dt.tz_localize(first.tz) if first.tz else dates.dt.tz_convert(None)
+            days = (dates - first) / pd.Timedelta(days=1)
             return days.to_numpy(dtype=float, na_value=np.nan)
         floats = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         cure = "; the column held numbers in training: correct it, or name it with --na if it means missing"
@@ -98,9 +125,31 @@ class Column:
         return floats
 
     def read(self, value: Any) -> Any:
-        """A value as typed on the command line, in this column's type."""
-        matching = [category for category in self.categories if str(category) == str(value)]
-        return matching[0] if matching else value
+        """A value, or the word for it, in this column's type; DataError where that cannot hold it."""
+        about = f"column {self.name!r}"
+        if value is None or value == "" or value != value:
+            raise DataError(f"no value is given for {about}; say one, or leave the column out")
+        if self.categories:
+            for category in self.categories:
+                if str(category) == str(value) or category == _plain(value):
+                    return category
+            known = ", ".join(map(str, self.categories[:8]))
+            raise DataError(f"{about} does not hold {value!r}; its values are {known}")
+        if self.kind == "date":
+            moment = pd.to_datetime(value, errors="coerce", format="ISO8601")
+            if pd.isna(moment):
+                raise DataError(f"{about} holds dates, not {value!r}; write it as YYYY-MM-DD")
+            zone = pd.Timestamp(self.value).tz
+            if (moment.tz is None) != (zone is None):
+                moment = moment.tz_localize(zone) if zone else moment.tz_convert(None)
+            return moment
+        found = number(self.name, value)
+        if not self.dtype.lower().startswith(("int", "uint")):
+            return found
+        limits = np.iinfo(self.dtype.lower())
+        if found % 1 or not limits.min <= found <= limits.max:
+            raise DataError(f"{about} holds whole numbers ({self.dtype}), not {value!r}")
+        return int(found)
 
     def decode(self, numbers: np.ndarray[Any, Any]) -> "pd.Series[Any]":
         """float (n,) -> a column of the training frame's type, within its range."""
@@ -117,10 +166,11 @@ class Column:
 
 
 class Table:
-    """The codec of a table: pandas (or polars) frames to (n, modelled columns) and back to pandas."""
+    """The codec of a table: pandas or polars frames to (n, modelled columns), and back to the `library` of
+    the training data."""
 
-    def __init__(self, columns: list[Column]) -> None:
-        self.columns = columns
+    def __init__(self, columns: list[Column], library: str = "pandas") -> None:
+        self.columns, self.library = columns, library
         self.modelled = [column for column in columns if column.modelled]
         if not self.modelled:
             raise DataError("no column of the table varies: there is nothing to model")
@@ -133,13 +183,14 @@ class Table:
     @classmethod
     def learn(cls, frame: Any) -> "Table":
         """What the columns of a training frame hold."""
+        library = "polars" if is_polars(frame) else "pandas"
         frame = to_pandas(frame)
         if frame.shape[1] == 0 or len(frame) == 0:
             raise DataError(
                 f"the table has shape {frame.shape}: 0 feature(s) or rows, a minimum of 1 is required"
             )
         frames.check(frame)
-        return cls([_column(str(name), frame[name]) for name in frame.columns])
+        return cls([_column(str(name), frame[name]) for name in frame.columns], library)
 
     def encode(self, X: Any) -> Tensor:
         frame = to_pandas(X, [c.name for c in self.columns])
@@ -162,7 +213,16 @@ class Table:
             warnings.warn(f"{file}: {_listed(others)} was not in training and is left out", stacklevel=2)
         return frame.reindex(columns=names)
 
-    def decode(self, x: Tensor) -> pd.DataFrame:
+    def decode(self, x: Tensor, said: Mapping[str, Any] | None = None) -> Any:
+        frame = self.guesses(x)
+        for column in self.modelled:
+            if said and column.name in said:
+                values = pd.Series([column.read(said[column.name])] * len(frame))
+                frame[column.name] = _typed(values, column.dtype, column.categories)
+        return to_polars(frame) if self.library == "polars" else frame
+
+    def guesses(self, x: Tensor) -> pd.DataFrame:
+        """Model numbers (n, modelled columns) as a table."""
         numbers = dict(zip((c.name for c in self.modelled), x.double().numpy().T, strict=True))
         held: dict[str, Any] = {}
         for column in self.columns:
@@ -173,16 +233,12 @@ class Table:
 
     def filled(self, X: Any, x: Tensor) -> Any:
         frame = to_pandas(X, [c.name for c in self.columns]).copy()
-        guesses = self.decode(x).set_index(frame.index)
+        guesses = self.guesses(x).set_index(frame.index)
         for column in self.columns:
             if column.name in guesses and column.name in frame:
                 held = frame[column.name]
                 frame[column.name] = held.where(held.notna(), guesses[column.name].astype(held.dtype))
-        if isinstance(X, pd.DataFrame) or not hasattr(X, "to_pandas"):
-            return frame
-        import polars
-
-        return polars.from_pandas(frame)
+        return to_polars(frame) if is_polars(X) else frame
 
     def known(self, cells: dict[str, Any]) -> pd.DataFrame:
         names = {column.name: column for column in self.modelled}
@@ -191,6 +247,12 @@ class Table:
             raise DataError(f"no modelled column is called {absent[0]!r}; there are {', '.join(names)}")
         held = {name: [column.read(cells[name]) if name in cells else None] for name, column in names.items()}
         return pd.DataFrame(held, dtype=object)
+
+    def row(self, x: Any) -> pd.DataFrame:
+        names = [c.name for c in self.columns]
+        if isinstance(x, pd.Series | Mapping):
+            return pd.DataFrame([dict(x)])
+        return to_pandas(x if hasattr(x, "columns") else np.asarray(x, dtype=object).reshape(1, -1), names)
 
     def names(self) -> list[str]:
         return [column.name for column in self.modelled]
@@ -201,19 +263,38 @@ class Table:
             raise DataError(
                 f"no modelled column is called {absent[0]!r}; there are {', '.join(self.names())}"
             )
+        for column in self.modelled:
+            column.refuse(said.get(column.name))
         return tuple(said.get(column.name) or column.family() for column in self.modelled)
 
     def header(self) -> dict[str, Any]:
-        return {"kind": "table", "columns": [asdict(column) for column in self.columns]}
+        columns = [asdict(column) for column in self.columns]
+        return {"kind": "table", "columns": columns, "library": self.library}
 
 
 def to_pandas(X: Any, names: list[str] | None = None) -> pd.DataFrame:
     """pandas as it is, polars converted, an array with the names of the training columns."""
     if isinstance(X, pd.DataFrame):
-        return X.set_axis([str(name) for name in X.columns], axis=1)
+        frame = X.set_axis([str(name) for name in X.columns], axis=1)
+        if frame.columns.duplicated().any():
+            twice = frame.columns[frame.columns.duplicated()][0]
+            raise DataError(f"two columns are called {twice!r}; rename one")
+        return frame
     if hasattr(X, "to_pandas"):
         return pd.DataFrame(X.to_pandas())
     return pd.DataFrame(np.asarray(X), columns=names)
+
+
+def is_polars(X: Any) -> bool:
+    return type(X).__module__.partition(".")[0] == "polars"
+
+
+def to_polars(frame: pd.DataFrame) -> Any:
+    try:
+        import polars
+    except ImportError:
+        raise DataError("this model was fitted on polars frames: pip install polars") from None
+    return polars.from_pandas(frame)
 
 
 def _listed(names: list[str]) -> str:
@@ -288,7 +369,7 @@ def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
         return Column(name, "key", dtype)
     if whole and low == 0:
         return Column(name, "count", dtype, low, high, whole)
-    if whole and low > 0 and present.nunique() <= FEW:
+    if whole and low > 0 and present.nunique() <= FEW and high - low < MOST_CATEGORIES:
         levels = [int(v) if "int" in dtype else v for v in np.arange(low, high + 1)]
         return Column(name, "ordinal", dtype, low, high, whole, levels)
     if low > 0 and abs(_skew(present)) > SKEWED * abs(_skew(np.log(present))):
