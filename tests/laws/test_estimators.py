@@ -690,7 +690,9 @@ def test_grey_pixels_are_switched_on_where_the_number_is_evidence() -> None:
 
 
 @pytest.mark.parametrize(
-    "term", [ELBO(beta=4.0), IWAE(6), MIWAE(2, 3), (ELBO(beta=0.5), LatentNorm(2.0))], ids=repr
+    "term",
+    [ELBO(beta=4.0), IWAE(6), MIWAE(2, 3), (ELBO(beta=0.5), LatentNorm(2.0)), (IWAE(6), LatentNorm(2.0))],
+    ids=repr,
 )
 def test_progress_says_the_bound_at_beta_one(term: Term | tuple[Term, ...]) -> None:
     """Weights held, the same draws again: -distortion - rate under ELBO, its own bound under IWAE."""
@@ -876,6 +878,29 @@ def test_scores_of_cells_are_sums_over_the_classes() -> None:
     expected = torch.einsum("nk,nkj->nj", posterior, each).masked_fill(x.isnan(), math.nan)
     found = impute.by_cell(model, x, None, 3, 0)
     torch.testing.assert_close(found, expected, equal_nan=True)
+
+
+@torch.no_grad()
+def test_imputation_where_the_decoder_reads_code_and_class() -> None:
+    """Weights p(y) p(x_obs|z_s, y) p(z_s) / q(z_s|x) over draws and classes together, the same draws."""
+    model = small(likelihood=Gaussian(scale=Shared()), labels=Auxiliary(3), holes=True).eval()
+    model.log_prior_y.copy_(PRIOR_Y.log())
+    x = held_back(12)
+    torch.manual_seed(5)
+    (site,) = model(x, samples=7).sites
+    drawn, known, log_w, means, cells = site.z, ~x.isnan(), [], [], []
+    for k in range(3):
+        code = torch.eye(3).double()[k].expand(7, 12, 3)
+        px = model.likelihood(torch.cat((drawn, code), -1)).base_dist
+        each = px.log_prob(x.nan_to_num()) * known
+        log_w.append(PRIOR_Y[k].log() + each.sum(-1) + site.p.log_prob(drawn) - site.q.log_prob(drawn))
+        means.append(px.mean)
+        cells.append(each)
+    w = torch.cat(log_w).softmax(0)[..., None]
+    best = torch.where(known, x, (w * torch.cat(means)).sum(0))
+    torch.testing.assert_close(impute.best(model, x, None, 7, 5), best)
+    expected = (w * torch.cat(cells)).sum(0).masked_fill(~known, math.nan)
+    torch.testing.assert_close(impute.by_cell(model, x, None, 7, 5), expected, equal_nan=True)
 
 
 @torch.no_grad()
