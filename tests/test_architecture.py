@@ -11,7 +11,7 @@ SRC = Path(tacit.__file__).parent
 FLOORS = [
     ["errors", "spec", "schedule", "tensors"],
     ["distributions.base", "distributions.hidden", "distributions.observed", "distributions.codes"],
-    ["distributions.correlated", "distributions.spherical", "distributions.flows"],
+    ["distributions.correlated", "distributions.spherical", "distributions.flows", "distributions.mixtures"],
     ["distributions", "layers", "networks", "families.base"],
     ["families.continuous", "families.discrete", "families.counts", "families.composed"],
     ["families.correlated", "families.spherical", "families.mixtures", "families.flows"],

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution, MixtureSameFamily
+from torch.distributions import Distribution
 
-from .distributions import Codes, base_of, has_density, is_certain, kl, mean_of
+from .distributions import Codes, base_of, has_density, is_certain, kl, mean_of, mixture
 from .families import Family, Gaussian
 from .layers import Free, joined, reading
 from .tensors import Shape, numel
@@ -134,9 +134,7 @@ class TopDown(nn.Module):
             return self.top(None) if book is None else Codes(self.top(None), book)
         assert pseudo is not None
         q = self.q[0](self.apart(pseudo)[0])
-        return MixtureSameFamily(
-            Categorical(logits=pseudo.new_zeros(len(pseudo)), validate_args=False), q, validate_args=False
-        )
+        return mixture(pseudo.new_zeros(len(pseudo)), q)
 
     def forward(
         self, h: Tensor | None, draw: Draw, pseudo: Tensor | None = None

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, MixtureSameFamily, Normal, TransformedDistribution
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    MixtureSameFamily,
+    Normal,
+    TransformedDistribution,
+)
 
 from tacit import (
     ELBO,
@@ -44,7 +51,7 @@ from tacit import (
 )
 from tacit.config import parse
 from tacit.data.sources import load
-from tacit.distributions import kl, mean_of, sample_with
+from tacit.distributions import GaussianMixture, kl, mean_of, mixture, sample_with
 from tacit.distributions.spherical import log_area
 from tacit.estimator import KINDS
 from tacit.evaluate import log_likelihood
@@ -282,9 +289,21 @@ def test_zuko_leaves_argument_checks_on() -> None:
 def test_components_start_apart() -> None:
     for base in (Gaussian(), FullGaussian(), PowerSpherical()):
         d = unconditional(Mixture(base, 8))
-        assert isinstance(d, MixtureSameFamily)
-        centres = d.component_distribution.mean
+        centres = d.component_distribution.mean if isinstance(d, MixtureSameFamily) else d.loc
         assert float(torch.pdist(centres).min().detach()) > 0.01
+
+
+def test_gaussian_mixture_is_that_of_its_parts() -> None:
+    """Also where precise components lie far out, and in float32."""
+    torch.manual_seed(0)
+    loc, scale = 5 * torch.randn(7, 4), torch.rand(7, 4) + 0.01
+    logits, z = torch.randn(7), loc[:3, None] + torch.randn(3, 50, 4)
+    parts = Independent(Normal(loc.double(), scale.double()), 1)
+    exact = MixtureSameFamily(Categorical(logits=logits.double()), parts)
+    ours = mixture(logits, Independent(Normal(loc, scale), 1))
+    assert isinstance(ours, GaussianMixture)
+    torch.testing.assert_close(ours.log_prob(z), exact.log_prob(z.double()).float())
+    torch.testing.assert_close(ours.mean, exact.mean.float())
 
 
 def test_mixture_chooses_once_for_all_dimensions() -> None:

@@ -17,6 +17,7 @@ from .base import (
 from .codes import Atom, Autoregressive, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
 from .flows import Flowed, Remembered
 from .hidden import Point
+from .mixtures import GaussianMixture, mixture
 from .observed import (
     ContinuousBernoulli,
     DiscretizedLogistic,
@@ -39,6 +40,7 @@ __all__ = [
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "Flowed",
+    "GaussianMixture",
     "NegativeBinomial",
     "Noise",
     "OneHot",
@@ -65,6 +67,7 @@ __all__ = [
     "kl",
     "log_prob_of",
     "mean_of",
+    "mixture",
     "nearest",
     "sample_with",
     "together",

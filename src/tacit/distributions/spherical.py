@@ -40,15 +40,13 @@ class PowerSpherical(Distribution):
     def mean(self) -> Tensor:
         return self.loc * (self.concentration / (self.a + self.b))[..., None]
 
-    @property
-    def log_normaliser(self) -> Tensor:
-        a, b = self.a, self.b
-        return (a + b) * math.log(2) + b * math.log(math.pi) + log_gamma_ratio(a, a + b)
-
     def log_prob(self, value: Tensor) -> Tensor:
-        cosine = (self.loc * value).sum(-1)
-        tiny = torch.finfo(cosine.dtype).eps
-        return self.concentration * torch.log1p(cosine.clamp_min(tiny - 1)) - self.log_normaliser
+        """kappa log((1 + mu . z) / 2) less log of the normaliser without its kappa log 2."""
+        apart = (self.loc - value).square().sum(-1) / 4
+        tiny = torch.finfo(apart.dtype).eps
+        a, b = self.a, self.b
+        rest = b * math.log(4 * math.pi) + log_gamma_ratio(a, a + b)
+        return self.concentration * torch.log1p(-apart.clamp_max(1 - tiny)) - rest
 
     def entropy(self) -> Tensor:
         """log N - kappa (log 2 + psi(a) - psi(a + b)), in float64: its parts grow with kappa, it does not."""

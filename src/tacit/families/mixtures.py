@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, MixtureSameFamily
+from torch.distributions import Distribution
 
+from ..distributions import mixture
 from ..errors import SpecError
 from ..tensors import Shape
 from .base import Family, Identity, Local, Role, Source, Support
@@ -52,8 +53,7 @@ class Mixture(Family):
         return {"weight": ((self.components,), Local(Identity())), **own}
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        weights = Categorical(logits=values.pop("weight"), validate_args=False)
-        return MixtureSameFamily(weights, self.base.distribution(event, **values), validate_args=False)
+        return mixture(values.pop("weight"), self.base.distribution(event, **values))
 
     def start(self, z: Tensor) -> dict[str, Tensor]:
         """Locations at rows far apart: k-means++ (Arthur and Vassilvitskii 2007)."""
