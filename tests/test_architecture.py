@@ -19,12 +19,12 @@ FLOORS = [
     ["labels", "priors"],
     ["latents", "model"],
     ["objective", "penalties"],
-    ["data.sparse", "data.codec", "data.frames", "data.tables", "data.series", "data.images"],
+    ["data.sparse", "data.codec", "data.frames", "data.tables", "data.series", "data.arrays", "data.images"],
     ["data.sources", "data", "likeness", "disentanglement"],
     ["importance", "annealing", "doctor", "gauges"],
     ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["door"],
-    ["estimator", "recipes", "figures", "sinks", "report"],
+    ["estimator", "recipes", "figures", "sinks", "report", "runs"],
     ["cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tacit import cli
+from tacit import cli, runs
+from tacit.train import Trainer
 
 Capture = pytest.CaptureFixture[str]
 
@@ -109,7 +110,7 @@ def test_errors_are_one_line_and_leave_nothing(
 
 
 def test_samples_of_many_epochs_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "SAMPLE_BYTES", 4 * 10 * 64 * 4)
+    monkeypatch.setattr(runs, "SAMPLE_BYTES", 4 * 10 * 64 * 4)
     fit = ("fit", "digits", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
     assert run(*fit, 5) == run(*fit, 9, "--resume") == 0
     held = np.load(tmp_path / "run/samples.npz")
@@ -166,3 +167,90 @@ def test_resume_is_as_if_never_stopped(model: Path, tmp_path: Path, capsys: Capt
     for path, scored in zip((model, tmp_path / "run"), scores, strict=True):
         assert run("score", path, "digits:test", "-k", 3, "-o", scored) == 0
     np.testing.assert_array_equal(*map(np.load, scores))
+
+
+def test_an_interrupted_fit_goes_on_as_if_never_stopped(
+    model: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the midst of the third epoch: two are kept, and half of one is not."""
+    steps, taken = Trainer._step, []
+
+    def interrupted(trainer: Trainer) -> None:
+        taken.append(steps(trainer))
+        if trainer.epoch == 2 and len(taken) % 5 == 0:
+            raise KeyboardInterrupt
+
+    fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs", 3)
+    monkeypatch.setattr(Trainer, "_step", interrupted)
+    assert run(*fit) == 130 and "stopped" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert run(*fit, "--resume") == 0
+    for name, path in (("a.npy", model), ("b.npy", tmp_path / "run")):
+        assert run("encode", path, "digits:test", "-o", tmp_path / name) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("digits:test", "--epochs", 3), "other data"),
+        (("digits", "--epochs", 1), "as many epochs or more"),
+    ],
+)
+def test_resume_refuses_other_data_and_fewer_epochs(
+    words: tuple[object, ...], message: str, tmp_path: Path, capsys: Capture
+) -> None:
+    fit = ("--recipe", "zeldes", "-o", tmp_path / "run")
+    assert run("fit", "digits", *fit, "--epochs", 2) == 0
+    assert run("fit", *words, *fit, "--resume") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_of_an_earlier_run_stays(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)))
+    assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert (tmp_path / "run/samples.npz").exists()
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i / 7},{i % 3}\n" for i in range(40)))
+    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert not (tmp_path / "run/samples.npz").exists()
+
+
+def test_fit_judges_by_the_held_out_rows(tmp_path: Path, capsys: Capture) -> None:
+    words = ("--set", "training.validation=0.25", "--epochs", 1, "--json")
+    assert run("fit", "digits:test", "-o", tmp_path / "run", *words) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 90
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "message"),
+    [
+        (("sample", "MODEL", "-o", "g.txt"), 2, "cannot write .txt"),
+        (("score", "MODEL", "digits:test", "-o", "scores"), 2, "a file without an ending"),
+        (("fit", "digits", "-o", "FILE", "--epochs", 1), 3, "is a file: -o names the run's folder"),
+        (("plot", "MODEL", "-o", "FILE"), 3, "FILE"),
+        (("fit", "digits", "-o", "x", "--set", "latentdim=3"), 2, "did you mean latent_dim?"),
+        (("fit", "digits", "-o", "x", "--set", "training.epoch=3"), 2, "did you mean epochs?"),
+        (("cite", "geronn"), 2, "did you mean geron?"),
+    ],
+    ids=str,
+)
+def test_stumbles_are_told_before_the_work(
+    verb: tuple[object, ...],
+    status: int,
+    message: str,
+    model: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("FILE").touch()
+    assert run(*(model if word == "MODEL" else word for word in verb)) == status
+    err = capsys.readouterr().err
+    assert message in err and len(err.strip().splitlines()) == 1
+
+
+def test_a_toml_table_is_a_part(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("latent_dim = 3\n[training]\nepochs = 2\n")
+    assert run("fit", "digits:test", "-o", tmp_path / "run", "--config", tmp_path / "c.toml") == 0
+    assert len((tmp_path / "run/history.jsonl").read_text().splitlines()) == 2

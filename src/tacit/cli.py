@@ -1,9 +1,11 @@
 """The command line: from a file to a result. Errors are one line; heavy imports wait for the verb."""
 
+import difflib
 import json
 import sys
 import tomllib
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +14,13 @@ import typer
 from .errors import DataError, SpecError, TacitError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .data.sources import Dataset
     from .estimator import VAE
     from .evaluate import Evaluation
     from .recipes import Recipe
+    from .train import Progress
 
 app = typer.Typer(
     help="Variational autoencoders: fit, evaluate, sample, look inside. Every number is in nats.",
@@ -32,7 +37,17 @@ Data = Annotated[
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
-Out = Annotated[Path, typer.Option("-o", "--output", help="file to write")]
+
+
+def _writable(path: Path) -> Path:
+    """The file to write, refused before the work where its ending says nothing."""
+    from .sinks import check
+
+    check(path)
+    return path
+
+
+Out = Annotated[Path, typer.Option("-o", "--output", help="file to write", callback=_writable)]
 Missing = Annotated[
     list[str] | None, typer.Option("--na", help="another spelling of a missing cell in a .csv")
 ]
@@ -75,6 +90,8 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
+    from .runs import Run
+
     words = [f"{key}={value}" for key, value in _toml(config).items()] + (set_ or [])
     words += [f"latent_dim={latent_dim}"] if latent_dim else []
     words += [f"training.epochs={epochs}"] if epochs else []
@@ -84,7 +101,7 @@ def fit(
     vae, found = _configured(recipe, words, seed)
     rows = found.rows if found else None
     dataset = _data(data, na, skip_bad, label, size=size)
-    X: Any = dataset.X
+    X: Any = _pixels(dataset.X, vae)
     y: Any = dataset.y
     if X.shape[0] < 2:
         raise DataError(f"{data} has one row; a model learns from two or more")
@@ -92,21 +109,24 @@ def fit(
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
     told = vae.labels is not None or vae.window is not None
-    samples = _train(vae, X, y if told else None, output, resume, quiet=as_json)
+    run = Run(output)
+    _shown(run.train(vae, X, y if told else None, resume), quiet=as_json)
     if found and found.then:
         vae.refit_prior(X, found.then, y if told else None)
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe}
-    _finish(vae, samples, output)
-    last = vae.history_[-1]
+    run.finish(vae)
+    last, judged = vae.history_[-1], _held(vae, X, y)
     if as_json:
-        held = vae.evaluate(X[:1000], None if y is None else y[:1000]).to_dict()
-        _print_json(held | {"seconds": last["seconds"], "epochs": last["epoch"], "model": str(output)})
+        _print_json(
+            vae.evaluate(*judged).to_dict()
+            | {"seconds": last["seconds"], "epochs": last["epoch"], "model": str(output)}
+        )
     else:
         typer.echo(
             f"{output / 'model.safetensors'}: {_nats(last)} "
             f"after {last['epoch']} epochs, {last['seconds']:.0f} s"
         )
-        for warning in vae.evaluate(X[:1000], None if y is None else y[:1000], k=1).warnings:
+        for warning in vae.evaluate(*judged, k=1).warnings:
             typer.echo(f"warning: {warning}", err=True)
 
 
@@ -235,7 +255,7 @@ def sample(
 ) -> None:
     """New data: pictures show the mean of p(x|z), other files hold draws."""
     vae = _load(model)
-    mean = output.suffix == ".png" and not draw
+    mean = output.suffix.lower() == ".png" and not draw
     held = dict(_pair(word, "--given") for word in given or [])
     _write(output, vae.sample(n, label=_label(vae, label), mean=mean, given=held, random_state=seed))
 
@@ -260,9 +280,9 @@ def plot(
 @app.command()
 def show(model: ModelPath, as_json: AsJson = False) -> None:
     """What a model file says of itself; its net is not built."""
-    from .storage import read_header
+    from .storage import file_of, read_header
 
-    header = read_header(_file(model))
+    header = read_header(file_of(model))
     if as_json:
         _print_json(header)
         return
@@ -277,13 +297,15 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
 @app.command()
 def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folder or a model file")]) -> None:
     """BibTeX of what a model is made of."""
-    from .recipes import RECIPES, references
+    from .recipes import RECIPES, recipe, references
 
     name = model
-    if model not in RECIPES:
-        from .storage import read_header
+    if not Path(model).exists():
+        recipe(name)
+    elif model not in RECIPES:
+        from .storage import file_of, read_header
 
-        name = read_header(_file(Path(model)))["trained_on"].get("recipe") or ""
+        name = read_header(file_of(Path(model)))["trained_on"].get("recipe") or ""
     keys = [RECIPES[name].key] if name in RECIPES else []
     typer.echo("\n\n".join(references()[key] for key in dict.fromkeys([*keys, "kingma2014auto"])))
 
@@ -310,12 +332,6 @@ def recipes(as_json: AsJson = False) -> None:
         typer.echo(f"{name}\n  {r.about}\n  source: {r.source}\n  data: {r.data}; expect: {r.expect}\n")
 
 
-SAVE_SECONDS = 20.0
-"""How much training an interruption may cost."""
-SAMPLE_BYTES = 64 << 20
-"""The most that the samples by epoch of a run may fill."""
-
-
 def _toml(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
@@ -325,7 +341,9 @@ def _toml(path: Path | None) -> dict[str, Any]:
         raise SpecError(f"cannot read {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SpecError(f"{path} is not TOML: {error}") from None
-    return {key: value if isinstance(value, str) else repr(value) for key, value in table.items()}
+    flat = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    flat |= {f"{part}.{key}": v for part, t in table.items() if isinstance(t, dict) for key, v in t.items()}
+    return {key: value if isinstance(value, str) else repr(value) for key, value in flat.items()}
 
 
 def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Recipe | None]":
@@ -345,7 +363,9 @@ def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Re
         if key.startswith("training."):
             key, table = key.removeprefix("training."), annotations(Training)
         if not equals or key not in table:
-            raise SpecError(f"--set takes KEY=VALUE with a KEY of {', '.join(table)}; not {word!r}")
+            near = difflib.get_close_matches(key, table, 1)
+            hint = f"did you mean {near[0]}?" if near else f"a KEY of {', '.join(table)}, or training.KEY"
+            raise SpecError(f"--set takes KEY=VALUE, not {word!r}: {hint}")
         target = training if table is not KINDS else arguments
         target[key] = parse(value, table[key])
     if training:
@@ -355,113 +375,46 @@ def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Re
     return VAE(**(arguments | {"random_state": seed})), found
 
 
-def _train(vae: "VAE", X: Any, y: Any, output: Path, resume: bool, quiet: bool) -> dict[int, Any]:
-    """Iterate over the training with a bar; samples by epoch come back, of every second one and so on
-    where those of all are too many."""
-    import time
-
-    import numpy as np
+def _shown(training: "Iterator[Progress]", quiet: bool) -> None:
+    """Iterate with a bar, which appears with the first epoch."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    stopped = output / "training.safetensors"
-    if resume and not stopped.is_file():
-        raise DataError(f"{output} holds no training to resume: leave --resume out to start anew")
-    drawn = output / "samples.npz"
-    samples = _read_samples(drawn) if resume else {}
-    every = (list(samples)[1] - 1) if len(samples) > 1 else 1
-    saved = time.monotonic()
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task("epochs", total=None)
-        try:
-            for progress in vae.fit_iter(X, y, resume=stopped if resume else None):
-                bar.update(
-                    task, total=progress.epochs, completed=progress.epoch, description=_nats(progress.row())
-                )
-                if isinstance(X, np.ndarray) and (progress.epoch - 1) % every == 0:
-                    samples = {epoch: x for epoch, x in samples.items() if epoch < progress.epoch}
-                    samples[progress.epoch] = _epoch_samples(vae, progress.epoch)
-                    every *= 1 + (sum(x.nbytes for x in samples.values()) > SAMPLE_BYTES)
-                    samples = {epoch: x for epoch, x in samples.items() if (epoch - 1) % every == 0}
-                if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
-                    _write_samples(drawn, samples)
-                    vae.save_training(stopped)
-                    saved = time.monotonic()
-        except (DataError, SpecError):
-            bar.live.transient, bar.console.quiet = True, not bar.console.is_terminal
-            raise
-    return samples
+    bar = Progress(*columns, console=Console(stderr=True), disable=quiet)
+    task = bar.add_task("epochs", total=None)
+    try:
+        for progress in training:
+            words = _nats(progress.row())
+            bar.update(task, total=progress.epochs, completed=progress.epoch, description=words)
+            bar.start()
+    except KeyboardInterrupt:
+        bar.stop()
+        typer.echo("tacit: stopped; the same words with --resume go on", err=True)
+        raise
+    finally:
+        bar.stop()
 
 
-def _epoch_samples(vae: "VAE", epoch: int) -> Any:
-    """Decoded means: the same z for every class, another z at each epoch; ten draws without classes."""
+def _held(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
+    """At most 1,000 rows to judge a fit by: those that it held out, else the first."""
     import numpy as np
 
-    classes = vae.classes_
-    z = np.random.default_rng(epoch).standard_normal((1 if classes is not None else 10, vae.latent_dim_))
-    device = next(vae.model_.parameters()).device
-    vae.model_.to("cpu")
-    images = vae.inverse_transform(np.repeat(z, len(classes), 0) if classes is not None else z, classes)
-    vae.model_.to(device)
-    return images.astype(np.float32)
+    rows = (
+        vae.held_out_[:1000]
+        if len(vae.held_out_) and vae.window is None
+        else np.arange(min(1000, X.shape[0]))
+    )
+    y = None if y is None or vae.classes_ is None else np.asarray(y)[rows]
+    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
 
 
-def _finish(vae: "VAE", samples: dict[int, Any], output: Path) -> None:
-    """The run folder: model, history, samples by epoch, figures."""
-    import numpy as np
-
-    from . import figures
-    from .storage import replace_file
-
-    rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
-    replace_file(output / "history.jsonl", rows.encode())
-    vae.samples_ = np.stack(list(samples.values())) if samples else None
-    vae.sampled_ = list(samples)
-    figures.plot({"": vae}, None, output / "figures")
-    vae.save(output / "model.safetensors")
-
-
-def _read_samples(path: Path) -> dict[int, Any]:
-    import numpy as np
-
-    if not path.is_file():
-        return {}
-    held = np.load(path)
-    epochs = held["epochs"] if "epochs" in held else range(1, len(held["samples"]) + 1)
-    return dict(zip(map(int, epochs), held["samples"], strict=True))
-
-
-def _write_samples(path: Path, samples: dict[int, Any]) -> None:
-    if not samples:
-        return
-    import io
-
-    import numpy as np
-
-    from .storage import replace_file
-
-    buffer = io.BytesIO()
-    np.savez(buffer, samples=np.stack(list(samples.values())), epochs=list(samples))
-    replace_file(path, buffer.getvalue())
-
-
-def _file(path: Path) -> Path:
-    file = path / "model.safetensors" if path.is_dir() else path
-    if not file.is_file():
-        raise DataError(f"there is no model at {path}: name a run folder or a .safetensors file")
-    return file
-
-
-def _load(path: Path) -> "VAE":
-    import numpy as np
-
-    from .estimator import VAE
-
-    vae = VAE.load(_file(path))
-    samples = _read_samples(path / "samples.npz")
-    vae.samples_, vae.sampled_ = np.stack(list(samples.values())) if samples else None, list(samples)
-    return vae
+def _pixels(X: Any, vae: "VAE") -> Any:
+    """Pixels are read in [0, 1]; for a likelihood over `levels` they are whole numbers."""
+    levels: int | None = getattr(getattr(vae, "likelihood_", vae.likelihood), "levels", None)
+    if levels is None or X.ndim < 3 or X.max() > 1:
+        return X
+    return (X * (levels - 1)).round()
 
 
 def _data(
@@ -497,7 +450,14 @@ def _both(
     model: Path, data: str, na: list[str] | None = None, skip_bad: bool = False, label: str | None = None
 ) -> "tuple[VAE, Dataset]":
     vae = _load(model)
-    return vae, _data(data, na, skip_bad, label, like=vae)
+    dataset = _data(data, na, skip_bad, label, like=vae)
+    return vae, replace(dataset, X=_pixels(dataset.X, vae))
+
+
+def _load(path: Path) -> "VAE":
+    from .runs import load
+
+    return load(path)
 
 
 def _pair(word: str, option: str) -> tuple[str, str]:
@@ -526,9 +486,9 @@ def _detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[st
 def _with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
     """In a table, columns beside the key of each row: the time, key columns, or names of files."""
     time = getattr(vae.codec_, "time", None)
-    keys = [column.name for column in getattr(vae.codec_, "columns", ()) if column.kind == "key"]
-    keys = [time] if time else keys
-    if output.suffix not in (".csv", ".parquet") or (dataset.keys is None and not keys):
+    columns = () if time else getattr(vae.codec_, "columns", ())
+    keys = [time] if time else [column.name for column in columns if column.kind == "key"]
+    if output.suffix.lower() not in (".csv", ".parquet") or (dataset.keys is None and not keys):
         return values
     import pandas as pd
 
@@ -595,11 +555,15 @@ def main() -> None:
     except TacitError as error:
         typer.echo(f"tacit: {' '.join(str(error).split())}", err=True)
         status = error.status
+    except OSError as error:
+        typer.echo(f"tacit: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        status = DataError.status
     except typer.Abort:
         status = 130
     except Exception as error:
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
-        typer.echo(f"tacit: {error.format_message()}", err=True)
+        if error.format_message():
+            typer.echo(f"tacit: {error.format_message()}", err=True)
         status = 2
     sys.exit(status if isinstance(status, int) else 0)

@@ -106,12 +106,13 @@ def is_picture(event: Sequence[int]) -> bool:
 
 
 def picture(x: ArrayLike, event: Sequence[int]) -> Array:
-    """One datum as (H, W) or (H, W, 3), clipped to [0, 1]; missing pixels stay NaN."""
+    """One datum as (H, W) or (H, W, 3), clipped to [0, 1], pixels of 0 to 255 brought there; missing pixels
+    stay NaN."""
     image = np.asarray(x, dtype=np.float32).reshape(tuple(event))
     if image.ndim == 3:
         image = np.moveaxis(image, 0, -1) if event[0] in (1, 3) else image
         image = image[..., 0] if image.shape[-1] == 1 else image
-    return np.clip(image, 0.0, 1.0)
+    return np.clip(image / 255 if np.nanmax(image, initial=0) > 2 else image, 0.0, 1.0)
 
 
 def _tile(images: Array) -> tuple[float, float]:

@@ -15,7 +15,7 @@ ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
 
 def check(path: Path) -> None:
     """Refuse an ending that nothing can be written to, before the work is done."""
-    if path.suffix not in ENDINGS:
+    if path.suffix.lower() not in ENDINGS:
         raise SpecError(
             f"cannot write {path.suffix or 'a file without an ending'}: use {', '.join(ENDINGS[:-1])} or .png"
         )
@@ -26,15 +26,15 @@ def write(path: Path, values: Any, names: list[str] | None = None) -> None:
     check(path)
     values = values.to_pandas() if hasattr(values, "to_pandas") else values
     frame = hasattr(values, "columns")
-    if path.suffix in (".csv", ".parquet") and not frame:
+    if path.suffix.lower() in (".csv", ".parquet") and not frame:
         flat = np.asarray(values).reshape(len(values), -1)
         header = names or [f"x{i + 1}" for i in range(flat.shape[1])]
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             import pandas as pd
 
             values, frame = pd.DataFrame(flat, columns=header), True
     buffer = io.BytesIO()
-    match path.suffix:
+    match path.suffix.lower():
         case ".npy":
             np.save(buffer, _numbers(values, path))
         case ".npz":

@@ -163,3 +163,11 @@ def pour(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -
         raise FormatError(
             f"{path}: the weights do not fit the spec ({str(error).splitlines()[-1].strip()})"
         ) from None
+
+
+def file_of(path: Path) -> Path:
+    """The model file of a run folder, or the file itself."""
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise DataError(f"there is no model at {path}: name a run folder or a .safetensors file")
+    return file

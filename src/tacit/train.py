@@ -8,6 +8,7 @@ it had not stopped, and a listener's own random numbers change nothing.
 import copy
 import math
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -176,6 +177,7 @@ class Trainer:
         self.average = [p.detach().clone() for p in self.parameters] if training.ema else []
         self.clocked = [module for module in model.modules() if isinstance(module, Clocked)]
         self.epoch = self.step = self.waited = 0
+        self.data = ""
         self.best, self.kept = -math.inf, dict[str, Tensor]()
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -189,7 +191,13 @@ class Trainer:
         for j, net in enumerate(self.critics.values()):
             tensors |= {f"critic{j}.{name}": t for name, t in net.state_dict().items()}
         best = self.best if math.isfinite(self.best) else None
-        return tensors, {"epoch": self.epoch, "step": self.step, "waited": self.waited, "best": best}
+        return tensors, {
+            "epoch": self.epoch,
+            "step": self.step,
+            "waited": self.waited,
+            "best": best,
+            "data": self.data,
+        }
 
     def restore(self, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         """Undo `state`."""
@@ -210,6 +218,7 @@ class Trainer:
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.epoch, self.step, self.waited = numbers["epoch"], numbers["step"], numbers["waited"]
+        self.data = numbers["data"]
         self.best = -math.inf if numbers["best"] is None else numbers["best"]
 
     def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
@@ -220,6 +229,13 @@ class Trainer:
     def run(self, data: Rows, held: Rows | None = None) -> Iterator[Progress]:
         """Train to the last epoch, a Progress at each epoch's end; the best weights win with patience."""
         n, start = len(data[0]), time.monotonic()
+        seen = f"{n} rows, {zlib.crc32(data[0][:MONITORED].cpu().numpy().tobytes()):08x}"
+        if self.data not in ("", seen) or self.epoch > self.training.resolved_epochs(n):
+            raise SpecError(
+                f"the stopped training saw {self.epoch} epochs of other data or more epochs than are asked "
+                "for: name its data and as many epochs or more, or start anew"
+            )
+        self.data = seen
         data, held = self._placed(data), self._placed(held) if held else None
         monitored = held or (data[0][:MONITORED], None if data[1] is None else data[1][:MONITORED])
         epochs, patience = self.training.resolved_epochs(n), self.training.patience
@@ -227,7 +243,11 @@ class Trainer:
             before = self._copied()
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed * 1_000_003 + self.epoch)
-                means = self._epoch(*data)
+                try:
+                    means = self._epoch(*data)
+                except KeyboardInterrupt:
+                    self.restore(*before)
+                    raise
             self.epoch += 1
             loss, distortion, rate, *each = means.tolist()
             if not math.isfinite(loss):

@@ -11,30 +11,20 @@ Files are read by their ending; nothing is ever unpickled. Whatever goes wrong i
 import difflib
 import gzip
 import logging
-import math
 import os
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DataError, SpecError
-from . import sparse
+from .arrays import Array, Rows, archive, read_h5ad, read_npy, read_npz, reading
 from .codec import Codec
 
-Array = NDArray[Any]
-Rows = tuple[Array, Array | None]  # X and, where there are labels, y
-
-X_KEYS = ("X", "x", "images", "imgs", "data")  # what an array in a .npz may be called
-Y_KEYS = ("y", "labels", "targets")
 ORIGINAL = "replace it with the original"  # the cure for a file of a named set
-MOST_NUMBERS = 2**31  # an array of more is refused before it is allocated: 8 GiB as a model reads it
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +112,7 @@ def load(
     if path.suffix.lower() in TABLES and not split and path.is_file():
         from . import frames, tables
 
-        with _reading(path, "write it again as a .csv or .parquet file"):
+        with reading(path, "write it again as a .csv or .parquet file"):
             frame = frames.read(path, missing)
         return Dataset(data, like.aligned(frame) if isinstance(like, tables.Table) else frame)
     if path.suffix.lower() not in (*READERS, *TABLES):
@@ -158,99 +148,6 @@ def _pixels(X: Array) -> Array:
     return np.divide(X, 255 if X.max() > 1 else 1, dtype=np.float32)
 
 
-@contextmanager
-def _reading(path: Path, cure: str) -> Iterator[None]:
-    """A parser may fail in any way on a damaged file, so whatever it raises becomes a DataError."""
-    try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty (0 bytes); {cure}")
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        fault = f"{path} cannot be read ({type(error).__name__}), it may be damaged or cut short"
-        if "Object arrays" in str(error):  # numpy refuses them before it unpickles anything
-            fault, cure = f"{path} holds Python objects, which are never unpickled", "save plain numbers"
-        raise DataError(f"{fault}; {cure}") from error
-
-
-def _npy(path: Path, split: str) -> Rows:
-    if split:
-        raise DataError(f"{path} is one array and has no split {split!r}; leave ':{split}' out")
-    with _reading(path, "write it again with numpy.save"), path.open("rb") as file:
-        _affordable(file, path.stat().st_size, str(path))
-        file.seek(0)
-        return np.lib.format.read_array(file, allow_pickle=False), None
-
-
-def _affordable(file: IO[bytes], size: int, name: str) -> None:
-    """Refuse, before it is allocated, an array too large or larger than its `size` bytes in all."""
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    if math.prod(shape) > MOST_NUMBERS:
-        raise DataError(f"{name} has shape {shape}, too many numbers for memory; save fewer rows")
-    if math.prod(shape) * dtype.itemsize > size and not dtype.hasobject:
-        raise DataError(
-            f"{name} has shape {shape} in its header and fewer numbers; write it again with numpy"
-        )
-
-
-def _npz(path: Path, split: str) -> Rows:
-    """Only the arrays asked for are read: X and y, or with a split X_train, train_images and the like."""
-    with _reading(path, "write it again with numpy.savez"), _archive(path) as arrays:
-        keys = arrays.files
-        if set(keys) >= sparse.KEYS and not split:
-            y = _key(keys, Y_KEYS, "")
-            return sparse.assembled(arrays), np.asarray(arrays[y]) if y else None
-        listed = textwrap.shorten(", ".join(keys), 200, placeholder=" ...") or "none"
-        for part in [split] if split else ["", "train"]:
-            if x := _key(keys, X_KEYS, part):
-                X, y = _member(arrays, x, path), _key(keys, Y_KEYS, part)
-                if X.ndim > 1 or len(keys) <= 2:
-                    return _flat(X, _member(arrays, y, path) if y else None)
-        if split:
-            cure = f"name them X_{split} and y_{split}"
-            raise DataError(f"{path} has no split {split!r} (its arrays: {listed}); {cure}")
-        if len(keys) != 1:
-            raise DataError(f"{path} does not say which array is the data (its arrays: {listed}); name it X")
-        return _member(arrays, keys[0], path), None
-
-
-def _member(arrays: Any, key: str, path: Path) -> Array:
-    member = next(info for info in arrays.zip.infolist() if info.filename in (key, f"{key}.npy"))
-    with arrays.zip.open(member) as file:
-        _affordable(file, member.file_size, f"{path}, array {key!r}")
-    return np.asarray(arrays[key])
-
-
-def _flat(X: Array, y: Array | None) -> Rows:
-    """A label for each picture of a grid of rows (Omniglot: characters, then drawers) is a label a row."""
-    if y is not None and y.ndim > 1 and X.ndim > y.ndim + 1 and X.shape[: y.ndim] == y.shape:
-        return X.reshape(-1, *X.shape[y.ndim :]), y.reshape(-1)
-    return X, y
-
-
-def _h5ad(path: Path, split: str) -> Rows:
-    if split:
-        raise DataError(f"{path} is one matrix and has no split {split!r}; leave ':{split}' out")
-    with _reading(path, "write it again with AnnData.write_h5ad"):
-        return sparse.read_h5ad(path), None
-
-
-@contextmanager
-def _archive(path: Path) -> Iterator[Any]:
-    """Opened here, because np.load leaves a damaged file open."""
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        yield arrays
-
-
-def _key(keys: Iterable[str], words: Iterable[str], split: str) -> str | None:
-    styles = ("{0}_{1}", "{1}_{0}") if split else ("{0}",)
-    names = (style.format(word, split) for word in words for style in styles)
-    return next((name for name in names if name in keys), None)
-
-
 def _digits(split: str) -> Rows:
     from sklearn.datasets import load_digits
 
@@ -271,7 +168,7 @@ def _mnist(folder: str) -> Callable[[str], Rows]:
 
 def _idx(path: Path, axes: int) -> Array:
     """IDX: two zeros, 8 for bytes, the number of axes, each length as a big-endian int32, the bytes."""
-    with _reading(path, ORIGINAL):
+    with reading(path, ORIGINAL):
         raw = gzip.decompress(path.read_bytes())
         shape = np.frombuffer(raw, ">i4", count=axes, offset=4)
         if raw[:4] != bytes((0, 0, 8, axes)) or len(raw) != 4 + 4 * axes + shape.prod(dtype=np.int64):
@@ -282,10 +179,10 @@ def _idx(path: Path, axes: int) -> Array:
 def _binarized_mnist(split: str) -> Rows:
     """Larochelle's fixed binarisation: bits in the .npz, two characters a pixel in the .amat."""
     if path := _local("binarized_mnist", "binarized_mnist.npz"):
-        with _reading(path, ORIGINAL), _archive(path) as arrays:
+        with reading(path, ORIGINAL), archive(path) as arrays:
             return np.unpackbits(arrays[split], axis=1).reshape(-1, 28, 28).astype(np.float32), None
     path = _fetch("binarized_mnist", f"binarized_mnist_{split}.amat")
-    with _reading(path, ORIGINAL):
+    with reading(path, ORIGINAL):
         pixels = np.frombuffer(path.read_bytes(), np.uint8)[::2].reshape(-1, 28, 28)
         return (pixels == ord("1")).astype(np.float32), None
 
@@ -324,8 +221,8 @@ SETS: Mapping[str, tuple[tuple[str, ...], Callable[[str], Rows]]] = {  # name: i
 Reader = Callable[[Path, str], Rows]
 TABLES = (".csv", ".parquet")
 READERS: Mapping[str, Reader] = {
-    ".npy": _npy,
-    ".npz": _npz,
-    ".h5ad": _h5ad,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".h5ad": read_h5ad,
 }  # by ending
 NAMES = tuple(SETS)

@@ -1,0 +1,146 @@
+"""Adult (UCI) with tacit: filled gaps against scikit-learn's imputers, drawn rows against real ones.
+
+`python -m benchmarks.tables CSV` prints the tables of docs/results.md.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer, KNNImputer
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.preprocessing import OneHotEncoder
+
+from tacit import IWAE, VAE, Training
+from tacit.data.sources import load
+
+TRAIN, TEST = 5_000, 2_000
+"""Rows that the imputers see and are judged on: KNNImputer's time grows with their product."""
+
+
+def holes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Half of the known cells, hidden at random."""
+    hidden = np.random.default_rng(seed).random(table.shape) < 0.5
+    return table.mask(hidden & table.notna().to_numpy())
+
+
+def judged(
+    filled: pd.DataFrame, truth: pd.DataFrame, seen: pd.DataFrame, train: pd.DataFrame
+) -> tuple[float, float]:
+    """Root mean squared error of numbers in standard deviations, share of categories filled right."""
+    errors, right = [], []
+    for name in truth.columns:
+        asked = (seen[name].isna() & truth[name].notna()).to_numpy()
+        ours, real = filled[name][asked], truth[name][asked]
+        if pd.api.types.is_numeric_dtype(truth[name]):
+            errors.append(((ours - real) / train[name].std()).astype(float) ** 2)
+        else:
+            right.append(ours.astype(str) == real.astype(str))
+    return float(np.sqrt(np.concatenate(errors).mean())), float(np.concatenate(right).mean())
+
+
+def simple(train: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+    best = {n: c.mean() if pd.api.types.is_numeric_dtype(c) else c.mode()[0] for n, c in train.items()}
+    return seen.fillna(best)
+
+
+def by_sklearn(imputer: object) -> Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]:
+    """Numbers in standard deviations beside one-hot categories; the largest of a category's numbers wins."""
+
+    def fill(train: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
+        numbers = [n for n, c in train.items() if pd.api.types.is_numeric_dtype(c)]
+        words = [n for n in train if n not in numbers]
+        coder = OneHotEncoder(sparse_output=False, handle_unknown="ignore").fit(train[words].dropna())
+        mean, spread = train[numbers].mean(), train[numbers].std()
+
+        def coded(table: pd.DataFrame) -> np.ndarray:
+            hot = coder.transform(table[words].fillna("missing"))
+            start = 0
+            for name, values in zip(words, coder.categories_, strict=True):
+                hot[table[name].isna().to_numpy(), start : start + len(values)] = np.nan
+                start += len(values)
+            return np.hstack([(table[numbers] - mean) / spread, hot])
+
+        full = imputer.fit(coded(train)).transform(coded(seen))
+        filled, start = seen.copy(), len(numbers)
+        filled[numbers] = seen[numbers].fillna(
+            pd.DataFrame(full[:, :start] * spread.to_numpy() + mean.to_numpy(), seen.index, numbers)
+        )
+        for name, values in zip(words, coder.categories_, strict=True):
+            best = values[full[:, start : start + len(values)].argmax(1)]
+            filled[name] = seen[name].astype(object).fillna(pd.Series(best, seen.index))
+            start += len(values)
+        return filled
+
+    return fill
+
+
+def model() -> VAE:
+    return VAE(10, objective=IWAE(5), training=Training(epochs=30), random_state=0)
+
+
+def imputation(table: pd.DataFrame) -> None:
+    rows = np.random.default_rng(0).permutation(len(table))
+    test = table.iloc[rows[:TEST]].reset_index(drop=True)
+    rest = table.iloc[rows[TEST:]].reset_index(drop=True)
+    few, seen = rest[:TRAIN], holes(test, 1)
+    ways = {
+        "mean and mode": lambda: simple(few, seen),
+        "KNNImputer(10)": lambda: by_sklearn(KNNImputer(n_neighbors=10))(few, seen),
+        "IterativeImputer()": lambda: by_sklearn(IterativeImputer(max_iter=10, random_state=0))(few, seen),
+        "tacit, the same rows": lambda: model().fit(few).impute(seen),
+        "tacit, all other rows": lambda: model().fit(rest).impute(seen),
+    }
+    print("| way | error of numbers, standard deviations | categories right | seconds |\n|---|---|---|---|")
+    for name, way in ways.items():
+        start = time.monotonic()
+        error, right = judged(way(), test, seen, few)
+        print(f"| {name} | {error:.3f} | {right:.1%} | {time.monotonic() - start:.0f} |", flush=True)
+
+
+def likeness(table: pd.DataFrame, target: str = "income") -> None:
+    """Classifiers trained on rows of each kind, judged on real ones, and one that tells the kinds apart."""
+    rows = np.random.default_rng(0).permutation(len(table))
+    test, train = table.iloc[rows[: len(rows) // 5]], table.iloc[rows[len(rows) // 5 :]]
+    vae = model().fit(train)
+    shuffled = pd.DataFrame(
+        {n: np.random.default_rng(i).permutation(train[n].to_numpy()) for i, n in enumerate(train)}
+    )
+    kinds = {
+        "real rows": train,
+        "drawn by tacit": vae.sample(len(train), random_state=0),
+        "columns shuffled": shuffled,
+    }
+    words = [n for n, c in table.items() if not pd.api.types.is_numeric_dtype(c)]
+    print("| trained on | AUC on real rows | told from real rows, AUC |\n|---|---|---|")
+    for name, kind in kinds.items():
+        inputs = [n for n in words if n != target]
+        numbers = [n for n in table if n not in words]
+        code = make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), inputs), ("passthrough", numbers)
+        )
+        boosted = HistGradientBoostingClassifier(random_state=0)
+        known = kind[kind[target].notna()]
+        boosted.fit(code.fit_transform(known), known[target].astype(str))
+        top = sorted(set(table[target].astype(str)))[-1]
+        odds = boosted.predict_proba(code.transform(test))[:, list(boosted.classes_).index(top)]
+        auc = roc_auc_score(test[target].astype(str) == top, odds)
+        both = pd.concat([test, kind.sample(len(test), random_state=0)])
+        coder = make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words), ("passthrough", numbers)
+        )
+        said = np.r_[np.zeros(len(test)), np.ones(len(test))]
+        guess = cross_val_predict(boosted, coder.fit_transform(both), said, cv=3, method="predict_proba")
+        print(f"| {name} | {auc:.3f} | {roc_auc_score(said, guess[:, 1]):.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    adult = load(sys.argv[1]).X
+    imputation(adult)
+    likeness(adult, adult.columns[-1])
