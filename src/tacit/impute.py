@@ -91,7 +91,7 @@ def given(model: Model, x: Tensor, code: Tensor | None, pool: int, seed: int) ->
         torch.manual_seed(seed)
         px = model.decode(model.prior_state(pool), code)
         log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)
-        log_w = log_w.masked_fill(log_w.isnan(), -math.inf)
+        log_w = log_w.nan_to_num(nan=-math.inf, neginf=-math.inf)
         if log_w.max() == -math.inf:
             return x, 0.0
         weights = log_w.softmax(0)
