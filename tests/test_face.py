@@ -30,6 +30,7 @@ from tacit import (
     Network,
     SpecError,
     Training,
+    sinks,
 )
 from tacit.storage import read, write
 from tacit.tensors import Shape, numel
@@ -359,3 +360,8 @@ def test_a_column_that_was_tampered_with(models: dict[str, VAE], tmp_path: Path)
     write(tmp_path / "m", tensors, header)
     with pytest.raises(FormatError, match="no column of a table"):
         VAE.load(tmp_path / "m")
+
+
+def test_polars_reach_a_file(models: dict[str, VAE], tmp_path: Path) -> None:
+    sinks.write(tmp_path / "s.csv", models["polars"].sample(2))
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 2

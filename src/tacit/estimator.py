@@ -29,7 +29,7 @@ from .model import Model, Parts
 from .networks import Network, default_network
 from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy
-from .priors import DEFAULTS, VampPrior, fit_together
+from .priors import DEFAULTS, VampPrior
 from .spec import Spec, accepts, describe, plain, text
 from .tensors import Rowwise, Shape, as_shape, numel
 from .train import Progress, Trainer, Training
@@ -137,7 +137,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_)
             if not further:
-                self.model_ = Model(self.codec_.shape, self._parts())
+                self.model_ = self._built()
             late = torch.arange(len(x)).flip(0)
             order = torch.randperm(len(x)) if held_out and self.window_ is None else late
             held, kept = order[:held_out], order[held_out:]
@@ -260,8 +260,6 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.objective_: Term | tuple[Term, ...] = (
             plain(self.objective) if self.objective is not None else default
         )
-        fit_together(self.posterior_, self.prior_, tuple(map(as_shape, dims)), self.labels_)
-        door.refuse_arguments(self.get_params(deep=False), listed=True)
         self.training_ = self.training or Training()
         if x is not None:
             door.supported(self.likelihood_, x, self.codec_)
@@ -289,6 +287,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.labels_,
             self.holes_,
         )
+
+    def _built(self) -> Model:
+        model = Model(self.codec_.shape, self._parts())
+        door.refuse_arguments(self.get_params(deep=False), listed=True)
+        return model
 
     # -- data in and out -----------------------------------------------------------------------------
 
@@ -609,7 +612,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             vae.classes_ = None if classes is None else np.asarray(classes)
             vae.asked_, vae.seed_ = door.wanted(vae), int(words["random_state"])
             with storage.Bounded(tensors, path):
-                vae.model_ = Model(vae.codec_.shape, vae._parts()).eval()
+                vae.model_ = vae._built().eval()
         except SpecError as error:
             raise FormatError(f"{path}: {error}") from None
         except storage.DAMAGE as error:

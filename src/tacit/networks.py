@@ -1,7 +1,8 @@
 """Networks as specs. An encoder gives features (B, n_out); a decoder gives the raw numbers of p(x|z).
 
 To bring your own, subclass `Network` as a frozen dataclass and return any nn.Module: an encoder takes
-(x, extra) and has an attribute `n_out`; a decoder maps (*leading, n_in) to (*leading, n).
+(x, extra) and has an attribute `n_out`; a decoder maps (*leading, n_in) to (*leading, n). A model file
+holds its repr: `VAE.load(path, specs=[Mine])` hands the class over.
 """
 
 import abc

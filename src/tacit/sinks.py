@@ -22,8 +22,9 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, values: Any, names: list[str] | None = None) -> None:
-    """An array (n, *E) with its columns' `names`, or a pandas frame."""
+    """An array (n, *E) with its columns' `names`, or a frame."""
     check(path)
+    values = values.to_pandas() if hasattr(values, "to_pandas") else values
     frame = hasattr(values, "columns")
     if path.suffix.lower() in (".csv", ".parquet") and not frame:
         flat = np.asarray(values).reshape(len(values), -1)
