@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -254,3 +255,23 @@ def test_a_toml_table_is_a_part(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("latent_dim = 3\n[training]\nepochs = 2\n")
     assert run("fit", "digits:test", "-o", tmp_path / "run", "--config", tmp_path / "c.toml") == 0
     assert len((tmp_path / "run/history.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_trackers_hear_of_each_epoch(tmp_path: Path) -> None:
+    words = ("--recipe", "zeldes", "--epochs", 2, "--log", "csv", "--log", "tensorboard")
+    assert run("fit", "digits:test", "-o", tmp_path / "run", *words) == 0
+    rows = (tmp_path / "run/log/metrics.csv").read_text().splitlines()
+    assert len(rows) == 3 and {"bound", "rate", "step", "term/ELBO"} <= set(rows[0].split(","))
+    assert list((tmp_path / "run/tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("tensorbord", "no tracker is called"), ("wandb", "tacit[trackers]")]
+)
+def test_a_tracker_that_is_not_there(
+    name: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_lightning", None)
+    assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1, "--log", name) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "run").exists()

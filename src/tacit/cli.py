@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .estimator import VAE
     from .evaluate import Evaluation
     from .recipes import Recipe
+    from .trackers import Tracker
     from .train import Progress
 
 app = typer.Typer(
@@ -86,11 +87,15 @@ def fit(
     ] = None,
     skip_bad: SkipBad = False,
     na: Missing = None,
+    log: Annotated[
+        list[str] | None, typer.Option(help="csv, tensorboard, wandb or mlflow, beside history.jsonl")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
     from .runs import Run
+    from .trackers import Tracker
 
     words = [f"{key}={value}" for key, value in _toml(config).items()] + (set_ or [])
     words += [f"latent_dim={latent_dim}"] if latent_dim else []
@@ -110,7 +115,8 @@ def fit(
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
     told = vae.labels is not None or vae.window is not None
     run = Run(output)
-    _shown(run.train(vae, X, y if told else None, resume), quiet=as_json)
+    trackers = [Tracker(name, output) for name in log or []]
+    _shown(run.train(vae, X, y if told else None, resume), trackers, quiet=as_json)
     if found and found.then:
         vae.refit_prior(X, found.then, y if told else None)
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe}
@@ -375,8 +381,8 @@ def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Re
     return VAE(**(arguments | {"random_state": seed})), found
 
 
-def _shown(training: "Iterator[Progress]", quiet: bool) -> None:
-    """Iterate with a bar, which appears with the first epoch."""
+def _shown(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
+    """Iterate with a bar, which appears with the first epoch; trackers hear of each."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -388,12 +394,16 @@ def _shown(training: "Iterator[Progress]", quiet: bool) -> None:
             words = _nats(progress.row())
             bar.update(task, total=progress.epochs, completed=progress.epoch, description=words)
             bar.start()
+            for tracker in trackers:
+                tracker.log(progress)
     except KeyboardInterrupt:
         bar.stop()
         typer.echo("tacit: stopped; the same words with --resume go on", err=True)
         raise
     finally:
         bar.stop()
+        for tracker in trackers:
+            tracker.close()
 
 
 def _held(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
