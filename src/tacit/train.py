@@ -27,6 +27,8 @@ from .spec import Spec
 from .tensors import Rowwise
 
 MONITORED = 1000
+"""Rows whose bound is taken at once, and at most so many at the end of an epoch where a classifier makes the
+bound dearer than the loss."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -237,7 +239,8 @@ class Trainer:
             )
         self.data = seen
         data, held = self._placed(data), self._placed(held) if held else None
-        monitored = held or (data[0][:MONITORED], None if data[1] is None else data[1][:MONITORED])
+        few = min(MONITORED, max(100, n // 20))
+        monitored = held or (data[0][:few], None if data[1] is None else data[1][:few])
         epochs, patience = self.training.resolved_epochs(n), self.training.patience
         while self.epoch < epochs and (patience is None or self.waited < patience):
             before = self._copied()
