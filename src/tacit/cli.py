@@ -375,9 +375,7 @@ def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Re
         target = training if table is not KINDS else arguments
         target[key] = parse(value, table[key])
     if training:
-        import dataclasses
-
-        arguments["training"] = dataclasses.replace(arguments.get("training") or Training(), **training)
+        arguments["training"] = replace(arguments.get("training") or Training(), **training)
     return VAE(**(arguments | {"random_state": seed})), found
 
 

@@ -68,7 +68,8 @@ def of_prior(told_apart: float | None) -> tuple[str, ...]:
         return ()
     return (
         f"codes of the data and draws of the prior are told apart (AUC {told_apart:.2f}): samples "
-        "fall where no data are. Fit the prior to the codes: vae.refit_prior(X), or train with VampPrior()",
+        "fall where no data are. Fit the prior to the codes: vae.refit_prior(X, Mixture()), or train with "
+        "VampPrior()",
     )
 
 

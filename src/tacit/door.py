@@ -141,11 +141,11 @@ def classes_of(y: Array, head: LabelHead) -> Array:
     classes: Array = np.unique(y[known])
     if not len(classes):
         raise DataError("every row of y is -1, unlabelled: label some rows, or leave labels out")
-    if len(classes) == 1 < head.count:
+    if len(classes) == 1 < head.classes:
         raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or label others too")
-    if len(classes) != head.count:
+    if len(classes) != head.classes:
         raise DataError(
-            f"y has {len(classes)} classes; labels={head} says {head.count}. "
+            f"y has {len(classes)} classes; labels={head} says {head.classes}. "
             f"Use {type(head).__name__}({len(classes)})"
         )
     return classes

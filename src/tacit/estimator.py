@@ -22,7 +22,7 @@ from .data.sparse import part, stored
 from .distributions import mean_of
 from .door import KINDS as KINDS
 from .errors import DataError, FormatError, SpecError
-from .evaluate import Evaluation, enough, log_likelihood, over_rows
+from .evaluate import Evaluation, log_likelihood, over_rows, probed
 from .families import Family, Gaussian
 from .labels import Auxiliary, Enumerated, Given, LabelHead
 from .model import Model, Parts
@@ -236,7 +236,6 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _resolve(self, x: Rowwise | None = None) -> None:
         """Fill in the defaults, and refuse what does not fit together before anything is trained."""
-        door.refuse_arguments(self.get_params(deep=False))
         said_dims = plain(self.latent_dim)
         dims = said_dims if isinstance(said_dims, tuple) else () if said_dims == 0 else (said_dims,)
         if any(len(as_shape(d)) not in (1, 3) or min(as_shape(d)) < 1 for d in dims):
@@ -331,7 +330,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not isinstance(self.labels_, Given):
             return None
         if y is None:
-            if self.labels_.count == 1:
+            if self.labels_.classes == 1:
                 return torch.zeros(n, dtype=torch.long)
             raise DataError(f"labels={self.labels_} needs y: this model is conditional on the class")
         assert self.classes_ is not None
@@ -344,7 +343,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise DataError("this model knows no labels: leave label out, or fit with labels=...")
             return None
         assert self.classes_ is not None
-        if label is None and self.labels_.count == 1:
+        if label is None and self.labels_.classes == 1:
             label = self.classes_[0]
         if label is None:
             raise DataError(f"say which label to draw: one of {self.classes_.tolist()}")
@@ -480,8 +479,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if self.window_ is not None:
             return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
         classes = self._classes(y, len(x))
-        probe = self.model_(x[:1], None if classes is None else classes[:1])
-        rated, k = probe.has_rate, enough(probe, n_samples)
+        rated, k = probed(self.model_, x[:1], None if classes is None else classes[:1], n_samples)
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
             with torch.random.fork_rng(devices=[]):
@@ -536,10 +534,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         door.at_least(2, n=n)
         labels = None if label is None else door.one_each("label", label, n)
-        za, zb = (
-            self._one(a, None if labels is None else labels[0]),
-            self._one(b, None if labels is None else labels[-1]),
-        )
+        first, last = (None, None) if labels is None else (labels[0], labels[-1])
+        za, zb = self._one(a, first), self._one(b, last)
         share = np.linspace(0, 1, n)[:, None]
         return self.inverse_transform((1 - share) * za + share * zb, label)
 
@@ -607,7 +603,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 vae.feature_names_in_ = np.asarray([column["name"] for column in columns], dtype=object)
             vae._resolve()
             classes, heads = header["classes"], vae.labels_
-            if list(vae.event_) != header["event"] or len(classes or ()) != (heads.count if heads else 0):
+            if list(vae.event_) != header["event"] or len(classes or ()) != (heads.classes if heads else 0):
                 raise FormatError(f"{path} has a damaged header: its event or classes contradict its spec")
             vae.classes_ = None if classes is None else np.asarray(classes)
             vae.asked_, vae.seed_ = door.wanted(vae), int(words["random_state"])

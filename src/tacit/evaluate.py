@@ -14,9 +14,9 @@ from .annealing import Annealed, annealed, refusal
 from .distributions import cells as each_cell, sample_with
 from .errors import SpecError
 from .gauges import aggregate, by_rung, calibration_error, residuals
-from .importance import Weights, distrust
+from .importance import Sums, Weights, distrust
 from .latents import Draw
-from .model import Model, Trace
+from .model import Model
 from .tensors import Rowwise, log_mean_exp, numel
 
 ROWS = 128
@@ -140,18 +140,21 @@ def log_likelihood(
     model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | None
 ) -> tuple[Tensor, Tensor]:
     """log (1/k) sum_s w_s, (B,), and the weights' effective sample size (sum w)^2 / sum w^2, (B,)."""
-    once = torch.full((len(x),), -math.inf, dtype=x.dtype)
-    twice, drawn = once.clone(), 0
+    sums = Sums()
     for log_w in log_weights(model, x, y, k, seed):
-        once = torch.logaddexp(once, log_w.logsumexp(0))
-        twice = torch.logaddexp(twice, (2 * log_w).logsumexp(0))
-        drawn += len(log_w)
-    return once - math.log(drawn), (2 * once - twice).exp()
+        sums.add(log_w)
+    return sums.log_mean, sums.size
 
 
-def enough(trace: Trace, k: int) -> int:
-    """How many of k draws say all: one where every rung's q is a single place."""
-    return 1 if all(site.is_certain for site in trace.sites) else k
+@torch.no_grad()
+def probed(model: Model, x: Tensor, y: Tensor | None, k: int) -> tuple[bool, int]:
+    """Whether the model has a rate, and how many of k draws say all: one where every q is a single place.
+
+    A row (1, *E) tells; torch's generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        trace = model(x, y)
+    return trace.has_rate, 1 if all(site.is_certain for site in trace.sites) else k
 
 
 def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells: bool) -> dict[str, Tensor]:
@@ -175,7 +178,8 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
     weights, classes = Weights(k), len(model.log_prior_y) if trace.log_qy is not None else 1
     for log_w in log_weights(model, model.observe(x, evidence=True), y, k, None):
         weights.add(log_mean_exp(log_w.reshape(-1, classes, len(x)), 1))
-    rows |= {"score": weights.log_mean, "size": weights.size, "skew": weights.skew, "shape": weights.shape}
+    sums = weights.sums
+    rows |= {"score": sums.log_mean, "size": sums.size, "skew": weights.skew, "shape": weights.shape}
     return rows | {f"k={k}": bound for k, bound in weights.by_k().items()}
 
 
@@ -197,8 +201,8 @@ def evaluate(
     table's columns; `ais` the temperatures of annealing, which raises SpecError where a model has no
     gradients in z.
     """
-    probe = model(x[:1], None if y is None else y[:1])
-    k, rated, n = enough(probe, k), probe.has_rate, len(x)
+    rated, k = probed(model, x[:1], None if y is None else y[:1], k)
+    n = len(x)
     if ais is not None and (refused := refusal(model)):
         raise SpecError(refused)
     pieces: dict[str, list[Tensor]] = {}

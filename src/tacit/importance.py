@@ -41,6 +41,32 @@ def tail_size(k: int) -> int:
 
 
 @dataclass
+class Sums:
+    """The sums of weights and of their squares, of log weights (S, B) that come in pieces."""
+
+    once: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
+    twice: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
+    drawn: int = 0
+
+    def add(self, log_w: Tensor) -> None:
+        log_w = log_w.double()
+        self.once = torch.logaddexp(self.once, log_w.logsumexp(0))
+        self.twice = torch.logaddexp(self.twice, (2 * log_w).logsumexp(0))
+        self.drawn += len(log_w)
+
+    @property
+    def log_mean(self) -> Tensor:
+        """log 1/k sum_s w_s, (B,)."""
+        return self.once - math.log(self.drawn)
+
+    @property
+    def size(self) -> Tensor:
+        """The effective sample size (sum w)^2 / sum w^2, (B,)."""
+        size: Tensor = (2 * self.once - self.twice).exp()
+        return size
+
+
+@dataclass
 class Weights:
     """What is kept of k log weights of each of B rows.
 
@@ -49,8 +75,7 @@ class Weights:
     """
 
     k: int
-    once: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
-    twice: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
+    sums: Sums = field(default_factory=Sums)
     moments: Tensor | None = None
     centre: Tensor | None = None
     tail: Tensor | None = None
@@ -60,8 +85,7 @@ class Weights:
     def add(self, log_w: Tensor) -> None:
         """Log weights (S, B)."""
         log_w = log_w.double()
-        self.once = torch.logaddexp(self.once, log_w.logsumexp(0))
-        self.twice = torch.logaddexp(self.twice, (2 * log_w).logsumexp(0))
+        self.sums.add(log_w)
         self.centre = log_w.mean(0) if self.centre is None else self.centre
         off = log_w - self.centre
         sums = torch.stack([off.sum(0), off.square().sum(0), off.pow(3).sum(0)])
@@ -93,22 +117,11 @@ class Weights:
         return blocks
 
     @property
-    def log_mean(self) -> Tensor:
-        """log 1/k sum_s w_s, (B,)."""
-        return self.once - math.log(self.k)
-
-    @property
-    def size(self) -> Tensor:
-        """The effective sample size (sum w)^2 / sum w^2, (B,)."""
-        size: Tensor = (2 * self.once - self.twice).exp()
-        return size
-
-    @property
     def shape(self) -> Tensor:
         """Pareto's k of the largest weights, (B,); NaN where there are too few to fit."""
         size = tail_size(self.k)
         if self.tail is None or size < 5:
-            return torch.full_like(self.once, math.nan)
+            return torch.full_like(self.sums.once, math.nan)
         return pareto_k(self.tail.topk(size + 1, 0).values)
 
     @property
@@ -126,7 +139,7 @@ class Weights:
             if blocks:
                 self._count(level)
         means = {k: total / count for k, (total, count) in sorted(self.totals.items()) if count}
-        return means | {self.k: self.log_mean}
+        return means | {self.k: self.sums.log_mean}
 
 
 def distrust(k: int, size: float, shape: float | None, skew: float) -> str | None:

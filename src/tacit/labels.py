@@ -1,8 +1,7 @@
 """What a model knows of classes. Labels are whole numbers 0 .. K-1 in here; names stay outside."""
 
-import abc
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,24 +15,28 @@ from .tensors import Shape
 
 
 @dataclass(frozen=True, repr=False)
-class LabelHead(Spec, abc.ABC):
-    """How classes enter: `to_encoder` and `to_decoder` numbers join x and z."""
+class LabelHead(Spec):
+    """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot unless said."""
 
-    @property
-    @abc.abstractmethod
-    def count(self) -> int: ...
+    classes: int
+    least: ClassVar[int] = 2
+
+    def check(self) -> None:
+        if self.classes < self.least:
+            least = f"{self.least} {'class' if self.least == 1 else 'classes'}"
+            raise SpecError(f"{type(self).__name__} needs {least} or more, not {self.classes}")
 
     @property
     def to_encoder(self) -> int:
         return 0
 
     @property
-    @abc.abstractmethod
-    def to_decoder(self) -> int: ...
+    def to_decoder(self) -> int:
+        return self.classes
 
-    @abc.abstractmethod
     def code(self, y: Tensor) -> Tensor:
         """Class numbers (B,) -> what the decoder sees (B, to_decoder)."""
+        return one_hot(y, self.classes).to(torch.get_default_dtype())
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module | None:
         """A module (x, features) -> logits (B, K), or None where y is always given."""
@@ -51,24 +54,8 @@ class Auxiliary(LabelHead):
     autoencoders explained in detail" (2018).
     """
 
-    classes: int
     network: Net | None = None
     detach: bool = False
-
-    def check(self) -> None:
-        if self.classes < 2:
-            raise SpecError(f"Auxiliary needs 2 classes or more, not {self.classes}")
-
-    @property
-    def count(self) -> int:
-        return self.classes
-
-    @property
-    def to_decoder(self) -> int:
-        return self.classes
-
-    def code(self, y: Tensor) -> Tensor:
-        return one_hot(y, self.classes).to(torch.get_default_dtype())
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         net = self.network.encoder(event, 0) if self.network else None
@@ -83,20 +70,15 @@ class Given(LabelHead):
     Each class enters as a one-hot vector, or as its row of `codes`, real numbers chosen by hand.
     """
 
-    classes: int
     codes: tuple[tuple[float, ...], ...] | None = None
+    least: ClassVar[int] = 1
 
     def check(self) -> None:
-        if self.classes < 1:
-            raise SpecError(f"Given needs 1 class or more, not {self.classes}")
+        super().check()
         if self.codes is not None and (
             len(self.codes) != self.classes or len({len(c) for c in self.codes}) != 1 or not self.codes[0]
         ):
             raise SpecError(f"Given.codes needs {self.classes} rows, one a class, all of one length")
-
-    @property
-    def count(self) -> int:
-        return self.classes
 
     @property
     def to_encoder(self) -> int:
@@ -107,10 +89,9 @@ class Given(LabelHead):
         return len(self.codes[0]) if self.codes else self.classes
 
     def code(self, y: Tensor) -> Tensor:
-        dtype = torch.get_default_dtype()
         if self.codes is None:
-            return one_hot(y, self.classes).to(dtype)
-        return torch.tensor(self.codes, dtype=dtype, device=y.device)[y]
+            return super().code(y)
+        return torch.tensor(self.codes, dtype=torch.get_default_dtype(), device=y.device)[y]
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,27 +101,11 @@ class Enumerated(LabelHead):
     A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled.
     """
 
-    classes: int
     network: Net | None = None
-
-    def check(self) -> None:
-        if self.classes < 2:
-            raise SpecError(f"Enumerated needs 2 classes or more, not {self.classes}")
-
-    @property
-    def count(self) -> int:
-        return self.classes
 
     @property
     def to_encoder(self) -> int:
         return self.classes
-
-    @property
-    def to_decoder(self) -> int:
-        return self.classes
-
-    def code(self, y: Tensor) -> Tensor:
-        return one_hot(y, self.classes).to(torch.get_default_dtype())
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         net = (self.network or MLP()).encoder(event, 0)

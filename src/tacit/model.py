@@ -57,10 +57,12 @@ class Model(nn.Module):
         zeros = torch.zeros(1, *event)
         seen = tuple(marked(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
         if not parts.latent_dim and not isinstance(labels, Given):
-            raise SpecError("latent_dim=0 leaves the decoder nothing to read. Give it labels=Given(classes)")
-        if not parts.latent_dim and isinstance(labels, Given):
-            self.encoder = None
-        else:
+            raise SpecError(
+                f"latent_dim=0 with labels={labels} leaves the decoder no data to read. "
+                "Give it labels=Given(classes)"
+            )
+        self.encoder = None
+        if parts.latent_dim:
             self.encoder = parts.encoder.encoder(seen, labels.to_encoder if labels else 0, parts.rungs)
         features = shapes_of(self.encoder) if self.encoder else ()
         prior = parts.prior if isinstance(parts.prior, Family) else None
@@ -72,7 +74,7 @@ class Model(nn.Module):
         self.likelihood: Conditional = parts.likelihood.build(  # type: ignore[assignment]
             event, lambda n: parts.decoder.decoder(read, event, n), floor=1e-3
         )
-        classes = labels.count if labels else 1
+        classes = labels.classes if labels else 1
         self.register_buffer("log_prior_y", torch.zeros(classes) - torch.tensor(float(classes)).log())
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ of the gradient returns `with_value(surrogate, loss)`, so that the logged number
 """
 
 import abc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -42,6 +43,10 @@ class Term(Spec, abc.ABC):
         """Refuse a model or other terms that this one makes no sense with: SpecError, both parts named."""
 
 
+COUNTS = ("samples", "m", "k")
+"""The fields of a bound that count draws: a datum has their product."""
+
+
 def with_value(surrogate: Tensor, value: Tensor) -> Tensor:
     """The gradient of one number, the value of the other."""
     return surrogate + (value - surrogate).detach()
@@ -55,8 +60,12 @@ class Bound(Term):
     sums_classes: ClassVar[bool] = False
     """Whether enumerated classes are summed over inside, so that it bounds log sum_y p(x, y) too."""
 
+    @property
+    def draws(self) -> int:
+        return math.prod(getattr(self, name, 1) for name in COUNTS)
+
     def check(self) -> None:
-        for name in ("samples", "m", "k"):
+        for name in COUNTS:
             if getattr(self, name, 1) < 1:
                 raise SpecError(f"{type(self).__name__}.{name} must be 1 or more, not {getattr(self, name)}")
 
@@ -103,10 +112,6 @@ class ELBO(Bound):
             raise SpecError(f"ELBO.free_bits must be 0 or more, not {self.free_bits}")
         if self.free_bits and (self.capacity is not None or self.gradient == "path"):
             raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
-
-    @property
-    def draws(self) -> int:
-        return self.samples
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point) and self.beta != 0:
@@ -201,10 +206,6 @@ class IWAE(Bound):
                 "(Tucker et al. 2019). Use gradient='dreg', or ELBO(gradient='path')"
             )
 
-    @property
-    def draws(self) -> int:
-        return self.k
-
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         super().fits(parts, others)
         if self.gradient != "dreg":
@@ -234,10 +235,6 @@ class MIWAE(Bound):
     m: int = 8
     k: int = 8
 
-    @property
-    def draws(self) -> int:
-        return self.m * self.k
-
     def __call__(self, trace: Trace, step: int) -> Tensor:
         return -log_mean_exp(trace.log_w().reshape(self.m, self.k, -1), 1).mean()
 
@@ -249,9 +246,10 @@ class CIWAE(Bound):
     k: int = 64
     beta: float = 0.5
 
-    @property
-    def draws(self) -> int:
-        return self.k
+    def check(self) -> None:
+        super().check()
+        if not 0 <= self.beta <= 1:
+            raise SpecError(f"CIWAE.beta is in [0, 1], not {self.beta}: it weighs ELBO against IWAE")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         log_w = trace.log_w()
@@ -264,10 +262,6 @@ class PIWAE(Bound):
 
     m: int = 8
     k: int = 8
-
-    @property
-    def draws(self) -> int:
-        return self.m * self.k
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         super().fits(parts, others)
@@ -305,10 +299,6 @@ class Renyi(Bound):
         super().check()
         if not 0 <= self.alpha < 1:
             raise SpecError(f"Renyi.alpha is in [0, 1), not {self.alpha}; alpha = 1 is ELBO()")
-
-    @property
-    def draws(self) -> int:
-        return self.k
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         share = 1 - self.alpha

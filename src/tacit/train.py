@@ -168,6 +168,7 @@ class Trainer:
         self.model.to(self.device)
         self.parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
         self.optimiser = training.optimiser.build(self.parameters, at(training.learning_rate, 0))
+        self.own = next(term for term in terms if term.is_bound)
         self.samples = max(term.draws for term in terms)
         self.critics = {
             term: term.build(model.parts).to(self.device) for term in terms if isinstance(term, Critic)
@@ -232,16 +233,15 @@ class Trainer:
         """Train to the last epoch, a Progress at each epoch's end; the best weights win with patience."""
         n, start = len(data[0]), time.monotonic()
         seen = f"{n} rows, {zlib.crc32(data[0][:MONITORED].cpu().numpy().tobytes()):08x}"
-        if self.data not in ("", seen) or self.epoch > self.training.resolved_epochs(n):
-            raise SpecError(
-                f"the stopped training saw {self.epoch} epochs of other data or more epochs than are asked "
-                "for: name its data and as many epochs or more, or start anew"
-            )
+        epochs, patience = self.training.resolved_epochs(n), self.training.patience
+        if self.data not in ("", seen):
+            raise SpecError("the stopped training saw other data: name its data, or start anew")
+        if self.epoch > epochs:
+            raise SpecError(f"{self.epoch} epochs are done: ask for as many epochs or more, or start anew")
         self.data = seen
         data, held = self._placed(data), self._placed(held) if held else None
         few = min(MONITORED, max(100, n // 20))
         monitored = held or (data[0][:few], None if data[1] is None else data[1][:few])
-        epochs, patience = self.training.resolved_epochs(n), self.training.patience
         while self.epoch < epochs and (patience is None or self.waited < patience):
             before = self._copied()
             with torch.random.fork_rng(devices=[]):
@@ -260,8 +260,7 @@ class Trainer:
                 )
             names = [type(term).__name__ for term in self.terms]
             self._swap()
-            own = next(i for i, term in enumerate(self.terms) if term.is_bound)
-            reached = -distortion - rate if isinstance(self.terms[own], ELBO) else -each[own]
+            reached = -distortion - rate if isinstance(self.own, ELBO) else -each[self.terms.index(self.own)]
             bound = self._bound(*monitored) if held or self.model.classifier else reached
             rated = not math.isnan(rate)
             if patience is not None:
@@ -368,7 +367,7 @@ class Trainer:
     def _bound(self, x: Rowwise, y: Tensor | None) -> float:
         """The mean ELBO at beta = 1, or the objective's own tighter bound; the same noise at every epoch."""
         self.model.eval()
-        own: Any = next(term for term in self.terms if term.is_bound)
+        own: Any = self.own
         own = replace(own, gradient="total") if hasattr(own, "gradient") else own
         samples = 1 if isinstance(own, ELBO) else own.draws
         size, total = max(1, MONITORED // samples), torch.zeros((), device=self.device)

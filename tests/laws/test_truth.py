@@ -87,7 +87,7 @@ def test_weights_in_pieces_are_the_weights_at_once() -> None:
         np.testing.assert_allclose(ours, (logsumexp(groups, axis=1) - math.log(m)).mean(0))
     assert list(kept.by_k()) == [1, 2, 5, 10, 20, 50, 100, 200, 500, 537]
     w = np.exp(log_w - log_w.max(0))
-    np.testing.assert_allclose(kept.size, w.sum(0) ** 2 / (w**2).sum(0))
+    np.testing.assert_allclose(kept.sums.size, w.sum(0) ** 2 / (w**2).sum(0))
     np.testing.assert_allclose(kept.skew, skew(log_w))
     assert len(kept.tail) < 5 * 3 * math.sqrt(537)
 

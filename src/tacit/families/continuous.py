@@ -42,6 +42,11 @@ BELOW_ONE = 1 - 2.0**-24
 """The ends of (0, 1) as float32 has them."""
 
 
+def located(event: Shape, loc: Source, scale: Source) -> dict[str, tuple[Shape, Source]]:
+    """The needs of a location-scale family."""
+    return {"loc": (event, linked(loc, Identity())), "scale": (event, linked(scale, LogVariance()))}
+
+
 def too_large(family: Family, x: np.ndarray[Any, Any]) -> str | None:
     return refused(family, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
 
@@ -62,10 +67,7 @@ class Gaussian(Family):
     roles: ClassVar[dict[str, Role]] = UNITS
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {
-            "loc": (event, linked(self.loc, Identity())),
-            "scale": (event, linked(self.scale, LogVariance())),
-        }
+        return located(event, self.loc, self.scale)
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         normal = Normal(values["loc"], values["scale"], validate_args=False)
@@ -106,10 +108,7 @@ class Laplace(Family):
     roles: ClassVar[dict[str, Role]] = UNITS
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {
-            "loc": (event, linked(self.loc, Identity())),
-            "scale": (event, linked(self.scale, LogVariance())),
-        }
+        return located(event, self.loc, self.scale)
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         law = TorchLaplace(values["loc"], values["scale"], validate_args=False)
@@ -133,11 +132,7 @@ class StudentT(Family):
     roles: ClassVar[dict[str, Role]] = UNITS
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {
-            "loc": (event, linked(self.loc, Identity())),
-            "scale": (event, linked(self.scale, LogVariance())),
-            "df": (event, linked(self.df, Softplus(floor=1.0))),
-        }
+        return located(event, self.loc, self.scale) | {"df": (event, linked(self.df, Softplus(floor=1.0)))}
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.event(distributions.StudentT(**values), len(event))
@@ -156,10 +151,7 @@ class LogNormal(Family):
     roles: ClassVar[dict[str, Role]] = UNITS
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {
-            "loc": (event, linked(self.loc, Identity())),
-            "scale": (event, linked(self.scale, LogVariance())),
-        }
+        return located(event, self.loc, self.scale)
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         law = TorchLogNormal(values["loc"], values["scale"], validate_args=False)
