@@ -4,6 +4,14 @@ from .anomaly import (
     Detection as Detection,
     detection as detection,
 )
+from .data.sources import (
+    Dataset as Dataset,
+    load as load,
+    stream as stream,
+)
+from .data.stream import (
+    Stream as Stream,
+)
 from .errors import (
     DataError as DataError,
     DivergedError as DivergedError,

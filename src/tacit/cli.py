@@ -14,7 +14,7 @@ import typer
 from .errors import DataError, SpecError, TacitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .data.sources import Dataset
     from .estimator import VAE
@@ -34,7 +34,7 @@ Data = Annotated[
     str,
     typer.Argument(
         help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz, .csv or .parquet "
-        "file; or a folder of pictures, its sub-folders the classes"
+        "file; a folder of .parquet shards, or of pictures, its sub-folders the classes"
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
@@ -57,6 +57,13 @@ Label = Annotated[
 ]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="leave out pictures that cannot be read, and name them")
+]
+Buffer = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="stream DATA from disk (.npy, .parquet, pictures), so many MiB at once; large DATA are anyway",
+    ),
 ]
 Annealing = Annotated[
     int | None, typer.Option("--ais", min=1, help="beside it, annealing over so many temperatures; 1000, say")
@@ -90,22 +97,27 @@ def fit(
     log: Annotated[
         list[str] | None, typer.Option(help="csv, tensorboard, wandb or mlflow, beside history.jsonl")
     ] = None,
+    buffer: Buffer = None,
+    devices: Annotated[int | None, typer.Option(min=1, help="so many processes share each batch")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
+    from .processes import launched
     from .runs import Run
     from .trackers import Tracker
+    from .train import Training
 
     words = [f"{key}={value}" for key, value in _toml(config).items()] + (set_ or [])
     words += [f"latent_dim={latent_dim}"] if latent_dim else []
     words += [f"training.epochs={epochs}"] if epochs else []
     words += [f"training.device={device!r}"] if device else []
     words += [f"training.precision={precision!r}"] if precision else []
+    words += [f"training.devices={devices}"] if devices else []
     words += [f"window={window}"] if window is not None else []
     vae, found = _configured(recipe, words, seed)
     rows = found.rows if found else None
-    dataset = _data(data, na, skip_bad, label, size=size)
+    dataset = _data(data, na, skip_bad, label, size=size, buffer=buffer)
     X: Any = _pixels(dataset.X, vae)
     y: Any = dataset.y
     if X.shape[0] < 2:
@@ -115,6 +127,10 @@ def fit(
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
     told = vae.labels is not None or vae.window is not None
     run = Run(output)
+    training = vae.training or Training()
+    if launched(training.devices, training.resolved_device().type).rank:
+        run.follow(vae, X, y if told else None, resume)
+        return
     trackers = [Tracker(name, output) for name in log or []]
     _shown(run.train(vae, X, y if told else None, resume), trackers, quiet=as_json)
     if found and found.then:
@@ -147,6 +163,7 @@ def evaluate(
     delay: Annotated[int, typer.Option(min=0, help="of an alarm after the start of an anomaly")] = 7,
     skip_bad: SkipBad = False,
     na: Missing = None,
+    buffer: Buffer = None,
     as_json: AsJson = False,
 ) -> None:
     """Log-likelihood with its standard error, rate, distortion, active units; nats per datum.
@@ -155,7 +172,7 @@ def evaluate(
     """
     if report is not None and report.suffix != ".html":
         raise SpecError(f"--report writes .html, not {report.name!r}")
-    vae, dataset = _both(model, data, na, skip_bad, label)
+    vae, dataset = _both(model, data, na, skip_bad, label, buffer)
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
     found = _detections(vae, dataset, delay) if label and vae.window else {}
     if as_json:
@@ -181,26 +198,37 @@ def score(
     per_cell: Annotated[bool, typer.Option("--per-cell", help="beside it each column's share")] = False,
     skip_bad: SkipBad = False,
     na: Missing = None,
+    buffer: Buffer = None,
 ) -> None:
     """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
-    vae, dataset = _both(model, data, na, skip_bad)
-    scores, names = vae.score_samples(dataset.X, _given(vae, dataset), k)[:, None], ["score"]
-    if per_cell:
-        shares = vae.score_cells(dataset.X, _given(vae, dataset), k)
+    vae, dataset = _both(model, data, na, skip_bad, buffer=buffer)
+    names = ["score", *(vae.codec_.names() if per_cell else ())]
+
+    def scored(block: "Dataset") -> Any:
         import numpy as np
 
-        scores = np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
-        names += vae.codec_.names()
-    _write(output, _with_keys(vae, dataset, scores, names, output), names)
+        scores = vae.score_samples(block.X, _given(vae, block), k)[:, None]
+        if not per_cell:
+            return scores
+        shares = vae.score_cells(block.X, _given(vae, block), k)
+        return np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
+
+    _write_blocks(output, vae, dataset, scored, names)
 
 
 @app.command()
-def encode(model: ModelPath, data: Data, output: Out, skip_bad: SkipBad = False, na: Missing = None) -> None:
+def encode(
+    model: ModelPath,
+    data: Data,
+    output: Out,
+    skip_bad: SkipBad = False,
+    na: Missing = None,
+    buffer: Buffer = None,
+) -> None:
     """Posterior means, one row a datum, beside the row's key."""
-    vae, dataset = _both(model, data, na, skip_bad)
-    Z = vae.transform(dataset.X, _given(vae, dataset))
-    names = [f"z{i + 1}" for i in range(Z.shape[1])]
-    _write(output, _with_keys(vae, dataset, Z, names, output), names)
+    vae, dataset = _both(model, data, na, skip_bad, buffer=buffer)
+    names = [f"z{i + 1}" for i in range(vae.latent_dim_)]
+    _write_blocks(output, vae, dataset, lambda b: vae.transform(b.X, _given(vae, b)), names)
 
 
 @app.command()
@@ -419,7 +447,11 @@ def _held(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
 
 def _pixels(X: Any, vae: "VAE") -> Any:
     """Pixels are read in [0, 1]; for a likelihood over `levels` they are whole numbers."""
+    from .data.stream import Stream
+
     levels: int | None = getattr(getattr(vae, "likelihood_", vae.likelihood), "levels", None)
+    if isinstance(X, Stream):
+        return X.map(lambda block: _pixels(block, vae))
     if levels is None or X.ndim < 3 or X.max() > 1:
         return X
     return (X * (levels - 1)).round()
@@ -432,11 +464,15 @@ def _data(
     label: str | None = None,
     size: str | None = None,
     like: "VAE | None" = None,
+    buffer: int | None = None,
 ) -> "Dataset":
     """DATA as a model has read its own, the column `label` of a table taken out as y; what was chosen for
     the user is said."""
+    import numpy as np
+
     from .data.images import size_of
     from .data.sources import Dataset, load
+    from .data.stream import Stream
 
     dataset = load(
         data,
@@ -444,21 +480,30 @@ def _data(
         size=size_of(size) if size else None,
         skip_bad=skip_bad,
         like=like and like.codec_,
+        buffer=buffer and buffer << 20,
     )
     for line in dataset.note.splitlines():
         typer.echo(f"tacit: {line}", err=True)
     if label is None:
         return dataset
-    if label not in getattr(dataset.X, "columns", ()):
+    if label not in getattr(dataset.X[:1], "columns", ()):
         raise DataError(f"{data} has no column {label!r}: --label names one of a table")
+    if isinstance(dataset.X, Stream):
+        y = np.concatenate([block[label].to_numpy() for block in dataset.X])
+        return Dataset(data, dataset.X.map(lambda block: block.drop(columns=label)), y)
     return Dataset(data, dataset.X.drop(columns=label), dataset.X[label].to_numpy())
 
 
 def _both(
-    model: Path, data: str, na: list[str] | None = None, skip_bad: bool = False, label: str | None = None
+    model: Path,
+    data: str,
+    na: list[str] | None = None,
+    skip_bad: bool = False,
+    label: str | None = None,
+    buffer: int | None = None,
 ) -> "tuple[VAE, Dataset]":
     vae = _load(model)
-    dataset = _data(data, na, skip_bad, label, like=vae)
+    dataset = _data(data, na, skip_bad, label, like=vae, buffer=buffer)
     return vae, replace(dataset, X=_pixels(dataset.X, vae))
 
 
@@ -512,6 +557,17 @@ def _label(vae: "VAE", label: str | None) -> Any:
         if str(known) == label:
             return known
     raise DataError(f"{label!r} is no class of this model: {', '.join(map(str, vae.classes_))}")
+
+
+def _write_blocks(
+    path: Path, vae: "VAE", dataset: "Dataset", f: "Callable[[Dataset], Any]", names: list[str]
+) -> None:
+    """f of each block of the data beside its keys; one block is in memory at a time."""
+    from . import sinks
+
+    pieces = (_with_keys(vae, block, f(block), names, path) for block in dataset.blocks())
+    sinks.write_all(path, pieces, dataset.X.shape[0], names)
+    typer.echo(path)
 
 
 def _write(path: Path, values: Any, names: list[str] | None = None) -> None:

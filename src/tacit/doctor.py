@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .tensors import Rowwise
+from .data.stream import Share
 
 SILENT = 0.01
 """Nats: a latent dimension whose mean KL is below it says nothing."""
@@ -109,19 +109,20 @@ def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return ()
 
 
-def autopsy(model: nn.Module, steps: Iterable[tuple[Tensor, Tensor]], x: Rowwise, y: Tensor | None) -> str:
+def autopsy(model: nn.Module, steps: Iterable[tuple[Share, Tensor]], y: Tensor | None) -> str:
     """Which batch of an epoch broke, in which layer, and what is odd in it; "" where none does.
 
-    `steps` trains on: the rows of each batch and its figures, the loss first.
+    `steps` trains on: each batch and its figures, the loss first.
     """
     kept = {name: t.clone() for name, t in model.state_dict().items()}
-    for batch, (rows, figures) in enumerate(steps):
+    for batch, (share, figures) in enumerate(steps):
         slopes = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
         broken = [name for name, slope in slopes.items() if not slope.isfinite().all()]
         if broken or not figures[0].isfinite():
             model.load_state_dict(kept)
-            layer = first_broken(model, x[rows], None if y is None else y[rows]) or [*broken, "the loss"][0]
-            return f": batch {batch + 1} broke in {layer}; {widest(x[rows])}"
+            labels = None if y is None else y[share.rows]
+            layer = first_broken(model, share.x, labels) or [*broken, "the loss"][0]
+            return f": batch {batch + 1} broke in {layer}; {widest(share.x)}"
         kept = {name: t.clone() for name, t in model.state_dict().items()}
     return ""
 

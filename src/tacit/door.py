@@ -12,7 +12,8 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from .data.codec import Arrays, Codec
-from .data.sparse import refusal, stored, whole
+from .data.rows import pieces, refusal, whole
+from .data.stream import Stream
 from .errors import DataError, SpecError
 from .families import (
     Bernoulli,
@@ -201,12 +202,16 @@ def _first_odd(X: Any) -> str:
     return f" The first is in row {place[0]}, {cell};"
 
 
-def supported(family: Family, x: Rowwise, codec: Codec) -> None:
-    """DataError where values are outside the likelihood's support; a table's column by its name."""
+def supported(family: Family, x: Rowwise, codec: Codec) -> Rowwise:
+    """x; DataError where values are outside the likelihood's support, a table's column by its name. The
+    blocks of a stream are judged when they are read."""
+    if isinstance(x, Stream):
+        return x.map(lambda block: supported(family, block, codec))
     if refused := refusal(family, x):
         names = None if isinstance(codec, Arrays) else codec.names()
         place = r"column (\d+)"
         raise DataError(re.sub(place, lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refused))
+    return x
 
 
 def default_likelihood(codec: Codec, x: Rowwise | None, said: Mapping[str, Family]) -> Family:
@@ -215,8 +220,7 @@ def default_likelihood(codec: Codec, x: Rowwise | None, said: Mapping[str, Famil
     families = codec.families(said)
     if families:
         return Columns(families)
-    values = None if x is None else stored(x)
-    if values is not None and bool(((values == 0) | (values == 1)).all()):
+    if x is not None and all(bool(((piece == 0) | (piece == 1)).all()) for piece in pieces(x)):
         return Bernoulli()
     counts = x is not None and whole(x)
     return NegativeBinomial(mean=Local(Share())) if counts else Gaussian(scale=Shared())

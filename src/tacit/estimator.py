@@ -18,7 +18,8 @@ from . import doctor, door, evaluate as evaluation, impute as imputing, refit, s
 from .anomaly import reconstruction
 from .config import parse
 from .data.codec import Arrays, Codec, from_header, is_frame, learn
-from .data.sparse import part, stored
+from .data.rows import part, pieces
+from .data.stream import Stream
 from .distributions import mean_of
 from .door import KINDS as KINDS
 from .errors import DataError, FormatError, SpecError
@@ -32,9 +33,12 @@ from .penalties import CrossEntropy
 from .priors import DEFAULTS, VampPrior
 from .spec import Spec, accepts, describe, plain, text
 from .tensors import Rowwise, Shape, as_shape, numel
-from .train import Progress, Trainer, Training
+from .train import Progress, Rows, Trainer, Training
 
 Array = np.ndarray[Any, Any]
+
+LEARNED = 50_000
+"""Rows of a stream by which its columns are judged."""
 
 
 def has_classifier(vae: "VAE") -> bool:
@@ -125,25 +129,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             door.refuse_changes(self.asked_, door.wanted(self))
         x, classes = self._training_rows(X, y, further)
         if not further:
-            self._resolve(x)
+            x = self._resolve(x)
             self.asked_: dict[str, Any] = door.wanted(self)
         self.training_: Training = self.training or Training()
         self.seed_ = seed
-        held_out = int(len(x) * self.training_.validation)
-        if self.training_.validation and not 0 < held_out < len(x):
-            raise DataError(
-                f"validation={self.training_.validation} of {len(x)} rows leaves none on one side"
-            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed_)
             if not further:
                 self.model_ = self._built()
-            late = torch.arange(len(x)).flip(0)
-            order = torch.randperm(len(x)) if held_out and self.window_ is None else late
-            held, kept = order[:held_out], order[held_out:]
-            self.held_out_ = held.numpy()
-            train = (part(x, kept), None if classes is None else classes[kept]) if held_out else (x, classes)
-            valid = (part(x, held), None if classes is None else classes[held]) if held_out else None
+            train, valid = self._split(x, classes)
             if not further:
                 self.model_.start(*train)
             terms = terms_of(self.objective_, self._parts())
@@ -208,13 +202,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """X checked and encoded; codec and classes learned, unless a fit goes further."""
         if further:
             x = self._rows(X)
-            if stored(x).isnan().any() and not self.holes_:
+            if not self.holes_ and any(piece.isnan().any() for piece in pieces(x)):
                 raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
             return x, self._truth(y, len(x))
         self.window_ = self._sized_window()
-        self.gaps_ = self.likelihood is not None or is_frame(X)
-        X = self._checked(X, reset=True)
-        self.codec_: Codec = learn(X, self.window_)
+        like = X.some(LEARNED) if isinstance(X, Stream) else X
+        self.gaps_ = self.likelihood is not None or is_frame(like)
+        like = self._checked(like, reset=True)
+        self.codec_: Codec = learn(like, self.window_)
+        X = X if isinstance(X, Stream) else like
         if self.window_ is not None and y is not None:
             from .data.series import Series
 
@@ -224,8 +220,36 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_: Array | None = None
         if self.labels is not None:
             self.classes_ = door.classes_of(door.labels_of(y, len(X), self.labels), self.labels)
-        x = self.codec_.encode(X)
+        x = X.map(self._encoded) if isinstance(X, Stream) else self.codec_.encode(X)
         return x, self._truth(y, len(x))
+
+    def _split(self, x: Rowwise, classes: Tensor | None) -> tuple[Rows, Rows | None]:
+        """The rows to train on and, where `validation` asks for them, those held out: at random, the last
+        windows of a series, whole blocks of a stream."""
+        share, n = self.training_.validation, len(x)
+        self.held_out_ = np.arange(0)
+        if not share:
+            return (x, classes), None
+        late: Rowwise
+        early: Rowwise
+        if isinstance(x, Stream):
+            blocks = x.split(share)
+            held, kept = (torch.from_numpy(x.numbers(some)) for some in blocks)
+            late, early = (x.part(some) for some in blocks)
+        else:
+            order = torch.randperm(n) if self.window_ is None else torch.arange(n).flip(0)
+            held, kept = order[: int(n * share)], order[int(n * share) :]
+            late, early = part(x, held), part(x, kept)
+        if not len(held) or not len(kept):
+            raise DataError(f"validation={share} of {n} rows leaves none on one side")
+        self.held_out_ = held.numpy()
+        if classes is None:
+            return (early, None), (late, None)
+        return (early, classes[kept]), (late, classes[held])
+
+    def _encoded(self, X: Any) -> Tensor:
+        """One block of a stream as the model reads it."""
+        return self.codec_.encode(self._checked(X, reset=False))[:]
 
     def _truth(self, y: Any, n: int) -> Tensor | None:
         """Class numbers of n rows in training, -1 where unlabelled."""
@@ -234,8 +258,17 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         y = door.labels_of(y, n, self.labels_)
         return door.class_numbers(self.classes_, y, unlabelled=isinstance(self.labels_, Enumerated))
 
-    def _resolve(self, x: Rowwise | None = None) -> None:
-        """Fill in the defaults, and refuse what does not fit together before anything is trained."""
+    def _resolve(self, x: Rowwise) -> Rowwise:
+        """Fill in the defaults, and refuse what does not fit together before anything is trained. Returns
+        x, the blocks of a stream to be checked when they are read."""
+        self._choose(x)
+        x = door.supported(self.likelihood_, x, self.codec_)
+        self.holes_ = self.training_.missing > 0 or any(bool(p.isnan().any()) for p in pieces(x))
+        terms_of(self.objective_, self._parts())
+        return x
+
+    def _choose(self, x: Rowwise | None = None) -> None:
+        """What is not said, by the data."""
         said_dims = plain(self.latent_dim)
         dims = said_dims if isinstance(said_dims, tuple) else () if said_dims == 0 else (said_dims,)
         if any(len(as_shape(d)) not in (1, 3) or min(as_shape(d)) < 1 for d in dims):
@@ -260,10 +293,6 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             plain(self.objective) if self.objective is not None else default
         )
         self.training_ = self.training or Training()
-        if x is not None:
-            door.supported(self.likelihood_, x, self.codec_)
-            self.holes_ = bool(stored(x).isnan().any()) or self.training_.missing > 0
-            terms_of(self.objective_, self._parts())
 
     def _sized_window(self) -> int | None:
         """The window, refused where it makes no sense."""
@@ -297,16 +326,19 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _rows(self, X: Any) -> Rowwise:
         """X as the model reads it, checked against the training data and the likelihood's support."""
         check_is_fitted(self)
-        x = self.codec_.encode(self._checked(X, reset=False))
-        door.supported(self.likelihood_, x, self.codec_)
+        x = (
+            X.map(self._encoded)
+            if isinstance(X, Stream)
+            else self.codec_.encode(self._checked(X, reset=False))
+        )
         self.model_.eval()
-        return x
+        return door.supported(self.likelihood_, x, self.codec_)
 
     def _tensor(self, X: Any) -> Tensor:
         """`_rows` for what fills or shows every cell."""
         x = self._rows(X)
         if not isinstance(x, Tensor):
-            raise DataError("this needs every cell of X at once: hand over X.toarray()")
+            raise DataError("this needs every cell of X at once: hand over an array, X.toarray() or X[:]")
         return x
 
     def _checked(self, X: Any, reset: bool) -> Any:
@@ -354,8 +386,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def transform(self, X: Any, y: Any = None) -> Array:
         """Posterior means (n, L), rungs side by side; deterministic. y where labels are Given."""
         z = self._codes(X, y)
-        given = getattr(X, "dtype", None) if issparse(X) else np.asarray(X).dtype
-        return z.astype(np.float64 if given == np.float64 else np.float32)
+        held = X if issparse(X) or isinstance(X, Stream) else np.asarray(X)
+        return z.astype(np.float64 if getattr(held, "dtype", None) == np.float64 else np.float32)
 
     def _codes(self, X: Any, y: Any = None) -> Array:
         x = self._rows(X)
@@ -601,7 +633,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             vae.n_features_in_ = vae.event_[0]
             if columns := header["codec"].get("columns"):
                 vae.feature_names_in_ = np.asarray([column["name"] for column in columns], dtype=object)
-            vae._resolve()
+            vae._choose()
             classes, heads = header["classes"], vae.labels_
             if list(vae.event_) != header["event"] or len(classes or ()) != (heads.classes if heads else 0):
                 raise FormatError(f"{path} has a damaged header: its event or classes contradict its spec")

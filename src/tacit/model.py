@@ -82,7 +82,7 @@ class Model(nn.Module):
         """Take from the data (n, *E) what a model is built around: units, classes, pseudo-inputs."""
         self.n_data = len(x)
         few = max(1, SEEN // numel(self.event))
-        self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randperm(len(x))[:few]])
+        self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randint(len(x), (few,))])
         if y is not None:
             counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double() + 1e-9
             self.log_prior_y.copy_((counts / counts.sum()).log())

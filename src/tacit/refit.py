@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .data.sparse import part
+from .data.rows import part
 from .errors import DataError, SpecError
 from .families import Family
 from .model import Model

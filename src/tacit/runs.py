@@ -57,6 +57,11 @@ class Run:
                 self.save(vae)
             raise
 
+    def follow(self, vae: VAE, X: Any, y: Any, resume: bool) -> None:
+        """Fit beside the first process, which writes."""
+        for _ in vae.fit_iter(X, y, resume=self.stopped if resume else None):
+            pass
+
     def clear(self) -> None:
         """Leave nothing of an earlier run in the folder."""
         for name in ("model.safetensors", "history.jsonl", "samples.npz", "training.safetensors"):

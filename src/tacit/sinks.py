@@ -1,14 +1,15 @@
 """Results to files, by their ending: arrays, tables and pictures. Writes are atomic."""
 
-import io
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from . import figures
+from .data.stream import joined
 from .errors import DataError, SpecError
-from .storage import replace_file
+from .storage import replacing
 
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
 
@@ -23,34 +24,75 @@ def check(path: Path) -> None:
 
 def write(path: Path, values: Any, names: list[str] | None = None) -> None:
     """An array (n, *E) with its columns' `names`, or a frame."""
-    check(path)
-    values = values.to_pandas() if hasattr(values, "to_pandas") else values
-    frame = hasattr(values, "columns")
-    if path.suffix.lower() in (".csv", ".parquet") and not frame:
-        flat = np.asarray(values).reshape(len(values), -1)
-        header = names or [f"x{i + 1}" for i in range(flat.shape[1])]
-        if path.suffix.lower() == ".parquet":
-            import pandas as pd
+    write_all(path, [values], len(values), names)
 
-            values, frame = pd.DataFrame(flat, columns=header), True
-    buffer = io.BytesIO()
-    match path.suffix.lower():
-        case ".npy":
-            np.save(buffer, _numbers(values, path))
-        case ".npz":
-            np.savez_compressed(buffer, X=_numbers(values, path))
-        case ".csv" if frame:
-            values.to_csv(buffer, index=False)
-        case ".csv":
-            np.savetxt(buffer, flat, fmt="%.9g", delimiter=",", header=",".join(header), comments="")
-        case ".parquet":
-            values.to_parquet(buffer, index=False)
-        case _:
-            shape = tuple(values.shape[1:])
-            if not figures.is_picture(shape):
-                raise DataError(f"rows of shape {shape} are no pictures: write .npy, .npz, .csv or .parquet")
-            figures.image_grid(values).savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
-    replace_file(path, buffer.getvalue())
+
+def write_all(path: Path, pieces: Iterable[Any], n: int, names: list[str] | None = None) -> None:
+    """Pieces of `n` rows in all, one after the other; .npy, .csv and .parquet files hold one at a time."""
+    check(path)
+    each = (piece.to_pandas() if hasattr(piece, "to_pandas") else piece for piece in pieces)
+    with replacing(path) as file:
+        match path.suffix.lower():
+            case ".npy":
+                _npy(file, (_numbers(piece, path) for piece in each), n)
+            case ".npz":
+                np.savez_compressed(file, X=np.concatenate([_numbers(piece, path) for piece in each]))
+            case ".csv":
+                for i, piece in enumerate(each):
+                    _csv(file, piece, names, header=i == 0)
+            case ".parquet":
+                _parquet(file, (_frame(piece, names) for piece in each))
+            case _:
+                _png(file, joined(list(each)))
+
+
+def _npy(file: BinaryIO, pieces: Iterable[Any], n: int) -> None:
+    for i, piece in enumerate(pieces):
+        if i == 0:
+            described = {"descr": piece.dtype.str, "fortran_order": False, "shape": (n, *piece.shape[1:])}
+            np.lib.format.write_array_header_1_0(file, described)
+        file.write(np.ascontiguousarray(piece).tobytes())
+
+
+def _csv(file: BinaryIO, values: Any, names: list[str] | None, header: bool) -> None:
+    if hasattr(values, "columns"):
+        values.to_csv(file, index=False, header=header)
+        return
+    flat = np.asarray(values).reshape(len(values), -1)
+    first = ",".join(_header(flat, names)) if header else ""
+    np.savetxt(file, flat, fmt="%.9g", delimiter=",", header=first, comments="")
+
+
+def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:
+    from pyarrow import Table, parquet  # type: ignore[import-untyped]
+
+    writer = None
+    for frame in frames:
+        table = Table.from_pandas(frame, schema=writer and writer.schema, preserve_index=False)
+        writer = writer or parquet.ParquetWriter(file, table.schema)
+        writer.write_table(table)
+    if writer:
+        writer.close()
+
+
+def _png(file: BinaryIO, values: Any) -> None:
+    shape = tuple(values.shape[1:])
+    if not figures.is_picture(shape):
+        raise DataError(f"rows of shape {shape} are no pictures: write .npy, .npz, .csv or .parquet")
+    figures.image_grid(values).savefig(file, format="png", bbox_inches="tight", pad_inches=0.1)
+
+
+def _frame(values: Any, names: list[str] | None) -> Any:
+    if hasattr(values, "columns"):
+        return values
+    import pandas as pd
+
+    flat = np.asarray(values).reshape(len(values), -1)
+    return pd.DataFrame(flat, columns=_header(flat, names))
+
+
+def _header(flat: Any, names: list[str] | None) -> list[str]:
+    return names or [f"x{i + 1}" for i in range(flat.shape[1])]
 
 
 def _numbers(values: Any, path: Path) -> Any:

@@ -4,8 +4,10 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
@@ -50,6 +52,13 @@ def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) 
 
 def replace_file(path: Path, data: bytes) -> None:
     """`path` holds either what it held before or all of `data`."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when all is written, and leaves nothing behind when not."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -57,7 +66,7 @@ def replace_file(path: Path, data: bytes) -> None:
         raise DataError(f"cannot write {path}: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
         os.chmod(name, 0o644)
         try:
             os.replace(name, path)

@@ -9,7 +9,7 @@ import copy
 import math
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
@@ -17,11 +17,14 @@ from typing import Annotated, Any, Literal
 import torch
 from torch import Tensor
 
+from .data.rows import shuffled
+from .data.stream import Share
 from .doctor import autopsy
 from .errors import DivergedError, SpecError
 from .model import Model
 from .objective import ELBO, Term
 from .penalties import Critic
+from .processes import Alone, Noise, Processes, launched
 from .schedule import Clocked, Schedule, at
 from .spec import Spec
 from .tensors import Rowwise
@@ -88,6 +91,9 @@ class Training(Spec):
     - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer (Child
       2021, section 3; it waits for the device at each step).
     - `ema`: weights are averaged over steps with that decay, and the average is what is kept.
+    - `devices`: so many processes share each batch (`processes`). Their loss is that of one process where
+      the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
+      a VQ codebook follows those of the first.
     """
 
     epochs: int | None = None
@@ -103,12 +109,15 @@ class Training(Spec):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     decay: Decay | None = None
     missing: float = 0.0
+    devices: int = 1
 
     def check(self) -> None:
         if self.batch_size < 1 or (self.epochs is not None and self.epochs < 1):
             raise SpecError("Training needs epochs and batch_size of 1 or more")
         if not 0 <= self.validation < 1:
             raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
+        if self.devices < 1:
+            raise SpecError(f"Training.devices is 1 or more, not {self.devices}")
         if not 0 <= self.missing < 1:
             raise SpecError(f"Training.missing is a share in [0, 1), not {self.missing}")
         if self.patience is not None and not self.validation:
@@ -165,6 +174,9 @@ class Trainer:
     def __init__(self, model: Model, terms: tuple[Term, ...], training: Training, seed: int) -> None:
         self.model, self.terms, self.training, self.seed = model, terms, training, seed
         self.device = training.resolved_device()
+        self.processes: Alone = launched(training.devices, self.device.type)
+        if isinstance(self.processes, Processes):
+            self.device = self.processes.device
         self.model.to(self.device)
         self.parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
         self.optimiser = training.optimiser.build(self.parameters, at(training.learning_rate, 0))
@@ -294,7 +306,7 @@ class Trainer:
         self.restore(*before)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed * 1_000_003 + self.epoch)
-            return autopsy(self.model, self._steps(x, y), x, y)
+            return autopsy(self.model, self._steps(x, y), y)
 
     @torch.no_grad()
     def _swap(self) -> None:
@@ -311,36 +323,46 @@ class Trainer:
     def _epoch(self, x: Rowwise, y: Tensor | None) -> Tensor:
         """One pass; returns the means of loss, distortion, rate and each term, still on the device."""
         totals = torch.zeros(3 + len(self.terms), device=self.device)
-        for rows, numbers in self._steps(x, y):
-            totals += numbers * len(rows)
-        return totals / len(x)
+        for share, numbers in self._steps(x, y):
+            totals += numbers * share.n
+        return self.processes.total(totals) / len(x)
 
-    def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+    def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Share, Tensor]]:
         """Step after step: the rows of the batch, and its loss, distortion, rate and each term."""
         self.model.train()
-        order = torch.randperm(len(x)).to(self.device)
-        mixed = self.training.precision == "bf16-mixed"
-        for rows in torch.split(order, self.training.batch_size):
+        ranks, mixed = self.processes.size, self.training.precision == "bf16-mixed"
+        for share in shuffled(x, self.training.batch_size, self.processes.rank, ranks, self.device):
             for module in self.clocked:
                 module.step = self.step
-            with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
-                trace = self.model(
-                    self._hidden(x[rows]), None if y is None else y[rows], samples=self.samples
-                )
+            with (
+                torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext(),
+                Noise(share) if ranks > 1 else nullcontext(),
+            ):
+                labels = None if y is None else y[share.rows]
+                trace = self.model(self._hidden(share.x), labels, samples=self.samples)
                 trace.critics = self.critics
                 each = [term(trace, self.step) for term in self.terms]
                 loss = torch.stack(each).sum() if len(each) > 1 else each[0]
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            self._descend(loss, share, self.optimiser, self.parameters)
             self._step()
             for term, teacher in self.teachers.items():
-                teacher.zero_grad(set_to_none=True)
-                term.lesson(trace).backward()  # type: ignore[no-untyped-call]
+                self._descend(term.lesson(trace), share, teacher, self.critics[term].parameters())
                 teacher.step()
+            if ranks > 1:
+                self.processes.agree(self.model.buffers())
             with torch.no_grad():
                 rate = trace.rate.mean() if trace.has_rate else loss * math.nan
                 numbers = [loss, trace.average(trace.distortion).mean(), rate, *each]
-            yield rows, torch.stack([number.detach() for number in numbers])
+            yield share, torch.stack([number.detach() for number in numbers])
+
+    def _descend(
+        self, loss: Tensor, share: Share, optimiser: torch.optim.Optimizer, parameters: Iterable[Tensor]
+    ) -> None:
+        """The gradient of the whole batch's mean, of which `loss` is a share."""
+        optimiser.zero_grad(set_to_none=True)
+        own = loss if share.n == share.whole else loss * (share.n / share.whole)
+        own.backward()  # type: ignore[no-untyped-call]
+        self.processes.gather(parameters)
 
     def _hidden(self, x: Tensor) -> Tensor:
         """A batch with the share `missing` of its cells taken out."""

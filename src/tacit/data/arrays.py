@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from . import sparse
+from .stream import Stream
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array | None]  # X and, where there are labels, y
@@ -19,6 +20,7 @@ Rows = tuple[Array, Array | None]  # X and, where there are labels, y
 X_KEYS = ("X", "x", "images", "imgs", "data")  # what an array in a .npz may be called
 Y_KEYS = ("y", "labels", "targets")
 MOST_NUMBERS = 2**31  # an array of more is refused before it is allocated: 8 GiB as a model reads it
+BLOCK = 4 << 20  # bytes that a stream reads at once
 
 
 @contextmanager
@@ -46,13 +48,45 @@ def read_npy(path: Path, split: str) -> Rows:
         return np.lib.format.read_array(file, allow_pickle=False), None
 
 
-def _affordable(file: IO[bytes], size: int, name: str) -> None:
-    """Refuse, before it is allocated, an array too large or larger than its `size` bytes in all."""
+def stream_npy(path: Path, buffer: int) -> Stream:
+    """The rows of a .npy file, read in order by the block; pixels as `load` has them."""
+    with reading(path, "write it again with numpy.save"), path.open("rb") as file:
+        shape, transposed, dtype = _header(file)
+        first, row = file.tell(), dtype.itemsize * math.prod(shape[1:])
+        if len(shape) < 2 or transposed or dtype.kind not in "biuf" or 0 in shape:
+            raise DataError(
+                f"{path} holds {dtype} of shape {shape}; a stream is of rows of numbers, in C order"
+            )
+        if first + row * shape[0] != path.stat().st_size:
+            raise DataError(
+                f"{path} has shape {shape} in its header and other numbers; write it again with numpy"
+            )
+    each = max(1, BLOCK // row)
+    sizes = [min(each, shape[0] - start) for start in range(0, shape[0], each)]
+
+    def read(i: int) -> Array:
+        rows = np.fromfile(path, dtype, math.prod((sizes[i], *shape[1:])), offset=first + i * each * row)
+        return rows.reshape(sizes[i], *shape[1:]).astype(dtype.newbyteorder("="), copy=False)
+
+    held = Stream(sizes, read, buffer)
+    if len(shape) < 3 or dtype not in (np.uint8, np.bool_):
+        return held
+    top = 255 if any(block.max() > 1 for block in held) else 1
+    return held.map(lambda X: np.divide(X, top, dtype=np.float32))
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
+    return read(file)
+
+
+def _affordable(file: IO[bytes], size: int, name: str) -> None:
+    """Refuse, before it is allocated, an array too large or larger than its `size` bytes in all."""
+    shape, _, dtype = _header(file)
     if math.prod(shape) > MOST_NUMBERS:
-        raise DataError(f"{name} has shape {shape}, too many numbers for memory; save fewer rows")
+        cure = "save fewer rows, or a .npy file and --buffer 64"
+        raise DataError(f"{name} has shape {shape}, too many numbers for memory; {cure}")
     if math.prod(shape) * dtype.itemsize > size and not dtype.hasobject:
         raise DataError(
             f"{name} has shape {shape} in its header and fewer numbers; write it again with numpy"

@@ -11,6 +11,7 @@ from pandas.api import types
 
 from ..errors import DataError
 from .codec import LARGEST
+from .stream import Stream
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
@@ -46,6 +47,31 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
     if frame.empty:
         raise DataError(f"{path} has a header and no rows; at least one row is needed")
     return frame
+
+
+def stream(paths: list[Path], buffer: int) -> Stream:
+    """The rows of .parquet shards, a row group at a time; rows are numbered through all of them."""
+    from pyarrow import parquet  # type: ignore[import-untyped]
+
+    files = [parquet.ParquetFile(path) for path in paths]
+    names = files[0].schema_arrow.names
+    for path, file in zip(paths, files, strict=True):
+        if file.schema_arrow.names != names:
+            raise DataError(f"{path} has other columns than {paths[0]}; write all shards alike")
+    blocks = [(path, i) for path, file in zip(paths, files, strict=True) for i in range(file.num_row_groups)]
+    sizes = [file.metadata.row_group(i).num_rows for file in files for i in range(file.num_row_groups)]
+    starts = np.cumsum([0, *sizes])
+    if not starts[-1]:
+        raise DataError(f"{paths[0]} has no rows; at least one row is needed")
+
+    def read(i: int) -> pd.DataFrame:
+        path, group = blocks[i]
+        frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group).to_pandas()
+        frame.index = pd.RangeIndex(starts[i], starts[i + 1])
+        frame.attrs["file"] = str(path)
+        return frame
+
+    return Stream(sizes, read, buffer)
 
 
 def _rectangular(path: Path) -> None:

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import DataError, SpecError
+from .stream import BUFFER, Stream
 
 Array = NDArray[Any]
 
@@ -27,10 +28,13 @@ LONGEST = 64
 """Pixels on the longer side where no size is asked for: a network for these trains on a laptop."""
 PIXELS = 50_000_000
 """The most that one picture is decoded to: some 200 MB while it is read."""
-BYTES = 4 << 30
-"""The most that a folder may fill."""
+BYTES = 2 << 30
+"""A folder that would fill more is streamed."""
+BLOCK = 64
+"""Pictures that a stream reads at once."""
 NAMED = 8
 """So many faulty files are named."""
+CURE = "repair or remove them, or leave them out with --skip-bad"
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Layout:
 
 
 class Folder(NamedTuple):
-    X: Array  # (n, H, W) or (n, H, W, 3), float32 in [0, 1]
+    X: Any  # (n, H, W) or (n, H, W, 3), float32 in [0, 1]; or a stream of them
     y: Array | None  # (n,) names of sub-folders, unless some picture is in none
     names: Array  # (n,) paths inside the folder
     note: str  # what was chosen for the user, and what was left out
@@ -64,45 +68,84 @@ def size_of(word: str) -> tuple[int, int]:
     return height, width
 
 
+@dataclass
+class Album:
+    """The pictures of a folder, and how each becomes a row of shape `event`."""
+
+    folder: Path
+    paths: list[Path]
+    layout: Layout
+    event: Sequence[int]
+    bad: dict[Path, str]
+
+    def rows(self, some: slice = slice(None)) -> Array:
+        """(n, *event), zeros where a picture is bad."""
+        paths = self.paths[some]
+        X = np.zeros((len(paths), *self.layout.event), np.float32)
+        for row, path in zip(X, paths, strict=True):
+            if path not in self.bad:
+                with _collected(self.bad, path):
+                    row[:] = _pixels(path, self.layout)
+        if len(self.event) == 3:
+            X = X.reshape(len(X), self.layout.height, self.layout.width, -1)
+            X = np.moveaxis(X, -1, 1) if self.event[0] in (1, 3) else X
+        return X
+
+    def block(self, i: int) -> Array:
+        """The rows of a stream's block; DataError where one is bad."""
+        rows = self.rows(slice(i * BLOCK, (i + 1) * BLOCK))
+        if self.bad:
+            raise DataError(f"{self.fault()}; {CURE}")
+        return rows
+
+    def stream(self, buffer: int) -> Stream:
+        n = len(self.paths)
+        return Stream([min(BLOCK, n - first) for first in range(0, n, BLOCK)], self.block, buffer)
+
+    def fault(self) -> str:
+        listed = [f"{p.relative_to(self.folder)} ({why})" for p, why in sorted(self.bad.items())[:NAMED]]
+        more = [f"and {len(self.bad) - NAMED} more"] if len(self.bad) > NAMED else []
+        how_many = f"{len(self.bad)} of {len(self.paths)} pictures cannot be read"
+        return f"{self.folder}: {how_many}: {', '.join(listed + more)}"
+
+
 def read(
     folder: Path,
     size: tuple[int, int] | None = None,
     event: Sequence[int] | None = None,
     skip_bad: bool = False,
+    buffer: int | None = None,
 ) -> Folder:
     """Every picture below `folder`, in the order of their paths.
 
     `event`: the row's shape of a fitted model, to be read alike; else `size` (height, width), or the median
     size with its longer side kept to LONGEST, in colour unless every picture is grey. A DataError names
-    the files that cannot be read, unless `skip_bad` leaves them out.
+    the files that cannot be read, unless `skip_bad` leaves them out. With a `buffer`, and where all would
+    fill more than BYTES, pictures are read when they are needed.
     """
     paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS and p.name[0] != "."]
     if not paths:
         raise DataError(f"{folder} holds no picture; put files in it that end with {', '.join(ENDINGS)}")
     bad: dict[Path, str] = {}
     layout, note = (_fitted(event), "") if event is not None else _chosen(folder, paths, size, bad)
-    if 4 * len(paths) * np.prod(layout.event, dtype=object) > BYTES:
-        fault = f"{folder}: {len(paths)} pictures of {layout} fill over {BYTES >> 30} GiB"
-        raise DataError(f"{fault}; use a smaller --size")
-    X = np.empty((len(paths), *layout.event), np.float32)
-    for row, path in zip(X, paths, strict=True):
-        if path not in bad:
-            with _collected(bad, path):
-                row[:] = _pixels(path, layout)
+    album = Album(folder, paths, layout, event or layout.event, bad)
+    large = 4 * len(paths) * np.prod(layout.event, dtype=object) > BYTES
+    X: Any = None if buffer or large else album.rows()
+    if X is None and skip_bad:
+        for first in range(0, len(paths), BLOCK):
+            album.rows(slice(first, first + BLOCK))
     if bad:
-        listed = [f"{path.relative_to(folder)} ({why})" for path, why in sorted(bad.items())[:NAMED]]
-        more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
-        fault = f"{folder}: {len(bad)} of {len(paths)} pictures cannot be read: {', '.join(listed + more)}"
         if not skip_bad or len(bad) == len(paths):
-            raise DataError(f"{fault}; repair or remove them, or leave them out with --skip-bad")
-        note = f"{fault}; left out\n{note}".strip()
-        X, paths = X[[path not in bad for path in paths]], [path for path in paths if path not in bad]
-    names = [path.relative_to(folder) for path in paths]
+            raise DataError(f"{album.fault()}; {CURE}")
+        note = f"{album.fault()}; left out\n{note}".strip()
+        kept = [path not in bad for path in paths]
+        X = None if X is None else X[kept]
+        album = replace(album, paths=[path for path in paths if path not in bad], bad={})
+    names = [path.relative_to(folder) for path in album.paths]
     nested = all(len(name.parts) > 1 for name in names)
     y = np.array([name.parts[0] for name in names]) if nested else None
-    if event is not None and len(event) == 3:
-        X = X.reshape(len(X), layout.height, layout.width, -1)
-        X = np.moveaxis(X, -1, 1) if event[0] in (1, 3) else X
+    if X is None:
+        X = album.stream(buffer or BUFFER)
     return Folder(X, y, np.array([name.as_posix() for name in names]), note)
 
 

@@ -13,17 +13,19 @@ import gzip
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, SpecError
-from .arrays import Array, Rows, archive, read_h5ad, read_npy, read_npz, reading
+from .arrays import Array, Rows, archive, read_h5ad, read_npy, read_npz, reading, stream_npy
 from .codec import Codec
+from .stream import BUFFER, Stream
 
+LARGE = 2 << 30  # bytes from which a .npy or .parquet file is streamed
 ORIGINAL = "replace it with the original"  # the cure for a file of a named set
 
 
@@ -32,10 +34,20 @@ class Dataset:
     """Rows, and a label a row where the source has them."""
 
     name: str  # as typed, e.g. "mnist:test"
-    X: Any  # (n, *E), pixels float32 in [0, 1]; or a pandas frame
+    X: Any  # (n, *E), pixels float32 in [0, 1]; or a pandas frame; or a stream of either
     y: Array | None = None  # (n,)
     keys: Array | None = None  # (n,) what rows are called: the files of a folder
     note: str = ""  # what the source chose, for the user to know
+
+    def blocks(self) -> "Iterator[Dataset]":
+        """The blocks of a stream one by one; other rows at once."""
+        if not isinstance(self.X, Stream):
+            yield self
+            return
+        for first, X in zip(self.X.starts, self.X, strict=False):
+            own = slice(first, first + len(X))
+            y, keys = (held if held is None else held[own] for held in (self.y, self.keys))
+            yield replace(self, X=X, y=y, keys=keys)
 
 
 @dataclass(frozen=True)
@@ -83,12 +95,14 @@ def load(
     size: tuple[int, int] | None = None,
     skip_bad: bool = False,
     like: Codec | None = None,
+    buffer: int | None = None,
 ) -> Dataset:
     """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`.
 
     `missing` are more spellings of a missing cell in a .csv file. `size` (height, width) and `skip_bad`,
     which leaves out pictures that cannot be read, are for folders. `like`: read as the model of this codec
-    wants it, a folder at its size and a table with its columns.
+    wants it, a folder at its size and a table with its columns. `buffer`: a folder of pictures, a .npy file,
+    or .parquet shards are streamed, so many bytes of rows in memory at once.
     """
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
@@ -106,9 +120,19 @@ def load(
         part = split or ("train" if (path / "train").is_dir() else "")
         if not (path / part).is_dir():
             raise DataError(f"{path} has no folder {split!r}; leave ':{split}' out")
-        return Dataset(data, *images.read(path / part, size, like.event if like else None, skip_bad))
+        if shards := sorted((path / part).glob("*.parquet")):
+            return _shards(data, shards, like, buffer or BUFFER)
+        event = like.event if like else None
+        return Dataset(data, *images.read(path / part, size, event, skip_bad, buffer))
     if size:
         raise SpecError(f"a size is for folders of pictures, and {data} is none; leave --size out")
+    if path.is_file() and not split and (buffer or path.stat().st_size > LARGE):
+        if path.suffix.lower() == ".parquet":
+            return _shards(data, [path], like, buffer or BUFFER)
+        if path.suffix.lower() == ".npy":
+            return Dataset(data, stream_npy(path, buffer or BUFFER))
+    if buffer:
+        raise SpecError(f"{data} is not streamed: a folder of pictures, .npy and .parquet are")
     if path.suffix.lower() in TABLES and not split and path.is_file():
         from . import frames, tables
 
@@ -120,12 +144,30 @@ def load(
         hint = f", did you mean {near[0]!r}?" if near else "."
         cure = (
             f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join((*READERS, *TABLES))}"
-            " or be a folder of pictures"
+            " or be a folder of pictures or of .parquet shards"
         )
         raise DataError(f"unknown data {word!r}{hint} {cure}")
     if not path.is_file():
         raise DataError(f"{path}: there is no such file; check the path")
     return _checked(data, READERS[path.suffix.lower()](path, split))
+
+
+def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
+    """Rows that stay on disk, for `VAE.fit`, `transform`, `score_samples` and `evaluate`.
+
+    `path`: a .npy file, a .parquet file or a folder of such shards, or a folder of pictures. Training
+    shuffles within `buffer` bytes of rows, and memory holds about twice that.
+    """
+    found: Stream = load(str(path), buffer=buffer).X
+    return found
+
+
+def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int) -> Dataset:
+    from . import frames, tables
+
+    with reading(paths[0], "write it again as .parquet"):
+        rows = frames.stream(paths, buffer)
+    return Dataset(name, rows.map(like.aligned) if isinstance(like, tables.Table) else rows)
 
 
 def _checked(name: str, rows: Rows) -> Dataset:

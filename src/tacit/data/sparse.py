@@ -10,15 +10,11 @@ from scipy.sparse import csc_matrix, csr_matrix
 from torch import Tensor
 
 from ..errors import DataError
-from ..families import Family
-from ..tensors import Rowwise
 
 Array = np.ndarray[Any, Any]
 
 KEYS = {"data", "indices", "indptr", "shape"}
 """What a compressed matrix consists of, in the files of scipy.sparse.save_npz and in others."""
-PLACED = 1000
-"""Rows looked at together where a value that was refused is to be placed."""
 
 
 class Sparse:
@@ -47,35 +43,6 @@ class Sparse:
     def to(self, device: torch.device) -> "Sparse":
         """Batches go there; the matrix stays."""
         return Sparse(self.matrix, device)
-
-
-def stored(x: Rowwise) -> Tensor:
-    """The numbers of x, the zeros of a sparse one left out."""
-    return torch.from_numpy(x.matrix.data) if isinstance(x, Sparse) else x[:]
-
-
-def part(x: Rowwise, rows: Tensor) -> Rowwise:
-    """Some rows, sparse where x is."""
-    return Sparse(x.rows(rows), x.device) if isinstance(x, Sparse) else x[rows]
-
-
-def refusal(family: Family, x: Rowwise) -> str | None:
-    """What `family` says against the values of x, those that are not stored among them."""
-    if not isinstance(x, Sparse):
-        return family.refusal(x[:].numpy())
-    values = (x.matrix.data[:, None], np.zeros((1, 1), np.float32))
-    if all(family.refusal(each) is None for each in values):
-        return None
-    for first in range(0, len(x), PLACED):
-        if found := family.refusal(x[first : first + PLACED].numpy()):
-            return f"{found} (rows counted from {first})" if first else found
-    return None
-
-
-def whole(x: Rowwise) -> bool:
-    """Whether a sparse x holds counts."""
-    values = stored(x)
-    return isinstance(x, Sparse) and bool(((values >= 0) & (values == values.floor())).all())
 
 
 def assembled(arrays: Mapping[str, Array]) -> Any:

@@ -1,0 +1,158 @@
+"""Rows that stay on disk: read block by block, and shuffled in a buffer of known size."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+BUFFER = 64 << 20
+"""Bytes of rows that are shuffled together where nothing is said."""
+
+
+class Share(NamedTuple):
+    """What one of several processes sees of a batch: rows `start` to `start + n` of `whole`."""
+
+    rows: Tensor  # (b,) their numbers
+    x: Tensor  # (b, *E)
+    start: int
+    n: int  # b, or 0 where the one row that is here does not count
+    whole: int
+
+
+class Stream:
+    """n rows in blocks on disk; `read(i)` gives block i, rows of one type: array, frame or tensor.
+
+    `buffer` bytes of rows are shuffled together in training; memory holds about twice that, and a block.
+    """
+
+    def __init__(self, sizes: Sequence[int], read: Callable[[int], Any], buffer: int = BUFFER) -> None:
+        self.sizes, self.buffer, self._read = tuple(sizes), buffer, read
+        self.starts: Array = np.concatenate([[0], np.cumsum(self.sizes, dtype=int)])
+        self._last: tuple[int, Any] = (-1, None)
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    @property
+    def shape(self) -> tuple[int]:
+        """(n,), where arrays and matrices say their number of rows too."""
+        return (len(self),)
+
+    def read(self, i: int) -> Any:
+        if self._last[0] != i:
+            self._last = (-1, None)
+            self._last = (i, self._read(i))
+        return self._last[1]
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.read, range(len(self.sizes)))
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Some rows, in the order asked for."""
+        if isinstance(rows, slice):
+            rows = range(*rows.indices(len(self)))
+        numbers = np.asarray(rows.cpu() if isinstance(rows, Tensor) else rows, dtype=int)
+        block = np.searchsorted(self.starts, numbers, side="right") - 1
+        parts, order = [taken(self.read(0), numbers[:0])], [numbers[:0]]
+        for i in np.unique(block):
+            order.append(np.flatnonzero(block == i))
+            parts.append(taken(self.read(int(i)), numbers[order[-1]] - self.starts[i]))
+        return taken(joined(parts), np.argsort(np.concatenate(order)))
+
+    def map(self, f: Callable[[Any], Any]) -> "Stream":
+        """f of each block, when it is read; a fault in it says where the block begins."""
+
+        def read(i: int) -> Any:
+            rows = self._read(i)
+            try:
+                return f(rows)
+            except DataError as error:
+                if not self.starts[i] or hasattr(rows, "iloc"):
+                    raise
+                raise DataError(f"{error} (rows counted from {self.starts[i]})") from None
+
+        return Stream(self.sizes, read, self.buffer)
+
+    def to(self, device: torch.device) -> "Stream":
+        return self.map(lambda x: x.to(device))
+
+    def part(self, blocks: Sequence[int]) -> "Stream":
+        """Some blocks."""
+        return Stream([self.sizes[i] for i in blocks], lambda i: self._read(blocks[i]), self.buffer)
+
+    def numbers(self, blocks: Sequence[int]) -> Array:
+        """Of the rows in some blocks."""
+        each = [np.arange(self.starts[i], self.starts[i + 1]) for i in blocks]
+        return np.concatenate([np.arange(0), *each])
+
+    def some(self, most: int) -> Any:
+        """About `most` rows from up to 16 blocks that lie evenly over all: what the others are like."""
+        blocks = np.unique(np.linspace(0, len(self.sizes) - 1, 16).astype(int))
+        each = -(-most // len(blocks))
+        rows = [start + np.arange(min(each, self.sizes[i])) for i in blocks for start in [self.starts[i]]]
+        return self[np.concatenate(rows)]
+
+    def split(self, share: float) -> tuple[list[int], list[int]]:
+        """Blocks drawn at random that hold about that share of the rows, and the others."""
+        order = torch.randperm(len(self.sizes)).tolist()
+        held = np.cumsum([self.sizes[i] for i in order])
+        cut = max(1, int(np.searchsorted(held, share * len(self))))
+        return sorted(order[:cut]), sorted(order[cut:])
+
+    def shuffled(self, size: int, rank: int, ranks: int) -> Iterator[Share]:
+        """Batches of `size` over all ranks: blocks in random order are dealt out, and each rank takes rows
+        at random from as many of its own as fill the buffer."""
+        random = np.random.default_rng(int(torch.randint(2**62, ())))
+        order = random.permutation(len(self.sizes))
+        lanes = [order[r::ranks] for r in range(ranks)]
+        if not len(lanes[-1]):
+            raise DataError(f"{len(self.sizes)} blocks for {ranks} processes: write the data as more shards")
+        each = -(-size // ranks)
+        left = np.array([sum(self.sizes[i] for i in lane) for lane in lanes])
+        mine = self._mixed(lanes[rank], each, random)
+        while left.any():
+            counts = np.minimum(left, each)
+            numbers, x = next(mine) if counts[rank] else (np.zeros(1, int), self[:1])
+            start = int(counts[:rank].sum())
+            yield Share(torch.from_numpy(numbers), x, start, int(counts[rank]), int(counts.sum()))
+            left -= counts
+
+    def _mixed(self, lane: Array, size: int, random: np.random.Generator) -> Iterator[tuple[Array, Tensor]]:
+        """Numbers and rows, `size` at a time, of blocks mixed by the buffer."""
+        numbers, parts = np.empty(0, int), list[Any]()
+        for i in lane:
+            parts.append(self.read(int(i)))
+            numbers = np.concatenate([numbers, np.arange(self.starts[i], self.starts[i + 1])])
+            last = i == lane[-1]
+            if last or sum(part.nbytes for part in parts) >= self.buffer:
+                x, order = joined(parts), random.permutation(len(numbers))
+                parts.clear()
+                cut = len(order) if last else len(order) // size * size
+                for first in range(0, cut, size):
+                    chosen = order[first : min(first + size, cut)]
+                    yield numbers[chosen], taken(x, chosen)
+                numbers, parts = numbers[order[cut:]], [taken(x, order[cut:])]
+
+
+def joined(parts: list[Any]) -> Any:
+    """Rows one after the other, of one type."""
+    if isinstance(parts[0], Tensor):
+        return torch.cat(parts)
+    if not hasattr(parts[0], "iloc"):
+        return np.concatenate(parts)
+    import pandas as pd
+
+    return pd.concat(parts)
+
+
+def taken(rows: Any, numbers: Array) -> Any:
+    """Some rows by their numbers."""
+    if isinstance(rows, Tensor):
+        return rows[torch.from_numpy(numbers)]
+    return rows.iloc[numbers] if hasattr(rows, "iloc") else rows[numbers]

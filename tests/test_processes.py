@@ -1,0 +1,87 @@
+"""Two processes train as one does with the same batches, where the objective is a sum over rows."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.distributions import Independent, Normal
+
+from tacit.data.stream import Share
+from tacit.processes import Noise
+
+PROGRAM = """
+import json, os, sys
+from dataclasses import replace
+import numpy as np
+from tacit import *
+
+digits = load("digits")
+X, y = (digits.X > 0.5).astype(np.float32)[:300], digits.y[:300]
+holes = digits.X[:300].copy()
+holes[::3, 2:5] = np.nan
+half = np.where(np.arange(300) % 3 == 0, y, -1)
+own = Training(epochs=2, batch_size=97, devices=int(sys.argv[1]))
+fits = {
+    "elbo": (VAE(4, training=replace(own, validation=0.2, patience=3, clip=1.0, ema=0.9)), X, None),
+    "iwae": (VAE(4, objective=IWAE(5, gradient="dreg"), training=own), X, None),
+    "holes": (VAE(4, training=replace(own, missing=0.1), likelihood=Gaussian(scale=Shared())), holes, None),
+    "labels": (VAE(4, labels=Auxiliary(10), training=own), X, y),
+    "m2": (VAE(4, labels=Enumerated(10), objective=(ELBO(), CrossEntropy(1.0)), training=own), X, half),
+    "ladder": (VAE((4, 3), prior=VampPrior(10), training=own), X, None),
+    "flow": (VAE(4, posterior=Flow(steps=(IAF((8,)),)), training=own), X, None),
+    "codes": (VAE(8, posterior=GumbelSigmoid(), training=own), X, None),
+}
+for name, (vae, a, b) in fits.items():
+    vae.set_params(random_state=0).fit(a, b)
+losses = {name: [row["loss"] for row in vae.history_] for name, (vae, *_) in fits.items()}
+critic = VAE(4, objective=(ELBO(), LatentCritic()), training=own, random_state=0).fit(X)
+shards = VAE(8, posterior=VQ(16, 4), objective=(ELBO(beta=0), Commitment()), training=own, random_state=0)
+shards.fit(Stream([60] * 5, lambda i: X[60 * i : 60 * (i + 1)]))
+weights = [p.detach().double().sum().item() for vae in (critic, shards) for p in vae.model_.parameters()]
+weights += [b.double().sum().item() for b in shards.model_.buffers()]
+with open(sys.argv[2] + os.environ.get("LOCAL_RANK", "0"), "w") as file:
+    json.dump({"losses": losses, "weights": weights}, file)
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    """What one process and each of two report."""
+    folder = tmp_path_factory.mktemp("processes")
+    program = folder / "program.py"
+    program.write_text(PROGRAM)
+    for devices in "12":
+        subprocess.run([sys.executable, program, devices, folder / f"of{devices}-"], check=True, timeout=300)
+    return {name: json.loads((folder / name).read_text()) for name in ("of1-0", "of2-0", "of2-1")}
+
+
+def test_two_processes_lose_as_one(results: dict[str, dict]) -> None:
+    one, two = results["of1-0"]["losses"], results["of2-0"]["losses"]
+    for name, losses in one.items():
+        assert losses == pytest.approx(two[name], rel=1e-5), name
+
+
+def test_processes_hold_the_same_weights(results: dict[str, dict]) -> None:
+    """Where each sees its own rows alone, too: a critic, a codebook, shards."""
+    assert results["of2-0"]["weights"] == results["of2-1"]["weights"]
+    assert results["of2-0"]["weights"] != results["of1-0"]["weights"]
+
+
+@pytest.mark.parametrize("draw", [
+    lambda n: Independent(Normal(torch.zeros(n, 3), torch.ones(n, 3)), 1).rsample((2,)),
+    lambda n: torch.rand_like(torch.empty(n, 3))[None],
+    lambda n: torch.rand(2, n, 3),
+    lambda n: torch.randn((2, n, 3), dtype=torch.float64),
+    lambda n: torch.empty(2, n, 3).exponential_(),
+])  # fmt: skip
+def test_noise_is_a_share_of_the_batch(draw) -> None:  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    together = draw(7)
+    parts = []
+    for start, n in ((0, 4), (4, 3)):
+        torch.manual_seed(0)
+        with Noise(Share(torch.arange(n), torch.empty(n), start, n, 7)):
+            parts.append(draw(n))
+    torch.testing.assert_close(torch.cat(parts, 1), together)
