@@ -71,7 +71,7 @@ def test_processes_hold_the_same_weights(results: dict[str, dict]) -> None:
 
 @pytest.mark.parametrize("draw", [
     lambda n: Independent(Normal(torch.zeros(n, 3), torch.ones(n, 3)), 1).rsample((2,)),
-    lambda n: torch.rand_like(torch.empty(n, 3))[None],
+    lambda n: torch.rand_like(torch.empty(n, 5))[None],
     lambda n: torch.rand(2, n, 3),
     lambda n: torch.randn((2, n, 3), dtype=torch.float64),
     lambda n: torch.empty(2, n, 3).exponential_(),

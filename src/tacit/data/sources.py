@@ -107,6 +107,8 @@ def load(
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
         word, split = match.groups()
+    if buffer and not Path(word).is_dir() and Path(word).suffix.lower() not in (".npy", ".parquet"):
+        raise SpecError(f"{data} is not streamed; .npy, .parquet, their shards and folders of pictures are")
     if word in SETS:
         splits, read = SETS[word]
         if split and split not in splits:
@@ -131,8 +133,6 @@ def load(
             return _shards(data, [path], like, buffer or BUFFER)
         if path.suffix.lower() == ".npy":
             return Dataset(data, stream_npy(path, buffer or BUFFER))
-    if buffer:
-        raise SpecError(f"{data} is not streamed: a folder of pictures, .npy and .parquet are")
     if path.suffix.lower() in TABLES and not split and path.is_file():
         from . import frames, tables
 
