@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 from .plain import PLAIN
 
@@ -76,14 +77,12 @@ class Peer:
         installed(peer)
         self.child = subprocess.Popen(
             [PYTHON, "-m", "benchmarks.peers", peer, task, *map(str, words)],
-            **{
-                "stdin": subprocess.PIPE,
-                "stdout": subprocess.PIPE,
-                "stderr": subprocess.DEVNULL,
-                "text": True,
-            },
             env=os.environ | {"OMP_NUM_THREADS": str(effort.threads), "KERAS_BACKEND": "torch"},
             cwd=ROOT,
+            text=True,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
         )
 
     def __call__(self) -> float:
@@ -98,8 +97,11 @@ class Peer:
         raise PeerError("fails")
 
     def close(self) -> None:
-        self.child.kill()
-        self.child.communicate()
+        try:
+            self.child.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.communicate()
 
 
 @contextmanager
@@ -125,10 +127,9 @@ def children(
 @cache
 def installed(peer: str) -> str:
     """The version of a peer, installed if it is not there; PeerError where that fails."""
-    if not PYTHON.exists():
-        subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
     pip = [PYTHON, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", "torch", PEERS[peer]]
-    if subprocess.run(pip, stdout=sys.stderr).returncode:
-        raise PeerError("cannot be installed")
+    for command in ([] if PYTHON.exists() else [[sys.executable, "-m", "venv", HOME]]) + [pip]:
+        if subprocess.run(command, stdout=sys.stderr).returncode:
+            raise PeerError("cannot be installed")
     code = f"from importlib.metadata import version; print(version({peer!r}))"
     return subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
