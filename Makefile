@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check bench reproduce clean
+.PHONY: help setup demo test test-all check bench bench-smoke reproduce clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,8 +35,11 @@ check: setup  ## lint, format, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup  ## measure speed against peers
-	@if [ -d benchmarks ]; then $(BIN)/python -m benchmarks; else echo "bench: there is no folder benchmarks yet"; fi
+bench: setup  ## measure speed against peers; ARGS="training --rounds 5" picks parts
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-smoke: setup  ## a rehearsal of the same: ours alone, tiny, nothing written
+	$(BIN)/python -m benchmarks --small $(ARGS)
 
 reproduce: setup  ## recompute the published figures
 	@if [ -f benchmarks/reproduce.py ]; then $(BIN)/python -m benchmarks.reproduce; \

@@ -1,46 +1,119 @@
-"""`make bench`: what a training step costs beside the matrix products in it and beside an expert's loop.
+"""`make bench ARGS="..."`: speed against the floor, against the same by hand, and against peers.
 
-The contestants take turns in one process; medians and their ratios are what counts, for machines drift.
+Each part's tables are printed, and written to docs/benchmarks.json and docs/benchmarks.md. The name of a net
+stands for the training of that net alone; this and --small write nothing.
 """
 
 import argparse
-import statistics
-import time
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
-from .nets import NETS, STEPS, Net, Turn, expert, floor, tacit
+from .contest import PEERS, Effort, PeerError, installed
+from .nets import training
+from .pages import Rows, fill, markdown
+from .plain import PLAIN
+from .process import growth, startup
+from .use import likelihood, use
+
+RESULTS, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
+
+PARTS: dict[str, Callable[[Effort], Rows]] = {
+    "training": training,
+    "likelihood": likelihood,
+    "use": use,
+    "startup": startup,
+    "growth": growth,
+}
+OURS = ("floor", "expert", "hand", "tacit", "bf16")
+PAIRS = ("tacit / floor", "tacit / hand", "expert / tacit", *(f"{peer} / tacit" for peer in PEERS))
+TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "training": (
+        "training",
+        "net",
+        {who: f"{who}, ms" for who in (*OURS, *PEERS)} | {"samples": "samples/s"},
+    ),
+    "ratios": ("training", "net", {pair: pair for pair in (*PAIRS, "tacit / bf16")}),
+    "likelihood": (
+        "likelihood",
+        "way",
+        {"k": "draws", "images": "images/s", "against by hand": "x by hand", "against pythae": "x pythae"},
+    ),
+    "use": (
+        "use",
+        "net, verb",
+        {"tacit": "tacit, rows/s", "hand": "by hand, rows/s", "share": "tacit / by hand"},
+    ),
+    "startup": (
+        "startup",
+        "process",
+        {"seconds": "seconds", "torch": "imports torch", "share": "x torch and sklearn.base"},
+    ),
+    "growth": (
+        "growth",
+        "rows x width",
+        {"parameters": "parameters", "seconds": "seconds an epoch", "each": "microseconds a row"},
+    ),
+}
+"""Each marker of the page: its part, and the title of each column."""
 
 
-def measured(net: Net, rounds: int) -> dict[str, float]:
-    """The median milliseconds of a step, of each contestant; the first turn of each warms up."""
-    torch.manual_seed(0)
-    x = torch.rand(net.rows, 28, 28)
-    turns: dict[str, Turn] = {"floor": floor(net, x), "expert": expert(net, x), "tacit": tacit(net, x)}
-    seconds: dict[str, list[float]] = {name: [] for name in turns}
-    for turn in turns.values():
-        turn()
-    for _ in range(rounds):
-        for name, turn in turns.items():
-            start = time.perf_counter()
-            turn()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: 1e3 * statistics.median(each) / STEPS for name, each in seconds.items()}
+def about(effort: Effort) -> dict[str, object]:
+    """What the figures were measured with."""
+    versions: dict[str, object] = {"torch": torch.__version__}
+    for peer in PEERS if effort.peers else ():
+        try:
+            versions[peer] = installed(peer)
+        except PeerError as error:
+            versions[peer] = str(error)
+    return {"machine": platform.machine(), "threads": effort.threads, "rounds": effort.rounds, **versions}
+
+
+def tables(part: str, result: dict[str, dict]) -> dict[str, str]:
+    """The tables of a part by their markers, what they were measured with below."""
+    said = ", ".join(f"{key} {value}" for key, value in result["about"].items())
+    return {
+        mark: f"{markdown(result['rows'], columns, corner)}\n{said}\n"
+        for mark, (own, corner, columns) in TABLES.items()
+        if own == part
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("nets", nargs="*", default=list(NETS), help=", ".join(NETS))
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join([*PARTS, *PLAIN])}; default all parts"
+    )
+    parser.add_argument("--rounds", type=int, default=Effort.rounds)
+    parser.add_argument("--threads", type=int, default=Effort.threads)
+    parser.add_argument("--no-peers", action="store_true", help="ours alone: nothing is installed")
+    parser.add_argument("--bf16", action="store_true", help="tacit in bf16 too: slow without AMX or its like")
+    parser.add_argument("--small", action="store_true", help="a rehearsal: tiny sizes, one round, no peers")
     words = parser.parse_args()
-    torch.set_num_threads(words.threads)
-    print("| net | floor, ms | expert's loop, ms | tacit, ms | tacit / floor | tacit / expert |")
-    print("|---|---|---|---|---|---|")
-    for name in words.nets:
-        ms = measured(NETS[name], words.rounds)
-        ratios = (ms["tacit"] / ms["floor"], ms["tacit"] / ms["expert"])
-        print(f"| {name} | {' | '.join(f'{each:.2f}' for each in (*ms.values(), *ratios))} |", flush=True)
+    if unknown := set(words.names) - set(PARTS) - set(PLAIN):
+        parser.error(f"{', '.join(unknown)}: neither a part nor a net")
+    nets = tuple(name for name in words.names if name in PLAIN)
+    parts = [name for name in words.names if name in PARTS] or (["training"] if nets else list(PARTS))
+    effort = Effort(
+        rounds=1 if words.small else words.rounds,
+        threads=words.threads,
+        peers=not (words.no_peers or words.small),
+        bf16=words.bf16,
+        small=words.small,
+        nets=nets or Effort.nets,
+    )
+    torch.set_num_threads(effort.threads)
+    for part in parts:
+        result = {"about": about(effort), "rows": PARTS[part](effort)}
+        filled = tables(part, result)
+        print(part, *filled.values(), sep="\n\n", flush=True)
+        if not effort.small and not nets:
+            results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+            RESULTS.write_text(json.dumps(results | {part: result}, indent=1) + "\n")
+            fill(PAGE, filled)
 
 
 if __name__ == "__main__":

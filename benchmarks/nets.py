@@ -1,146 +1,46 @@
-"""The three nets of the speed table, four times: the floor under a step, an expert's loop, and tacit."""
+"""A training step: the floor under it, an expert's loop, the net written out by hand, and tacit."""
 
+import statistics
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import replace
 
 import torch
+from sklearn.base import clone
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from tacit import VAE, Bernoulli, Conv, Training
 from tacit.recipes import recipe
 
-STEPS = 50
-"""Optimiser steps in one timed turn."""
+from .contest import PEERS, Effort, children, ratio, rounds, timed
+from .pages import Rows
+from .plain import PLAIN, Plain
 
-Turn = Callable[[], None]
-"""Trains STEPS steps."""
+Turn = Callable[[], object]
+"""Trains one epoch of the rows it was made with."""
 
-
-@dataclass(frozen=True)
-class Net:
-    """A model of tacit, and the same written out by hand."""
-
-    name: str
-    batch: int
-    layers: tuple[tuple[int, int, bool], ...]
-    """(in, out, whether the input is data) of each dense layer; none where the net is convolutional."""
-    vae: VAE
-    by_hand: Callable[[], nn.Module]
-
-    @property
-    def rows(self) -> int:
-        return self.batch * STEPS
-
-
-class Dense(nn.Module):
-    """MLP encoder and decoder, Gaussian q, Bernoulli p: the loss of a batch."""
-
-    def __init__(self, widths: tuple[int, ...], latent: int, activation: type[nn.Module]) -> None:
-        super().__init__()
-        up = [m for a, b in pairwise(widths) for m in (nn.Linear(a, b), activation())]
-        self.encoder, self.latent = nn.Sequential(*up, nn.Linear(widths[-1], 2 * latent)), latent
-        ways = (latent, *widths[:0:-1])
-        down = [m for a, b in pairwise(ways) for m in (nn.Linear(a, b), activation())]
-        self.decoder = nn.Sequential(*down, nn.Linear(widths[1], widths[0]))
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        mu, log_var = self.encoder(x).chunk(2, -1)
-        z = mu + torch.randn_like(mu) * (0.5 * log_var).exp()
-        distortion = F.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum")
-        rate = 0.5 * (mu.square() + log_var.exp() - log_var - 1).sum()
-        return (distortion + rate) / len(x)
-
-
-class LabelAware(nn.Module):
-    """The net of seed 001."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential(nn.Linear(784, 128), nn.Sigmoid(), nn.Linear(128, 20))
-        self.classifier = nn.Sequential(nn.Linear(784, 128), nn.Sigmoid(), nn.Linear(128, 10))
-        self.decoder = nn.Sequential(nn.Linear(20, 128), nn.Sigmoid(), nn.Linear(128, 784), nn.Sigmoid())
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        mu, raw = self.encoder(x).chunk(2, -1)
-        variance, logits = 1e-5 + raw.exp(), self.classifier(x)
-        z = mu + torch.randn_like(mu) * variance.sqrt()
-        mean = self.decoder(torch.cat((z, logits.softmax(-1)), -1))
-        distortion = 2 * (x - mean).square().sum()
-        rate = 0.5 * (mu.square() + variance - variance.log() - 1).sum()
-        return (distortion + rate) / len(x) + 10 * F.cross_entropy(logits, y)
-
-
-class Convolutional(nn.Module):
-    """Two stride-2 layers of 32 and 64 channels, a dense layer of 256, z of 20."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.encoder = nn.Sequential(
-            nn.Unflatten(1, (1, 28, 28)),
-            *(nn.Conv2d(1, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU()),
-            *(nn.Flatten(), nn.Linear(3136, 256), nn.ReLU(), nn.Linear(256, 40)),
-        )
-        self.decoder = nn.Sequential(
-            *(nn.Linear(20, 256), nn.ReLU(), nn.Linear(256, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7))),
-            *(nn.ConvTranspose2d(64, 32, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 3, 2, 1, 1)),
-            nn.Flatten(),
-        )
-
-    forward = Dense.forward
-
-
-GREY = Bernoulli(grey="expected")
-NETS = {
-    net.name: net
-    for net in (
-        Net(
-            "zeldes",
-            100,
-            (
-                (784, 128, True),
-                (128, 20, False),
-                (784, 128, True),
-                (128, 10, False),
-                (20, 128, False),
-                (128, 784, False),
-            ),
-            recipe("zeldes").model,
-            LabelAware,
-        ),
-        Net(
-            "geron",
-            150,
-            (
-                (784, 500, True),
-                (500, 500, False),
-                (500, 40, False),
-                (20, 500, False),
-                (500, 500, False),
-                (500, 784, False),
-            ),
-            recipe("geron").model,
-            lambda: Dense((784, 500, 500), 20, nn.ELU),
-        ),
-        Net("conv", 128, (), VAE(20, encoder=Conv(), likelihood=GREY), Convolutional),
-    )
+VAES: dict[str, VAE] = {
+    "zeldes": recipe("zeldes").model,
+    "geron": recipe("geron").model,
+    "conv": VAE(20, encoder=Conv(), likelihood=Bernoulli(grey="expected")),
 }
+"""The nets of `PLAIN` in tacit's words."""
 
 
-def floor(net: Net, x: Tensor) -> Turn:
+def floor(net: Plain, steps: int) -> Turn:
     """The matrix products of a step alone: forward, and the gradients of weights and inputs."""
-    if not net.layers:
-        return convolutions(net, x)
+    if not net.hidden:
+        return convolutions(net, steps)
     parts = []
-    for n_in, n_out, first in net.layers:
+    for layer in (m for m in net.build().modules() if isinstance(m, nn.Linear)):
+        n_in, n_out = layer.in_features, layer.out_features
         a, w, g = torch.randn(net.batch, n_in), torch.randn(n_out, n_in), torch.randn(net.batch, n_out)
+        reads_data = n_in == 784
         parts.append(
-            (a, w, g, torch.empty_like(g), torch.empty_like(w), None if first else torch.empty_like(a))
+            (a, w, g, torch.empty_like(g), torch.empty_like(w), None if reads_data else torch.empty_like(a))
         )
 
     def turn() -> None:
-        for _ in range(STEPS):
+        for _ in range(steps):
             for a, w, g, out, dw, da in parts:
                 torch.mm(a, w.T, out=out)
                 torch.mm(g.T, a, out=dw)
@@ -150,9 +50,9 @@ def floor(net: Net, x: Tensor) -> Turn:
     return turn
 
 
-def convolutions(net: Net, x: Tensor) -> Turn:
+def convolutions(net: Plain, steps: int) -> Turn:
     """The same of a convolutional net: its layers without bias, activation, loss or optimiser."""
-    built = [m for m in net.by_hand().modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
+    built = [m for m in net.build().modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
     shapes = ((1, 28, 28), (32, 14, 14), (3136,), (256,), (20,), (256,), (64, 7, 7), (32, 14, 14))
     inputs = [torch.randn(net.batch, *shape).requires_grad_(i > 0) for i, shape in enumerate(shapes)]
     for layer in built:
@@ -160,7 +60,7 @@ def convolutions(net: Net, x: Tensor) -> Turn:
     outs = [torch.randn_like(layer(a)) for layer, a in zip(built, inputs, strict=True)]
 
     def turn() -> None:
-        for _ in range(STEPS):
+        for _ in range(steps):
             for layer, a, g in zip(built, inputs, outs, strict=True):
                 wanted = [t for t in (layer.weight, a) if t.requires_grad]
                 torch.autograd.grad(layer(a), wanted, g)
@@ -168,16 +68,14 @@ def convolutions(net: Net, x: Tensor) -> Turn:
     return turn
 
 
-def expert(net: Net, x: Tensor) -> Turn:
+def expert(net: Plain, x: Tensor, y: Tensor) -> Turn:
     """What someone who knows PyTorch writes: tensors in memory, index gather, fused Adam."""
-    torch.manual_seed(0)
-    model, y = net.by_hand(), torch.arange(len(x)) % 10
-    x = x.flatten(1)
+    model, x = net.build(), x.flatten(1)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3, fused=True)
 
     def turn() -> None:
         for rows in torch.randperm(len(x)).split(net.batch):
-            loss = model(x[rows], y[rows])
+            loss, _, _ = model(x[rows], y[rows])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -185,9 +83,68 @@ def expert(net: Net, x: Tensor) -> Turn:
     return turn
 
 
-def tacit(net: Net, x: Tensor, precision: str = "32-true") -> Turn:
-    """The estimator as users call it, an epoch of STEPS steps a turn."""
-    training = Training(epochs=10**6, batch_size=net.batch, precision=precision)
-    y = None if net.vae.labels is None else (torch.arange(len(x)) % 10).numpy()
-    epochs: Iterator[object] = net.vae.set_params(training=training, random_state=0).fit_iter(x.numpy(), y)
-    return lambda: (next(epochs), None)[1]
+def hand(net: Plain, x: Tensor, y: Tensor) -> Turn:
+    """The expert's loop with tacit's optimiser and the means that tacit shows: what tacit takes longer is
+    the cost of families, distributions and trace."""
+    model, x = net.build(), x.flatten(1)
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.0, fused=True)
+
+    def turn() -> list[float]:
+        totals = torch.zeros(3)
+        for rows in torch.randperm(len(x)).split(net.batch):
+            figures = model(x[rows], y[rows])
+            optimiser.zero_grad(set_to_none=True)
+            figures[0].backward()
+            optimiser.step()
+            totals += torch.stack([figure.detach() for figure in figures]) * len(rows)
+        return (totals / len(x)).tolist()
+
+    return turn
+
+
+def tacit(name: str, x: Tensor, y: Tensor, precision: str = "32-true") -> Turn:
+    """The estimator as users call it."""
+    vae = clone(VAES[name])
+    training = replace(
+        vae.training or Training(),
+        epochs=10**6,
+        batch_size=PLAIN[name].batch,
+        precision=precision,
+    )
+    labels = None if vae.labels is None else y.numpy()
+    epochs: Iterator[object] = vae.set_params(training=training, random_state=0).fit_iter(x.numpy(), labels)
+    return lambda: next(epochs)
+
+
+def ours(name: str, steps: int, bf16: bool) -> dict[str, Turn]:
+    """Every contestant that runs in this process."""
+    torch.manual_seed(0)
+    net = PLAIN[name]
+    x = torch.rand(net.batch * steps, 28, 28)
+    y = torch.arange(len(x)) % 10
+    turns = {
+        "floor": floor(net, steps),
+        "expert": expert(net, x, y),
+        "hand": hand(net, x, y),
+        "tacit": tacit(name, x, y),
+    }
+    return turns | ({"bf16": tacit(name, x, y, "bf16-mixed")} if bf16 else {})
+
+
+def training(effort: Effort) -> Rows:
+    """Milliseconds of a step, samples a second, and how many times as long one takes as another."""
+    steps, rows = 1 if effort.small else 50, {}
+    for name in effort.nets:
+        net = PLAIN[name]
+        tasks = {peer: name for peer in PEERS if net.hidden or peer != "pyod"}
+        with children(tasks, effort, steps) as (peers, absent):
+            turns = {who: timed(turn) for who, turn in ours(name, steps, effort.bf16).items()} | peers
+            seconds = rounds(turns, effort.rounds)
+        medians = {who: statistics.median(each) / steps for who, each in seconds.items()}
+        pairs = [("tacit", who) for who in ("floor", "hand", "bf16")]
+        pairs += [(who, "tacit") for who in ("expert", *PEERS)]
+        ratios = {f"{a} / {b}": ratio(seconds, a, b) for a, b in pairs if {a, b} <= seconds.keys()}
+        rows[name] = {who: 1e3 * each for who, each in medians.items()} | ratios | absent
+        rows[name] |= {peer: "-" for peer in PEERS if effort.peers and peer not in tasks}
+        rows[name]["samples"] = round(net.batch / medians["tacit"])
+    return rows

@@ -19,6 +19,7 @@ from sklearn.neural_network import MLPClassifier
 from tacit import VAE
 from tacit.data.sources import load
 
+from .pages import Rows, fill, markdown
 from .vocabulary import VOCABULARY
 
 RUNS, RESULTS, PAGE = Path("runs"), Path("docs/results.json"), Path("docs/results.md")
@@ -105,24 +106,6 @@ FIGURES: dict[str, Callable[[], dict[str, object]]] = {
 }
 
 
-def shown(figure: object) -> str:
-    match figure:
-        case None:
-            return ""
-        case {"mean": float(mean), "se": float(se)}:
-            return f"{mean:.2f} ± {se:.2f}"
-        case float():
-            return f"{figure:.2f}" if abs(figure) > 1 else f"{figure:.4f}"
-    return str(figure)
-
-
-def markdown(results: dict[str, dict[str, object]], columns: dict[str, str]) -> str:
-    """A table of `results`, a row each, the figures `columns` (key: title)."""
-    rows = [[name, *(shown(row.get(key)) for key in columns)] for name, row in results.items()]
-    lines = [["recipe", *columns.values()], ["---"] * (1 + len(columns)), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
 ARTICLES = {
     "epochs": "epochs",
     "seconds": "seconds",
@@ -148,16 +131,11 @@ LABELS = {
 TABLES = {"articles": ARTICLES, "auroc": AUROC, "static": STATIC | RATES, "rungs": RUNGS, "labels": LABELS}
 
 
-def write(results: dict[str, dict[str, object]]) -> None:
-    """The JSON, and the tables of the page between their markers; a row may stand in several."""
+def write(results: Rows) -> None:
+    """The JSON, and the tables of the page; a row may stand in several."""
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    page = PAGE.read_text()
-    for mark, columns in TABLES.items():
-        own = {name: row for name, row in results.items() if mark in row["tables"]}
-        head, _, rest = page.partition(f"<!-- {mark} -->\n")
-        tail = rest.partition("<!-- end -->")[2]
-        page = f"{head}<!-- {mark} -->\n{markdown(own, columns)}<!-- end -->{tail}"
-    PAGE.write_text(page)
+    own = {mark: {name: row for name, row in results.items() if mark in row["tables"]} for mark in TABLES}
+    fill(PAGE, {mark: markdown(own[mark], columns, "recipe") for mark, columns in TABLES.items()})
 
 
 def main() -> None:

@@ -1,0 +1,83 @@
+"""What a process costs before its work begins, and how the work grows with the data and the net."""
+
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tacit import MLP, VAE, Training
+
+from .contest import Effort, ratio, rounds, timed
+from .pages import Rows
+
+MAIN = "from tacit.cli import main; main()"
+LIBRARIES = "import torch, sklearn.base"
+
+
+def python(*words: str) -> str:
+    """What a fresh interpreter says on stderr."""
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stderr
+
+
+def startup(effort: Effort) -> Rows:
+    """Seconds from the start of a process to its end, and whether it imports torch."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = str(Path(folder) / "model.safetensors")
+        X = np.random.default_rng(0).normal(size=(64, 4))
+        VAE(2, training=Training(epochs=1), random_state=0).fit(X).save(model)
+        commands = {
+            "`python -c pass`": ("-c", "pass"),
+            "`tacit --help`": ("-c", MAIN, "--help"),
+            "`import tacit`": ("-c", "import tacit"),
+            "`tacit show MODEL`": ("-c", MAIN, "show", model),
+            f"`{LIBRARIES}`": ("-c", LIBRARIES),
+            "`from tacit import VAE`": ("-c", "from tacit import VAE"),
+        }
+        if effort.small:
+            commands = dict(list(commands.items())[:3])
+        seconds = rounds({name: timed(partial(python, *w)) for name, w in commands.items()}, effort.rounds)
+        trees = {name: python("-X", "importtime", *words) for name, words in commands.items()}
+    return {
+        name: {
+            "seconds": statistics.median(seconds[name]),
+            "torch": "yes" if re.search(r"\| +torch$", trees[name], re.M) else "no",
+            "share": None if effort.small else ratio(seconds, name, f"`{LIBRARIES}`"),
+        }
+        for name in commands
+    }
+
+
+def epoch(X: np.ndarray, width: int, effort: Effort) -> tuple[float, int]:
+    """Median seconds of an epoch after the first, and the number of parameters."""
+    count = max(2, min(effort.rounds, 500_000 // len(X)))
+    vae = VAE(4, encoder=MLP((width,)), training=Training(epochs=count + 1), random_state=0)
+    epochs, seconds = vae.fit_iter(X), []
+    next(epochs)
+    for _ in range(count):
+        start = time.perf_counter()
+        next(epochs)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds), sum(p.numel() for p in vae.model_.parameters())
+
+
+def growth(effort: Effort) -> Rows:
+    """Seconds of an epoch (batches of 128) over made-up rows of 8 columns, by rows and by width."""
+    most = 1_000 if effort.small else 1_000_000
+    X = np.random.default_rng(0).normal(size=(most, 8)).astype(np.float32)
+    cases = [(n, 64) for n in (1_000, 10_000, 100_000, 1_000_000)]
+    cases += [(10_000, width) for width in (256, 1_024, 4_096)]
+    rows: Rows = {}
+    for n, width in cases[: 1 if effort.small else None]:
+        seconds, parameters = epoch(X[:n], width, effort)
+        figures = {"width": width, "parameters": parameters, "seconds": seconds}
+        rows[f"{n:,} x {width}"] = {"rows": f"{n:,}", "each": 1e6 * seconds / n, **figures}
+    return rows

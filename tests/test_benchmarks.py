@@ -1,0 +1,59 @@
+"""What is measured is the same net, and the bench runs: its times are nobody's law."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from sklearn.base import clone
+
+from benchmarks import contest
+from benchmarks.nets import VAES
+from benchmarks.pages import fill
+from benchmarks.plain import PLAIN
+from tacit import Training
+from tacit.objective import terms_of
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_the_net_by_hand_has_the_same_gradients(name: str) -> None:
+    torch.manual_seed(0)
+    x, y = torch.rand(20, 28, 28), torch.arange(20) % 10
+    vae = clone(VAES[name]).set_params(training=Training(epochs=1), random_state=0)
+    model = vae.fit(x.numpy(), None if vae.labels is None else y.numpy()).model_.train()
+    hand = PLAIN[name].build()
+    for ours, theirs in zip(hand.parameters(), model.parameters(), strict=True):
+        ours.data.copy_(theirs)
+    torch.manual_seed(1)
+    hand(x.flatten(1), y)[0].backward()
+    torch.manual_seed(1)
+    model.zero_grad()
+    trace = model(x, None if vae.labels is None else y)
+    sum(term(trace, 0) for term in terms_of(vae.objective_, model.parts)).backward()
+    for ours, theirs in zip(hand.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
+
+
+def test_a_rehearsal_of_every_part() -> None:
+    words = [sys.executable, "-m", "benchmarks", "--small", "--threads", "1"]
+    done = subprocess.run(words, cwd=contest.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for row in ("| zeldes |", "| by hand |", "| conv, score |", "| `tacit --help` |", "| 1,000 x 64 |"):
+        assert row in done.stdout
+
+
+def test_a_peer_that_cannot_be_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(peer: str) -> str:
+        raise contest.PeerError("cannot be installed")
+
+    monkeypatch.setattr(contest, "installed", refuse)
+    with contest.children({"keras": "geron"}, contest.Effort(), 1) as (ready, absent):
+        assert (ready, absent) == ({}, {"keras": "cannot be installed"})
+
+
+def test_tables_stand_between_their_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- one -->\nold\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\nc\n")
+    fill(page, {"one": "new\n"})
+    assert page.read_text() == "a\n<!-- one -->\nnew\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\nc\n"
