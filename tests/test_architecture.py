@@ -24,7 +24,7 @@ FLOORS = [
     ["importance", "annealing", "doctor", "gauges"],
     ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["door"],
-    ["estimator", "recipes", "figures", "sinks", "report", "runs", "trackers"],
+    ["estimator", "recipes", "tiles", "figures", "gallery", "sinks", "report", "runs", "trackers"],
     ["cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

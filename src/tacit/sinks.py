@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from . import figures
 from .errors import DataError, SpecError
+from .figures import encoded, image_grid
 from .storage import replace_file
+from .tiles import is_picture, shade
 
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
 
@@ -21,8 +22,8 @@ def check(path: Path) -> None:
         )
 
 
-def write(path: Path, values: Any, names: list[str] | None = None) -> None:
-    """An array (n, *E) with its columns' `names`, or a frame."""
+def write(path: Path, values: Any, names: list[str] | None = None, top: float | None = None) -> None:
+    """An array (n, *E) with its columns' `names`, or a frame; `top`: the value that is white in a .png."""
     check(path)
     values = values.to_pandas() if hasattr(values, "to_pandas") else values
     frame = hasattr(values, "columns")
@@ -47,9 +48,9 @@ def write(path: Path, values: Any, names: list[str] | None = None) -> None:
             values.to_parquet(buffer, index=False)
         case _:
             shape = tuple(values.shape[1:])
-            if not figures.is_picture(shape):
+            if not is_picture(shape):
                 raise DataError(f"rows of shape {shape} are no pictures: write .npy, .npz, .csv or .parquet")
-            figures.image_grid(values).savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
+            buffer.write(encoded(image_grid(shade(values, top, values)))[1])
     replace_file(path, buffer.getvalue())
 
 
