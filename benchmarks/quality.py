@@ -133,7 +133,7 @@ def quality(
         }
         if PEERS.exists():
             np.savez(Path(folder) / "data.npz", train=train, test=test)
-            words = [str(PEERS), "-m", "benchmarks.peers", f"{folder}/data.npz"]
+            words = [str(PEERS), "-m", "benchmarks.pythae", f"{folder}/data.npz"]
             quiet = os.environ | {"TQDM_DISABLE": "1"}
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             process = open_.enter_context(subprocess.Popen(words, text=True, env=quiet, **pipes))

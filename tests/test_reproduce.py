@@ -1,6 +1,7 @@
 """What the results page rests on: the judge, the schedule, the race, and rows at tiny budgets."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -71,8 +72,25 @@ def few(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 def test_a_published_row_runs(name: str, few: np.ndarray) -> None:
     row = replace(published.PUBLISHED[name], epochs=1, k=3)()
     assert row["difference"] == pytest.approx(row["ours"]["mean"] - row["published"])
-    table = reproduce.markdown({name: row}, reproduce.TABLES["published"])
-    assert f"| {row['published']:.2f} |" in table and f"| 1 | {row['published_epochs']} |" in table
+    assert row["k"] == 3 and row["n"] == len(few) and row["epochs"] == 1
+
+
+def test_a_row_reaches_its_table_with_its_budget_and_its_command(
+    few: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RESULTS", "PAGE"):
+        monkeypatch.setattr(reproduce, name, tmp_path / getattr(reproduce, name).name)
+    marks = "".join(f"<!-- {mark} -->\n<!-- end -->\n" for mark in reproduce.TABLES)
+    reproduce.PAGE.write_text(marks)
+    monkeypatch.setattr("sys.argv", ["reproduce", "pythae-vae", "--epochs", "1"])
+    reproduce.main()
+    (line,) = [line for line in reproduce.PAGE.read_text().splitlines() if line.startswith("| pythae-vae |")]
+    assert "| 89.78 |" in line and "| 1 | 500 |" in line
+    assert "`python -m benchmarks.reproduce pythae-vae --epochs 1`" in line
+    for wrong in (["geron", "--epochs", "1"], ["nonsense"]):
+        monkeypatch.setattr("sys.argv", ["reproduce", *wrong])
+        with pytest.raises(SystemExit):
+            reproduce.main()
 
 
 def test_the_recipes_themselves_stay_as_they_are(few: np.ndarray) -> None:
@@ -90,7 +108,9 @@ def test_a_race_is_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("name", factors.FACTORS)
-def test_factors_have_quartiles_over_seeds(name: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_factors_have_quartiles_over_seeds(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "dsprites").mkdir()
     arrays = {
