@@ -24,7 +24,7 @@ class Factors:
     """One row: the MIG of the posterior means over all pictures, and its quartiles over seeds."""
 
     objective: Term | tuple[Term, ...]
-    epochs: int = 15
+    epochs: int = 20
     published_epochs: int = 50
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rows: int | None = None
