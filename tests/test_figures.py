@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 from scipy.stats import norm
 
-from tacit import figures, gallery
+from tacit import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    Gaussian,
+    figures,
+    gallery,
+)
 from tacit.tiles import is_picture, picture, shade
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -329,6 +338,16 @@ def test_white_is_the_top_of_the_family():
     assert shade([[0.0, 255.0]], 255.0, []).tolist() == [[0.0, 1.0]]
     assert shade([[-1.0, 1.0]], None, [-1.0, 1.0]).tolist() == [[0.0, 1.0]]
     assert shade([[0.2, 1.3]], None, [0.2, 1.3]).max() > 1  # clipped when it is drawn
+
+
+@pytest.mark.parametrize(
+    "family",
+    [Bernoulli(grey="expected"), Beta(), ContinuousBernoulli(), Categorical(4), DiscretizedLogistic()],
+)
+def test_a_family_refuses_what_is_whiter_than_white(family):
+    assert family.refusal(np.array([[family.top + 1.0]])) is not None
+    assert family.refusal(np.array([[family.top if family.top > 1 else 0.99]])) is None
+    assert Gaussian().top is None
 
 
 def test_samples_are_a_class_a_column_and_long_runs_are_thinned():

@@ -280,7 +280,7 @@ def plot(
     keys = names if len(set(names)) == len(names) else [str(path) for path in model]
     models = {key: _load(path) for key, path in zip(keys, model, strict=True)}
     first = next(iter(models.values()))
-    for path in gallery.plot(models, _data(data, like=first) if data else None, output):
+    for path in gallery.plot(models, _read(data, first) if data else None, output):
         typer.echo(path)
 
 
@@ -460,8 +460,15 @@ def _both(
     model: Path, data: str, na: list[str] | None = None, skip_bad: bool = False, label: str | None = None
 ) -> "tuple[VAE, Dataset]":
     vae = _load(model)
+    return vae, _read(data, vae, na, skip_bad, label)
+
+
+def _read(
+    data: str, vae: "VAE", na: list[str] | None = None, skip_bad: bool = False, label: str | None = None
+) -> "Dataset":
+    """DATA in the units that the model takes."""
     dataset = _data(data, na, skip_bad, label, like=vae)
-    return vae, replace(dataset, X=_pixels(dataset.X, vae))
+    return replace(dataset, X=_pixels(dataset.X, vae))
 
 
 def _load(path: Path) -> "VAE":
