@@ -224,8 +224,8 @@ def sweep(
     images = np.asarray(decode(codes.reshape(steps * len(dims), -1)))
     images = images.reshape(steps, len(dims), *images.shape[1:])
     (width, height), frames = _tile(images[0]), []
-    larger = min(1.5, 8.5 / (width * len(dims)))
-    figure = empty(max(larger * width * len(dims), 3.5) + 0.3, larger * height + 0.9)
+    strip = float(np.clip(1.5 * width * len(dims), 3.5, 8.5))  # inches
+    figure = empty(strip + 0.3, strip / len(dims) * height / width + 0.9)
     axes, canvas = figure.add_subplot(), FigureCanvasAgg(figure)
     _draw(axes, images[0], len(dims), names=[f"z{dim + 1}" for dim in dims])
     for share, row in zip(shares, images, strict=True):
