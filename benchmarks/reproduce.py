@@ -1,17 +1,21 @@
 """The figures of docs/results.md: `python -m benchmarks.reproduce [NAME ...]`, or `make reproduce`.
 
 Each recipe of the articles is trained on the 60,000 MNIST training images by its own name (unless
-runs/NAME is there), then measured on the 10,000 test images.
+runs/NAME is there), then measured on the 10,000 test images. `--epochs` is another budget for the rows that
+have one.
 """
 
+import argparse
 import json
 import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
@@ -19,7 +23,10 @@ from sklearn.neural_network import MLPClassifier
 from tacit import VAE
 from tacit.data.sources import load
 
-from .pages import Rows, fill, markdown
+from .factors import FACTORS
+from .pages import fill, markdown
+from .published import PUBLISHED
+from .quality import MARKS, quality
 from .vocabulary import VOCABULARY
 
 RUNS, RESULTS, PAGE = Path("runs"), Path("docs/results.json"), Path("docs/results.md")
@@ -103,7 +110,12 @@ FIGURES: dict[str, Callable[[], dict[str, object]]] = {
     "frans-autoencoder": frans_autoencoder,
     "frans": frans,
     **VOCABULARY,
+    **PUBLISHED,
+    **FACTORS,
 }
+RACES: dict[str, Callable[[], dict[str, dict[str, object]]]] = {"quality": quality}
+"""Several rows of one run."""
+BUDGETED = PUBLISHED | FACTORS
 
 
 ARTICLES = {
@@ -128,22 +140,71 @@ LABELS = {
     "epochs": "epochs",
     "seconds": "seconds",
 }
-TABLES = {"articles": ARTICLES, "auroc": AUROC, "static": STATIC | RATES, "rungs": RUNGS, "labels": LABELS}
+RACED = {"nll": "test NLL after", "epochs": "epochs in"}
+BUDGET = {"epochs": "epochs", "published_epochs": "published epochs"}
+RUN = {"seconds": "seconds", "machine": "machine", "command": "command"}
+NLL = {
+    "source": "source",
+    "published": "published",
+    "ours": "ours",
+    "difference": "ours - published",
+    "k": "k",
+}
+MIG = {"mig_median": "MIG, median", "mig_quartiles": "quartiles", "seeds": "seeds", "elbo": "ELBO"}
+RACE = {f"{key}_{mark}": f"{title} {mark} s" for mark in MARKS for key, title in RACED.items()}
+TABLES = {
+    "articles": ARTICLES,
+    "auroc": AUROC,
+    "static": STATIC | RATES,
+    "rungs": RUNGS,
+    "labels": LABELS,
+    "published": NLL | BUDGET | RUN,
+    "factors": MIG | BUDGET | RUN,
+    "quality": RACE | {"machine": "machine", "command": "command"},
+}
 
 
-def write(results: Rows) -> None:
-    """The JSON, and the tables of the page; a row may stand in several."""
+def write(results: dict[str, dict[str, object]]) -> None:
+    """The JSON, and the tables of the page between their markers; a row may stand in several."""
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    own = {mark: {name: row for name, row in results.items() if mark in row["tables"]} for mark in TABLES}
-    fill(PAGE, {mark: markdown(own[mark], columns, "recipe") for mark, columns in TABLES.items()})
+    every = {
+        mark: markdown({n: row for n, row in results.items() if mark in row["tables"]}, columns, "recipe")
+        for mark, columns in TABLES.items()
+    }
+    fill(PAGE, every)
+
+
+def machine() -> str:
+    if torch.cuda.is_available():
+        return f"{platform.machine()}, {torch.cuda.get_device_name()}"
+    return f"{platform.machine()}, CPU, {torch.get_num_threads()} threads"
+
+
+def measured(name: str, epochs: int | None) -> dict[str, dict[str, object]]:
+    """The rows of one name, with what it takes to get them again."""
+    ran = {"machine": machine(), "command": f"`python -m benchmarks.reproduce {name}`", "seed": 0}
+    if epochs is None:
+        found = RACES[name]() if name in RACES else {name: FIGURES[name]()}
+    else:
+        found = {name: replace(BUDGETED[name], epochs=epochs)()}
+        ran["command"] = f"`python -m benchmarks.reproduce {name} --epochs {epochs}`"
+    return {row: figures | ran for row, figures in found.items()}
 
 
 def main() -> None:
-    results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    for name in sys.argv[1:] or FIGURES:
-        results[name] = FIGURES[name]() | {"machine": f"{platform.machine()}, CPU"}
-        write(results)
-        print(name, json.dumps(results[name]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*FIGURES, *RACES]))
+    parser.add_argument("--epochs", type=int, help=f"of {', '.join(BUDGETED)}")
+    words = parser.parse_args()
+    if unknown := set(words.names) - {*FIGURES, *RACES}:
+        parser.error(f"there is no {', '.join(unknown)}: {', '.join([*FIGURES, *RACES])}")
+    if words.epochs is not None and not set(words.names or FIGURES) <= set(BUDGETED):
+        parser.error(f"--epochs is for {', '.join(BUDGETED)}")
+    for name in words.names or [*FIGURES, *RACES]:
+        rows = measured(name, words.epochs)
+        results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+        write(results | rows)
+        print(json.dumps(rows))
 
 
 if __name__ == "__main__":

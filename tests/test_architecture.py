@@ -34,7 +34,7 @@ FLOORS = [
     ["importance", "annealing", "doctor", "gauges"],
     ["processes", "train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["door"],
-    ["estimator", "recipes", "figures", "sinks", "report", "runs", "trackers"],
+    ["estimator", "recipes", "tiles", "figures", "gallery", "sinks", "report", "runs", "trackers"],
     ["cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

@@ -79,6 +79,14 @@ def test_verbs_write_their_files(model: Path, tmp_path: Path) -> None:
     assert np.load(tmp_path / "g.npy").shape == (6, 8, 8)
     assert run("plot", model, "--data", "digits:test", "-o", tmp_path / "figures") == 0
     assert len(list((tmp_path / "figures").iterdir())) >= 8
+    assert (tmp_path / "figures" / "traversal.gif").read_bytes().startswith(b"GIF89a")
+
+
+def test_pixels_are_whole_numbers_where_the_likelihood_counts(tmp_path: Path) -> None:
+    words = ("--set", "likelihood=DiscretizedLogistic(17)", "--latent-dim", 2, "--epochs", 1)
+    assert run("fit", "digits", *words, "-o", tmp_path / "run") == 0
+    assert run("plot", tmp_path / "run", "--data", "digits:test", "-o", tmp_path / "figures") == 0
+    assert (tmp_path / "figures" / "reconstructions.png").is_file()
 
 
 def test_show_cite_recipes(model: Path, capsys: Capture) -> None:

@@ -7,8 +7,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from PIL import Image, ImageSequence
+from scipy.stats import norm
 
-from tacit import figures
+from tacit import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    ContinuousBernoulli,
+    DiscretizedLogistic,
+    Gaussian,
+    figures,
+    gallery,
+)
+from tacit.tiles import is_picture, picture, shade
 
 pytestmark = pytest.mark.filterwarnings("error")
 RNG = np.random.default_rng(0)
@@ -57,8 +69,9 @@ def row(epoch, **changes):
 class Model:
     """A linear decoder that keeps the contract of the estimator."""
 
-    def __init__(self, latent_dim=2, event=(6, 5), classes=None, scale=1.0):
+    def __init__(self, latent_dim=2, event=(6, 5), classes=None, scale=1.0, top=None):
         self.latent_dim_, self.event_, self.scale = latent_dim, event, scale
+        self.likelihood_ = SimpleNamespace(top=top)
         self.classes_ = None if classes is None else np.asarray(classes)
         self.history_ = [row(epoch) for epoch in range(1, 4)]
         self.samples_ = RNG.random((3, 4 if classes is None else len(classes), *event)) * scale
@@ -82,16 +95,16 @@ class Model:
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_picture_is_height_by_width_with_colour_last(event):
     x = RNG.normal(size=event)
-    image = figures.picture(x, event)
-    assert figures.is_picture(event)
+    image = picture(x, event)
+    assert is_picture(event)
     assert image.shape == {3: (5, 8, 3)}.get(event[0], (8, 5, 3) if event[-1] == 3 else image.shape[:2])
     assert image.min() >= 0 and image.max() <= 1
-    assert np.array_equal(image, figures.picture(x.ravel(), event))
+    assert np.array_equal(image, picture(x.ravel(), event))
 
 
 @pytest.mark.parametrize("event", [(), (784,), (1, 784), (2, 4, 4), (1, 1, 5), (3, 4, 4, 4)])
 def test_what_is_not_a_picture(event):
-    assert not figures.is_picture(event)
+    assert not is_picture(event)
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -172,6 +185,26 @@ def test_a_traversal_moves_one_dimension_and_keeps_the_others():
     assert seen[0].tolist() == [[7, 8, -2], [7, 8, 0], [7, 8, 2], [-2, 8, 9], [0, 8, 9], [2, 8, 9]]
 
 
+def test_a_sweep_moves_every_dimension_there_and_back_through_the_priors_quantiles(tmp_path):
+    seen = []
+
+    def decode(Z):
+        seen.append(Z)
+        return np.ones((len(Z), 4, 4)) * norm.cdf(Z.max(1))[:, None, None]
+
+    film = figures.sweep(decode, [-9.0, -8.0, -7.0], [2, 0], steps=3)
+    shares = norm.cdf(seen[0].reshape(3, 2, 3))
+    assert np.allclose(shares[:, 0, 2], [0.02, 0.5, 0.98]) and np.allclose(shares[:, 1, 0], [0.02, 0.5, 0.98])
+    assert np.all(seen[0].reshape(3, 2, 3)[:, :, 1] == -8)
+    ending, content = figures.encoded(film)
+    (tmp_path / "sweep.gif").write_bytes(content)
+    with Image.open(tmp_path / "sweep.gif") as gif:
+        assert (ending, gif.format, gif.n_frames, gif.info["loop"]) == ("gif", "GIF", 4, 0)
+        frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(gif)]
+    assert np.array_equal(frames[1], frames[3]) and not np.array_equal(frames[0], frames[2])
+    assert frames[0].mean() < frames[1].mean() < frames[2].mean()
+
+
 def test_reconstructions_stand_below_their_inputs():
     X = np.linspace(0, 0.5, 8).reshape(8, 1, 1) * np.ones((8, 4, 4))
     axes = figures.reconstructions(X, X + 0.5, columns=3).axes[0]
@@ -233,7 +266,7 @@ def names(paths):
     return {path.stem for path in paths}
 
 
-ALWAYS = {"losses", "samples", "samples_by_epoch", "traversals", "interpolation"}
+ALWAYS = {"losses", "samples", "samples_by_epoch", "traversals", "traversal", "interpolation"}
 OF_DATA = {"latent_map", "reconstructions"}
 
 
@@ -263,24 +296,25 @@ OF_DATA = {"latent_map", "reconstructions"}
     ],
 )
 def test_plot_writes_what_applies(model, rows, expected, tmp_path):
-    written = figures.plot({"model": model}, rows, tmp_path / "figures")
+    written = gallery.plot({"model": model}, rows, tmp_path / "figures")
     assert names(written) == expected
     assert {path.parent for path in written} == {tmp_path / "figures"}
+    assert all((path.suffix == ".gif") == (path.stem == "traversal") for path in written)
 
 
 def test_several_models_get_a_folder_each_and_a_comparison(tmp_path):
     models = {"beta=4": Model(), "runs/ae": Model(3), "labels": Model(3, classes=[0, 1])}
-    written = figures.plot(models, None, tmp_path)
+    written = gallery.plot(models, None, tmp_path)
     assert {path.parent.name for path in written[:-1]} == {"beta=4", "runs_ae", "labels"}
     assert written[-1] == tmp_path / "comparison.png"
-    mixed = figures.plot({"a": Model(1), "b": Model(1, (30,))}, None, tmp_path)
+    mixed = gallery.plot({"a": Model(1), "b": Model(1, (30,))}, None, tmp_path)
     assert "comparison" not in names(mixed)
 
 
 def test_the_map_shows_the_two_dimensions_with_the_largest_variance():
     model = Model(4)
     model.weights *= np.array([0.1, 3.0, 0.2, 5.0])[:, None]
-    drawn = dict(figures.pictures(model, data()))
+    drawn = dict(gallery.pictures(model, data()))
     assert (drawn["latent_map"].axes[0].get_xlabel(), drawn["latent_map"].axes[0].get_ylabel()) == (
         "z2",
         "z4",
@@ -292,14 +326,34 @@ def test_the_map_shows_the_two_dimensions_with_the_largest_variance():
 def test_pixels_of_any_plain_range_are_seen(scale, rows):
     model = Model(scale=scale)
     rows = rows and SimpleNamespace(X=rows.X * scale, y=None)
-    mosaic = np.asarray(dict(figures.pictures(model, rows))["samples"].axes[0].images[0].get_array())
+    mosaic = np.asarray(dict(gallery.pictures(model, rows))["samples"].axes[0].images[0].get_array())
     assert np.mean((mosaic > 20) & (mosaic < 235)) > 0.2
+
+
+def test_white_is_the_top_of_the_family():
+    """Dark pictures of 0 to 255 are not stretched where the likelihood knows what white is."""
+    model = Model(scale=100.0, top=255.0)
+    mosaic = np.asarray(dict(gallery.pictures(model, None))["samples"].axes[0].images[0].get_array())
+    assert 30 < np.median(mosaic[mosaic < 255]) < 70
+    assert shade([[0.0, 255.0]], 255.0, []).tolist() == [[0.0, 1.0]]
+    assert shade([[-1.0, 1.0]], None, [-1.0, 1.0]).tolist() == [[0.0, 1.0]]
+    assert shade([[0.2, 1.3]], None, [0.2, 1.3]).max() > 1  # clipped when it is drawn
+
+
+@pytest.mark.parametrize(
+    "family",
+    [Bernoulli(grey="expected"), Beta(), ContinuousBernoulli(), Categorical(4), DiscretizedLogistic()],
+)
+def test_a_family_refuses_what_is_whiter_than_white(family):
+    assert family.refusal(np.array([[family.top + 1.0]])) is not None
+    assert family.refusal(np.array([[family.top if family.top > 1 else 0.99]])) is None
+    assert Gaussian().top is None
 
 
 def test_samples_are_a_class_a_column_and_long_runs_are_thinned():
     model = Model(3, classes=["cat", "dog"])
     model.samples_ = RNG.random((90, 2, 6, 5))
-    drawn = dict(figures.pictures(model, None))
+    drawn = dict(gallery.pictures(model, None))
     assert words(drawn["samples"].axes[0])[1] == ["cat", "dog"] and tiles(drawn["samples"].axes[0]) == (10, 2)
     assert words(drawn["classes"].axes[0])[1] == ["cat", "dog"] and tiles(drawn["classes"].axes[0]) == (8, 2)
     _, labels, epochs = words(drawn["samples_by_epoch"].axes[0])

@@ -237,7 +237,7 @@ def decode(
 ) -> None:
     """Codes (n, L) to decoded means."""
     vae, dataset = _load(model), _data(data)
-    _write(output, vae.inverse_transform(dataset.X, _label(vae, label)))
+    _write(output, vae.inverse_transform(dataset.X, _label(vae, label)), of=vae)
 
 
 @app.command()
@@ -246,7 +246,7 @@ def reconstruct(
 ) -> None:
     """Decoded means of the posterior means."""
     vae, dataset = _both(model, data, na, skip_bad)
-    _write(output, vae.reconstruct(dataset.X, _given(vae, dataset)))
+    _write(output, vae.reconstruct(dataset.X, _given(vae, dataset)), of=vae)
 
 
 @app.command()
@@ -265,14 +265,14 @@ def impute(
     vae, dataset = _both(model, data, na)
     filled = vae.impute(dataset.X, _given(vae, dataset), draws=draws, n_samples=k, random_state=seed)
     if draws is None:
-        _write(output, filled)
+        _write(output, filled, of=vae)
     elif hasattr(dataset.X, "columns"):
         import pandas as pd
 
         _write(output, pd.concat([frame.assign(draw=i + 1) for i, frame in enumerate(filled)]))
     else:
         for i, each in enumerate(filled):
-            _write(output.with_stem(f"{output.stem}-{i + 1}"), each)
+            _write(output.with_stem(f"{output.stem}-{i + 1}"), each, of=vae)
 
 
 @app.command()
@@ -291,7 +291,7 @@ def sample(
     vae = _load(model)
     mean = output.suffix.lower() == ".png" and not draw
     held = dict(_pair(word, "--given") for word in given or [])
-    _write(output, vae.sample(n, label=_label(vae, label), mean=mean, given=held, random_state=seed))
+    _write(output, vae.sample(n, label=_label(vae, label), mean=mean, given=held, random_state=seed), of=vae)
 
 
 @app.command()
@@ -300,14 +300,15 @@ def plot(
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
     data: Annotated[str | None, typer.Option(help="data for maps and reconstructions")] = None,
 ) -> None:
-    """Losses, samples by epoch, latent map, manifold, traversals, interpolation; several side by side."""
-    from . import figures
+    """Losses, samples by epoch, latent map, manifold, traversals (.png and .gif), interpolation; several
+    models side by side."""
+    from . import gallery
 
     names = [path.name if path.suffix != ".safetensors" else path.stem for path in model]
     keys = names if len(set(names)) == len(names) else [str(path) for path in model]
     models = {key: _load(path) for key, path in zip(keys, model, strict=True)}
     first = next(iter(models.values()))
-    for path in figures.plot(models, _data(data, like=first) if data else None, output):
+    for path in gallery.plot(models, _read(data, first) if data else None, output):
         typer.echo(path)
 
 
@@ -446,15 +447,15 @@ def _held(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _pixels(X: Any, vae: "VAE") -> Any:
-    """Pixels are read in [0, 1]; for a likelihood over `levels` they are whole numbers."""
+    """Pixels are read in [0, 1]; for a likelihood over 0 to `top` they are whole numbers."""
     from .data.stream import Stream
+    from .families import Family
 
-    levels: int | None = getattr(getattr(vae, "likelihood_", vae.likelihood), "levels", None)
     if isinstance(X, Stream):
         return X.map(lambda block: _pixels(block, vae))
-    if levels is None or X.ndim < 3 or X.max() > 1:
-        return X
-    return (X * (levels - 1)).round()
+    likelihood = getattr(vae, "likelihood_", vae.likelihood)
+    top = likelihood.top if isinstance(likelihood, Family) else None
+    return X if (top or 1) <= 1 or X.ndim < 3 or X.max() > 1 else (X * top).round()
 
 
 def _data(
@@ -503,8 +504,20 @@ def _both(
     buffer: int | None = None,
 ) -> "tuple[VAE, Dataset]":
     vae = _load(model)
+    return vae, _read(data, vae, na, skip_bad, label, buffer)
+
+
+def _read(
+    data: str,
+    vae: "VAE",
+    na: list[str] | None = None,
+    skip_bad: bool = False,
+    label: str | None = None,
+    buffer: int | None = None,
+) -> "Dataset":
+    """DATA in the units that the model takes."""
     dataset = _data(data, na, skip_bad, label, like=vae, buffer=buffer)
-    return vae, replace(dataset, X=_pixels(dataset.X, vae))
+    return replace(dataset, X=_pixels(dataset.X, vae))
 
 
 def _load(path: Path) -> "VAE":
@@ -570,10 +583,10 @@ def _write_blocks(
     typer.echo(path)
 
 
-def _write(path: Path, values: Any, names: list[str] | None = None) -> None:
+def _write(path: Path, values: Any, names: list[str] | None = None, of: "VAE | None" = None) -> None:
     from . import sinks
 
-    sinks.write(path, values, names)
+    sinks.write(path, values, names, of.likelihood_.top if of else None)
     typer.echo(path)
 
 

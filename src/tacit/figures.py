@@ -1,37 +1,40 @@
-"""Pictures of a model: numbers in, a matplotlib `Figure` out, and `plot`, which decides and writes.
+"""Numbers in, a matplotlib `Figure` out, or a `Film`, the frames of one. `gallery.py` decides which.
 
 Only matplotlib's object interface is used: nothing is shown, nothing global changes, and threads may draw.
-Images are (n, *event) in [0, 1]; an event is (H, W), (1, H, W), (3, H, W), (H, W, 1) or (H, W, 3).
+Images are (n, *event) in [0, 1], events as in `tiles.py`.
 
 >>> figure = image_grid(np.random.default_rng(0).random((12, 8, 8)), columns=6, title="noise")
 >>> figure.axes[0].get_title(loc="left")
 'noise'
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib import color_sequences, colormaps
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 from scipy.stats import norm
+
+from .tiles import mosaic, picture
 
 Array = NDArray[Any]
 Decode = Callable[[Array], Array]  # codes (n, L) -> images (n, *event)
 
-DPI, TILE, GAP = 150, 0.55, 0.02  # dots an inch; inches a small tile; the white round a tile as a share of it
+DPI, TILE = 150, 0.55  # dots an inch; inches a small tile
+FRAME = 90  # milliseconds
 TITLE, LABEL, TICK = 10, 9, 8  # font sizes in points
 INK, FAINT, BLUE, ORANGE = "#333333", "#c8c8c8", "#2f7fc8", "#e8890c"
-HOLE = (0.93, 0.55, 0.45)  # a missing pixel
-MAP_ROWS, EPOCH_ROWS, CLASSES = 10_000, 20, 20  # the most points, epochs and classes that a figure shows
+CLASSES = 20  # the most that a map tells apart
 TERMS = {  # what a figure calls a term of the objective; any other by its own name
     "ELBO": "negative ELBO",
     "IWAE": "negative IWAE bound",
@@ -40,23 +43,21 @@ TERMS = {  # what a figure calls a term of the objective; any other by its own n
 }
 
 
-class Fitted(Protocol):
-    """What `plot` asks of a fitted estimator."""
+class Film(NamedTuple):
+    """A picture that moves."""
 
-    @property
-    def history_(self) -> Sequence[Mapping[str, Any]]: ...
-    @property
-    def event_(self) -> tuple[int, ...]: ...
-    @property
-    def classes_(self) -> Array | None: ...
-    @property
-    def latent_dim_(self) -> int: ...
-    @property
-    def samples_(self) -> Array | None: ...
-    def transform(self, X: Any) -> Any: ...
-    def inverse_transform(self, Z: Any, label: Any = None) -> Any: ...
-    def sample(self, n: int, label: Any = None, mean: bool = False) -> Any: ...
-    def reconstruct(self, X: Any) -> Any: ...
+    frames: Sequence[Image.Image]
+
+
+def encoded(drawn: Figure | Film) -> tuple[str, bytes]:
+    """The ending of its file, png or gif, and the bytes of it."""
+    buffer = io.BytesIO()
+    if isinstance(drawn, Film):
+        first, *rest = drawn.frames
+        first.save(buffer, format="gif", save_all=True, append_images=rest, duration=FRAME, loop=0)
+        return "gif", buffer.getvalue()
+    drawn.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
+    return "png", buffer.getvalue()
 
 
 # the house style
@@ -98,23 +99,6 @@ def _numbers(values: Array) -> list[str]:
 # images
 
 
-def is_picture(event: Sequence[int]) -> bool:
-    """Whether a datum of this shape can be looked at; a flat vector cannot, whatever its length."""
-    if len(event) == 3:
-        event = event[1:] if event[0] in (1, 3) else event[:2] if event[2] in (1, 3) else ()
-    return len(event) == 2 and min(event) > 1
-
-
-def picture(x: ArrayLike, event: Sequence[int]) -> Array:
-    """One datum as (H, W) or (H, W, 3), clipped to [0, 1], pixels of 0 to 255 brought there; missing pixels
-    stay NaN."""
-    image = np.asarray(x, dtype=np.float32).reshape(tuple(event))
-    if image.ndim == 3:
-        image = np.moveaxis(image, 0, -1) if event[0] in (1, 3) else image
-        image = image[..., 0] if image.shape[-1] == 1 else image
-    return np.clip(image / 255 if np.nanmax(image, initial=0) > 2 else image, 0.0, 1.0)
-
-
 def _tile(images: Array) -> tuple[float, float]:
     """Width and height of a tile in inches; large images get up to twice the room."""
     height, width = picture(images[0], images.shape[1:]).shape[:2]
@@ -126,19 +110,9 @@ def _draw(
     axes: Axes, images: Array, columns: int, rows: Sequence[str] = (), names: Sequence[str] = ()
 ) -> None:
     """All images as one, in units of tiles: the tile of a row and a column is centred at (column, row)."""
-    tiles = np.stack([picture(x, images.shape[1:]) for x in images])
-    tiles = tiles if tiles.ndim == 4 else np.repeat(tiles[..., None], 3, axis=-1)
-    tiles = np.round(255 * np.where(np.isnan(tiles), HOLE, tiles)).astype(np.uint8)
-    zoom = max(1, 96 // max(tiles.shape[1:3]))  # few pixels: enlarge them, so that the gap can be thin
-    tiles = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    n, height, width, _ = tiles.shape
-    n_rows, gap = -(-n // columns), max(1, round(GAP * max(height, width)))
-    canvas = np.full((n_rows * columns, height + 2 * gap, width + 2 * gap, 3), 255, dtype=np.uint8)
-    canvas[:n, gap:-gap, gap:-gap] = tiles
-    height, width = canvas.shape[1:3]
-    canvas = canvas.reshape(n_rows, columns, height, width, 3).swapaxes(1, 2)
-    mosaic = canvas.reshape(n_rows * height, columns * width, 3)
-    axes.imshow(mosaic, extent=(-0.5, columns - 0.5, n_rows - 0.5, -0.5), aspect=height / width)
+    canvas, n_rows = mosaic(images, columns), -(-len(images) // columns)
+    aspect = columns * canvas.shape[0] / (n_rows * canvas.shape[1])
+    axes.imshow(canvas, extent=(-0.5, columns - 0.5, n_rows - 0.5, -0.5), aspect=aspect)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(rows)), rows)
     axes.tick_params(length=0, labelsize=TICK, labelcolor=INK)
@@ -239,6 +213,31 @@ def traversals(
     return figure
 
 
+def sweep(
+    decode: Decode, z: ArrayLike, dims: Sequence[int], steps: int = 12, title: str = "traversal"
+) -> Film:
+    """A tile a latent dimension; each goes there and back through the quantiles 0.02 to 0.98 of N(0, 1), by
+    equal steps of probability, while the others stay at `z`."""
+    shares = np.linspace(0.02, 0.98, steps)
+    codes = np.tile(np.asarray(z, dtype=float).ravel(), (steps, len(dims), 1))
+    codes[:, range(len(dims)), dims] = norm.ppf(shares)[:, None]
+    images = np.asarray(decode(codes.reshape(steps * len(dims), -1)))
+    images = images.reshape(steps, len(dims), *images.shape[1:])
+    (width, height), frames = _tile(images[0]), []
+    strip = float(np.clip(1.5 * width * len(dims), 3.5, 8.5))  # inches
+    figure = empty(strip + 0.3, strip / len(dims) * height / width + 0.9)
+    axes, canvas = figure.add_subplot(), FigureCanvasAgg(figure)
+    _draw(axes, images[0], len(dims), names=[f"z{dim + 1}" for dim in dims])
+    for share, row in zip(shares, images, strict=True):
+        axes.images[0].set_data(mosaic(row, len(dims)))
+        _titled(axes, title, f"each at quantile {share:.2f} of N(0, 1)")
+        canvas.draw()  # type: ignore[no-untyped-call]
+        figure.set_layout_engine("none")
+        pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        frames.append(Image.fromarray(pixels[..., :3].copy()).quantize(64, dither=Image.Dither.NONE))
+    return Film([*frames, *frames[-2:0:-1]])
+
+
 def _coloured(y: Array) -> tuple[Array, list[str] | None]:
     """A number a row, NaN without a label, and the classes it counts, or None where `y` is a quantity."""
     if y.dtype.kind not in "iuf":
@@ -326,118 +325,3 @@ def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
         _titled(axes, title, "epoch", "no unit" if title.startswith("MMD") else "nats per datum")
         axes.set_title(f"{values[np.isfinite(values)][-1]:.4g}", loc="right", fontsize=LABEL, color=BLUE)
     return figure
-
-
-# a fitted model
-
-
-def _shade(images: Any, event: tuple[int, ...], like: Array) -> Array:
-    """Pixels in [0, 1]: as they are, unless those of `like` plainly use another range (0 to 255, -1 to 1)."""
-    low, high = float(np.nanmin(like)), float(np.nanmax(like))
-    low, high = low if low < -0.5 else 0.0, high if high > 1.5 else 1.0
-    pixels: Array = (np.asarray(images, dtype=np.float32).reshape(-1, *event) - low) / (high - low)
-    return pixels
-
-
-def _labels(model: Fitted) -> list[Any]:
-    return [None] if model.classes_ is None else list(model.classes_[:CLASSES])
-
-
-def _samples(model: Fitted, n: int) -> Array:
-    """n decoded draws; with a label head the classes take turns. Without a latent one of each is all."""
-    labels = _labels(model)
-    n = n if model.latent_dim_ else len(labels)
-    draws = [np.asarray(model.sample(-(-n // len(labels)), label=label, mean=True)) for label in labels]
-    return np.stack(draws, axis=1).reshape(-1, *model.event_)[:n]
-
-
-def pictures(model: Fitted, data: Any) -> Iterator[tuple[str, Figure]]:
-    """The file name and the picture of everything that applies."""
-    size, X, y, Z = model.latent_dim_, None, None, None
-    active = np.arange(size)
-    if len(model.history_):
-        yield "losses", losses(model.history_)
-    if data is not None:
-        step = -(-len(data.X) // MAP_ROWS)
-        X, y = data.X[::step], None if data.y is None else np.asarray(data.y)[::step]
-    if X is not None and size:
-        Z = np.asarray(model.transform(X), dtype=float)
-        active = np.argsort(-Z.var(axis=0), kind="stable")
-    if Z is not None and size > 1:
-        a, b = sorted(active[:2])
-        which = "" if size == 2 else f": the two most active of {size} dimensions"
-        yield "latent_map", latent_map(Z[:, [a, b]], y, (f"z{a + 1}", f"z{b + 1}"), f"posterior means{which}")
-    if is_picture(model.event_):
-        yield from _pictures(model, None if X is None else np.asarray(X), y, Z, active[:10].tolist())
-
-
-def _pictures(
-    model: Fitted, X: Array | None, y: Array | None, Z: Array | None, active: list[int]
-) -> Iterator[tuple[str, Figure]]:
-    rng, size, event, classes = np.random.default_rng(0), model.latent_dim_, model.event_, _labels(model)
-    labelled = model.classes_ is not None
-    columns = len(classes) if labelled else 10
-    drawn = _samples(model, columns * (10 if labelled else 6))
-    like = drawn if X is None else X[:256]
-
-    def decode(z: Array, label: Any = classes[0]) -> Array:
-        return _shade(model.inverse_transform(z, label=label), event, like)
-
-    def codes(n: int, label: Any) -> Array:
-        """Codes of n data, of that class if there are classes; draws from N(0, 1) where there are too few."""
-        pool = np.flatnonzero(y == label) if labelled else np.arange(0 if Z is None else len(Z))
-        if Z is None or len(pool) < n:
-            return rng.standard_normal((n, size))
-        return np.take(Z, rng.choice(pool, n, replace=False), axis=0)
-
-    title, names = ("samples, a class a column", classes) if labelled else ("samples", None)
-    yield "samples", image_grid(_shade(drawn, event, like), columns, title, column_labels=names)
-    if model.samples_ is not None and len(model.samples_):
-        epochs = np.unique(np.linspace(0, len(model.samples_) - 1, EPOCH_ROWS).round().astype(int))
-        rows = [_shade(images, event, like) for images in model.samples_[epochs]]
-        names = names if len(rows[0]) == len(classes) else None
-        numbers = getattr(model, "sampled_", None) or range(1, len(model.samples_) + 1)
-        yield "samples_by_epoch", samples_by_epoch(rows, [numbers[i] for i in epochs], names)
-    if not size:
-        return
-    if X is not None:
-        some = X[np.sort(rng.choice(len(X), min(len(X), 20), replace=False))]
-        shown, made = (_shade(x, event, like) for x in (some, model.reconstruct(some)))
-        yield "reconstructions", reconstructions(shown, made)
-    if labelled:
-        z = rng.standard_normal((8, size))
-        images = np.stack([decode(z, label) for label in classes], axis=1).reshape(-1, *event)
-        yield "classes", image_grid(images, columns, "a code a row, a class a column", column_labels=classes)
-    of = f", class {classes[0]}" if labelled else ""
-    if size == 2:
-        yield "manifold", manifold(decode, title=f"the decoded plane{of}")
-    title = f"traversals{'' if Z is None else ', most active first'}{of}"
-    yield "traversals", traversals(decode, codes(1, classes[0]), active, title=title)
-    t = np.linspace(0, 1, 11)[:, None]
-    ends = [(label, *codes(2, label)) for label in (classes * 6)[:6]]
-    yield "interpolation", interpolation([decode((1 - t) * a + t * b, label) for label, a, b in ends])
-
-
-def plot(models: Mapping[str, Fitted], data: Any, out: str | Path) -> list[Path]:
-    """Write every picture that applies: in `out` for one model, in `out/NAME` and a comparison for several.
-
-    `data` is None or has .X (n, *event) and .y, which may be None.
-    """
-    written: list[Path] = []
-
-    def write(figure: Figure, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, bbox_inches="tight", pad_inches=0.1)
-        written.append(path)
-
-    for name, model in models.items():
-        folder = Path(out) / re.sub(r"[^\w=+-]+", "_", name) if len(models) > 1 else Path(out)
-        for title, figure in pictures(model, data):
-            write(figure, folder / f"{title}.png")
-    events = {tuple(model.event_) for model in models.values()}
-    if len(models) > 1 and len(events) == 1 and is_picture(event := events.pop()):
-        sets = {name: _samples(model, 36) for name, model in models.items()}
-        like = np.concatenate(list(sets.values())) if data is None else np.asarray(data.X[:256])
-        sets = {name: _shade(images, event, like) for name, images in sets.items()}
-        write(comparison(sets), Path(out) / "comparison.png")
-    return written

@@ -8,7 +8,7 @@ can be compared.
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -388,9 +388,9 @@ RECIPES = ARTICLES | VARIANTS
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of that name, or a SpecError with the nearest one."""
+    """The recipe of that name, its model a new one; or a SpecError with the nearest name."""
     if name in RECIPES:
-        return RECIPES[name]
+        return replace(RECIPES[name], model=clone(RECIPES[name].model))
     near = difflib.get_close_matches(name, RECIPES, 1)
     hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(RECIPES)}"
     raise SpecError(f"no recipe is called {name!r}; {hint}")

@@ -1,6 +1,5 @@
 """One self-contained page of an evaluation: figures as a table, warnings, pictures inside the file."""
 
-import io
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
@@ -8,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure as Picture
 
-from . import figures
+from . import figures, gallery
 from .evaluate import Evaluation
 
 UNITS = {"bits_per_dim": "bits", "ess": "of k", "told_apart": "AUC"}
@@ -72,10 +71,12 @@ def bars(rates: tuple[float, ...]) -> Picture:
 
 
 def page(vae: Any, data: Any, result: Evaluation, title: str = "tacit: evaluation") -> str:
-    """HTML with nothing outside itself; `data` has .X and .y as for `figures.plot`."""
-    pictures = [curve(result)] if result.bound_by_k and len(result.bound_by_k) > 1 else []
-    pictures += [bars(result.rate_by_dimension)] if result.rate_by_dimension else []
-    pictures += [picture for _, picture in figures.pictures(vae, data)]
+    """HTML with nothing outside itself; `data` has .X and .y as for `gallery.plot`."""
+    drawn: list[Picture | figures.Film] = (
+        [curve(result)] if result.bound_by_k and len(result.bound_by_k) > 1 else []
+    )
+    drawn += [bars(result.rate_by_dimension)] if result.rate_by_dimension else []
+    drawn += [picture for _, picture in gallery.pictures(vae, data)]
     rows = "\n".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in table(result)
     )
@@ -86,11 +87,10 @@ def page(vae: Any, data: Any, result: Evaluation, title: str = "tacit: evaluatio
         k=result.k,
         warnings=f"<h2>Warnings</h2><ul>{warnings}</ul>" if warnings else "",
         rows=rows,
-        pictures="\n".join(f'<img alt="" src="{_inline(picture)}">' for picture in pictures),
+        pictures="\n".join(f'<img alt="" src="{_inline(picture)}">' for picture in drawn),
     )
 
 
-def _inline(picture: Picture) -> str:
-    buffer = io.BytesIO()
-    picture.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.1)
-    return f"data:image/png;base64,{b64encode(buffer.getvalue()).decode()}"
+def _inline(picture: Picture | figures.Film) -> str:
+    ending, content = figures.encoded(picture)
+    return f"data:image/{ending};base64,{b64encode(content).decode()}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import figures
+from . import gallery
 from .errors import DataError
 from .estimator import VAE
 from .storage import file_of, replace_file
@@ -81,7 +81,7 @@ class Run:
         rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
         replace_file(self.folder / "history.jsonl", rows.encode())
         remember(vae, self.samples)
-        figures.plot({"": vae}, None, self.folder / "figures")
+        gallery.plot({"": vae}, None, self.folder / "figures")
         vae.save(self.folder / "model.safetensors")
 
 

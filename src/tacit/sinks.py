@@ -6,10 +6,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import figures
 from .data.stream import joined
 from .errors import DataError, SpecError
+from .figures import encoded, image_grid
 from .storage import replacing
+from .tiles import is_picture, shade
 
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
 
@@ -22,12 +23,14 @@ def check(path: Path) -> None:
         )
 
 
-def write(path: Path, values: Any, names: list[str] | None = None) -> None:
-    """An array (n, *E) with its columns' `names`, or a frame."""
-    write_all(path, [values], len(values), names)
+def write(path: Path, values: Any, names: list[str] | None = None, top: float | None = None) -> None:
+    """An array (n, *E) with its columns' `names`, or a frame; `top`: the value that is white in a .png."""
+    write_all(path, [values], len(values), names, top)
 
 
-def write_all(path: Path, pieces: Iterable[Any], n: int, names: list[str] | None = None) -> None:
+def write_all(
+    path: Path, pieces: Iterable[Any], n: int, names: list[str] | None = None, top: float | None = None
+) -> None:
     """Pieces of `n` rows in all, one after the other; .npy, .csv and .parquet files hold one at a time."""
     check(path)
     each = (piece.to_pandas() if hasattr(piece, "to_pandas") else piece for piece in pieces)
@@ -43,7 +46,7 @@ def write_all(path: Path, pieces: Iterable[Any], n: int, names: list[str] | None
             case ".parquet":
                 _parquet(file, (_frame(piece, names) for piece in each))
             case _:
-                _png(file, joined(list(each)))
+                _png(file, joined(list(each)), top)
 
 
 def _npy(file: BinaryIO, pieces: Iterable[Any], n: int) -> None:
@@ -75,11 +78,11 @@ def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:
         writer.close()
 
 
-def _png(file: BinaryIO, values: Any) -> None:
+def _png(file: BinaryIO, values: Any, top: float | None) -> None:
     shape = tuple(values.shape[1:])
-    if not figures.is_picture(shape):
+    if not is_picture(shape):
         raise DataError(f"rows of shape {shape} are no pictures: write .npy, .npz, .csv or .parquet")
-    figures.image_grid(values).savefig(file, format="png", bbox_inches="tight", pad_inches=0.1)
+    file.write(encoded(image_grid(shade(values, top, values)))[1])
 
 
 def _frame(values: Any, names: list[str] | None) -> Any:

@@ -165,6 +165,11 @@ class Family(Spec, abc.ABC):
         """(K, d) where every d numbers of a latent are one of K atoms; None for real numbers."""
         return None
 
+    @property
+    def top(self) -> float | None:
+        """The largest value, of families over [0, top]: what is white where data are pictures."""
+        return None
+
     @abc.abstractmethod
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         """What I need, and from where: name -> (shape, source with its link)."""

@@ -178,6 +178,10 @@ class Beta(Family):
     dispersion: AnySource = Shared()
     inside: ClassVar[float] = 0.5
 
+    @property
+    def top(self) -> float | None:
+        return 1.0
+
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {
             "logit": (event, linked(self.logit, Identity())),
@@ -202,6 +206,10 @@ class ContinuousBernoulli(Family):
     """
 
     logit: AnySource = Local()
+
+    @property
+    def top(self) -> float | None:
+        return 1.0
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {"logit": (event, linked(self.logit, Identity()))}

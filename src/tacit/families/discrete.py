@@ -36,6 +36,10 @@ class Bernoulli(Family):
     logit: AnySource = Local()
     grey: Literal["expected", "sample", "threshold"] | None = None
 
+    @property
+    def top(self) -> float | None:
+        return 1.0
+
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {"logit": (event, linked(self.logit, Identity()))}
 
@@ -71,6 +75,10 @@ class Categorical(Family):
     def check(self) -> None:
         if self.classes < 2:
             raise SpecError(f"Categorical.classes takes 2 or more, not {self.classes}")
+
+    @property
+    def top(self) -> float | None:
+        return self.classes - 1.0
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         return {"logits": ((self.classes, *event), linked(self.logits, Identity()))}
@@ -108,6 +116,10 @@ class DiscretizedLogistic(Family):
     def check(self) -> None:
         if self.levels < 2 or self.components < 1:
             raise SpecError(f"DiscretizedLogistic needs levels >= 2 and components >= 1, not {self}")
+
+    @property
+    def top(self) -> float | None:
+        return self.levels - 1.0
 
     def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
         shape = (self.components, *event)

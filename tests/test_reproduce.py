@@ -1,0 +1,124 @@
+"""What the results page rests on: the judge, the schedule, the race, and rows at tiny budgets."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import factors, published, quality, reproduce
+from benchmarks.judge import negative_log_likelihood
+
+
+def test_the_judge_knows_a_likelihood_in_closed_form() -> None:
+    """One latent that says of one pixel whether it is on: p(x) is a mean over z by fine quadrature."""
+    z = torch.linspace(-8, 8, 20_001, dtype=torch.float64)
+    law = torch.distributions.Normal(0.0, 1.0)
+    on = float((law.log_prob(z).exp() * (2 * z).sigmoid()).sum() * (z[1] - z[0]))
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+
+    def decode(z: torch.Tensor) -> torch.Tensor:
+        return torch.cat([(2 * z).sigmoid(), torch.full_like(z, 0.25)], -1)
+
+    def encode(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return 0.5 * (2 * x[:, :1] - 1), torch.full_like(x[:, :1], 0.95)
+
+    exact = np.mean([-np.log(on * 0.75), -np.log((1 - on) * 0.25), -np.log(on * 0.25)])
+    found = negative_log_likelihood(x, encode, decode, k=20_000)
+    assert found["mean"] == pytest.approx(exact, abs=0.01) and found["se"] > 0
+
+
+def test_the_schedule_is_burdas() -> None:
+    epochs = sum(3**i for i in range(8))
+    rate = published.Stages(1e-3, 1e-4, epochs)
+    burda = [1e-3 * 10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
+    assert np.allclose([rate(epoch) for epoch in range(epochs)], burda)
+    assert rate(10 * epochs) == pytest.approx(1e-4)
+
+
+def test_the_clock_that_is_behind_moves_and_judging_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, turns = [0.0], []
+
+    class Runner:
+        def __init__(self, name: str, pace: float) -> None:
+            self.name, self.pace = name, pace
+
+        def epoch(self) -> None:
+            turns.append(self.name)
+            now[0] += self.pace
+
+        def judge(self, test: torch.Tensor) -> dict[str, float]:
+            now[0] += 100
+            return {"mean": 1.0, "se": 0.1}
+
+    monkeypatch.setattr(quality.time, "perf_counter", lambda: now[0])
+    runners = {"slow": Runner("slow", 4.0), "fast": Runner("fast", 1.0)}
+    marks = [row[:3] for row in quality.race(runners, (2, 6), torch.zeros(0))]
+    assert marks == [("slow", 2, 1), ("fast", 2, 2), ("slow", 6, 2), ("fast", 6, 6)]
+    assert turns == ["slow", *["fast"] * 4, "slow", "fast", "fast"]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """40 pictures of nothing, in the place of every data set."""
+    X = (np.random.default_rng(0).random((40, 28, 28)) < 0.2).astype(np.float32)
+    for module in (published, quality):
+        monkeypatch.setattr(module, "load", lambda name: SimpleNamespace(X=X))
+    return X
+
+
+@pytest.mark.parametrize("name", published.PUBLISHED)
+def test_a_published_row_runs(name: str, few: np.ndarray) -> None:
+    row = replace(published.PUBLISHED[name], epochs=1, k=3)()
+    assert row["difference"] == pytest.approx(row["ours"]["mean"] - row["published"])
+    assert row["k"] == 3 and row["n"] == len(few) and row["epochs"] == 1
+
+
+def test_a_row_reaches_its_table_with_its_budget_and_its_command(
+    few: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RESULTS", "PAGE"):
+        monkeypatch.setattr(reproduce, name, tmp_path / getattr(reproduce, name).name)
+    marks = "".join(f"<!-- {mark} -->\n<!-- end -->\n" for mark in reproduce.TABLES)
+    reproduce.PAGE.write_text(marks)
+    monkeypatch.setattr("sys.argv", ["reproduce", "pythae-vae", "--epochs", "1"])
+    reproduce.main()
+    (line,) = [line for line in reproduce.PAGE.read_text().splitlines() if line.startswith("| pythae-vae |")]
+    assert "| 89.78 |" in line and "| 1 | 500 |" in line
+    assert "`python -m benchmarks.reproduce pythae-vae --epochs 1`" in line
+    for wrong in (["geron", "--epochs", "1"], ["nonsense"]):
+        monkeypatch.setattr("sys.argv", ["reproduce", *wrong])
+        with pytest.raises(SystemExit):
+            reproduce.main()
+
+
+def test_the_recipes_themselves_stay_as_they_are(few: np.ndarray) -> None:
+    before = repr(published.recipe("iwae").model)
+    replace(published.PUBLISHED["iwae-5"], epochs=1, k=1)()
+    assert repr(published.recipe("iwae").model) == before
+
+
+def test_a_race_is_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "PEERS", quality.Path("nowhere"))
+    rows = quality.quality((0.001, 0.01), images=5)
+    assert list(rows) == ["tacit, defaults", "plain PyTorch loop"]
+    for row in rows.values():
+        assert row["nll_0.001"]["mean"] > 0 and row["epochs_0.01"] >= row["epochs_0.001"] >= 1
+
+
+@pytest.mark.parametrize("name", factors.FACTORS)
+def test_factors_have_quartiles_over_seeds(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "dsprites").mkdir()
+    arrays = {
+        "imgs": rng.integers(0, 2, (300, 8, 8), dtype=np.uint8),
+        "latents_classes": rng.integers(0, 3, (300, 5)),
+    }
+    np.savez(tmp_path / "dsprites" / "dsprites_downsampled.npz", **arrays)
+    monkeypatch.setenv("TACIT_DATA", str(tmp_path))
+    row = replace(factors.FACTORS[name], epochs=1, seeds=(0, 1))()
+    assert len(row["mig"]) == 2 and min(row["mig"]) <= row["mig_median"] <= max(row["mig"])
