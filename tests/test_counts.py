@@ -18,6 +18,7 @@ from tacit import (
     DataError,
     Gaussian,
     Local,
+    LogScale,
     NegativeBinomial,
     Poisson,
     Share,
@@ -92,6 +93,14 @@ def test_means_add_up_as_the_row_does() -> None:
     mean = ours(x).px.mean[0]
     torch.testing.assert_close(torch.where(x.isnan(), 0.0, mean).sum(1), x.nansum(1))
     torch.testing.assert_close(ours.rebuild(x).mean[0].sum(1)[:1], x[:1].sum(1))
+
+
+def test_a_far_code_makes_no_rate_infinite() -> None:
+    raw = torch.tensor([-3.0, 9.0, 11.0, 1e6], requires_grad=True)
+    rate = LogScale()(raw)
+    torch.testing.assert_close(rate[:2], raw[:2].exp())
+    (slope,) = torch.autograd.grad(rate.sum(), raw)
+    assert rate.isfinite().all() and (slope > 0).all() and (rate.diff() > 0).all()
 
 
 def test_gradients_reach_every_parameter() -> None:

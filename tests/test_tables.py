@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 
-from tacit import VAE, Bernoulli, DataError, Gaussian, Training
+from tacit import VAE, Bernoulli, DataError, Gaussian, NegativeBinomial, Training, ZeroInflated
 from tacit.config import parse
 from tacit.data import tables
 from tacit.data.sources import load
@@ -64,6 +64,14 @@ def fitted() -> VAE:
 
 def test_kinds_are_read_from_types_and_values() -> None:
     assert {c.name: c.kind for c in tables.Table.learn(frame()).columns} == KINDS
+
+
+def test_counts_with_too_many_zeros_are_zero_inflated() -> None:
+    rng = np.random.default_rng(0)
+    few = rng.poisson(0.3, 4000)
+    gains = np.where(rng.random(4000) < 0.9, 0, rng.negative_binomial(3, 1e-3, 4000))
+    table = tables.Table.learn(pd.DataFrame({"few": few, "gains": gains}))
+    assert table.families({}) == (NegativeBinomial(), ZeroInflated(NegativeBinomial()))
 
 
 def test_encoding_goes_back() -> None:

@@ -147,11 +147,12 @@ def first_broken(model: nn.Module, x: Tensor, y: Tensor | None) -> str | None:
 
 
 def widest(x: Tensor) -> str:
-    """Where a batch (B, *E) is furthest from its own median, in words."""
+    """Where a batch (B, *E) is furthest from its column's median, in words."""
     known = x.flatten(1)
     middle = known.nanmedian(0).values
     off = (known - middle).abs().nan_to_num(0.0, posinf=math.inf)
-    usual = off.median().clamp_min(1e-12)
+    finite = off.nan_to_num(posinf=0.0)
+    usual = torch.where(off.median(0).values > 0, off.median(0).values, finite.mean(0)).clamp_min(1e-12)
     row, column = divmod(int((off / usual).argmax()), off.shape[1])
-    value, times = float(known[row, column]), float(off[row, column] / usual)
+    value, times = float(known[row, column]), float((off / usual)[row, column])
     return f"column {column} holds {value:.4g}, {times:.3g} times the usual distance from its median"

@@ -26,6 +26,7 @@ from ..families import (
     LogNormal,
     NegativeBinomial,
     Shared,
+    ZeroInflated,
 )
 from . import frames
 from .codec import number
@@ -39,7 +40,8 @@ SKEWED = 3.0
 
 @dataclass(frozen=True)
 class Column:
-    """One column as it was in training. `low` and `high` bound what is written back, `whole` rounds it."""
+    """One column as it was in training. `low` and `high` bound what is written back, `whole` rounds it;
+    `inflated` counts have more zeros than their mean and variance say."""
 
     name: str
     kind: Kind
@@ -49,6 +51,7 @@ class Column:
     whole: bool = False
     categories: list[Any] = field(default_factory=list)
     value: Any = None
+    inflated: bool = False
 
     def __post_init__(self) -> None:
         numbers = (float, int)
@@ -76,7 +79,7 @@ class Column:
             case "ordinal":
                 return DiscretizedLogistic(len(self.categories))
             case "count":
-                return NegativeBinomial()
+                return ZeroInflated(NegativeBinomial()) if self.inflated else NegativeBinomial()
             case "positive":
                 return LogNormal(scale=Shared())
             case _:
@@ -359,6 +362,14 @@ def _skew(values: "pd.Series[Any]") -> float:
     return float((centred**3).mean())
 
 
+def _inflated(counts: "pd.Series[Any]") -> bool:
+    """Whether zeros are more frequent, by 0.05, than under a negative binomial law of the same mean m and
+    variance v: (r / (r + m))^r with r = m^2 / (v - m)."""
+    m, v = counts.mean(), counts.var()
+    r = m**2 / (v - m) if v > m else 1e6
+    return bool((counts == 0).mean() > (r / (r + m)) ** r + 0.05)
+
+
 def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
     low, high = float(present.min()), float(present.max())
     whole = bool((present == present.round()).all())
@@ -368,7 +379,7 @@ def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
     if running and n > 20:
         return Column(name, "key", dtype)
     if whole and low == 0:
-        return Column(name, "count", dtype, low, high, whole)
+        return Column(name, "count", dtype, low, high, whole, inflated=_inflated(present))
     if whole and low > 0 and present.nunique() <= FEW and high - low < MOST_CATEGORIES:
         levels = [int(v) if "int" in dtype else v for v in np.arange(low, high + 1)]
         return Column(name, "ordinal", dtype, low, high, whole, levels)

@@ -59,12 +59,16 @@ class Square(Link):
         return (self.floor + raw.square()).sqrt()
 
 
+STEEP = 10.0
+"""A rate of e^10 standard deviations of the data is past belief."""
+
+
 @dataclass(frozen=True, repr=False)
 class LogScale(Link):
-    """exp a"""
+    """exp a, and beyond STEEP its tangent: a far code must not make a rate infinite."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        return raw.exp()
+        return raw.clamp(max=STEEP).exp() * (1 + (raw - STEEP).clamp_min(0))
 
 
 @dataclass(frozen=True, repr=False)
