@@ -35,7 +35,7 @@ FLOORS = [
     ["processes", "train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["door"],
     ["estimator", "recipes", "tiles", "figures", "gallery", "sinks", "report", "runs", "trackers"],
-    ["cli"],
+    ["arguments", "console", "cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]
 

@@ -1,27 +1,39 @@
 """The command line: from a file to a result. Errors are one line; heavy imports wait for the verb."""
 
-import difflib
-import json
 import sys
-import tomllib
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .arguments import (
+    both,
+    class_of,
+    configured,
+    dataset_of,
+    given_of,
+    judges,
+    model_of,
+    pair,
+    pixels,
+    read,
+    toml,
+)
+from .console import (
+    detections,
+    follow,
+    nats,
+    print_detections,
+    print_evaluation,
+    print_json,
+    write,
+    write_blocks,
+)
 from .errors import DataError, SpecError, TacitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from .data.sources import Dataset
-    from .estimator import VAE
-    from .evaluate import Evaluation
-    from .recipes import Recipe
-    from .trackers import Tracker
-    from .train import Progress
 
 app = typer.Typer(
     help="Variational autoencoders: fit, evaluate, sample, look inside. Every number is in nats.",
@@ -108,17 +120,17 @@ def fit(
     from .trackers import Tracker
     from .train import Training
 
-    words = [f"{key}={value}" for key, value in _toml(config).items()] + (set_ or [])
+    words = [f"{key}={value}" for key, value in toml(config).items()] + (set_ or [])
     words += [f"latent_dim={latent_dim}"] if latent_dim else []
     words += [f"training.epochs={epochs}"] if epochs else []
     words += [f"training.device={device!r}"] if device else []
     words += [f"training.precision={precision!r}"] if precision else []
     words += [f"training.devices={devices}"] if devices else []
     words += [f"window={window}"] if window is not None else []
-    vae, found = _configured(recipe, words, seed)
+    vae, found = configured(recipe, words, seed)
     rows = found.rows if found else None
-    dataset = _data(data, na, skip_bad, label, size=size, buffer=buffer)
-    X: Any = _pixels(dataset.X, vae)
+    dataset = dataset_of(data, na, skip_bad, label, size=size, buffer=buffer)
+    X: Any = pixels(dataset.X, vae)
     y: Any = dataset.y
     if X.shape[0] < 2:
         raise DataError(f"{data} has one row; a model learns from two or more")
@@ -132,20 +144,20 @@ def fit(
         run.follow(vae, X, y if told else None, resume)
         return
     trackers = [Tracker(name, output) for name in log or []]
-    _shown(run.train(vae, X, y if told else None, resume), trackers, quiet=as_json)
+    follow(run.train(vae, X, y if told else None, resume), trackers, quiet=as_json)
     if found and found.then:
         vae.refit_prior(X, found.then, y if told else None)
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe}
     run.finish(vae)
-    last, judged = vae.history_[-1], _held(vae, X, y)
+    last, judged = vae.history_[-1], judges(vae, X, y)
     if as_json:
-        _print_json(
+        print_json(
             vae.evaluate(*judged).to_dict()
             | {"seconds": last["seconds"], "epochs": last["epoch"], "model": str(output)}
         )
     else:
         typer.echo(
-            f"{output / 'model.safetensors'}: {_nats(last)} "
+            f"{output / 'model.safetensors'}: {nats(last)} "
             f"after {last['epoch']} epochs, {last['seconds']:.0f} s"
         )
         for warning in vae.evaluate(*judged, k=1).warnings:
@@ -172,15 +184,15 @@ def evaluate(
     """
     if report is not None and report.suffix != ".html":
         raise SpecError(f"--report writes .html, not {report.name!r}")
-    vae, dataset = _both(model, data, na, skip_bad, label, buffer)
+    vae, dataset = both(model, data, na, skip_bad, label, buffer)
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
-    found = _detections(vae, dataset, delay) if label and vae.window else {}
+    found = detections(vae, dataset, delay) if label and vae.window else {}
     if as_json:
-        _print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))
+        print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))
     else:
-        _print_evaluation(result)
+        print_evaluation(result)
     if found and not as_json:
-        _print_detections(found)
+        print_detections(found)
     if report is not None:
         from .report import page
         from .storage import replace_file
@@ -201,19 +213,19 @@ def score(
     buffer: Buffer = None,
 ) -> None:
     """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
-    vae, dataset = _both(model, data, na, skip_bad, buffer=buffer)
+    vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
     names = ["score", *(vae.codec_.names() if per_cell else ())]
 
     def scored(block: "Dataset") -> Any:
         import numpy as np
 
-        scores = vae.score_samples(block.X, _given(vae, block), k)[:, None]
+        scores = vae.score_samples(block.X, given_of(vae, block), k)[:, None]
         if not per_cell:
             return scores
-        shares = vae.score_cells(block.X, _given(vae, block), k)
+        shares = vae.score_cells(block.X, given_of(vae, block), k)
         return np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
 
-    _write_blocks(output, vae, dataset, scored, names)
+    write_blocks(output, vae, dataset, scored, names)
 
 
 @app.command()
@@ -226,9 +238,9 @@ def encode(
     buffer: Buffer = None,
 ) -> None:
     """Posterior means, one row a datum, beside the row's key."""
-    vae, dataset = _both(model, data, na, skip_bad, buffer=buffer)
+    vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
     names = [f"z{i + 1}" for i in range(vae.latent_dim_)]
-    _write_blocks(output, vae, dataset, lambda b: vae.transform(b.X, _given(vae, b)), names)
+    write_blocks(output, vae, dataset, lambda b: vae.transform(b.X, given_of(vae, b)), names)
 
 
 @app.command()
@@ -236,8 +248,8 @@ def decode(
     model: ModelPath, data: Data, output: Out, label: Annotated[str | None, typer.Option()] = None
 ) -> None:
     """Codes (n, L) to decoded means."""
-    vae, dataset = _load(model), _data(data)
-    _write(output, vae.inverse_transform(dataset.X, _label(vae, label)), of=vae)
+    vae, dataset = model_of(model), dataset_of(data)
+    write(output, vae.inverse_transform(dataset.X, class_of(vae, label)), of=vae)
 
 
 @app.command()
@@ -245,8 +257,8 @@ def reconstruct(
     model: ModelPath, data: Data, output: Out, skip_bad: SkipBad = False, na: Missing = None
 ) -> None:
     """Decoded means of the posterior means."""
-    vae, dataset = _both(model, data, na, skip_bad)
-    _write(output, vae.reconstruct(dataset.X, _given(vae, dataset)), of=vae)
+    vae, dataset = both(model, data, na, skip_bad)
+    write(output, vae.reconstruct(dataset.X, given_of(vae, dataset)), of=vae)
 
 
 @app.command()
@@ -262,17 +274,17 @@ def impute(
     na: Missing = None,
 ) -> None:
     """Fill missing cells: the best guess, or draws of it."""
-    vae, dataset = _both(model, data, na)
-    filled = vae.impute(dataset.X, _given(vae, dataset), draws=draws, n_samples=k, random_state=seed)
+    vae, dataset = both(model, data, na)
+    filled = vae.impute(dataset.X, given_of(vae, dataset), draws=draws, n_samples=k, random_state=seed)
     if draws is None:
-        _write(output, filled, of=vae)
+        write(output, filled, of=vae)
     elif hasattr(dataset.X, "columns"):
         import pandas as pd
 
-        _write(output, pd.concat([frame.assign(draw=i + 1) for i, frame in enumerate(filled)]))
+        write(output, pd.concat([frame.assign(draw=i + 1) for i, frame in enumerate(filled)]))
     else:
         for i, each in enumerate(filled):
-            _write(output.with_stem(f"{output.stem}-{i + 1}"), each, of=vae)
+            write(output.with_stem(f"{output.stem}-{i + 1}"), each, of=vae)
 
 
 @app.command()
@@ -288,10 +300,10 @@ def sample(
     seed: Annotated[int | None, typer.Option(min=0)] = None,
 ) -> None:
     """New data: pictures show the mean of p(x|z), other files hold draws."""
-    vae = _load(model)
+    vae = model_of(model)
     mean = output.suffix.lower() == ".png" and not draw
-    held = dict(_pair(word, "--given") for word in given or [])
-    _write(output, vae.sample(n, label=_label(vae, label), mean=mean, given=held, random_state=seed), of=vae)
+    held = dict(pair(word, "--given") for word in given or [])
+    write(output, vae.sample(n, label=class_of(vae, label), mean=mean, given=held, random_state=seed), of=vae)
 
 
 @app.command()
@@ -306,9 +318,9 @@ def plot(
 
     names = [path.name if path.suffix != ".safetensors" else path.stem for path in model]
     keys = names if len(set(names)) == len(names) else [str(path) for path in model]
-    models = {key: _load(path) for key, path in zip(keys, model, strict=True)}
+    models = {key: model_of(path) for key, path in zip(keys, model, strict=True)}
     first = next(iter(models.values()))
-    for path in gallery.plot(models, _read(data, first) if data else None, output):
+    for path in gallery.plot(models, read(data, first) if data else None, output):
         typer.echo(path)
 
 
@@ -319,14 +331,14 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
 
     header = read_header(file_of(model))
     if as_json:
-        _print_json(header)
+        print_json(header)
         return
     for name, spec in header["spec"].items():
         typer.echo(f"{name:>14}  {spec}")
     typer.echo(f"{'event':>14}  {tuple(header['event'])}")
     typer.echo(f"{'trained on':>14}  {header['trained_on'].get('data', 'arrays')}")
     if header["history"]:
-        typer.echo(f"{'epochs':>14}  {len(header['history'])}: {_nats(header['history'][-1])}")
+        typer.echo(f"{'epochs':>14}  {len(header['history'])}: {nats(header['history'][-1])}")
 
 
 @app.command()
@@ -361,267 +373,10 @@ def recipes(as_json: AsJson = False) -> None:
             }
             for name, r in RECIPES.items()
         }
-        _print_json(table)
+        print_json(table)
         return
     for name, r in RECIPES.items():
         typer.echo(f"{name}\n  {r.about}\n  source: {r.source}\n  data: {r.data}; expect: {r.expect}\n")
-
-
-def _toml(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} is not TOML: {error}") from None
-    flat = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    flat |= {f"{part}.{key}": v for part, t in table.items() if isinstance(t, dict) for key, v in t.items()}
-    return {key: value if isinstance(value, str) else repr(value) for key, value in flat.items()}
-
-
-def _configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Recipe | None]":
-    """The estimator that a recipe and KEY=VALUE words describe, and the recipe."""
-    from .config import parse
-    from .estimator import KINDS, VAE
-    from .recipes import recipe
-    from .spec import annotations
-    from .train import Training
-
-    found = recipe(name) if name else None
-    arguments = found.arguments() if found else {}
-    training: dict[str, Any] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        table: dict[str, Any] = KINDS
-        if key.startswith("training."):
-            key, table = key.removeprefix("training."), annotations(Training)
-        if not equals or key not in table:
-            near = difflib.get_close_matches(key, table, 1)
-            hint = f"did you mean {near[0]}?" if near else f"a KEY of {', '.join(table)}, or training.KEY"
-            raise SpecError(f"--set takes KEY=VALUE, not {word!r}: {hint}")
-        target = training if table is not KINDS else arguments
-        target[key] = parse(value, table[key])
-    if training:
-        arguments["training"] = replace(arguments.get("training") or Training(), **training)
-    return VAE(**(arguments | {"random_state": seed})), found
-
-
-def _shown(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
-    """Iterate with a bar, which appears with the first epoch; trackers hear of each."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    bar = Progress(*columns, console=Console(stderr=True), disable=quiet)
-    task = bar.add_task("epochs", total=None)
-    try:
-        for progress in training:
-            words = _nats(progress.row())
-            bar.update(task, total=progress.epochs, completed=progress.epoch, description=words)
-            bar.start()
-            for tracker in trackers:
-                tracker.log(progress)
-    except KeyboardInterrupt:
-        bar.stop()
-        typer.echo("tacit: stopped; the same words with --resume go on", err=True)
-        raise
-    finally:
-        bar.stop()
-        for tracker in trackers:
-            tracker.close()
-
-
-def _held(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
-    """At most 1,000 rows to judge a fit by: those that it held out, else the first."""
-    import numpy as np
-
-    rows = (
-        vae.held_out_[:1000]
-        if len(vae.held_out_) and vae.window is None
-        else np.arange(min(1000, X.shape[0]))
-    )
-    y = None if y is None or vae.classes_ is None else np.asarray(y)[rows]
-    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
-
-
-def _pixels(X: Any, vae: "VAE") -> Any:
-    """Pixels are read in [0, 1]; for a likelihood over 0 to `top` they are whole numbers."""
-    from .data.stream import Stream
-    from .families import Family
-
-    if isinstance(X, Stream):
-        return X.map(lambda block: _pixels(block, vae))
-    likelihood = getattr(vae, "likelihood_", vae.likelihood)
-    top = likelihood.top if isinstance(likelihood, Family) else None
-    return X if (top or 1) <= 1 or X.ndim < 3 or X.max() > 1 else (X * top).round()
-
-
-def _data(
-    data: str,
-    na: list[str] | None = None,
-    skip_bad: bool = False,
-    label: str | None = None,
-    size: str | None = None,
-    like: "VAE | None" = None,
-    buffer: int | None = None,
-) -> "Dataset":
-    """DATA as a model has read its own, the column `label` of a table taken out as y; what was chosen for
-    the user is said."""
-    import numpy as np
-
-    from .data.images import size_of
-    from .data.sources import Dataset, load
-    from .data.stream import Stream
-
-    dataset = load(
-        data,
-        missing=tuple(na or ()),
-        size=size_of(size) if size else None,
-        skip_bad=skip_bad,
-        like=like and like.codec_,
-        buffer=buffer and buffer << 20,
-    )
-    for line in dataset.note.splitlines():
-        typer.echo(f"tacit: {line}", err=True)
-    if label is None:
-        return dataset
-    if label not in getattr(dataset.X[:1], "columns", ()):
-        raise DataError(f"{data} has no column {label!r}: --label names one of a table")
-    if isinstance(dataset.X, Stream):
-        y = np.concatenate([block[label].to_numpy() for block in dataset.X])
-        return Dataset(data, dataset.X.map(lambda block: block.drop(columns=label)), y)
-    return Dataset(data, dataset.X.drop(columns=label), dataset.X[label].to_numpy())
-
-
-def _both(
-    model: Path,
-    data: str,
-    na: list[str] | None = None,
-    skip_bad: bool = False,
-    label: str | None = None,
-    buffer: int | None = None,
-) -> "tuple[VAE, Dataset]":
-    vae = _load(model)
-    return vae, _read(data, vae, na, skip_bad, label, buffer)
-
-
-def _read(
-    data: str,
-    vae: "VAE",
-    na: list[str] | None = None,
-    skip_bad: bool = False,
-    label: str | None = None,
-    buffer: int | None = None,
-) -> "Dataset":
-    """DATA in the units that the model takes."""
-    dataset = _data(data, na, skip_bad, label, like=vae, buffer=buffer)
-    return replace(dataset, X=_pixels(dataset.X, vae))
-
-
-def _load(path: Path) -> "VAE":
-    from .runs import load
-
-    return load(path)
-
-
-def _pair(word: str, option: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not equals:
-        raise SpecError(f"{option} takes NAME=VALUE, not {word!r}")
-    return name, value
-
-
-def _given(vae: "VAE", dataset: "Dataset") -> Any:
-    from .labels import Given
-
-    return dataset.y if isinstance(vae.labels_, Given) else None
-
-
-def _detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:
-    """How well the score finds the anomalies, point by point and with segments adjusted."""
-    from .anomaly import detection
-
-    assert dataset.y is not None
-    scores = vae.score_samples(dataset.X)
-    ways = {"points": None, "segments": delay}
-    return {name: detection(scores, dataset.y, way).to_dict() for name, way in ways.items()}
-
-
-def _with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
-    """In a table, columns beside the key of each row: the time, key columns, or names of files."""
-    time = getattr(vae.codec_, "time", None)
-    columns = () if time else getattr(vae.codec_, "columns", ())
-    keys = [time] if time else [column.name for column in columns if column.kind == "key"]
-    if output.suffix.lower() not in (".csv", ".parquet") or (dataset.keys is None and not keys):
-        return values
-    import pandas as pd
-
-    held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
-    return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
-
-
-def _label(vae: "VAE", label: str | None) -> Any:
-    """The class that a word names."""
-    if label is None or vae.classes_ is None:
-        return label
-    for known in vae.classes_:
-        if str(known) == label:
-            return known
-    raise DataError(f"{label!r} is no class of this model: {', '.join(map(str, vae.classes_))}")
-
-
-def _write_blocks(
-    path: Path, vae: "VAE", dataset: "Dataset", f: "Callable[[Dataset], Any]", names: list[str]
-) -> None:
-    """f of each block of the data beside its keys; one block is in memory at a time."""
-    from . import sinks
-
-    pieces = (_with_keys(vae, block, f(block), names, path) for block in dataset.blocks())
-    sinks.write_all(path, pieces, dataset.X.shape[0], names)
-    typer.echo(path)
-
-
-def _write(path: Path, values: Any, names: list[str] | None = None, of: "VAE | None" = None) -> None:
-    from . import sinks
-
-    sinks.write(path, values, names, of.likelihood_.top if of else None)
-    typer.echo(path)
-
-
-def _nats(row: dict[str, Any]) -> str:
-    parts = [f"{name} {row[name]:.2f}" for name in ("bound", "rate", "distortion") if row[name] is not None]
-    return ", ".join(parts) + " nats"
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, allow_nan=False, default=str))
-
-
-def _print_evaluation(result: "Evaluation") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from .report import table
-
-    rows = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
-    for row in table(result):
-        rows.add_row(*row)
-    Console().print(rows)
-    for warning in result.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-
-
-def _print_detections(found: dict[str, dict[str, float]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    columns = {"best F1": "f1", "precision": "precision", "recall": "recall", "score below": "threshold"}
-    table = Table("anomalies by", *columns, "PR-AUC")
-    for name, figures in found.items():
-        table.add_row(name, *(f"{figures[key]:.4g}" for key in (*columns.values(), "pr_auc")))
-    Console().print(table)
 
 
 def main() -> None:

@@ -1,0 +1,173 @@
+"""What was typed, as objects: a model by its words, data by its name. Heavy imports wait for their use."""
+
+import difflib
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from .errors import DataError, SpecError
+
+if TYPE_CHECKING:
+    from .data.sources import Dataset
+    from .estimator import VAE
+    from .recipes import Recipe
+
+
+def toml(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path} is not TOML: {error}") from None
+    flat = {key: value for key, value in table.items() if not isinstance(value, dict)}
+    flat |= {f"{part}.{key}": v for part, t in table.items() if isinstance(t, dict) for key, v in t.items()}
+    return {key: value if isinstance(value, str) else repr(value) for key, value in flat.items()}
+
+
+def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Recipe | None]":
+    """The estimator that a recipe and KEY=VALUE words describe, and the recipe."""
+    from .config import parse
+    from .estimator import KINDS, VAE
+    from .recipes import recipe
+    from .spec import annotations
+    from .train import Training
+
+    found = recipe(name) if name else None
+    arguments = found.arguments() if found else {}
+    training: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        table: dict[str, Any] = KINDS
+        if key.startswith("training."):
+            key, table = key.removeprefix("training."), annotations(Training)
+        if not equals or key not in table:
+            near = difflib.get_close_matches(key, table, 1)
+            hint = f"did you mean {near[0]}?" if near else f"a KEY of {', '.join(table)}, or training.KEY"
+            raise SpecError(f"--set takes KEY=VALUE, not {word!r}: {hint}")
+        target = training if table is not KINDS else arguments
+        target[key] = parse(value, table[key])
+    if training:
+        arguments["training"] = replace(arguments.get("training") or Training(), **training)
+    return VAE(**(arguments | {"random_state": seed})), found
+
+
+def judges(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
+    """At most 1,000 rows to judge a fit by: those that it held out, else the first."""
+    import numpy as np
+
+    rows = (
+        vae.held_out_[:1000]
+        if len(vae.held_out_) and vae.window is None
+        else np.arange(min(1000, X.shape[0]))
+    )
+    y = None if y is None or vae.classes_ is None else np.asarray(y)[rows]
+    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
+
+
+def pixels(X: Any, vae: "VAE") -> Any:
+    """Pixels are read in [0, 1]; for a likelihood over 0 to `top` they are whole numbers."""
+    from .data.stream import Stream
+    from .families import Family
+
+    if isinstance(X, Stream):
+        return X.map(lambda block: pixels(block, vae))
+    likelihood = getattr(vae, "likelihood_", vae.likelihood)
+    top = likelihood.top if isinstance(likelihood, Family) else None
+    return X if (top or 1) <= 1 or X.ndim < 3 or X.max() > 1 else (X * top).round()
+
+
+def dataset_of(
+    data: str,
+    na: list[str] | None = None,
+    skip_bad: bool = False,
+    label: str | None = None,
+    size: str | None = None,
+    like: "VAE | None" = None,
+    buffer: int | None = None,
+) -> "Dataset":
+    """DATA as a model has read its own, the column `label` of a table taken out as y; what was chosen for
+    the user is said."""
+    import numpy as np
+
+    from .data.images import size_of
+    from .data.sources import Dataset, load
+    from .data.stream import Stream
+
+    dataset = load(
+        data,
+        missing=tuple(na or ()),
+        size=size_of(size) if size else None,
+        skip_bad=skip_bad,
+        like=like and like.codec_,
+        buffer=buffer and buffer << 20,
+    )
+    for line in dataset.note.splitlines():
+        typer.echo(f"tacit: {line}", err=True)
+    if label is None:
+        return dataset
+    if label not in getattr(dataset.X[:1], "columns", ()):
+        raise DataError(f"{data} has no column {label!r}: --label names one of a table")
+    if isinstance(dataset.X, Stream):
+        y = np.concatenate([block[label].to_numpy() for block in dataset.X])
+        return Dataset(data, dataset.X.map(lambda block: block.drop(columns=label)), y)
+    return Dataset(data, dataset.X.drop(columns=label), dataset.X[label].to_numpy())
+
+
+def both(
+    model: Path,
+    data: str,
+    na: list[str] | None = None,
+    skip_bad: bool = False,
+    label: str | None = None,
+    buffer: int | None = None,
+) -> "tuple[VAE, Dataset]":
+    vae = model_of(model)
+    return vae, read(data, vae, na, skip_bad, label, buffer)
+
+
+def read(
+    data: str,
+    vae: "VAE",
+    na: list[str] | None = None,
+    skip_bad: bool = False,
+    label: str | None = None,
+    buffer: int | None = None,
+) -> "Dataset":
+    """DATA in the units that the model takes."""
+    dataset = dataset_of(data, na, skip_bad, label, like=vae, buffer=buffer)
+    return replace(dataset, X=pixels(dataset.X, vae))
+
+
+def model_of(path: Path) -> "VAE":
+    from .runs import load
+
+    return load(path)
+
+
+def pair(word: str, option: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise SpecError(f"{option} takes NAME=VALUE, not {word!r}")
+    return name, value
+
+
+def given_of(vae: "VAE", dataset: "Dataset") -> Any:
+    from .labels import Given
+
+    return dataset.y if isinstance(vae.labels_, Given) else None
+
+
+def class_of(vae: "VAE", label: str | None) -> Any:
+    """The class that a word names."""
+    if label is None or vae.classes_ is None:
+        return label
+    for known in vae.classes_:
+        if str(known) == label:
+            return known
+    raise DataError(f"{label!r} is no class of this model: {', '.join(map(str, vae.classes_))}")

@@ -1,0 +1,116 @@
+"""What is shown and written at the terminal. Heavy imports wait for their use."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .data.sources import Dataset
+    from .estimator import VAE
+    from .evaluate import Evaluation
+    from .trackers import Tracker
+    from .train import Progress
+
+
+def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
+    """Iterate with a bar, which appears with the first epoch; trackers hear of each."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    bar = Progress(*columns, console=Console(stderr=True), disable=quiet)
+    task = bar.add_task("epochs", total=None)
+    try:
+        for progress in training:
+            words = nats(progress.row())
+            bar.update(task, total=progress.epochs, completed=progress.epoch, description=words)
+            bar.start()
+            for tracker in trackers:
+                tracker.log(progress)
+    except KeyboardInterrupt:
+        bar.stop()
+        typer.echo("tacit: stopped; the same words with --resume go on", err=True)
+        raise
+    finally:
+        bar.stop()
+        for tracker in trackers:
+            tracker.close()
+
+
+def detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:
+    """How well the score finds the anomalies, point by point and with segments adjusted."""
+    from .anomaly import detection
+
+    assert dataset.y is not None
+    scores = vae.score_samples(dataset.X)
+    ways = {"points": None, "segments": delay}
+    return {name: detection(scores, dataset.y, way).to_dict() for name, way in ways.items()}
+
+
+def beside_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
+    """In a table, columns beside the key of each row: the time, key columns, or names of files."""
+    time = getattr(vae.codec_, "time", None)
+    columns = () if time else getattr(vae.codec_, "columns", ())
+    keys = [time] if time else [column.name for column in columns if column.kind == "key"]
+    if output.suffix.lower() not in (".csv", ".parquet") or (dataset.keys is None and not keys):
+        return values
+    import pandas as pd
+
+    held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
+    return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
+
+
+def write_blocks(
+    path: Path, vae: "VAE", dataset: "Dataset", f: "Callable[[Dataset], Any]", names: list[str]
+) -> None:
+    """f of each block of the data beside its keys; one block is in memory at a time."""
+    from . import sinks
+
+    pieces = (beside_keys(vae, block, f(block), names, path) for block in dataset.blocks())
+    sinks.write_all(path, pieces, dataset.X.shape[0], names)
+    typer.echo(path)
+
+
+def write(path: Path, values: Any, names: list[str] | None = None, of: "VAE | None" = None) -> None:
+    from . import sinks
+
+    sinks.write(path, values, names, of.likelihood_.top if of else None)
+    typer.echo(path)
+
+
+def nats(row: dict[str, Any]) -> str:
+    parts = [f"{name} {row[name]:.2f}" for name in ("bound", "rate", "distortion") if row[name] is not None]
+    return ", ".join(parts) + " nats"
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, allow_nan=False, default=str))
+
+
+def print_evaluation(result: "Evaluation") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from .report import table
+
+    rows = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
+    for row in table(result):
+        rows.add_row(*row)
+    Console().print(rows)
+    for warning in result.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def print_detections(found: dict[str, dict[str, float]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = {"best F1": "f1", "precision": "precision", "recall": "recall", "score below": "threshold"}
+    table = Table("anomalies by", *columns, "PR-AUC")
+    for name, figures in found.items():
+        table.add_row(name, *(f"{figures[key]:.4g}" for key in (*columns.values(), "pr_auc")))
+    Console().print(table)
