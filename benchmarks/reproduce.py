@@ -132,7 +132,7 @@ AUROC = {"auroc_noise": "against noise", "auroc_fashion": "against fashion-mnist
 
 
 STATIC = {"epochs": "epochs", "seconds": "seconds", "log_likelihood": "log-likelihood", "ess": "ESS"}
-RATES = {"rate": "rate", "distortion": "distortion", "active_units": "active units"}
+RATES = {"rate": "rate", "distortion": "distortion", "active_by_kl": "dimensions above 0.01 nat"}
 RUNGS = {f"rate_{i}": f"rate of rung {i}" for i in range(3)} | {"log_likelihood": "log-likelihood"}
 LABELS = {
     "alone": "a classifier alone",

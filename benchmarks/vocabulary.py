@@ -67,6 +67,7 @@ def m2(labelled: int = 100, epochs: int = 30) -> Figures:
 
 VOCABULARY = {
     "vae": lambda: static("vae"),
+    "free-bits": lambda: static("free-bits"),
     "vampprior": lambda: static("vampprior"),
     "ladder-collapsed": lambda: ladder(0.0),
     "ladder": lambda: ladder(1.0),
