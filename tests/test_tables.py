@@ -8,11 +8,22 @@ import polars as pl
 import pytest
 import torch
 
-from tacit import VAE, Bernoulli, DataError, Gaussian, NegativeBinomial, Training, ZeroInflated
+from tacit import (
+    VAE,
+    Bernoulli,
+    Beta,
+    DataError,
+    Gaussian,
+    LogNormal,
+    NegativeBinomial,
+    StudentT,
+    Training,
+    ZeroInflated,
+)
 from tacit.config import parse
 from tacit.data import tables
 from tacit.data.sources import load
-from tacit.families import Columns, Shared
+from tacit.families import Columns, Family, Shared
 from tacit.networks import MLP
 
 
@@ -72,6 +83,17 @@ def test_counts_with_too_many_zeros_are_zero_inflated() -> None:
     gains = np.where(rng.random(4000) < 0.9, 0, rng.negative_binomial(3, 1e-3, 4000))
     table = tables.Table.learn(pd.DataFrame({"few": few, "gains": gains}))
     assert table.families({}) == (NegativeBinomial(), ZeroInflated(NegativeBinomial()))
+
+
+@pytest.mark.parametrize("law", [LogNormal(), Beta(), ZeroInflated(NegativeBinomial()), StudentT()], ids=repr)
+def test_missing_cells_of_a_column_leave_gradients_finite(law: Family) -> None:
+    """What stands in for a missing cell lies in its own column's support."""
+    rng = np.random.default_rng(0)
+    values = rng.integers(1, 9, 300) if isinstance(law, ZeroInflated) else rng.uniform(0.1, 0.9, 300)
+    table = pd.DataFrame({"a": rng.normal(size=300), "b": values.astype(float)})
+    table.loc[::3, "b"] = np.nan
+    vae = VAE(2, likelihood={"b": law}, training=Training(epochs=2), random_state=0).fit(table)
+    assert np.isfinite(vae.history_[-1]["loss"]) and np.isfinite(vae.score_samples(table)).all()
 
 
 def test_encoding_goes_back() -> None:

@@ -34,6 +34,7 @@ def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Rec
     """The estimator that a recipe and KEY=VALUE words describe, and the recipe."""
     from .config import parse
     from .estimator import KINDS, VAE
+    from .families.composed import Cell
     from .recipes import recipe
     from .spec import annotations
     from .train import Training
@@ -41,17 +42,23 @@ def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Rec
     found = recipe(name) if name else None
     arguments = found.arguments() if found else {}
     training: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
+    places = {name: (arguments, name, kind) for name, kind in KINDS.items()}
+    places |= {f"training.{name}": (training, name, kind) for name, kind in annotations(Training).items()}
     for word in words:
         key, equals, value = word.partition("=")
-        table: dict[str, Any] = KINDS
-        if key.startswith("training."):
-            key, table = key.removeprefix("training."), annotations(Training)
-        if not equals or key not in table:
-            near = difflib.get_close_matches(key, table, 1)
-            hint = f"did you mean {near[0]}?" if near else f"a KEY of {', '.join(table)}, or training.KEY"
-            raise SpecError(f"--set takes KEY=VALUE, not {word!r}: {hint}")
-        target = training if table is not KINDS else arguments
-        target[key] = parse(value, table[key])
+        if column := key.startswith("columns.") and key.removeprefix("columns."):
+            places[key] = (columns, column, Cell)
+        if not equals or key not in places:
+            near = difflib.get_close_matches(key, places, 1)
+            some = f"a KEY of {', '.join(KINDS)}, training.KEY or columns.NAME"
+            raise SpecError(
+                f"--set takes KEY=VALUE, not {word!r}: {f'did you mean {near[0]}?' if near else some}"
+            )
+        target, name_in, kind = places[key]
+        target[name_in] = parse(value, kind)
+    if columns:
+        arguments["likelihood"] = columns
     if training:
         arguments["training"] = replace(arguments.get("training") or Training(), **training)
     return VAE(**(arguments | {"random_state": seed})), found

@@ -89,7 +89,9 @@ def fit(
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to write")],
     recipe: Annotated[str | None, typer.Option(help="a published model by name; see `tacit recipes`")] = None,
     config: Annotated[Path | None, typer.Option(help="a TOML file of arguments")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE, e.g. training.epochs=5")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE: training.epochs=5, columns.age=...")
+    ] = None,
     latent_dim: Annotated[str | None, typer.Option(help="latent size, or one a rung: (8, 16)")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,

@@ -160,6 +160,10 @@ class ColumnsHead(Conditional):
         own = zip(self.heads, apart(x, self.family.runs), strict=True)
         return together([head.standardised(mine) for head, mine in own], self.family.runs)
 
+    def filled(self, x: Tensor) -> Tensor:
+        own = zip(self.heads, apart(x, self.family.runs), strict=True)
+        return together([head.filled(mine) for head, mine in own], self.family.runs)
+
     def fit_units(self, x: Tensor) -> None:
         for head, mine in zip(self.heads, apart(x, self.family.runs), strict=True):
             head.fit_units(mine)
