@@ -27,6 +27,7 @@ FLOORS = [
         "data.frames",
         "data.tables",
         "data.series",
+        "data.codecs",
         "data.arrays",
         "data.images",
     ],

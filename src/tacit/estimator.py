@@ -17,7 +17,8 @@ from torch import Tensor
 from . import doctor, door, evaluate as evaluation, impute as imputing, refit, storage
 from .anomaly import reconstruction
 from .config import parse
-from .data.codec import Arrays, Codec, from_header, is_frame, learn
+from .data.codec import Arrays, Codec, is_frame
+from .data.codecs import from_header, learn
 from .data.rows import part, pieces
 from .data.stream import Stream
 from .distributions import mean_of
