@@ -35,7 +35,18 @@ FLOORS = [
     ["importance", "annealing", "doctor", "gauges"],
     ["processes", "train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["door"],
-    ["estimator", "recipes", "tiles", "figures", "gallery", "sinks", "report", "runs", "trackers"],
+    [
+        "estimator",
+        "recipes",
+        "tiles",
+        "figures",
+        "gallery",
+        "sinks",
+        "report",
+        "runs",
+        "trackers",
+        "profiling",
+    ],
     ["arguments", "console", "cli"],
 ]
 ORDER = [name for floor in FLOORS for name in floor]

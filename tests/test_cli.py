@@ -284,3 +284,10 @@ def test_a_tracker_that_is_not_there(
     monkeypatch.setitem(sys.modules, "pytorch_lightning", None)
     assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1, "--log", name) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_profile_shares_out_a_step(tmp_path: Path, capsys: Capture) -> None:
+    run("fit", "digits", "--recipe", "zeldes", "--epochs", 1, "--profile", "--json", "-o", tmp_path / "run")
+    printed = capsys.readouterr()
+    json.loads(printed.out)
+    assert "matrix products and convolutions" in printed.err and "100%" in printed.err

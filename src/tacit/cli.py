@@ -27,6 +27,7 @@ from .console import (
     print_detections,
     print_evaluation,
     print_json,
+    print_profile,
     write,
     write_blocks,
 )
@@ -113,6 +114,9 @@ def fit(
     ] = None,
     buffer: Buffer = None,
     devices: Annotated[int | None, typer.Option(min=1, help="so many processes share each batch")] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="first say where the time of a training step goes")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -145,6 +149,8 @@ def fit(
     if launched(training.devices, training.resolved_device().type).rank:
         run.follow(vae, X, y if told else None, resume)
         return
+    if profile:
+        print_profile(vae, X, y if told else None)
     trackers = [Tracker(name, output) for name in log or []]
     follow(run.train(vae, X, y if told else None, resume), trackers, quiet=as_json)
     if found and found.then:

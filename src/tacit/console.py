@@ -114,3 +114,18 @@ def print_detections(found: dict[str, dict[str, float]]) -> None:
     for name, figures in found.items():
         table.add_row(name, *(f"{figures[key]:.4g}" for key in (*columns.values(), "pr_auc")))
     Console().print(table)
+
+
+def print_profile(vae: "VAE", X: Any, y: Any) -> None:
+    """On stderr, so that --json stays alone on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from .profiling import profiled
+
+    times = profiled(vae, X, y)
+    floor, total = next(iter(times.values())), sum(times.values())
+    table = Table("of a training step", "milliseconds", "share", "x floor")
+    for name, each in (times | {"in all": total}).items():
+        table.add_row(name, f"{each:.2f}", f"{each / total:.0%}", f"{each / floor:.2f}" if floor else "")
+    Console(stderr=True).print(table)
