@@ -22,6 +22,7 @@ from .observed import (
     ContinuousBernoulli,
     DiscretizedLogistic,
     NegativeBinomial,
+    Normal,
     Product,
     Runs,
     StudentT,

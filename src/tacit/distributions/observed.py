@@ -6,11 +6,36 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal as TorchNormal
 from torch.nn.functional import logsigmoid, softplus
 
 from ..tensors import log_gamma_ratio
 from .base import blend, cells, mean_of
+
+LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+
+
+class Normal(TorchNormal):
+    """log p = -y^2 / 2 - log s - log sqrt(2 pi), y = (x - loc) / s, the logarithm taken once for all numbers
+    that share a scale s. torch's own squares the scale and takes a logarithm for each."""
+
+    def __init__(self, loc: Tensor, scale: Tensor) -> None:
+        self.own_scale = unexpanded(scale)
+        super().__init__(loc, scale, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "Normal":
+        return Normal(self.loc.expand(batch_shape), self.scale.expand(batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        y = (value - self.loc) / self.own_scale
+        return torch.sub(-LOG_SQRT_2PI - self.own_scale.log(), y.square(), alpha=0.5)
+
+
+def unexpanded(x: Tensor) -> Tensor:
+    """x with one number along each axis that only repeats it."""
+    for axis, stride in enumerate(x.stride()):
+        x = x.narrow(axis, 0, 1) if stride == 0 and x.shape[axis] > 1 else x
+    return x
 
 
 class ContinuousBernoulli(Distribution):

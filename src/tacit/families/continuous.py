@@ -15,7 +15,6 @@ from torch.distributions import (
     Distribution,
     Laplace as TorchLaplace,
     LogNormal as TorchLogNormal,
-    Normal,
 )
 
 from .. import distributions
@@ -70,7 +69,7 @@ class Gaussian(Family):
         return located(event, self.loc, self.scale)
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        normal = Normal(values["loc"], values["scale"], validate_args=False)
+        normal = distributions.Normal(values["loc"], values["scale"])
         return distributions.event(normal, len(event))
 
     def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
