@@ -103,7 +103,7 @@ def test_the_recipes_themselves_stay_as_they_are(few: np.ndarray) -> None:
 def test_a_race_is_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "PEERS", quality.Path("nowhere"))
     rows = quality.quality((0.001, 0.01), images=5)
-    assert list(rows) == ["tacit, defaults", "plain PyTorch loop"]
+    assert list(rows) == ["tacit, VAE(40)", "plain PyTorch loop"]
     for row in rows.values():
         assert row["nll_0.001"]["mean"] > 0 and row["epochs_0.01"] >= row["epochs_0.001"] >= 1
 
