@@ -207,6 +207,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
             return x, self._truth(y, len(x))
         self.window_ = self._sized_window()
+        if self.window_ is not None and isinstance(X, Stream):
+            raise DataError("a window reaches over blocks of a stream: hand the series over whole, as X[:]")
         like = X.some(LEARNED) if isinstance(X, Stream) else X
         self.gaps_ = self.likelihood is not None or is_frame(like)
         like = self._checked(like, reset=True)
@@ -231,25 +233,25 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.held_out_ = np.arange(0)
         if not share:
             return (x, classes), None
-        late: Rowwise
-        early: Rowwise
+        sides: Sequence[Rowwise]
         if isinstance(x, Stream):
             blocks = x.split(share)
             held, kept = (torch.from_numpy(x.numbers(some)) for some in blocks)
-            late, early = (x.part(some) for some in blocks)
+            sides = [x.part(some) for some in blocks]
         else:
             order = torch.randperm(n) if self.window_ is None else torch.arange(n).flip(0)
             held, kept = order[: int(n * share)], order[int(n * share) :]
-            late, early = part(x, held), part(x, kept)
+            sides = [part(x, held), part(x, kept)]
         if not len(held) or not len(kept):
             raise DataError(f"validation={share} of {n} rows leaves none on one side")
         self.held_out_ = held.numpy()
+        late, early = sides
         if classes is None:
             return (early, None), (late, None)
         return (early, classes[kept]), (late, classes[held])
 
     def _encoded(self, X: Any) -> Tensor:
-        """One block of a stream as the model reads it."""
+        """A block of a stream as the model reads it."""
         return self.codec_.encode(self._checked(X, reset=False))[:]
 
     def _truth(self, y: Any, n: int) -> Tensor | None:
