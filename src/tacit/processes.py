@@ -66,7 +66,7 @@ class Processes(Alone):
 @cache
 def launched(devices: int, kind: str) -> Alone:
     """This process among those that share a training on devices of a `kind`. The others are started here,
-    once, unless torchrun did; they run the same program from its start."""
+    once, unless torchrun or `fabric run` did; they run the same program from its start."""
     torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     if devices == 1 and not torchrun:
         return Alone()
@@ -77,8 +77,11 @@ def launched(devices: int, kind: str) -> Alone:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     here = int(os.environ.get("LOCAL_WORLD_SIZE", devices)) if torchrun else devices
     nodes = int(os.environ["WORLD_SIZE"]) // here if torchrun else 1
-    fabric = Fabric(accelerator=kind, devices=here, num_nodes=nodes, strategy="ddp")
-    fabric.launch()
+    if "LT_CLI_USED" in os.environ:
+        fabric = Fabric()
+    else:
+        fabric = Fabric(accelerator=kind, devices=here, num_nodes=nodes, strategy="ddp")
+        fabric.launch()
     if fabric.global_rank:
         warnings.simplefilter("ignore")
     return Processes(fabric)
