@@ -69,7 +69,7 @@ VOCABULARY = {
     "vae": lambda: static("vae"),
     "free-bits": lambda: static("free-bits"),
     "vampprior": lambda: static("vampprior"),
-    "ladder-collapsed": lambda: ladder(0.0),
+    "ladder-plain": lambda: ladder(0.0),
     "ladder": lambda: ladder(1.0),
     "m2": m2,
 }
