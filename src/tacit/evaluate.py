@@ -104,8 +104,15 @@ def samples_at_once(model: Model, k: int) -> int:
 
 @torch.no_grad()
 def over_rows(f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None = None) -> Tensor:
-    """f over batches, joined: (n, ...)."""
-    return torch.cat([f(a, b)[:count] for a, b, count in batches(x, y)])
+    """f over batches, joined: (n, ...). Written in place, since small pieces would keep freed memory from
+    being given back."""
+    found, done = torch.empty(0), 0
+    for a, b, count in batches(x, y):
+        rows = f(a, b)[:count]
+        found = found if done else rows.new_empty(len(x), *rows.shape[1:])
+        found[done : done + count] = rows
+        done += count
+    return found
 
 
 def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -> Draw:
