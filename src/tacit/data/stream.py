@@ -58,12 +58,14 @@ class Stream:
         if isinstance(rows, slice):
             rows = range(*rows.indices(len(self)))
         numbers = np.asarray(rows.cpu() if isinstance(rows, Tensor) else rows, dtype=int)
+        if not len(numbers):
+            return taken(self.read(0), numbers)
         block = np.searchsorted(self.starts, numbers, side="right") - 1
-        parts, order = [taken(self.read(0), numbers[:0])], [numbers[:0]]
-        for i in np.unique(block):
-            order.append(np.flatnonzero(block == i))
-            parts.append(taken(self.read(int(i)), numbers[order[-1]] - self.starts[i]))
-        return taken(joined(parts), np.argsort(np.concatenate(order)))
+        places = [np.flatnonzero(block == i) for i in np.unique(block)]
+        parts = [
+            taken(self.read(int(block[at[0]])), numbers[at] - self.starts[block[at[0]]]) for at in places
+        ]
+        return taken(joined(parts), np.argsort(np.concatenate(places)))
 
     def map(self, f: Callable[[Any], Any]) -> "Stream":
         """f of each block, when it is read; a fault in it says where the block begins."""
