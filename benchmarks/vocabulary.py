@@ -1,5 +1,7 @@
 """What the parts of the vocabulary are good for, each against the same model without it."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.neural_network import MLPClassifier
@@ -11,11 +13,12 @@ from tacit.recipes import recipe
 Figures = dict[str, object]
 
 
-def static(name: str, epochs: int = 60) -> Figures:
-    """A recipe on statically binarised MNIST: test log-likelihood, k = 200."""
+def static(name: str, epochs: int = 60, **parts: Any) -> Figures:
+    """A recipe, but for `parts`, on statically binarised MNIST: test log-likelihood, k = 200."""
     X, batch_size = load("binarized-mnist").X, 100
     rate = Cosine(1e-3, 1e-5, epochs * len(X) // batch_size)
-    vae = recipe(name).model.set_params(training=Training(epochs, batch_size, rate, clip=10), random_state=0)
+    training = Training(epochs, batch_size, rate, clip=10)
+    vae = recipe(name).model.set_params(training=training, random_state=0, **parts)
     vae.fit(X)
     figures = vae.evaluate(load("binarized-mnist:test").X, k=200).to_dict()
     return {"tables": ["static"], "epochs": epochs, "seconds": round(vae.history_[-1]["seconds"])} | figures
@@ -68,6 +71,7 @@ def m2(labelled: int = 100, epochs: int = 30) -> Figures:
 VOCABULARY = {
     "vae": lambda: static("vae"),
     "free-bits": lambda: static("free-bits"),
+    "vae-relu": lambda: static("vae", encoder=MLP((200, 200))),
     "vampprior": lambda: static("vampprior"),
     "ladder-plain": lambda: ladder(0.0),
     "ladder": lambda: ladder(1.0),

@@ -141,7 +141,7 @@ def test_a_large_jpeg_is_decoded_at_a_reduced_scale(tmp_path: Path, monkeypatch:
     for name in ("a.jpg", "b.jpg"):
         Image.new("RGB", (1600, 800), "red").save(tmp_path / name)
     assert load(str(tmp_path)).X.shape == (2, 32, 64, 3)
-    monkeypatch.setattr(images, "BYTES", 20_000)
+    monkeypatch.setattr(images, "LARGE", 20_000)
     assert isinstance(load(str(tmp_path)).X, Stream)
 
 

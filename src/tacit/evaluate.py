@@ -103,16 +103,25 @@ def samples_at_once(model: Model, k: int) -> int:
 
 
 @torch.no_grad()
-def over_rows(f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None = None) -> Tensor:
-    """f over batches, joined: (n, ...). Written in place, since small pieces would keep freed memory from
-    being given back."""
-    found, done = torch.empty(0), 0
+def each_row(
+    f: Callable[[Tensor, Tensor | None], dict[str, Tensor]], x: Rowwise, y: Tensor | None = None
+) -> dict[str, Tensor]:
+    """What f finds in batches, joined: (n, ...) each. Written in place, since small pieces would keep freed
+    memory from being given back."""
+    found: dict[str, Tensor] = {}
+    done = 0
     for a, b, count in batches(x, y):
-        rows = f(a, b)[:count]
-        found = found if done else rows.new_empty(len(x), *rows.shape[1:])
-        found[done : done + count] = rows
+        for name, rows in f(a, b).items():
+            if not done:
+                found[name] = rows.new_empty(len(x), *rows.shape[1:])
+            found[name][done : done + count] = rows[:count]
         done += count
     return found
+
+
+def over_rows(f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None = None) -> Tensor:
+    """f over batches, joined: (n, ...)."""
+    return each_row(lambda a, b: {"": f(a, b)}, x, y).get("", torch.empty(0))
 
 
 def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -> Draw:
@@ -212,14 +221,11 @@ def evaluate(
     n = len(x)
     if ais is not None and (refused := refusal(model)):
         raise SpecError(refused)
-    pieces: dict[str, list[Tensor]] = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for a, b, count in batches(x, y):
-            for name, rows in by_row(model, a, b, k, rated, bool(names)).items():
-                pieces.setdefault(name, []).append(rows[:count].double())
+        every = each_row(lambda a, b: by_row(model, a, b, k, rated, bool(names)), x, y)
         found = aggregate(model, x, y, rated)
-    every = {name: torch.cat(rows) for name, rows in pieces.items()}
+    every = {name: rows.double() for name, rows in every.items()}
     means: dict[str, Any] = {name: rows.nanmean(0).tolist() for name, rows in every.items()}
     code, logits, dimensions = every["code"], every.get("logits"), means.get("dimensions")
     active = int((code.var(0) > 0.01).sum()) if n > 1 and code.shape[1] else 0

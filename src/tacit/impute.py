@@ -16,7 +16,7 @@ from .labels import Auxiliary
 from .model import Model, Trace
 from .tensors import numel
 
-NUMBERS = 1 << 23
+NUMBERS = 1 << 20
 """Decoded numbers in memory at once."""
 
 

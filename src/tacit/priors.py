@@ -29,7 +29,8 @@ from .tensors import Shape, numel
 class VampPrior(Spec):
     """p(z) = 1/K sum_k q(z | u_k), with K learned pseudo-inputs u_k (Tomczak and Welling 2018).
 
-    They live in the encoder's input space and start at rows of the data.
+    They live in the encoder's input space and start at rows of the data. Nothing holds q in place, so an
+    encoder that can saturate (tanh) may drift off and fall silent in its first steps: leave it "relu".
     """
 
     components: int = 500

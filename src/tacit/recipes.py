@@ -276,7 +276,9 @@ VARIANTS: dict[str, Recipe] = {
         objective=(ELBO(beta=0), LatentNorm(0.1), GradientPenalty(1e-3)),
         then=Mixture(FullGaussian(), 10),
     ),
-    "vampprior": variant("tomczak2018vae", "a better likelihood than vae", prior=VampPrior(500)),
+    "vampprior": variant(
+        "tomczak2018vae", "a better likelihood than vae", encoder=MLP((200, 200)), prior=VampPrior(500)
+    ),
     "mixture-prior": low("jiang2017variational", "clusters", prior=Mixture(Gaussian(), 10)),
     "flow-prior": variant(
         "chen2017variational", "a better likelihood than vae", prior=Flow(steps=(MAF((200,)), MAF((200,))))

@@ -53,19 +53,20 @@ def stream(paths: list[Path], buffer: int) -> Stream:
     """The rows of .parquet shards, a row group at a time; rows are numbered through all of them."""
     from pyarrow import parquet  # type: ignore[import-untyped]
 
-    files = [parquet.ParquetFile(path) for path in paths]
-    names = files[0].schema_arrow.names
-    for path, file in zip(paths, files, strict=True):
-        if file.schema_arrow.names != names:
+    groups, sizes, first = list[tuple[Path, int]](), list[int](), None
+    for path in paths:
+        about = parquet.read_metadata(path)
+        names = about.schema.to_arrow_schema().names
+        if names != (first := first or names):
             raise DataError(f"{path} has other columns than {paths[0]}; write all shards alike")
-    blocks = [(path, i) for path, file in zip(paths, files, strict=True) for i in range(file.num_row_groups)]
-    sizes = [file.metadata.row_group(i).num_rows for file in files for i in range(file.num_row_groups)]
+        groups += [(path, i) for i in range(about.num_row_groups)]
+        sizes += [about.row_group(i).num_rows for i in range(about.num_row_groups)]
     starts = np.cumsum([0, *sizes])
     if not starts[-1]:
         raise DataError(f"{paths[0]} has no rows; at least one row is needed")
 
     def read(i: int) -> pd.DataFrame:
-        path, group = blocks[i]
+        path, group = groups[i]
         frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group).to_pandas()
         frame.index = pd.RangeIndex(starts[i], starts[i + 1])
         frame.attrs["file"] = str(path)

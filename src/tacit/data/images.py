@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import DataError, SpecError
-from .stream import BUFFER, Stream
+from .stream import BUFFER, LARGE, Stream
 
 Array = NDArray[Any]
 
@@ -28,8 +28,6 @@ LONGEST = 64
 """Pixels on the longer side where no size is asked for: a network for these trains on a laptop."""
 PIXELS = 50_000_000
 """The most that one picture is decoded to: some 200 MB while it is read."""
-BYTES = 2 << 30
-"""A folder that would fill more is streamed."""
 BLOCK = 64
 """Pictures that a stream reads at once."""
 NAMED = 8
@@ -95,7 +93,7 @@ class Album:
         """The rows of a stream's block; DataError where one is bad."""
         rows = self.rows(slice(i * BLOCK, (i + 1) * BLOCK))
         if self.bad:
-            raise DataError(f"{self.fault()}; {CURE}")
+            raise self.refusal()
         return rows
 
     def stream(self, buffer: int) -> Stream:
@@ -107,6 +105,9 @@ class Album:
         more = [f"and {len(self.bad) - NAMED} more"] if len(self.bad) > NAMED else []
         how_many = f"{len(self.bad)} of {len(self.paths)} pictures cannot be read"
         return f"{self.folder}: {how_many}: {', '.join(listed + more)}"
+
+    def refusal(self) -> DataError:
+        return DataError(f"{self.fault()}; {CURE}")
 
 
 def read(
@@ -121,7 +122,7 @@ def read(
     `event`: the row's shape of a fitted model, to be read alike; else `size` (height, width), or the median
     size with its longer side kept to LONGEST, in colour unless every picture is grey. A DataError names
     the files that cannot be read, unless `skip_bad` leaves them out. With a `buffer`, and where all would
-    fill more than BYTES, pictures are read when they are needed.
+    fill more than LARGE, pictures are read when they are needed.
     """
     paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS and p.name[0] != "."]
     if not paths:
@@ -129,14 +130,14 @@ def read(
     bad: dict[Path, str] = {}
     layout, note = (_fitted(event), "") if event is not None else _chosen(folder, paths, size, bad)
     album = Album(folder, paths, layout, event or layout.event, bad)
-    large = 4 * len(paths) * np.prod(layout.event, dtype=object) > BYTES
+    large = 4 * len(paths) * np.prod(layout.event, dtype=object) > LARGE
     X: Any = None if buffer or large else album.rows()
     if X is None and skip_bad:
         for first in range(0, len(paths), BLOCK):
             album.rows(slice(first, first + BLOCK))
     if bad:
         if not skip_bad or len(bad) == len(paths):
-            raise DataError(f"{album.fault()}; {CURE}")
+            raise album.refusal()
         note = f"{album.fault()}; left out\n{note}".strip()
         kept = [path not in bad for path in paths]
         X = None if X is None else X[kept]

@@ -23,9 +23,8 @@ import numpy as np
 from ..errors import DataError, SpecError
 from .arrays import Array, Rows, archive, read_h5ad, read_npy, read_npz, reading, stream_npy
 from .codec import Codec
-from .stream import BUFFER, Stream
+from .stream import BUFFER, LARGE, Stream
 
-LARGE = 2 << 30  # bytes from which a .npy or .parquet file is streamed
 ORIGINAL = "replace it with the original"  # the cure for a file of a named set
 
 

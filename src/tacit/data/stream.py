@@ -13,6 +13,8 @@ Array = np.ndarray[Any, Any]
 
 BUFFER = 64 << 20
 """Bytes of rows that are shuffled together where nothing is said."""
+LARGE = 2 << 30
+"""What would fill more bytes is streamed without being asked for."""
 
 
 class Share(NamedTuple):
