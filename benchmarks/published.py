@@ -14,7 +14,7 @@ from tacit.networks import Network
 from tacit.recipes import recipe
 from tacit.schedule import Ramp
 from tacit.tensors import Shape, numel
-from tacit.train import Adam
+from tacit.training import Adam
 
 Figures = dict[str, object]
 

@@ -33,7 +33,7 @@ FLOORS = [
     ],
     ["data.sources", "data", "likeness", "disentanglement"],
     ["importance", "annealing", "doctor", "gauges"],
-    ["processes", "train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
+    ["processes", "training", "train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["door"],
     [
         "estimator",

@@ -113,9 +113,11 @@ from .spec import (
     Spec as Spec,
 )
 from .train import (
+    Progress as Progress,
+)
+from .training import (
     Adam as Adam,
     Decay as Decay,
-    Progress as Progress,
     RMSprop as RMSprop,
     Training as Training,
 )

@@ -37,7 +37,7 @@ def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Rec
     from .families.composed import Cell
     from .recipes import recipe
     from .spec import annotations
-    from .train import Training
+    from .training import Training
 
     found = recipe(name) if name else None
     arguments = found.arguments() if found else {}

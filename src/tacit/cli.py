@@ -124,7 +124,7 @@ def fit(
     from .processes import launched
     from .runs import Run
     from .trackers import Tracker
-    from .train import Training
+    from .training import Training
 
     words = [f"{key}={value}" for key, value in toml(config).items()] + (set_ or [])
     words += [f"latent_dim={latent_dim}"] if latent_dim else []

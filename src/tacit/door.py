@@ -34,7 +34,7 @@ from .penalties import Objective
 from .priors import Prior
 from .spec import accepts, describe, plain
 from .tensors import Rowwise
-from .train import Training
+from .training import Training
 
 Array = np.ndarray[Any, Any]
 

@@ -34,7 +34,8 @@ from .penalties import CrossEntropy
 from .priors import DEFAULTS, VampPrior
 from .spec import Spec, accepts, describe, plain, text
 from .tensors import Rowwise, Shape, as_shape, numel
-from .train import Progress, Rows, Trainer, Training
+from .train import Progress, Rows, Trainer
+from .training import Training
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from torch.profiler import ProfilerActivity, profile
 
 from .estimator import VAE
-from .train import Training
+from .training import Training
 
 STEPS = 50
 GROUPS = {

@@ -67,7 +67,7 @@ from .penalties import (
 )
 from .priors import VampPrior
 from .schedule import Linear
-from .train import Adam, Decay, RMSprop, Training
+from .training import Adam, Decay, RMSprop, Training
 
 
 @cache

@@ -19,7 +19,8 @@ from .model import Model
 from .priors import VampPrior
 from .schedule import at
 from .tensors import Rowwise
-from .train import MONITORED, Rows, Training
+from .train import MONITORED, Rows
+from .training import Training
 
 PATIENCE = 30
 """Epochs without a gain on the held-out codes before the search ends, unless `Training` says."""
