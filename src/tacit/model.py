@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +17,7 @@ from .latents import Draw, Scored, Site, TopDown, averaging, generating, inferri
 from .layers import joined, shapes_of
 from .networks import Network
 from .priors import VampPrior, fit_together
-from .tensors import Rowwise, Shape, as_shape, numel
+from .tensors import Rowwise, Shape, as_shape, numel, once
 
 SEEN = 1 << 22
 """Cells of a sparse matrix that units are taken from."""
@@ -255,7 +254,7 @@ class Trace:
         """How many rows the whole training set has."""
         return self.model.n_data
 
-    @cached_property
+    @once
     def weights(self) -> Tensor | None:
         """Of each sample, (S, B), where classes are enumerated: q(y|x) / draws. Else None: all alike."""
         if self.log_qy is None:
@@ -266,17 +265,17 @@ class Trace:
         """The mean over samples (S, B) -> (B,)."""
         return t.mean(0) if self.weights is None else (self.weights * t).sum(0)
 
-    @cached_property
+    @once
     def px(self) -> Distribution:
         """p(x|z), batch shape (S, B)."""
         return self.model.decode(self.state, self.code, self.seen)
 
-    @cached_property
+    @once
     def seen(self) -> Tensor:
         """x, missing cells missing."""
         return self.x if self.mask is None else self.x.masked_fill(~self.mask, math.nan)
 
-    @cached_property
+    @once
     def distortion(self) -> Tensor:
         """-log p(x|z), (S, B)."""
         return -self.log_px(self.px).reshape(-1, len(self.x))
@@ -285,7 +284,7 @@ class Trace:
         """log-probability of the known cells."""
         return px.log_prob(self.x) if self.mask is None else log_prob_of(px, self.x, self.mask)
 
-    @cached_property
+    @once
     def rates(self) -> tuple[Tensor, ...]:
         """KL(q || p) of each rung, (S, B) each."""
         return tuple(site.rate() for site in self.sites)
@@ -294,7 +293,7 @@ class Trace:
     def has_rate(self) -> bool:
         return all(site.has_rate for site in self.sites)
 
-    @cached_property
+    @once
     def label_rate(self) -> Tensor:
         """KL(q(y|x) || p(y)), (B,), where classes are enumerated, -log p(y) of a labelled row; else 0."""
         if self.log_qy is None:
@@ -302,12 +301,12 @@ class Trace:
         log_q = self.log_qy[: len(self.model.log_prior_y)].clamp_min(-1e30)
         return (log_q.exp() * (log_q - self.model.log_prior_y[:, None])).sum(0)
 
-    @cached_property
+    @once
     def rate(self) -> Tensor:
         """KL(q(y, z|x) || p(y, z)), (B,): all rungs, and the label where it is inferred."""
         return sum((self.average(rate) for rate in self.rates), start=self.label_rate)
 
-    @cached_property
+    @once
     def log_likelihood(self) -> Tensor:
         """log p(x|z), (S, B); with an Auxiliary head log sum_y p(y) p(x|z, y), exact over the classes."""
         labels = self.model.parts.labels
@@ -317,12 +316,12 @@ class Trace:
         each = [self.log_px(self.model.decode(self.state, code, self.seen)) for code in codes[:, None, None]]
         return torch.logsumexp(torch.stack(each, -1) + self.model.log_prior_y, -1)
 
-    @cached_property
+    @once
     def bound(self) -> Tensor:
         """The ELBO at beta = 1, (B,): E_q log p(x|z) - KL(q || p)."""
         return self.average(self.log_likelihood) - self.rate
 
-    @cached_property
+    @once
     def frozen(self) -> list[tuple[Tensor, Tensor]]:
         """log q(z) and log p(z) of each rung, (S, B), their own parameters held: gradients come through z
         alone. The densities are taken inside, because flows read their parameters as late as that."""
@@ -333,7 +332,7 @@ class Trace:
         zs = [site.z for site in self.sites]
         return functional_call(scored, held, (self.h.detach(), zs, pseudo))  # type: ignore[no-any-return]
 
-    @cached_property
+    @once
     def path_rates(self) -> tuple[Tensor, ...]:
         """log q(z) - log p(z) of each rung, (S, B) each, q's own parameters held."""
         sites = zip(self.sites, self.frozen, strict=True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,23 @@ class Rowwise(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, rows: Any) -> Tensor: ...
     def to(self, device: torch.device) -> Any: ...
+
+
+T = TypeVar("T")
+
+
+class once(Generic[T]):
+    """A property that is computed when it is first asked for: functools.cached_property without the lock
+    that it has before Python 3.12, which torch.compile cannot follow."""
+
+    def __init__(self, f: Callable[[Any], T]) -> None:
+        self.f, self.__doc__ = f, f.__doc__
+
+    def __get__(self, it: Any, owner: type | None = None) -> T:
+        if it is None:
+            return self  # type: ignore[return-value]
+        value = it.__dict__[self.f.__name__] = self.f(it)
+        return value
 
 
 def as_shape(size: int | Shape) -> Shape:

@@ -21,11 +21,11 @@ from .data.rows import shuffled
 from .data.stream import Share
 from .doctor import autopsy
 from .errors import DivergedError, SpecError
-from .model import Model
+from .model import Model, Trace
 from .objective import ELBO, Term
 from .penalties import Critic
 from .processes import Alone, Noise, Processes, launched
-from .schedule import Clocked, at
+from .schedule import Clocked, Ramp, at
 from .tensors import Rowwise
 from .training import Adam, Training
 
@@ -79,9 +79,21 @@ class Trainer:
         }
         self.average = [p.detach().clone() for p in self.parameters] if training.ema else []
         self.clocked = [module for module in model.modules() if isinstance(module, Clocked)]
+        self.compiled = self._compiled() if training.compile else None
         self.epoch = self.step = self.waited = 0
         self.data = ""
         self.best, self.kept = -math.inf, dict[str, Tensor]()
+
+    def _compiled(self) -> Any:
+        """`_see` without the trace, compiled; SpecError where it would have to be compiled at every step."""
+        ramps = [term for term in self.terms if any(isinstance(v, Ramp) for v in vars(term).values())]
+        if odd := [*self.critics, *ramps, *(self.model.parts.posterior for _ in self.clocked)]:
+            raise SpecError(
+                f"Training.compile with {odd[0]}: what changes at each step would be compiled at each step, "
+                "and critics learn beside it. Leave compile out, or take constants"
+            )
+        mode = "reduce-overhead" if self.device.type == "cuda" else None
+        return torch.compile(lambda x, y: (*self._see(x, y)[:2], None), dynamic=False, mode=mode)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that a stopped training needs to go on as if it had not stopped: tensors and numbers."""
@@ -226,11 +238,9 @@ class Trainer:
                 torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext(),
                 Noise(share) if ranks > 1 else nullcontext(),
             ):
-                labels = None if y is None else y[share.rows]
-                trace = self.model(self._hidden(share.x), labels, samples=self.samples)
-                trace.critics = self.critics
-                each = [term(trace, self.step) for term in self.terms]
-                loss = torch.stack(each).sum() if len(each) > 1 else each[0]
+                whole = len(share.x) == self.training.batch_size
+                see = self.compiled if self.compiled and whole else self._see
+                loss, figures, trace = see(self._hidden(share.x), None if y is None else y[share.rows])
             self._descend(loss, share, self.optimiser, self.parameters)
             self._step()
             for term, teacher in self.teachers.items():
@@ -238,10 +248,18 @@ class Trainer:
                 teacher.step()
             if ranks > 1:
                 self.processes.agree(self.model.buffers())
-            with torch.no_grad():
-                rate = trace.rate.mean() if trace.has_rate else loss * math.nan
-                numbers = [loss, trace.average(trace.distortion).mean(), rate, *each]
-            yield share, torch.stack([number.detach() for number in numbers])
+            yield share, figures
+
+    def _see(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, Trace]:
+        """The loss of a batch; loss, distortion, rate and each term for the record; and the trace."""
+        trace = self.model(x, y, samples=self.samples)
+        trace.critics = self.critics
+        each = [term(trace, self.step) for term in self.terms]
+        loss = torch.stack(each).sum() if len(each) > 1 else each[0]
+        with torch.no_grad():
+            rate = trace.rate.mean() if trace.has_rate else loss * math.nan
+            figures = torch.stack([loss, trace.average(trace.distortion).mean(), rate, *each])
+        return loss, figures, trace
 
     def _descend(
         self, loss: Tensor, share: Share, optimiser: torch.optim.Optimizer, parameters: Iterable[Tensor]

@@ -72,6 +72,8 @@ class Training(Spec):
     - `devices`: so many processes share each batch (`processes`). Their loss is that of one process where
       the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
       a VQ codebook follows those of the first.
+    - `compile`: batches of full size go through `torch.compile`, on a GPU as CUDA graphs; the noise is
+      another for the same seed. The first step takes half a minute and more, and a C++ compiler.
     """
 
     epochs: int | None = None
@@ -88,6 +90,7 @@ class Training(Spec):
     decay: Decay | None = None
     missing: float = 0.0
     devices: int = 1
+    compile: bool = False
 
     def check(self) -> None:
         if self.batch_size < 1 or (self.epochs is not None and self.epochs < 1):
@@ -96,6 +99,8 @@ class Training(Spec):
             raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
         if self.devices < 1:
             raise SpecError(f"Training.devices is 1 or more, not {self.devices}")
+        if self.compile and self.devices > 1:
+            raise SpecError("Training.compile is for one process: leave it out, or devices")
         if not 0 <= self.missing < 1:
             raise SpecError(f"Training.missing is a share in [0, 1), not {self.missing}")
         if self.patience is not None and not self.validation:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from torch.distributions import Distribution
 
 from ..distributions import Product, Runs, apart, together
 from ..errors import SpecError
-from ..tensors import Shape, whole
+from ..tensors import Shape, once, whole
 from .base import Conditional, Family, Head, Source
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
@@ -58,7 +57,7 @@ class Columns(Family):
                     f"Columns takes families of single numbers; column {column} has {type(family).__name__}"
                 )
 
-    @cached_property
+    @once
     def groups(self) -> dict[Family, list[int]]:
         """The different families and the columns of each."""
         groups: dict[Family, list[int]] = {}
@@ -66,7 +65,7 @@ class Columns(Family):
             groups.setdefault(family, []).append(column)
         return groups
 
-    @cached_property
+    @once
     def runs(self) -> Runs:
         """The columns in order, by group and place in it."""
         place = {

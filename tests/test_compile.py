@@ -1,0 +1,48 @@
+"""A compiled step is the same step."""
+
+import shutil
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tacit import ELBO, VAE, Auxiliary, GumbelSoftmax, LatentCritic, Linear, SpecError, Training
+
+TRAINING = Training(epochs=3, batch_size=64)
+X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
+def test_it_has_the_losses_of_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor import config
+
+    monkeypatch.setattr(config, "fallback_random", True)
+    labels, losses = np.arange(300) % 3, []
+    for compile in (False, True):
+        torch._dynamo.utils.counters.clear()
+        training = replace(TRAINING, compile=compile)
+        vae = VAE(2, labels=Auxiliary(3), training=training, random_state=0).fit(X, labels)
+        losses.append([row["loss"] for row in vae.history_])
+        assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == compile
+    assert not torch._dynamo.utils.counters["graph_break"]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"objective": ELBO(beta=Linear(0, 1, 10))},
+        {"objective": (ELBO(beta=0), LatentCritic(1.0))},
+        {"latent_dim": 10, "posterior": GumbelSoftmax()},
+    ],
+)
+def test_what_changes_at_each_step_is_refused(parts: dict[str, Any]) -> None:
+    with pytest.raises(SpecError, match=r"Training.compile with .*Leave compile out"):
+        VAE(**({"latent_dim": 4} | parts), training=replace(TRAINING, compile=True)).fit(X)
+
+
+def test_it_is_for_one_process() -> None:
+    with pytest.raises(SpecError, match=r"Training\.compile is for one process"):
+        Training(compile=True, devices=2)
