@@ -28,15 +28,19 @@ PARTS: dict[str, Callable[[Effort], Rows]] = {
     "startup": startup,
     "growth": growth,
 }
-OURS = ("floor", "expert", "hand", "tacit", "bf16")
-PAIRS = ("tacit / floor", "tacit / hand", "expert / tacit", *(f"{peer} / tacit" for peer in PEERS))
+OURS = ("floor", "expert", "hand", "tacit", "compiled", "bf16")
+PAIRS = (
+    *("tacit / floor", "tacit / hand", "tacit / compiled", "tacit / bf16", "compiled / floor"),
+    *(f"{who} / tacit" for who in ("expert", *PEERS)),
+    "expert / compiled",
+)
 TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
     "training": (
         "training",
         "net",
         {who: f"{who}, ms" for who in (*OURS, *PEERS)} | {"samples": "samples/s"},
     ),
-    "ratios": ("training", "net", {pair: pair for pair in (*PAIRS, "tacit / bf16")}),
+    "ratios": ("training", "net", {pair: pair for pair in PAIRS}),
     "likelihood": (
         "likelihood",
         "way",

@@ -102,21 +102,16 @@ def hand(net: Plain, x: Tensor, y: Tensor) -> Turn:
     return turn
 
 
-def tacit(name: str, x: Tensor, y: Tensor, precision: str = "32-true") -> Turn:
-    """The estimator as users call it."""
+def tacit(name: str, x: Tensor, y: Tensor, **words: object) -> Turn:
+    """The estimator as users call it, `words` its Training's."""
     vae = clone(VAES[name])
-    training = replace(
-        vae.training or Training(),
-        epochs=10**6,
-        batch_size=PLAIN[name].batch,
-        precision=precision,
-    )
+    training = replace(vae.training or Training(), epochs=10**6, batch_size=PLAIN[name].batch, **words)
     labels = None if vae.labels is None else y.numpy()
     epochs: Iterator[object] = vae.set_params(training=training, random_state=0).fit_iter(x.numpy(), labels)
     return lambda: next(epochs)
 
 
-def ours(name: str, steps: int, bf16: bool) -> dict[str, Turn]:
+def ours(name: str, steps: int, effort: Effort) -> dict[str, Turn]:
     """Every contestant that runs in this process."""
     torch.manual_seed(0)
     net = PLAIN[name]
@@ -128,7 +123,9 @@ def ours(name: str, steps: int, bf16: bool) -> dict[str, Turn]:
         "hand": hand(net, x, y),
         "tacit": tacit(name, x, y),
     }
-    return turns | ({"bf16": tacit(name, x, y, "bf16-mixed")} if bf16 else {})
+    ways: dict[str, dict[str, object]] = {} if effort.small else {"compiled": {"compile": True}}
+    ways |= {"bf16": {"precision": "bf16-mixed"}} if effort.bf16 else {}
+    return turns | {way: tacit(name, x, y, **words) for way, words in ways.items()}
 
 
 def training(effort: Effort) -> Rows:
@@ -138,11 +135,12 @@ def training(effort: Effort) -> Rows:
         net = PLAIN[name]
         tasks = {peer: name for peer in PEERS if net.hidden or peer != "pyod"}
         with children(tasks, effort, steps) as (peers, absent):
-            turns = {who: timed(turn) for who, turn in ours(name, steps, effort.bf16).items()} | peers
+            turns = {who: timed(turn) for who, turn in ours(name, steps, effort).items()} | peers
             seconds = rounds(turns, effort.rounds)
         medians = {who: statistics.median(each) / steps for who, each in seconds.items()}
-        pairs = [("tacit", who) for who in ("floor", "hand", "bf16")]
+        pairs = [("tacit", who) for who in ("floor", "hand", "compiled", "bf16")]
         pairs += [(who, "tacit") for who in ("expert", *PEERS)]
+        pairs += [("compiled", "floor"), ("expert", "compiled")]
         ratios = {f"{a} / {b}": ratio(seconds, a, b) for a, b in pairs if {a, b} <= seconds.keys()}
         rows[name] = {who: 1e3 * each for who, each in medians.items()} | ratios | absent
         rows[name] |= {peer: "-" for peer in PEERS if effort.peers and peer not in tasks}
