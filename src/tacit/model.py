@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -263,7 +264,9 @@ class Trace:
 
     def average(self, t: Tensor) -> Tensor:
         """The mean over samples (S, B) -> (B,)."""
-        return t.mean(0) if self.weights is None else (self.weights * t).sum(0)
+        if self.weights is not None:
+            return (self.weights * t).sum(0)
+        return t.mean(0) if len(t) > 1 else t[0]
 
     @once
     def px(self) -> Distribution:
@@ -279,6 +282,11 @@ class Trace:
     def distortion(self) -> Tensor:
         """-log p(x|z), (S, B)."""
         return -self.log_px(self.px).reshape(-1, len(self.x))
+
+    @once
+    def mean_distortion(self) -> Tensor:
+        """Of the batch, ()."""
+        return self.average(self.distortion).mean()
 
     def log_px(self, px: Distribution) -> Tensor:
         """log-probability of the known cells."""
@@ -304,7 +312,14 @@ class Trace:
     @once
     def rate(self) -> Tensor:
         """KL(q(y, z|x) || p(y, z)), (B,): all rungs, and the label where it is inferred."""
-        return sum((self.average(rate) for rate in self.rates), start=self.label_rate)
+        each = [self.average(rate) for rate in self.rates]
+        each += [self.label_rate] if self.log_qy is not None or not each else []
+        return reduce(torch.add, each)
+
+    @once
+    def mean_rate(self) -> Tensor:
+        """Of the batch, ()."""
+        return self.rate.mean()
 
     @once
     def log_likelihood(self) -> Tensor:

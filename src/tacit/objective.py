@@ -126,7 +126,7 @@ class ELBO(Bound):
             needs_dimensions(self, parts, "Use free_per='rung'")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        loss = trace.average(trace.distortion).mean()
+        loss = trace.mean_distortion
         beta = at(self.beta, step)
         if beta == 0:
             return loss
@@ -136,10 +136,10 @@ class ELBO(Bound):
             each = (self.freed(trace, i) for i in range(len(trace.sites)))
             rate = sum(each, start=trace.label_rate.mean())
         else:
-            rate = trace.rate.mean()
+            rate = trace.mean_rate
         if self.capacity is not None:
             rate = (rate - at(self.capacity, step)).abs()
-        return loss + beta * rate
+        return loss.add(rate, alpha=beta)
 
     def freed(self, trace: Trace, i: int) -> Tensor:
         """The batch's mean KL of rung i, none of its dimensions (or not itself) below free_bits."""

@@ -36,7 +36,7 @@ class CrossEntropy(Term):
     def __call__(self, trace: Trace, step: int) -> Tensor:
         assert trace.logits is not None and trace.y is not None
         total = cross_entropy(trace.logits, trace.y, ignore_index=-1, reduction="sum")
-        return at(self.weight, step) * total / len(trace.y)
+        return total * (at(self.weight, step) / len(trace.y))
 
 
 @dataclass(frozen=True, repr=False)

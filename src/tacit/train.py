@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from typing import Any
 
 import torch
@@ -255,10 +256,10 @@ class Trainer:
         trace = self.model(x, y, samples=self.samples)
         trace.critics = self.critics
         each = [term(trace, self.step) for term in self.terms]
-        loss = torch.stack(each).sum() if len(each) > 1 else each[0]
+        loss = reduce(torch.add, each)
         with torch.no_grad():
-            rate = trace.rate.mean() if trace.has_rate else loss * math.nan
-            figures = torch.stack([loss, trace.average(trace.distortion).mean(), rate, *each])
+            rate = trace.mean_rate if trace.has_rate else loss * math.nan
+            figures = torch.stack([loss, trace.mean_distortion, rate, *each])
         return loss, figures, trace
 
     def _descend(

@@ -55,7 +55,7 @@ def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device)
         yield from x.shuffled(size, rank, ranks)
         return
     for rows in torch.split(torch.randperm(len(x)).to(device), size):
-        shares = rows.tensor_split(ranks)
+        shares = rows.tensor_split(ranks) if ranks > 1 else (rows,)
         start, count = sum(map(len, shares[:rank])), len(shares[rank])
         mine = shares[rank] if count else rows[:1]
         yield Share(mine, x[mine], start, count, len(rows))

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, Independent, Normal, kl_divergence
+from torch.distributions import Bernoulli, Categorical, Distribution, Independent, Normal, kl_divergence
+from torch.nn.functional import softplus
 
 register_kl: Any = torch.distributions.register_kl
 
@@ -18,9 +19,34 @@ Noise = Callable[[torch.Size], Tensor]
 """Standard normal numbers of a shape."""
 
 
+class Event(Independent[Any]):
+    """Independent numbers read as one datum: log_prob is their `total`."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return total(self.base_dist, value, self.reinterpreted_batch_ndims)
+
+
 def event(base: Distribution, ndim: int) -> Distribution:
     """Independent numbers read as one datum: log_prob sums over the last `ndim` axes."""
-    return Independent(base, ndim, validate_args=False)
+    return Event(base, ndim, validate_args=False)
+
+
+def sum_last(x: Tensor, ndim: int) -> Tensor:
+    """The sum over the last `ndim` axes."""
+    return x.flatten(x.dim() - ndim).sum(-1) if ndim else x
+
+
+@singledispatch
+def total(d: Distribution, x: Tensor, ndim: int) -> Tensor:
+    """log p of all numbers of an event together: the sum of log_prob(x) over the last `ndim` axes, by fewer
+    passes over them where a law has a shorter way."""
+    return sum_last(d.log_prob(x), ndim)
+
+
+@total.register
+def _(d: Bernoulli, x: Tensor, ndim: int) -> Tensor:
+    """sum_i x_i a_i - log(1 + exp(a_i)), a the logits."""
+    return sum_last(x * d.logits - softplus(d.logits), ndim)
 
 
 def base_of(d: Distribution) -> Distribution:

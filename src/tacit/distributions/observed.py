@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal as TorchNormal
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid, mse_loss, softplus
 
-from ..tensors import log_gamma_ratio
-from .base import blend, cells, mean_of
+from ..tensors import log_gamma_ratio, numel
+from .base import blend, cells, mean_of, sum_last, total
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -29,6 +29,17 @@ class Normal(TorchNormal):
     def log_prob(self, value: Tensor) -> Tensor:
         y = (value - self.loc) / self.own_scale
         return torch.sub(-LOG_SQRT_2PI - self.own_scale.log(), y.square(), alpha=0.5)
+
+
+@total.register
+def _(d: Normal, x: Tensor, ndim: int) -> Tensor:
+    """-sum_i (x_i - loc_i)^2 / (2 s^2) - n (log s + log sqrt(2 pi)), where all share a scale s."""
+    if d.own_scale.numel() > 1:
+        return sum_last(d.log_prob(x), ndim)
+    loc, x = torch.broadcast_tensors(d.loc, x)  # type: ignore[no-untyped-call]
+    squares = mse_loss(loc, x, reduction="none")
+    s, n = d.own_scale.reshape(()), numel(d.batch_shape[len(d.batch_shape) - ndim :])
+    return sum_last(squares, ndim) * (-0.5 / s.square()) - n * (LOG_SQRT_2PI + s.log())
 
 
 def unexpanded(x: Tensor) -> Tensor:

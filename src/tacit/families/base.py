@@ -318,7 +318,8 @@ class Head(Conditional):
             value = torch.hypot(value, torch.full_like(value, self.floor))
         if role is None or not (self.standard and link.standard):
             return value
-        return value * self.stretch + self.shift if role == "location" else value * self.stretch
+        moved = role == "location"
+        return torch.addcmul(self.shift, value, self.stretch) if moved else value * self.stretch
 
     def scaled(self, share: Tensor, rows: Tensor | None) -> Tensor:
         """share * total; the total of rows with holes is that of the known cells over their share."""
