@@ -61,6 +61,8 @@ class Square(Link):
 
 STEEP = 10.0
 """A rate of e^10 standard deviations of the data is past belief."""
+PIECE = 1 << 22
+"""Numbers of the data that are looked at together, in double precision, for their units."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -340,13 +342,20 @@ class Head(Conditional):
             self.typical.copy_(x.nansum(-1).quantile(0.5))
         if not (self.standard and self.family.roles):
             return
-        axes = 0 if len(self.event) <= 1 else tuple(range(x.dim()))
-        x = self.family.measured(x.double())
-        mean = x.nanmean(axes, keepdim=True).nan_to_num(nan=0.0)
-        self.shift.copy_(mean.squeeze(0) if len(self.event) == 1 else mean.reshape(self.shift.shape))
-        spread = (x - mean).square().nanmean(axes).sqrt()
-        tiny = 1e-6 * x.abs().nan_to_num().amax(axes).clamp_min(torch.finfo(torch.float64).tiny)
-        self.stretch.copy_(torch.where(spread > tiny, spread, torch.ones_like(spread)))
+        axes = (0,) if len(self.event) <= 1 else tuple(range(x.dim()))
+        pieces = torch.split(x, max(1, PIECE // numel(self.event)))
+
+        def over(f: Callable[[Tensor], Tensor]) -> Tensor:
+            return torch.stack([f(self.family.measured(piece.double())) for piece in pieces])
+
+        known = over(lambda x: (~x.isnan()).sum(axes, keepdim=True)).sum(0)
+        mean = (over(lambda x: x.nansum(axes, keepdim=True)).sum(0) / known).nan_to_num(nan=0.0)
+        squares = over(lambda x: (x - mean).square().nansum(axes, keepdim=True)).sum(0)
+        spread = (squares / known).sqrt()
+        largest = over(lambda x: x.abs().nan_to_num().amax(axes, keepdim=True)).amax(0)
+        tiny = 1e-6 * largest.clamp_min(torch.finfo(torch.float64).tiny)
+        self.shift.copy_(mean.reshape(self.shift.shape))
+        self.stretch.copy_(torch.where(spread > tiny, spread, 1.0).reshape(self.stretch.shape))
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:
