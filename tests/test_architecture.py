@@ -9,7 +9,7 @@ import tacit
 
 SRC = Path(tacit.__file__).parent
 FLOORS = [
-    ["errors", "spec", "schedule", "tensors"],
+    ["errors", "files", "spec", "schedule", "tensors"],
     ["distributions.base", "distributions.hidden", "distributions.observed", "distributions.codes"],
     ["distributions.correlated", "distributions.spherical", "distributions.flows", "distributions.mixtures"],
     ["distributions", "layers", "networks", "families.base"],
@@ -79,6 +79,23 @@ def test_imports_point_up() -> None:
 def test_help_needs_no_torch() -> None:
     code = "import sys, tacit.cli; assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_show_needs_no_torch(tmp_path: Path) -> None:
+    model = tmp_path / "model.safetensors"
+    tacit.VAE(1, training=tacit.Training(epochs=1)).fit([[0.0], [1.0], [3.0]]).save(model)
+    code = """
+import sys
+from tacit.cli import main
+try:
+    main()
+finally:
+    assert 'torch' not in sys.modules
+"""
+    shown = subprocess.run(
+        [sys.executable, "-c", code, "show", str(model)], check=True, capture_output=True, text=True
+    ).stdout
+    assert "latent_dim  1" in shown and "epochs  1" in shown
 
 
 def test_public_names() -> None:

@@ -202,8 +202,8 @@ def evaluate(
     if found and not as_json:
         print_detections(found)
     if report is not None:
+        from .files import replace_file
         from .report import page
-        from .storage import replace_file
 
         replace_file(report, page(vae, dataset, result, f"{model} on {data}").encode())
         typer.echo(report, err=as_json)
@@ -335,7 +335,7 @@ def plot(
 @app.command()
 def show(model: ModelPath, as_json: AsJson = False) -> None:
     """What a model file says of itself; its net is not built."""
-    from .storage import file_of, read_header
+    from .files import file_of, read_header
 
     header = read_header(file_of(model))
     if as_json:
@@ -358,7 +358,7 @@ def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folde
     if not Path(model).exists():
         recipe(name)
     elif model not in RECIPES:
-        from .storage import file_of, read_header
+        from .files import file_of, read_header
 
         name = read_header(file_of(Path(model)))["trained_on"].get("recipe") or ""
     keys = [RECIPES[name].key] if name in RECIPES else []

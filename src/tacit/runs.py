@@ -13,7 +13,7 @@ import numpy as np
 from . import gallery
 from .errors import DataError
 from .estimator import VAE
-from .storage import file_of, replace_file
+from .files import file_of, replace_file
 from .train import Progress
 
 SAVE_SECONDS = 20.0

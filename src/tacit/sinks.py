@@ -9,7 +9,7 @@ import numpy as np
 from .data.stream import joined
 from .errors import DataError, SpecError
 from .figures import encoded, image_grid
-from .storage import replacing
+from .files import replacing
 from .tiles import is_picture, shade
 
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")

@@ -2,12 +2,8 @@
 
 import json
 import math
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -15,12 +11,9 @@ from safetensors.torch import load as load_tensors, save as save_tensors
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .errors import DataError, FormatError
+from .errors import FormatError
+from .files import FORMAT, KEY, LONGEST, VERSION, read_header, replace_file
 
-FORMAT = "tacit"
-VERSION = 1
-KEY = "tacit"
-LONGEST = 1 << 20
 SLACK = 1 << 26
 """Bytes that a model may allocate beside what its file holds while it is built."""
 DAMAGE = (
@@ -35,8 +28,6 @@ DAMAGE = (
     ValueError,
 )
 """What a header that was tampered with may raise."""
-MODEL = {"spec": dict, "event": list, "codec": dict, "history": list, "trained_on": dict, "holes": bool}
-FIGURES = ("bound", "rate", "distortion")
 
 
 def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
@@ -48,79 +39,6 @@ def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) 
         )
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     replace_file(Path(path), save_tensors(held, {KEY: text}))
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """`path` holds either what it held before or all of `data`."""
-    with replacing(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when all is written, and leaves nothing behind when not."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.chmod(name, 0o644)
-        try:
-            os.replace(name, path)
-        except IsADirectoryError:
-            raise DataError(f"cannot write {path}: it is a folder; name a file in it") from None
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def read_header(path: str | Path) -> dict[str, Any]:
-    """The header alone, without touching the weights."""
-    try:
-        with open(path, "rb") as file:
-            size = int.from_bytes(file.read(8), "little")
-            if not 2 <= size <= 2 * LONGEST + (64 << 20):
-                raise FormatError(f"{path} is not a tacit model file, or it is damaged")
-            outer = json.loads(file.read(size))
-        inner = outer["__metadata__"][KEY]
-        if len(inner) > LONGEST:
-            raise FormatError(f"{path} has a header of {len(inner)} characters; at most {LONGEST} are read")
-        header = json.loads(inner)
-        found = header["format"], header["version"]
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except FormatError:
-        raise
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise FormatError(f"{path} is not a tacit model file, or it is damaged") from None
-    if found[0] != FORMAT or not isinstance(found[1], int) or found[1] > VERSION:
-        raise FormatError(
-            f"{path} has format {found[0]} {found[1]}; this version reads {FORMAT} {VERSION}. Update tacit"
-        )
-    if fault := _fault(header):
-        raise FormatError(f"{path} has a damaged header: {fault}")
-    return header  # type: ignore[no-any-return]
-
-
-def _fault(header: Any) -> str | None:
-    """What is not of its kind in a header; one of a stopped training has no more than spec and history."""
-    for name, kind in MODEL.items():
-        absent = "training" in header and name not in ("spec", "history")
-        if not absent and not isinstance(header.get(name), kind):
-            return f"{name} is no {kind.__name__}"
-    if not all(isinstance(words, str) for words in header["spec"].values()):
-        return "spec is no text"
-    if header.get("classes") is not None and not isinstance(header["classes"], list):
-        return "classes is no list"
-    for row in header["history"]:
-        if not isinstance(row, dict) or any(
-            name not in row or not isinstance(row[name], float | int | None) for name in FIGURES
-        ):
-            return "history is no list of epochs"
-    return None
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -172,11 +90,3 @@ def pour(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -
         raise FormatError(
             f"{path}: the weights do not fit the spec ({str(error).splitlines()[-1].strip()})"
         ) from None
-
-
-def file_of(path: Path) -> Path:
-    """The model file of a run folder, or the file itself."""
-    file = path / "model.safetensors" if path.is_dir() else path
-    if not file.is_file():
-        raise DataError(f"there is no model at {path}: name a run folder or a .safetensors file")
-    return file
