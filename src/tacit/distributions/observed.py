@@ -110,7 +110,7 @@ class NegativeBinomial(Distribution):
         return self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
-        x, a = value.double(), self.dispersion.double()
+        x, a = value.double(), unexpanded(self.dispersion).double()
         r, odds = 1 / a, (self.rate.double() * a).clamp_min(1e-300)
         choices = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
         return (choices + x * odds.log() - (x + r) * torch.log1p(odds)).to(self.rate.dtype)
