@@ -34,7 +34,7 @@ FLOORS = [
     ["data.sources", "data", "likeness", "disentanglement"],
     ["importance", "annealing", "doctor", "gauges"],
     ["processes", "training", "train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
-    ["door"],
+    ["door", "learner"],
     [
         "estimator",
         "recipes",

@@ -27,7 +27,7 @@ from tacit import (
     Training,
 )
 from tacit.config import parse
-from tacit.estimator import KINDS
+from tacit.door import KINDS
 from tacit.spec import text
 
 numbers = st.floats(0.001, 1e6) | st.floats(1e-300, 1e300)

@@ -33,7 +33,8 @@ def toml(path: Path | None) -> dict[str, Any]:
 def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Recipe | None]":
     """The estimator that a recipe and KEY=VALUE words describe, and the recipe."""
     from .config import parse
-    from .estimator import KINDS, VAE
+    from .door import KINDS
+    from .estimator import VAE
     from .families.composed import Cell
     from .recipes import recipe
     from .spec import annotations

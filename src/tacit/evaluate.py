@@ -15,8 +15,8 @@ from .distributions import cells as each_cell, sample_with
 from .errors import SpecError
 from .gauges import aggregate, by_rung, calibration_error, residuals
 from .importance import Sums, Weights, distrust
-from .latents import Draw
-from .model import Model
+from .latents import Draw, inferring
+from .model import Model, Trace
 from .tensors import Rowwise, log_mean_exp, numel
 
 ROWS = 128
@@ -144,11 +144,14 @@ def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | N
     With a seed all rows share one noise, fixed by it; without, each row has its own.
     """
     generator = None if seed is None else torch.Generator().manual_seed(seed)
+    trace: Trace | None = None
     step = samples_at_once(model, k)
     for done in range(0, k, step):
         samples = min(step, k - done)
-        draw = None if generator is None else common_noise(generator, samples, x.dtype)
-        yield model(x, y, samples=samples, draw=draw).log_w()
+        draw = inferring(samples) if generator is None else common_noise(generator, samples, x.dtype)
+        again = trace if samples == step else None
+        trace = again.redrawn(draw) if again else model(x, y, samples=samples, draw=draw)
+        yield trace.log_w()
 
 
 @torch.no_grad()

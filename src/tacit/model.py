@@ -250,6 +250,13 @@ class Trace:
         self.code, self.log_qy = code, log_qy
         self.critics: Mapping[object, nn.Module] = {}
 
+    def redrawn(self, draw: Draw) -> "Trace":
+        """The same rows with other draws of z, as many as before where classes are enumerated; nothing is
+        encoded again."""
+        state, sites = self.model.latents(self.h, draw, self.pseudo)
+        told = (self.model, self.x, self.mask, self.y, self.logits, self.h, self.pseudo)
+        return Trace(*told, state, sites, self.code, self.log_qy)
+
     @property
     def n_data(self) -> int:
         """How many rows the whole training set has."""

@@ -38,7 +38,7 @@ from tacit import (
 from tacit.config import parse
 from tacit.data.sources import load
 from tacit.distributions import OneHot, Relaxed, choice, kl, mean_of, sample_with
-from tacit.estimator import KINDS
+from tacit.door import KINDS
 from tacit.evaluate import log_likelihood
 from tacit.model import Model, Parts
 from tacit.priors import Prior

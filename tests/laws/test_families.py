@@ -38,7 +38,7 @@ from tacit import (
 )
 from tacit.config import parse
 from tacit.distributions import cells, mean_of
-from tacit.estimator import KINDS
+from tacit.door import KINDS
 from tacit.families import Likelihood
 from tacit.model import Model, Parts
 from tacit.spec import text

@@ -53,7 +53,7 @@ from tacit.config import parse
 from tacit.data.sources import load
 from tacit.distributions import GaussianMixture, kl, mean_of, mixture, sample_with
 from tacit.distributions.spherical import log_area
-from tacit.estimator import KINDS
+from tacit.door import KINDS
 from tacit.evaluate import log_likelihood
 from tacit.families import Family
 from tacit.layers import Free

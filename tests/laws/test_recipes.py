@@ -13,7 +13,7 @@ from sklearn.base import clone
 from tacit import ELBO, VAE, DiscretizedLogistic, SpecError, Training
 from tacit.config import parse
 from tacit.data.sources import load
-from tacit.estimator import KINDS
+from tacit.door import KINDS
 from tacit.objective import terms_of
 from tacit.recipes import RECIPES, recipe, references
 from tacit.spec import text
