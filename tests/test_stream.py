@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tacit import VAE, Auxiliary, DataError, SpecError, Stream, Training, estimator, load, stream
+from tacit import VAE, Auxiliary, DataError, SpecError, Stream, Training, learner, load, stream
 from tacit.cli import main
 from tacit.data import arrays, images
 from tacit.data.rows import shuffled
@@ -112,7 +112,7 @@ def test_labels_of_a_stream(folder: Path) -> None:
 
 
 def test_faults_name_their_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimator, "LEARNED", 7)
+    monkeypatch.setattr(learner, "LEARNED", 7)
     X = np.load(folder / "numbers.npy")
     X[130, 2] = np.inf
     np.save(folder / "bad.npy", X)

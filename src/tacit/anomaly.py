@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score, precision_recall_curve
 from torch import Tensor
 
 from .distributions import cells
@@ -86,6 +85,8 @@ def detection(scores: Array, labels: Array, delay: int | None = None) -> Detecti
 
     With a `delay` segments are `adjusted`. F1 = 2 precision recall / (precision + recall).
     """
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
     labels = np.asarray(labels)
     if labels.shape != scores.shape or not np.isin(labels, (0, 1)).all() or not labels.any():
         raise DataError("labels are 0 or 1, one a moment, and at least one is 1: an anomaly")
