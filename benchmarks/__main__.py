@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from .contest import PEERS, Effort, PeerError, installed
+from .contest import PAIRS, PEERS, Effort, PeerError, installed
 from .nets import training
 from .pages import Rows, fill, markdown
 from .plain import PLAIN
@@ -29,18 +29,13 @@ PARTS: dict[str, Callable[[Effort], Rows]] = {
     "growth": growth,
 }
 OURS = ("floor", "expert", "hand", "tacit", "compiled", "bf16")
-PAIRS = (
-    *("tacit / floor", "tacit / hand", "tacit / compiled", "tacit / bf16", "compiled / floor"),
-    *(f"{who} / tacit" for who in ("expert", *PEERS)),
-    "expert / compiled",
-)
 TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
     "training": (
         "training",
         "net",
         {who: f"{who}, ms" for who in (*OURS, *PEERS)} | {"samples": "samples/s"},
     ),
-    "ratios": ("training", "net", {pair: pair for pair in PAIRS}),
+    "ratios": ("training", "net", {f"{a} / {b}": f"{a} / {b}" for a, b in PAIRS}),
     "likelihood": (
         "likelihood",
         "way",

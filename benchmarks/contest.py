@@ -24,6 +24,14 @@ ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".venv-peers"
 PYTHON = HOME / ("Scripts" if os.name == "nt" else "bin") / "python"
 
+PAIRS = (
+    *(("tacit", who) for who in ("floor", "hand", "compiled", "bf16")),
+    ("compiled", "floor"),
+    *((who, "tacit") for who in ("expert", *PEERS)),
+    ("expert", "compiled"),
+)
+"""Whose time is held against whose."""
+
 Timed = Callable[[], float]
 """Takes a turn and says how many seconds it took."""
 Seconds = dict[str, list[float]]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tacit import VAE, Bernoulli, Conv, Training
 from tacit.recipes import recipe
 
-from .contest import PEERS, Effort, children, ratio, rounds, timed
+from .contest import PAIRS, PEERS, Effort, children, ratio, rounds, timed
 from .pages import Rows
 from .plain import PLAIN, Plain
 
@@ -138,10 +138,7 @@ def training(effort: Effort) -> Rows:
             turns = {who: timed(turn) for who, turn in ours(name, steps, effort).items()} | peers
             seconds = rounds(turns, effort.rounds)
         medians = {who: statistics.median(each) / steps for who, each in seconds.items()}
-        pairs = [("tacit", who) for who in ("floor", "hand", "compiled", "bf16")]
-        pairs += [(who, "tacit") for who in ("expert", *PEERS)]
-        pairs += [("compiled", "floor"), ("expert", "compiled")]
-        ratios = {f"{a} / {b}": ratio(seconds, a, b) for a, b in pairs if {a, b} <= seconds.keys()}
+        ratios = {f"{a} / {b}": ratio(seconds, a, b) for a, b in PAIRS if {a, b} <= seconds.keys()}
         rows[name] = {who: 1e3 * each for who, each in medians.items()} | ratios | absent
         rows[name] |= {peer: "-" for peer in PEERS if effort.peers and peer not in tasks}
         rows[name]["samples"] = round(net.batch / medians["tacit"])

@@ -168,9 +168,9 @@ print(status.split("VmHWM:")[1].split()[0])
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read where Linux says them")
 def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
     peaks = []
-    for rows in (100_000, 400_000):
-        np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(rows, 32)).astype(np.float32))
+    for rows in (20_000, 220_000):  # of 512 bytes: the data grow by 98 MiB, in memory the peak by twice that
+        np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(rows, 128)).astype(np.float32))
         command = [sys.executable, "-c", PEAK, str(tmp_path / "x.npy")]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         peaks.append(int(printed) / 1024)
-    assert peaks[1] - peaks[0] < 25, peaks
+    assert peaks[1] - peaks[0] < 75, peaks

@@ -57,7 +57,8 @@ def stream(paths: list[Path], buffer: int) -> Stream:
     for path in paths:
         about = parquet.read_metadata(path)
         names = about.schema.to_arrow_schema().names
-        if names != (first := first or names):
+        first = first or names
+        if names != first:
             raise DataError(f"{path} has other columns than {paths[0]}; write all shards alike")
         groups += [(path, i) for i in range(about.num_row_groups)]
         sizes += [about.row_group(i).num_rows for i in range(about.num_row_groups)]

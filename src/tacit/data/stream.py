@@ -63,10 +63,10 @@ class Stream:
         if not len(numbers):
             return taken(self.read(0), numbers)
         block = np.searchsorted(self.starts, numbers, side="right") - 1
-        places = [np.flatnonzero(block == i) for i in np.unique(block)]
-        parts = [
-            taken(self.read(int(block[at[0]])), numbers[at] - self.starts[block[at[0]]]) for at in places
-        ]
+        held = np.unique(block).tolist()
+        places = [np.flatnonzero(block == i) for i in held]
+        each = zip(held, places, strict=True)
+        parts = [taken(self.read(i), numbers[at] - self.starts[i]) for i, at in each]
         return taken(joined(parts), np.argsort(np.concatenate(places)))
 
     def map(self, f: Callable[[Any], Any]) -> "Stream":

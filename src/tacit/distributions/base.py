@@ -107,7 +107,7 @@ def _(d: Any, x: Tensor) -> Tensor:
 def log_prob_of(d: Distribution, x: Tensor, mask: Tensor) -> Tensor:
     """log p of the known cells (mask true) of x (B, *E), (*batch,); x is inside the support everywhere."""
     known = torch.where(mask, cells(d, x), 0.0)
-    return known.flatten(known.dim() - x.dim() + 1).sum(-1)
+    return sum_last(known, x.dim() - 1)
 
 
 @singledispatch
