@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tacit import ELBO, VAE, Auxiliary, GumbelSoftmax, LatentCritic, Linear, SpecError, Training
+from tacit.processes import Alone
 
 TRAINING = Training(epochs=3, batch_size=64)
 X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
@@ -43,6 +44,11 @@ def test_what_changes_at_each_step_is_refused(parts: dict[str, Any]) -> None:
         VAE(**({"latent_dim": 4} | parts), training=replace(TRAINING, compile=True)).fit(X)
 
 
-def test_it_is_for_one_process() -> None:
+def test_it_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = Alone()
+    two.size = 2
+    monkeypatch.setattr("tacit.train.launched", lambda *_: two)
+    with pytest.raises(SpecError, match=r"Training\.compile is for one process.* torchrun"):
+        VAE(2, training=replace(TRAINING, compile=True)).fit(X)
     with pytest.raises(SpecError, match=r"Training\.compile is for one process"):
         Training(compile=True, devices=2)

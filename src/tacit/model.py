@@ -106,11 +106,12 @@ class Model(nn.Module):
         x = self.observe(x)
         labels, log_qy = self.parts.labels, None
         if isinstance(labels, Enumerated):
-            every = torch.arange(labels.classes, device=x.device)
-            seen = [self.features(x, k.expand(len(x))) for k in every]
-            logits, each = seen[0][1], torch.stack([h for h, _ in seen if h is not None])
+            assert self.encoder is not None and self.classifier is not None
+            inputs, codes = self.inputs(x), labels.code(torch.arange(labels.classes, device=x.device))
+            logits = self.classifier(inputs, None)
+            each = torch.stack([self.encoder(inputs, code.expand(len(x), -1)) for code in codes])
             h: Tensor | None = each.repeat(samples, 1, 1)
-            code: Tensor | None = labels.code(every).repeat(samples, 1)[:, None]
+            code: Tensor | None = codes.repeat(samples, 1)[:, None]
             log_qy = self.label_posterior(logits, y).repeat(samples, 1)
         else:
             h, logits = self.features(x, y)

@@ -14,8 +14,10 @@ from importlib.resources import files
 from typing import Any
 
 from sklearn.base import clone
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
 
 from .errors import SpecError
 from .estimator import VAE
@@ -291,8 +293,11 @@ VARIANTS: dict[str, Recipe] = {
     "hyperspherical": low("davidson2018hyperspherical", "good in few dimensions", posterior=PowerSpherical()),
     "cvae": variant("sohn2015learning", "draws of a given digit", labels=Given(10)),
     "m1": Recipe(
-        make_pipeline(VAE(50, encoder=NET, likelihood=PIXELS), LogisticRegression(max_iter=1000)),
-        "a classifier on the codes of a VAE that saw no labels",
+        make_pipeline(
+            VAE(50, encoder=NET, likelihood=PIXELS),
+            SelfTrainingClassifier(LogisticRegression(max_iter=1000), max_iter=0),
+        ),
+        "a classifier on the codes of a VAE that saw no labels; -1 where there is none",
         "kingma2014semi",
         "few labels go far",
     ),
@@ -305,9 +310,10 @@ VARIANTS: dict[str, Recipe] = {
     "m1m2": Recipe(
         make_pipeline(
             VAE(50, encoder=NET, likelihood=PIXELS),
-            VAE(20, likelihood=Gaussian(), labels=Enumerated(10), objective=(ELBO(), CrossEntropy(10))),
+            VarianceThreshold(0.01),
+            VAE(10, likelihood=Gaussian(), labels=Enumerated(10), objective=(ELBO(), CrossEntropy(10))),
         ),
-        "m2 on the codes of a VAE that saw no labels",
+        "m2 on the active codes of a VAE that saw no labels",
         "kingma2014semi",
         "fewer errors than m2",
     ),

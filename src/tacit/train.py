@@ -87,6 +87,8 @@ class Trainer:
 
     def _compiled(self) -> Any:
         """`_see` without the trace, compiled; SpecError where it would have to be compiled at every step."""
+        if self.processes.size > 1:
+            raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
         ramps = [term for term in self.terms if any(isinstance(v, Ramp) for v in vars(term).values())]
         if odd := [*self.critics, *ramps, *(self.model.parts.posterior for _ in self.clocked)]:
             raise SpecError(
