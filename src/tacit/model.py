@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import torch
@@ -189,11 +189,11 @@ class Model(nn.Module):
     ) -> Distribution:
         """p(x | state, label code): the one place where labels join the latent. A law that is
         conditioned on a row's total reads it in `rows`."""
-        parts = [t for t in (state, code) if t is not None]
-        return self.likelihood(*self.told(joined(parts), rows))  # type: ignore[no-any-return]
+        return self.likelihood(*self.told(rows, state, code))  # type: ignore[no-any-return]
 
-    def told(self, read: Tensor, rows: Tensor | None) -> tuple[Tensor | None, ...]:
+    def told(self, rows: Tensor | None, *parts: Tensor | None) -> tuple[Tensor | None, ...]:
         """What the likelihood's head takes."""
+        read = joined([t for t in parts if t is not None])
         return (read, rows) if self.likelihood.sized else (read,)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -221,41 +221,32 @@ def marked(read: Tensor, mask: Tensor | None) -> Tensor:
     """The mask beside what is read, as more columns or as more channels of a picture."""
     if mask is None:
         return read
-    known = mask.to(read.dtype)
-    if mask.dim() == 2:
-        return torch.cat((read.flatten(1), known), 1)
-    tail = mask.shape[-2:]
-    return torch.cat((read.reshape(len(read), -1, *tail), known.reshape(len(read), -1, *tail)), 1)
+    size = mask.shape[-2:] if mask.dim() > 2 else ()
+    return torch.cat([t.reshape(len(t), -1, *size) for t in (read, mask.to(read.dtype))], 1)
 
 
+@dataclass(eq=False, repr=False)
 class Trace:
     """One batch seen through the model; what is not asked for is not computed. Shapes (S, B), nats."""
 
-    def __init__(
-        self,
-        model: Model,
-        x: Tensor,
-        mask: Tensor | None,
-        y: Tensor | None,
-        logits: Tensor | None,
-        h: Tensor | None,
-        pseudo: Tensor | None,
-        state: Tensor | None,
-        sites: tuple[Site, ...],
-        code: Tensor | None,
-        log_qy: Tensor | None,
-    ) -> None:
-        self.model, self.x, self.mask, self.y, self.logits = model, x, mask, y, logits
-        self.h, self.pseudo, self.state, self.sites = h, pseudo, state, sites
-        self.code, self.log_qy = code, log_qy
-        self.critics: Mapping[object, nn.Module] = {}
+    model: Model
+    x: Tensor
+    mask: Tensor | None
+    y: Tensor | None
+    logits: Tensor | None
+    h: Tensor | None
+    pseudo: Tensor | None
+    state: Tensor | None
+    sites: tuple[Site, ...]
+    code: Tensor | None
+    log_qy: Tensor | None
+    critics: Mapping[object, nn.Module] = field(default_factory=dict)
 
     def redrawn(self, draw: Draw) -> "Trace":
         """The same rows with other draws of z, as many as before where classes are enumerated; nothing is
         encoded again."""
         state, sites = self.model.latents(self.h, draw, self.pseudo)
-        told = (self.model, self.x, self.mask, self.y, self.logits, self.h, self.pseudo)
-        return Trace(*told, state, sites, self.code, self.log_qy)
+        return replace(self, state=state, sites=sites)
 
     @property
     def n_data(self) -> int:

@@ -17,7 +17,6 @@ from torch.func import functional_call
 from .errors import SpecError
 from .families import Point
 from .labels import Auxiliary, Enumerated
-from .layers import joined
 from .model import Parts, Trace
 from .schedule import Schedule, at
 from .spec import Spec
@@ -278,8 +277,7 @@ class PIWAE(Bound):
         px = model.decode(fixed, trace.code, trace.seen)
         ours = trace.log_px(px) + site.p.log_prob(fixed) - log_q.detach()
         frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
-        read = joined([t for t in (site.z, trace.code) if t is not None])
-        px = functional_call(model.likelihood, frozen, model.told(read, trace.seen))
+        px = functional_call(model.likelihood, frozen, model.told(trace.seen, site.z, trace.code))
         theirs = trace.log_px(px) + held_p - log_q
         value = -log_mean_exp(ours).mean()
         return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)
