@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 from .errors import SpecError
 from .layers import linear, width_of
 from .networks import MLP, Net
-from .spec import Spec
+from .spec import Count, Several, Spec
 from .tensors import Shape
 
 
@@ -18,15 +18,9 @@ from .tensors import Shape
 class LabelHead(Spec):
     """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot unless said."""
 
-    classes: int
-    least: ClassVar[int] = 2
+    classes: Several
     encoded: ClassVar[bool] = False
     """Whether the encoder reads y."""
-
-    def check(self) -> None:
-        if self.classes < self.least:
-            least = f"{self.least} {'class' if self.least == 1 else 'classes'}"
-            raise SpecError(f"{type(self).__name__} needs {least} or more, not {self.classes}")
 
     @property
     def to_encoder(self) -> int:
@@ -71,12 +65,11 @@ class Given(LabelHead):
     Each class enters as a one-hot vector, or as its row of `codes`, real numbers chosen by hand.
     """
 
+    classes: Count
     codes: tuple[tuple[float, ...], ...] | None = None
-    least: ClassVar[int] = 1
     encoded: ClassVar[bool] = True
 
     def check(self) -> None:
-        super().check()
         if self.codes is not None and (
             len(self.codes) != self.classes or len({len(c) for c in self.codes}) != 1 or not self.codes[0]
         ):

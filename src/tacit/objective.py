@@ -9,7 +9,7 @@ import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor
 from torch.func import functional_call
@@ -19,7 +19,7 @@ from .families import Point
 from .labels import Auxiliary, Enumerated
 from .model import Parts, Trace
 from .schedule import Schedule, at
-from .spec import Spec
+from .spec import AtLeast, Count, Spec
 from .tensors import log_mean_exp
 
 
@@ -42,10 +42,6 @@ class Term(Spec, abc.ABC):
         """Refuse a model or other terms that this one makes no sense with: SpecError, both parts named."""
 
 
-COUNTS = ("samples", "m", "k")
-"""The fields of a bound that count draws: a datum has their product."""
-
-
 def with_value(surrogate: Tensor, value: Tensor) -> Tensor:
     """The gradient of one number, the value of the other."""
     return surrogate + (value - surrogate).detach()
@@ -61,12 +57,7 @@ class Bound(Term):
 
     @property
     def draws(self) -> int:
-        return math.prod(getattr(self, name, 1) for name in COUNTS)
-
-    def check(self) -> None:
-        for name in COUNTS:
-            if getattr(self, name, 1) < 1:
-                raise SpecError(f"{type(self).__name__}.{name} must be 1 or more, not {getattr(self, name)}")
+        return math.prod(getattr(self, name, 1) for name in ("samples", "m", "k"))
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point):
@@ -97,18 +88,15 @@ class ELBO(Bound):
     """
 
     beta: Schedule = 1.0
-    samples: int = 1
+    samples: Count = 1
     capacity: Schedule | None = None
-    free_bits: float = 0.0
+    free_bits: Annotated[float, AtLeast(0)] = 0.0
     free_per: Literal["dimension", "rung"] = "dimension"
     gradient: Literal["total", "path"] = "total"
 
     def check(self) -> None:
-        super().check()
         if isinstance(self.beta, float) and self.beta < 0:
             raise SpecError(f"ELBO.beta must be 0 or more, not {self.beta}")
-        if self.free_bits < 0:
-            raise SpecError(f"ELBO.free_bits must be 0 or more, not {self.free_bits}")
         if self.free_bits and (self.capacity is not None or self.gradient == "path"):
             raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
 
@@ -193,12 +181,11 @@ class IWAE(Bound):
     and its signal does not drown as k grows.
     """
 
-    k: int = 50
+    k: Count = 50
     gradient: Literal["total", "dreg", "path"] = "total"
     sums_classes: ClassVar[bool] = True
 
     def check(self) -> None:
-        super().check()
         if self.gradient == "path":
             raise SpecError(
                 "IWAE(gradient='path') is biased: q's score does not vanish under importance weights "
@@ -231,8 +218,8 @@ class IWAE(Bound):
 class MIWAE(Bound):
     """-mean_B 1/m sum_m log 1/k sum_k w: the mean of m bounds (Rainforth et al. 2018, equation 9)."""
 
-    m: int = 8
-    k: int = 8
+    m: Count = 8
+    k: Count = 8
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         return -log_mean_exp(trace.log_w().reshape(self.m, self.k, -1), 1).mean()
@@ -242,11 +229,10 @@ class MIWAE(Bound):
 class CIWAE(Bound):
     """beta ELBO + (1 - beta) IWAE, both over the same k samples (Rainforth et al. 2018, equation 10)."""
 
-    k: int = 64
+    k: Count = 64
     beta: float = 0.5
 
     def check(self) -> None:
-        super().check()
         if not 0 <= self.beta <= 1:
             raise SpecError(f"CIWAE.beta is in [0, 1], not {self.beta}: it weighs ELBO against IWAE")
 
@@ -259,8 +245,8 @@ class CIWAE(Bound):
 class PIWAE(Bound):
     """Decoder and prior follow IWAE(m k), the encoder MIWAE(m, k) (Rainforth et al. 2018, section 4)."""
 
-    m: int = 8
-    k: int = 8
+    m: Count = 8
+    k: Count = 8
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         super().fits(parts, others)
@@ -291,10 +277,9 @@ class Renyi(Bound):
     """
 
     alpha: float = 0.5
-    k: int = 50
+    k: Count = 50
 
     def check(self) -> None:
-        super().check()
         if not 0 <= self.alpha < 1:
             raise SpecError(f"Renyi.alpha is in [0, 1), not {self.alpha}; alpha = 1 is ELBO()")
 
