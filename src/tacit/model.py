@@ -345,12 +345,6 @@ class Trace:
         zs = [site.z for site in self.sites]
         return functional_call(scored, held, (self.h.detach(), zs, pseudo))  # type: ignore[no-any-return]
 
-    @once
-    def path_rates(self) -> tuple[Tensor, ...]:
-        """log q(z) - log p(z) of each rung, (S, B) each, q's own parameters held."""
-        sites = zip(self.sites, self.frozen, strict=True)
-        return tuple(log_q - site.p.log_prob(site.z) for site, (log_q, _) in sites)
-
     def log_w(self, *, frozen_q: bool = False) -> Tensor:
         """log p(x, z) - log q(z|x), (S, B): its log-mean-exp over S is the importance-weighted bound.
 

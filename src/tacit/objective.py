@@ -25,10 +25,12 @@ from .tensors import log_mean_exp
 
 @dataclass(frozen=True, repr=False)
 class Term(Spec, abc.ABC):
-    """A scalar of the trace. `is_bound` marks the one that bounds log p(x), `reads_z` what moves codes."""
+    """A scalar of the trace. `is_bound` marks the one that bounds log p(x), `reads_z` what moves codes,
+    `one_code` what reads a single code of each datum, and so no enumerated classes."""
 
     is_bound: ClassVar[bool] = False
     reads_z: ClassVar[bool] = True
+    one_code: ClassVar[bool] = False
 
     @property
     def draws(self) -> int:
@@ -40,6 +42,10 @@ class Term(Spec, abc.ABC):
 
     def fits(self, parts: Parts, others: Sequence["Term"]) -> None:
         """Refuse a model or other terms that this one makes no sense with: SpecError, both parts named."""
+        labels = parts.labels
+        if self.one_code and isinstance(labels, Enumerated):
+            cure = "ELBO() or IWAE()" if self.is_bound else f"labels=Auxiliary({labels.classes})"
+            raise SpecError(f"{self} with labels={labels}: each datum has a code for every class. Use {cure}")
 
 
 def with_value(surrogate: Tensor, value: Tensor) -> Tensor:
@@ -52,8 +58,7 @@ class Bound(Term):
     """A lower bound on log p(x), negated."""
 
     is_bound: ClassVar[bool] = True
-    sums_classes: ClassVar[bool] = False
-    """Whether enumerated classes are summed over inside, so that it bounds log sum_y p(x, y) too."""
+    one_code: ClassVar[bool] = True
 
     @property
     def draws(self) -> int:
@@ -66,11 +71,7 @@ class Bound(Term):
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
         needs_density(self, parts)
-        if isinstance(parts.labels, Enumerated) and not self.sums_classes:
-            raise SpecError(
-                f"{self} with labels={parts.labels}: its groups of draws would part the classes. "
-                "Use ELBO() or IWAE()"
-            )
+        super().fits(parts, others)
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,6 +94,7 @@ class ELBO(Bound):
     free_bits: Annotated[float, AtLeast(0)] = 0.0
     free_per: Literal["dimension", "rung"] = "dimension"
     gradient: Literal["total", "path"] = "total"
+    one_code: ClassVar[bool] = False
 
     def check(self) -> None:
         if isinstance(self.beta, float) and self.beta < 0:
@@ -118,7 +120,9 @@ class ELBO(Bound):
         if beta == 0:
             return loss
         if self.gradient == "path":
-            rate = sum((trace.average(r).mean() for r in trace.path_rates), start=trace.label_rate.mean())
+            held = zip(trace.sites, trace.frozen, strict=True)
+            rates = (log_q - site.p.log_prob(site.z) for site, (log_q, _) in held)
+            rate = sum((trace.average(r).mean() for r in rates), start=trace.label_rate.mean())
         elif self.free_bits:
             each = (self.freed(trace, i) for i in range(len(trace.sites)))
             rate = sum(each, start=trace.label_rate.mean())
@@ -143,15 +147,6 @@ def needs_density(term: Term, parts: Parts) -> None:
     q = parts.posterior
     if q.atoms is not None:
         raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
-
-
-def needs_one_class(term: Term, parts: Parts) -> None:
-    """Refuse a z for each class: the codes of a datum are then a mixture that this term does not read."""
-    if isinstance(parts.labels, Enumerated):
-        raise SpecError(
-            f"{term} with labels={parts.labels}: each datum has a code for every class. "
-            f"Use labels=Auxiliary({parts.labels.classes})"
-        )
 
 
 def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
@@ -183,7 +178,7 @@ class IWAE(Bound):
 
     k: Count = 50
     gradient: Literal["total", "dreg", "path"] = "total"
-    sums_classes: ClassVar[bool] = True
+    one_code: ClassVar[bool] = False
 
     def check(self) -> None:
         if self.gradient == "path":
