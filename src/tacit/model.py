@@ -160,13 +160,13 @@ class Model(nn.Module):
         return best if y is None else torch.where(y < 0, best, y)
 
     def code(self, y: Tensor | None, logits: Tensor | None) -> Tensor | None:
-        """The label numbers that the decoder sees, (B, to_decoder)."""
+        """The label numbers that the decoder sees, (1, B, to_decoder)."""
         labels = self.parts.labels
         if isinstance(labels, Auxiliary):
             assert logits is not None
-            soft = logits.softmax(-1)
+            soft = logits.softmax(-1)[None]
             return soft.detach() if labels.detach else soft
-        return labels.code(self.label(y, logits)) if labels else None
+        return labels.code(self.label(y, logits))[None] if labels else None
 
     def label_posterior(self, logits: Tensor | None, y: Tensor | None) -> Tensor:
         """log q(y|x), (K, B): the classifier's, or all on the label of a labelled row."""
@@ -205,8 +205,7 @@ class Model(nn.Module):
         """p(x | z) at the posterior means, batch shape (1, B)."""
         h, logits = self.features(x, y)
         state, _ = self.latents(h, averaging, self.pseudo_features())
-        code = self.code(y, logits)
-        return self.decode(state, code[None] if code is not None else None, x)
+        return self.decode(state, self.code(y, logits), x)
 
     def state(self, z: Tensor) -> Tensor | None:
         """The decoder's view (1, B, n_state) of codes (B, sum of L)."""
@@ -279,7 +278,7 @@ class Trace:
     @once
     def distortion(self) -> Tensor:
         """-log p(x|z), (S, B)."""
-        return -self.log_px(self.px).reshape(-1, len(self.x))
+        return -self.log_px(self.px)
 
     @once
     def mean_distortion(self) -> Tensor:
