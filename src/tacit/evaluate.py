@@ -186,8 +186,7 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
     if (misfit := residuals(trace)) is not None:
         rows["misfit"] = misfit
     if cells:
-        share = 1 / len(trace.distortion) if trace.weights is None else trace.weights[..., None]
-        each = -(share * each_cell(trace.px, trace.x)).sum(0)
+        each = -trace.average(each_cell(trace.px, trace.x))
         rows["cells"] = each if trace.mask is None else each.masked_fill(~trace.mask, math.nan)
     if not rated:
         return rows

@@ -260,9 +260,9 @@ class Trace:
         return self.log_qy.exp() * len(self.model.log_prior_y) / len(self.log_qy)
 
     def average(self, t: Tensor) -> Tensor:
-        """The mean over samples (S, B) -> (B,)."""
+        """The mean over samples (S, B, ...) -> (B, ...)."""
         if self.weights is not None:
-            return (self.weights * t).sum(0)
+            return (self.weights.reshape(*self.weights.shape, *[1] * (t.dim() - 2)) * t).sum(0)
         return t.mean(0) if len(t) > 1 else t[0]
 
     @once

@@ -136,10 +136,8 @@ class ELBO(Bound):
         """The batch's mean KL of rung i, none of its dimensions (or not itself) below free_bits."""
         if self.free_per == "rung":
             return trace.average(trace.rates[i]).mean().clamp_min(self.free_bits)
-        by_dimension = trace.sites[i].rates()
-        weights = by_dimension.new_tensor(1 / len(by_dimension)) if trace.weights is None else trace.weights
-        mean = (weights[..., None] * by_dimension).sum(0).mean(0)
-        return mean.clamp_min(self.free_bits).sum()
+        by_dimension = trace.average(trace.sites[i].rates()).mean(0)
+        return by_dimension.clamp_min(self.free_bits).sum()
 
 
 def needs_density(term: Term, parts: Parts) -> None:
