@@ -104,8 +104,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
-        self.fit(X, y)
-        return self.transform(X, y if isinstance(self.labels_, Given) else None)
+        return self.fit(X, y).transform(X, y)
 
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
@@ -234,9 +233,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of score_samples."""
-        return float(
-            self.score_samples(X, y if isinstance(getattr(self, "labels_", None), Given) else None).mean()
-        )
+        return float(self.score_samples(X, y).mean())
 
     @available_if(has_classifier)  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Array:
@@ -294,7 +291,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     def _one(self, x: Any, label: Any) -> Array:
         """The code (1, L) of one row."""
         check_is_fitted(self)
-        return self._codes(self.codec_.row(x), label if isinstance(self.labels_, Given) else None)
+        return self._codes(self.codec_.row(x), label)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         check_is_fitted(self)
