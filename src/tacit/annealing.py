@@ -14,7 +14,7 @@ from .errors import SpecError
 from .labels import Auxiliary, Enumerated
 from .latents import Site, generating, replaying
 from .model import Model, Trace
-from .tensors import Rowwise, log_mean_exp, numel
+from .tensors import Rowwise, log_mean_exp, numel, random_from
 
 LEAPS = 10
 """Leapfrog steps of a move."""
@@ -169,8 +169,7 @@ def annealed(
     betas, size = temperatures(steps), sum(model.latents.dims)
     batch = max(1, CELLS // (chains * numel(model.event)))
     each, rates = [], []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         for part in torch.split(kept, batch):
             trace = model(model.observe(x[part], evidence=True), None if y is None else y[part])
             z, made = simulated(model, trace)

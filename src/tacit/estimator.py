@@ -28,6 +28,7 @@ from .labels import Auxiliary, Enumerated, Given
 from .learner import Learner
 from .priors import VampPrior
 from .spec import Spec, accepts, describe, plain
+from .tensors import random_from
 from .training import Training
 
 Array = np.ndarray[Any, Any]
@@ -148,8 +149,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         door.at_least(1, n=n)
         if given:
             return self._sample_given(n, given, random_state)
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(self._seed(random_state))
+        with random_from(self._seed(random_state)), torch.no_grad():
             if label is None and self.classes_ is not None:
                 drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
                 label = self.classes_[drawn.numpy()]
@@ -222,8 +222,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         rated, k = probed(self.model_, x[:1], None if classes is None else classes[:1], n_samples)
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed_)
+            with random_from(self.seed_):
                 seen = self.model_.observe(a, evidence=rated, alike=True)
             if not rated:
                 return self.model_(seen, b).log_likelihood[0]  # type: ignore[no-any-return]

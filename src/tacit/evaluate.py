@@ -17,7 +17,7 @@ from .gauges import aggregate, by_rung, calibration_error, residuals
 from .importance import Sums, Weights, distrust
 from .latents import Draw, inferring
 from .model import Model, Trace
-from .tensors import Rowwise, log_mean_exp, numel
+from .tensors import Rowwise, log_mean_exp, numel, random_from
 
 ROWS = 128
 """Rows of a pass. Every pass is filled up to this size, so a row's numbers do not depend on how many
@@ -223,8 +223,7 @@ def evaluate(
     n = len(x)
     if ais is not None and (refused := refusal(model)):
         raise SpecError(refused)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         every = each_row(lambda a, b: by_row(model, a, b, k, rated, bool(names)), x, y)
         found = aggregate(model, x, y, rated)
     every = {name: rows.double() for name, rows in every.items()}

@@ -28,7 +28,7 @@ from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy
 from .priors import DEFAULTS, VampPrior
 from .spec import plain, text
-from .tensors import Rowwise, Shape, as_shape, numel
+from .tensors import Rowwise, Shape, as_shape, numel, random_from
 from .train import Progress, Rows, Trainer
 from .training import Training
 
@@ -94,8 +94,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             self.asked_: dict[str, Any] = door.wanted(self)
         self.training_: Training = self.training or Training()
         self.seed_ = seed
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed_)
+        with random_from(self.seed_):
             if not further:
                 self.model_ = self._built()
             train, valid = self._split(x, classes)
@@ -236,12 +235,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
         self.prior_ = self.prior or DEFAULTS[self.posterior_.support]
-        said = self.likelihood if isinstance(self.likelihood, dict) else {}
-        self.likelihood_ = (
-            self.likelihood
-            if isinstance(self.likelihood, Family)
-            else door.default_likelihood(self.codec_, x, said)
-        )
+        self.likelihood_ = door.resolved_likelihood(self.codec_, x, self.likelihood)
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
         self.objective_: Term | tuple[Term, ...] = (
