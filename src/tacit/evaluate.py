@@ -81,20 +81,14 @@ class Evaluation:
         return asdict(self) | {"warnings": list(self.warnings)}
 
 
-Batch = tuple[Tensor, Tensor | None]
-
-
 def batches(x: Rowwise, y: Tensor | None, rows: int = ROWS) -> Iterator[tuple[Tensor, Tensor | None, int]]:
     """(x, y, how many count): every batch has `rows` rows, the last filled up with its own first row."""
     for i in range(0, len(x), rows):
-        part = [t if t is None else t[i : i + rows] for t in (x, y)]
-        count = len(x[i : i + rows])
+        part = [t[i : i + rows] for t in (x, y) if t is not None]
+        count = len(part[0])
         if count < rows:
-            part = [
-                t if t is None else torch.cat((t, t[:1].expand(rows - count, *t.shape[1:]))) for t in part
-            ]
-        assert part[0] is not None
-        yield part[0], part[1], count
+            part = [torch.cat((t, t[:1].expand(rows - count, *t.shape[1:]))) for t in part]
+        yield part[0], None if y is None else part[1], count
 
 
 def samples_at_once(model: Model, k: int) -> int:

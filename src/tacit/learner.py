@@ -137,10 +137,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
     def _restore(self, path: str | Path) -> None:
         tensors, header = storage.read(path)
         ours = self.specs_()
-        differs = [
-            name for name in door.KINDS if header["spec"].get(name) != ours[name] and name != "training"
-        ]
-        if differs:
+        held = {name: header["spec"].get(name) for name in door.KINDS if name != "training"}
+        if differs := [name for name, said in held.items() if said != ours[name]]:
             raise SpecError(
                 f"{path} is of another fit: {', '.join(differs)} differ; leave resume out to start anew"
             )
