@@ -107,19 +107,19 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         """fit, then transform the same rows."""
         return self.fit(X, y).transform(X, y)
 
+    @torch.no_grad()
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
         check_is_fitted(self)
         Z = np.asarray(Z, dtype=np.float32)
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
-        return self._decoded(torch.as_tensor(Z), self._code(label, len(Z)), mean=True)
+        px = self.model_.decode(self.model_.state(torch.as_tensor(Z)), self._code(label, len(Z)))
+        return self._like_X(mean_of(px), len(Z))
 
-    @torch.no_grad()
-    def _decoded(self, z: Tensor, code: Tensor | None, mean: bool) -> Any:
-        px = self.model_.decode(self.model_.state(z), code)
-        x = (mean_of(px) if mean else px.sample()).reshape(len(z), *self.model_.event)
-        return self.codec_.decode(x)
+    def _like_X(self, x: Tensor, n: int) -> Any:
+        """n rows in any batch shape, shaped and typed like X."""
+        return self.codec_.decode(x.reshape(n, *self.model_.event))
 
     @torch.no_grad()
     def reconstruct(self, X: Any, y: Any = None) -> Any:
@@ -154,8 +154,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
                 drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
                 label = self.classes_[drawn.numpy()]
             px = self.model_.decode(self.model_.prior_state(n), self._code(label, n))
-            x = (mean_of(px) if mean else px.sample()).reshape(n, *self.model_.event)
-        return self.codec_.decode(x)
+            return self._like_X(mean_of(px) if mean else px.sample(), n)
 
     def _sample_given(self, n: int, given: dict[str, Any], random_state: Any) -> Any:
         if not isinstance(given, Mapping):
