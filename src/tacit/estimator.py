@@ -218,7 +218,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         if self.window_ is not None:
             return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
         classes = self._classes(y, len(x))
-        rated, k = probed(self.model_, x[:1], None if classes is None else classes[:1], n_samples)
+        rated, k = probed(self.model_, x, classes, n_samples)
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
             with random_from(self.seed_):

@@ -160,13 +160,13 @@ def log_likelihood(
 
 
 @torch.no_grad()
-def probed(model: Model, x: Tensor, y: Tensor | None, k: int) -> tuple[bool, int]:
+def probed(model: Model, x: Rowwise, y: Tensor | None, k: int) -> tuple[bool, int]:
     """Whether the model has a rate, and how many of k draws say all: one where every q is a single place.
 
-    A row (1, *E) tells; torch's generator is left as it was.
+    The first row of x (n, *E) tells; torch's generator is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
-        trace = model(x, y)
+        trace = model(x[:1], None if y is None else y[:1])
     return trace.has_rate, 1 if all(site.is_certain for site in trace.sites) else k
 
 
@@ -213,7 +213,7 @@ def evaluate(
     table's columns; `ais` the temperatures of annealing, which raises SpecError where a model has no
     gradients in z.
     """
-    rated, k = probed(model, x[:1], None if y is None else y[:1], k)
+    rated, k = probed(model, x, y, k)
     n = len(x)
     if ais is not None and (refused := refusal(model)):
         raise SpecError(refused)

@@ -101,13 +101,12 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             if not further:
                 self.model_.start(*train)
             terms = terms_of(self.objective_, self._parts())
-            trainer = Trainer(self.model_, terms, self.training_, self.seed_)
+            self.trainer_ = Trainer(self.model_, terms, self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = self.history_ if further else []
         done = self.history_[-1] if self.history_ else {"epoch": 0, "step": 0}
-        self.trainer_ = trainer
         if resume is not None:
             self._restore(resume)
-        for part_done in trainer.run(train, valid):
+        for part_done in self.trainer_.run(train, valid):
             progress = replace(
                 part_done,
                 epoch=part_done.epoch + done["epoch"],
