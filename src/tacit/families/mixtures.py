@@ -9,7 +9,6 @@ from torch.distributions import Distribution
 
 from ..distributions import mixture
 from ..errors import SpecError
-from ..spec import Count
 from ..tensors import Shape
 from .base import Family, Identity, Local, Role, Source, Support
 from .continuous import Gaussian, Point
@@ -27,11 +26,13 @@ class Mixture(Family):
     """
 
     base: Component = Gaussian()
-    components: Count = 10
+    components: int = 10
     factorises: ClassVar[bool] = False
     reparametrised: ClassVar[bool] = False
 
     def check(self) -> None:
+        if self.components < 1:
+            raise SpecError(f"Mixture.components must be 1 or more, not {self.components}")
         if type(self.base).build is not Family.build or isinstance(self.base, Mixture | Point):
             raise SpecError(
                 f"Mixture.base={self.base} is no density made of plain numbers. "
