@@ -52,7 +52,6 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
     - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
-
     - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone), and a
       row is a moment with the `window` points that end in it; `y` marks known anomalies with 1, and
       training takes their values for missing. `Training.validation` holds its last moments out.

@@ -121,7 +121,7 @@ _FRANS: dict[str, Any] = {
     "encoder": Conv((16, 32), kernel=5, hidden=()),
     "likelihood": Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5)),
 }
-"""His net, and the sum of squares."""
+"""His net, and the sum of squares: sigma^2 = 1/2."""
 
 ARTICLES: dict[str, Recipe] = {
     "zeldes": Recipe(
@@ -152,7 +152,6 @@ ARTICLES: dict[str, Recipe] = {
     ),
     # The article takes cross-entropy of pixels scaled to [-1, 1], samples with exp(log sigma) where its
     # KL reads a log-variance, averages the KL over dimensions (beta = 1/2) and plots with an undefined n.
-    # Here: pixels in [0, 1], one log-variance, the KL summed, n = 15.
     "guo": Recipe(
         VAE(
             latent_dim=2,
@@ -191,8 +190,6 @@ ARTICLES: dict[str, Recipe] = {
         expect="sharp reconstructions, poor samples",
         key="frans2016vae",
     ),
-    # The article's mean over 784 pixels beside a summed KL is a Gaussian with sigma^2 = 392: the KL all
-    # but wins and the latent collapses. The sum of squares is sigma^2 = 1/2.
     "frans": Recipe(
         VAE(latent_dim=20, training=Training(epochs=10, batch_size=100), **_FRANS),
         about="step 4: the convolutional VAE, squared error summed over pixels (the article's mean is "
