@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -14,7 +14,7 @@ from .errors import SpecError
 from .labels import Auxiliary, Enumerated
 from .latents import Site, generating, replaying
 from .model import Model, Trace
-from .tensors import Rowwise, log_mean_exp, numel
+from .tensors import Rowwise, log_mean_exp, numel, random_from
 
 LEAPS = 10
 """Leapfrog steps of a move."""
@@ -85,9 +85,7 @@ def joint(model: Model, trace: Trace) -> Score:
     def score(z: Tensor) -> tuple[Tensor, Tensor]:
         state, sites = model.latents(None, replaying(torch.split(z, dims, -1)), trace.pseudo)
         log_p = torch.stack([site.p.log_prob(site.z) for site in sites]).sum(0)
-        t = trace
-        seen = Trace(t.model, t.x, t.mask, t.y, t.logits, t.h, t.pseudo, state, sites, t.code, None)
-        return log_p, seen.log_likelihood
+        return log_p, replace(trace, state=state, sites=sites).log_likelihood
 
     return score
 
@@ -155,9 +153,7 @@ def simulated(model: Model, trace: Trace) -> tuple[Tensor, Trace]:
     if isinstance(labels, Auxiliary):
         code = labels.code(torch.multinomial(model.log_prior_y.exp(), n, replacement=True))
     x = model.decode(state, code).sample().reshape(n, *model.event)
-    return through(sites), Trace(
-        model, x, None, trace.y, None, None, trace.pseudo, state, sites, trace.code, None
-    )
+    return through(sites), replace(trace, x=x, mask=None, state=state, sites=sites)
 
 
 @torch.no_grad()
@@ -173,8 +169,7 @@ def annealed(
     betas, size = temperatures(steps), sum(model.latents.dims)
     batch = max(1, CELLS // (chains * numel(model.event)))
     each, rates = [], []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         for part in torch.split(kept, batch):
             trace = model(model.observe(x[part], evidence=True), None if y is None else y[part])
             z, made = simulated(model, trace)

@@ -12,7 +12,7 @@ from .distributions import cells
 from .errors import DataError
 from .impute import NUMBERS
 from .model import Model
-from .tensors import numel
+from .tensors import numel, random_from
 
 Array = np.ndarray[Any, Any]
 
@@ -29,8 +29,7 @@ def reconstruction(model: Model, x: Tensor, k: int, seed: int, steps: int = MCMC
     Detection via Variational Auto-Encoder for Seasonal KPIs in Web Applications" (2018), section 3.3.
     """
     found, rows = [], max(1, NUMBERS // (k * numel(model.event)))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         for batch in torch.split(x, rows):
             hole, full = batch.isnan(), batch
             for _ in range(steps if hole.any() else 0):

@@ -165,12 +165,6 @@ def pair(word: str, option: str) -> tuple[str, str]:
     return name, value
 
 
-def given_of(vae: "VAE", dataset: "Dataset") -> Any:
-    from .labels import Given
-
-    return dataset.y if isinstance(vae.labels_, Given) else None
-
-
 def class_of(vae: "VAE", label: str | None) -> Any:
     """The class that a word names."""
     if label is None or vae.classes_ is None:

@@ -12,7 +12,6 @@ from .arguments import (
     class_of,
     configured,
     dataset_of,
-    given_of,
     judges,
     model_of,
     pair,
@@ -227,10 +226,10 @@ def score(
     def scored(block: "Dataset") -> Any:
         import numpy as np
 
-        scores = vae.score_samples(block.X, given_of(vae, block), k)[:, None]
+        scores = vae.score_samples(block.X, block.y, k)[:, None]
         if not per_cell:
             return scores
-        shares = vae.score_cells(block.X, given_of(vae, block), k)
+        shares = vae.score_cells(block.X, block.y, k)
         return np.concatenate([scores, shares.reshape(len(scores), -1)], 1)
 
     write_blocks(output, vae, dataset, scored, names)
@@ -248,7 +247,7 @@ def encode(
     """Posterior means, one row a datum, beside the row's key."""
     vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
     names = [f"z{i + 1}" for i in range(vae.latent_dim_)]
-    write_blocks(output, vae, dataset, lambda b: vae.transform(b.X, given_of(vae, b)), names)
+    write_blocks(output, vae, dataset, lambda b: vae.transform(b.X, b.y), names)
 
 
 @app.command()
@@ -266,7 +265,7 @@ def reconstruct(
 ) -> None:
     """Decoded means of the posterior means."""
     vae, dataset = both(model, data, na, skip_bad)
-    write(output, vae.reconstruct(dataset.X, given_of(vae, dataset)), of=vae)
+    write(output, vae.reconstruct(dataset.X, dataset.y), of=vae)
 
 
 @app.command()
@@ -283,7 +282,7 @@ def impute(
 ) -> None:
     """Fill missing cells: the best guess, or draws of it."""
     vae, dataset = both(model, data, na)
-    filled = vae.impute(dataset.X, given_of(vae, dataset), draws=draws, n_samples=k, random_state=seed)
+    filled = vae.impute(dataset.X, dataset.y, draws=draws, n_samples=k, random_state=seed)
     if draws is None:
         write(output, filled, of=vae)
     elif hasattr(dataset.X, "columns"):

@@ -214,10 +214,15 @@ def supported(family: Family, x: Rowwise, codec: Codec) -> Rowwise:
     return x
 
 
-def default_likelihood(codec: Codec, x: Rowwise | None, said: Mapping[str, Family]) -> Family:
-    """A table's columns say; an array is Bernoulli where all values are 0 or 1, else a Gaussian with one
-    learned scale a column; a sparse one of counts is negative binomial, given a row's total."""
-    families = codec.families(said)
+def resolved_likelihood(
+    codec: Codec, x: Rowwise | None, said: Family | Mapping[str, Family] | None
+) -> Family:
+    """The one that is said; else a table's columns say; an array is Bernoulli where all values are 0 or 1,
+    else a Gaussian with one learned scale a column; a sparse one of counts is negative binomial, given a
+    row's total."""
+    if isinstance(said, Family):
+        return said
+    families = codec.families(said or {})
     if families:
         return Columns(families)
     if x is not None and all(bool(((piece == 0) | (piece == 1)).all()) for piece in pieces(x)):

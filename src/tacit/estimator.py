@@ -28,6 +28,7 @@ from .labels import Auxiliary, Enumerated, Given
 from .learner import Learner
 from .priors import VampPrior
 from .spec import Spec, accepts, describe, plain
+from .tensors import random_from
 from .training import Training
 
 Array = np.ndarray[Any, Any]
@@ -51,7 +52,6 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
     - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
-
     - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone), and a
       row is a moment with the `window` points that end in it; `y` marks known anomalies with 1, and
       training takes their values for missing. `Training.validation` holds its last moments out.
@@ -104,22 +104,21 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
-        self.fit(X, y)
-        return self.transform(X, y if isinstance(self.labels_, Given) else None)
+        return self.fit(X, y).transform(X, y)
 
+    @torch.no_grad()
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
         check_is_fitted(self)
         Z = np.asarray(Z, dtype=np.float32)
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
-        return self._decoded(torch.as_tensor(Z), self._code(label, len(Z)), mean=True)
+        px = self.model_.decode(self.model_.state(torch.as_tensor(Z)), self._code(label, len(Z)))
+        return self._like_X(mean_of(px), len(Z))
 
-    @torch.no_grad()
-    def _decoded(self, z: Tensor, code: Tensor | None, mean: bool) -> Any:
-        px = self.model_.decode(self.model_.state(z), code)
-        x = (mean_of(px) if mean else px.sample()).reshape(len(z), *self.model_.event)
-        return self.codec_.decode(x)
+    def _like_X(self, x: Tensor, n: int) -> Any:
+        """n rows in any batch shape, shaped and typed like X."""
+        return self.codec_.decode(x.reshape(n, *self.model_.event))
 
     @torch.no_grad()
     def reconstruct(self, X: Any, y: Any = None) -> Any:
@@ -149,14 +148,12 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         door.at_least(1, n=n)
         if given:
             return self._sample_given(n, given, random_state)
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
-            torch.manual_seed(self._seed(random_state))
+        with random_from(self._seed(random_state)), torch.no_grad():
             if label is None and self.classes_ is not None:
                 drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
                 label = self.classes_[drawn.numpy()]
             px = self.model_.decode(self.model_.prior_state(n), self._code(label, n))
-            x = (mean_of(px) if mean else px.sample()).reshape(n, *self.model_.event)
-        return self.codec_.decode(x)
+            return self._like_X(mean_of(px) if mean else px.sample(), n)
 
     def _sample_given(self, n: int, given: dict[str, Any], random_state: Any) -> Any:
         if not isinstance(given, Mapping):
@@ -220,11 +217,10 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         if self.window_ is not None:
             return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
         classes = self._classes(y, len(x))
-        rated, k = probed(self.model_, x[:1], None if classes is None else classes[:1], n_samples)
+        rated, k = probed(self.model_, x, classes, n_samples)
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed_)
+            with random_from(self.seed_):
                 seen = self.model_.observe(a, evidence=rated, alike=True)
             if not rated:
                 return self.model_(seen, b).log_likelihood[0]  # type: ignore[no-any-return]
@@ -234,9 +230,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of score_samples."""
-        return float(
-            self.score_samples(X, y if isinstance(getattr(self, "labels_", None), Given) else None).mean()
-        )
+        return float(self.score_samples(X, y).mean())
 
     @available_if(has_classifier)  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Array:
@@ -294,7 +288,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     def _one(self, x: Any, label: Any) -> Array:
         """The code (1, L) of one row."""
         check_is_fitted(self)
-        return self._codes(self.codec_.row(x), label if isinstance(self.labels_, Given) else None)
+        return self._codes(self.codec_.row(x), label)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         check_is_fitted(self)

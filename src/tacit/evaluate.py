@@ -17,7 +17,7 @@ from .gauges import aggregate, by_rung, calibration_error, residuals
 from .importance import Sums, Weights, distrust
 from .latents import Draw, inferring
 from .model import Model, Trace
-from .tensors import Rowwise, log_mean_exp, numel
+from .tensors import Rowwise, log_mean_exp, numel, random_from
 
 ROWS = 128
 """Rows of a pass. Every pass is filled up to this size, so a row's numbers do not depend on how many
@@ -81,20 +81,14 @@ class Evaluation:
         return asdict(self) | {"warnings": list(self.warnings)}
 
 
-Batch = tuple[Tensor, Tensor | None]
-
-
 def batches(x: Rowwise, y: Tensor | None, rows: int = ROWS) -> Iterator[tuple[Tensor, Tensor | None, int]]:
     """(x, y, how many count): every batch has `rows` rows, the last filled up with its own first row."""
     for i in range(0, len(x), rows):
-        part = [t if t is None else t[i : i + rows] for t in (x, y)]
-        count = len(x[i : i + rows])
+        part = [t[i : i + rows] for t in (x, y) if t is not None]
+        count = len(part[0])
         if count < rows:
-            part = [
-                t if t is None else torch.cat((t, t[:1].expand(rows - count, *t.shape[1:]))) for t in part
-            ]
-        assert part[0] is not None
-        yield part[0], part[1], count
+            part = [torch.cat((t, t[:1].expand(rows - count, *t.shape[1:]))) for t in part]
+        yield part[0], None if y is None else part[1], count
 
 
 def samples_at_once(model: Model, k: int) -> int:
@@ -166,13 +160,13 @@ def log_likelihood(
 
 
 @torch.no_grad()
-def probed(model: Model, x: Tensor, y: Tensor | None, k: int) -> tuple[bool, int]:
+def probed(model: Model, x: Rowwise, y: Tensor | None, k: int) -> tuple[bool, int]:
     """Whether the model has a rate, and how many of k draws say all: one where every q is a single place.
 
-    A row (1, *E) tells; torch's generator is left as it was.
+    The first row of x (n, *E) tells; torch's generator is left as it was.
     """
     with torch.random.fork_rng(devices=[]):
-        trace = model(x, y)
+        trace = model(x[:1], None if y is None else y[:1])
     return trace.has_rate, 1 if all(site.is_certain for site in trace.sites) else k
 
 
@@ -186,8 +180,7 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
     if (misfit := residuals(trace)) is not None:
         rows["misfit"] = misfit
     if cells:
-        share = 1 / len(trace.distortion) if trace.weights is None else trace.weights[..., None]
-        each = -(share * each_cell(trace.px, trace.x)).sum(0)
+        each = -trace.average(each_cell(trace.px, trace.x))
         rows["cells"] = each if trace.mask is None else each.masked_fill(~trace.mask, math.nan)
     if not rated:
         return rows
@@ -220,12 +213,11 @@ def evaluate(
     table's columns; `ais` the temperatures of annealing, which raises SpecError where a model has no
     gradients in z.
     """
-    rated, k = probed(model, x[:1], None if y is None else y[:1], k)
+    rated, k = probed(model, x, y, k)
     n = len(x)
     if ais is not None and (refused := refusal(model)):
         raise SpecError(refused)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         every = each_row(lambda a, b: by_row(model, a, b, k, rated, bool(names)), x, y)
         found = aggregate(model, x, y, rated)
     every = {name: rows.double() for name, rows in every.items()}

@@ -24,8 +24,7 @@ def by_rung(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
     rungs = [trace.average(rate) for rate in trace.rates]
     if not (parts.posterior.factorises and parts.prior.factorises):
         return rungs, None
-    weights = trace.x.new_tensor(1 / len(trace.distortion)) if trace.weights is None else trace.weights
-    return rungs, [(weights[..., None] * site.rates()).sum(0) for site in trace.sites]
+    return rungs, [trace.average(site.rates()) for site in trace.sites]
 
 
 def residuals(trace: Trace) -> Tensor | None:

@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 from .distributions import blend, cells, log_prob_of
 from .labels import Auxiliary
 from .model import Model, Trace
-from .tensors import numel
+from .tensors import numel, random_from
 
 NUMBERS = 1 << 20
 """Decoded numbers in memory at once."""
@@ -48,8 +48,7 @@ def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
 @torch.no_grad()
 def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """The known cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         guesses = [blend(px, weights) for _, px, weights in weighed(model, x, y, k)]
     return torch.where(x.isnan(), torch.cat(guesses).reshape(x.shape), x)
 
@@ -57,8 +56,7 @@ def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
 @torch.no_grad()
 def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """The known cells, and one draw of p(x_miss | x_obs) in the others, by resampling: (n, *E)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         drawn = []
         for seen, px, weights in weighed(model, x, y, k):
             chosen = torch.multinomial(weights.T, 1)[:, 0]
@@ -70,8 +68,7 @@ def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
 @torch.no_grad()
 def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """E[log p(x_j | z) | x] of each known cell in nats, NaN where missing: (n, *E)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         found = []
         for seen, px, weights in weighed(model, x, y, k):
             each = cells(px, seen).reshape(len(weights), *seen.shape)
@@ -87,8 +84,7 @@ def given(model: Model, x: Tensor, code: Tensor | None, pool: int, seed: int) ->
     `pool` draws of the prior (and label numbers `code` of so many rows) resampled by p(known cells | z).
     """
     one = x[:1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         px = model.decode(model.prior_state(pool), code)
         log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)
         log_w = log_w.nan_to_num(nan=-math.inf, neginf=-math.inf)

@@ -10,7 +10,7 @@ from torch.nn.functional import one_hot
 from .errors import SpecError
 from .layers import linear, width_of
 from .networks import MLP, Net
-from .spec import Spec
+from .spec import Count, Several, Spec
 from .tensors import Shape
 
 
@@ -18,17 +18,13 @@ from .tensors import Shape
 class LabelHead(Spec):
     """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot unless said."""
 
-    classes: int
-    least: ClassVar[int] = 2
-
-    def check(self) -> None:
-        if self.classes < self.least:
-            least = f"{self.least} {'class' if self.least == 1 else 'classes'}"
-            raise SpecError(f"{type(self).__name__} needs {least} or more, not {self.classes}")
+    classes: Several
+    encoded: ClassVar[bool] = False
+    """Whether the encoder reads y."""
 
     @property
     def to_encoder(self) -> int:
-        return 0
+        return self.to_decoder if self.encoded else 0
 
     @property
     def to_decoder(self) -> int:
@@ -59,8 +55,7 @@ class Auxiliary(LabelHead):
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         net = self.network.encoder(event, 0) if self.network else None
-        width = n_features if net is None else width_of(net)
-        return Classifier(net, linear(width, self.classes))
+        return Classifier(net, n_features, self.classes)
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,19 +65,15 @@ class Given(LabelHead):
     Each class enters as a one-hot vector, or as its row of `codes`, real numbers chosen by hand.
     """
 
+    classes: Count
     codes: tuple[tuple[float, ...], ...] | None = None
-    least: ClassVar[int] = 1
+    encoded: ClassVar[bool] = True
 
     def check(self) -> None:
-        super().check()
         if self.codes is not None and (
             len(self.codes) != self.classes or len({len(c) for c in self.codes}) != 1 or not self.codes[0]
         ):
             raise SpecError(f"Given.codes needs {self.classes} rows, one a class, all of one length")
-
-    @property
-    def to_encoder(self) -> int:
-        return self.to_decoder
 
     @property
     def to_decoder(self) -> int:
@@ -102,22 +93,18 @@ class Enumerated(LabelHead):
     """
 
     network: Net | None = None
-
-    @property
-    def to_encoder(self) -> int:
-        return self.classes
+    encoded: ClassVar[bool] = True
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
-        net = (self.network or MLP()).encoder(event, 0)
-        return Classifier(net, linear(width_of(net), self.classes))
+        return Classifier((self.network or MLP()).encoder(event, 0), n_features, self.classes)
 
 
 class Classifier(nn.Module):
     """Logits from a network of its own on x, or from the encoder's features."""
 
-    def __init__(self, net: nn.Module | None, last: nn.Module) -> None:
+    def __init__(self, net: nn.Module | None, n_features: int, classes: int) -> None:
         super().__init__()
-        self.net, self.last = net, last
+        self.net, self.last = net, linear(n_features if net is None else width_of(net), classes)
 
     def forward(self, x: Tensor, h: Tensor | None) -> Tensor:
         return self.last(h if self.net is None else self.net(x))  # type: ignore[no-any-return]

@@ -163,6 +163,3 @@ class Scored(nn.Module):
     def forward(self, h: Tensor, zs: Sequence[Tensor], pseudo: Tensor | None) -> list[tuple[Tensor, Tensor]]:
         _, sites = self.latents(h, replaying(zs), pseudo)
         return [(site.q.log_prob(site.z), site.p.log_prob(site.z)) for site in sites]
-
-
-__all__ = ["Draw", "Scored", "Site", "TopDown", "averaging", "generating", "inferring", "replaying"]

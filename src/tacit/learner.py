@@ -28,7 +28,7 @@ from .objective import ELBO, Term, terms_of
 from .penalties import CrossEntropy
 from .priors import DEFAULTS, VampPrior
 from .spec import plain, text
-from .tensors import Rowwise, Shape, as_shape, numel
+from .tensors import Rowwise, Shape, as_shape, numel, random_from
 from .train import Progress, Rows, Trainer
 from .training import Training
 
@@ -94,21 +94,19 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             self.asked_: dict[str, Any] = door.wanted(self)
         self.training_: Training = self.training or Training()
         self.seed_ = seed
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed_)
+        with random_from(self.seed_):
             if not further:
                 self.model_ = self._built()
             train, valid = self._split(x, classes)
             if not further:
                 self.model_.start(*train)
             terms = terms_of(self.objective_, self._parts())
-            trainer = Trainer(self.model_, terms, self.training_, self.seed_)
+            self.trainer_ = Trainer(self.model_, terms, self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = self.history_ if further else []
         done = self.history_[-1] if self.history_ else {"epoch": 0, "step": 0}
-        self.trainer_ = trainer
         if resume is not None:
             self._restore(resume)
-        for part_done in trainer.run(train, valid):
+        for part_done in self.trainer_.run(train, valid):
             progress = replace(
                 part_done,
                 epoch=part_done.epoch + done["epoch"],
@@ -138,10 +136,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
     def _restore(self, path: str | Path) -> None:
         tensors, header = storage.read(path)
         ours = self.specs_()
-        differs = [
-            name for name in door.KINDS if header["spec"].get(name) != ours[name] and name != "training"
-        ]
-        if differs:
+        held = {name: header["spec"].get(name) for name in door.KINDS if name != "training"}
+        if differs := [name for name, said in held.items() if said != ours[name]]:
             raise SpecError(
                 f"{path} is of another fit: {', '.join(differs)} differ; leave resume out to start anew"
             )
@@ -236,12 +232,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
         self.prior_ = self.prior or DEFAULTS[self.posterior_.support]
-        said = self.likelihood if isinstance(self.likelihood, dict) else {}
-        self.likelihood_ = (
-            self.likelihood
-            if isinstance(self.likelihood, Family)
-            else door.default_likelihood(self.codec_, x, said)
-        )
+        self.likelihood_ = door.resolved_likelihood(self.codec_, x, self.likelihood)
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
         self.objective_: Term | tuple[Term, ...] = (

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import torch
@@ -161,13 +161,13 @@ class Model(nn.Module):
         return best if y is None else torch.where(y < 0, best, y)
 
     def code(self, y: Tensor | None, logits: Tensor | None) -> Tensor | None:
-        """The label numbers that the decoder sees, (B, to_decoder)."""
+        """The label numbers that the decoder sees, (1, B, to_decoder)."""
         labels = self.parts.labels
         if isinstance(labels, Auxiliary):
             assert logits is not None
-            soft = logits.softmax(-1)
+            soft = logits.softmax(-1)[None]
             return soft.detach() if labels.detach else soft
-        return labels.code(self.label(y, logits)) if labels else None
+        return labels.code(self.label(y, logits))[None] if labels else None
 
     def label_posterior(self, logits: Tensor | None, y: Tensor | None) -> Tensor:
         """log q(y|x), (K, B): the classifier's, or all on the label of a labelled row."""
@@ -190,11 +190,11 @@ class Model(nn.Module):
     ) -> Distribution:
         """p(x | state, label code): the one place where labels join the latent. A law that is
         conditioned on a row's total reads it in `rows`."""
-        parts = [t for t in (state, code) if t is not None]
-        return self.likelihood(*self.told(joined(parts), rows))  # type: ignore[no-any-return]
+        return self.likelihood(*self.told(rows, state, code))  # type: ignore[no-any-return]
 
-    def told(self, read: Tensor, rows: Tensor | None) -> tuple[Tensor | None, ...]:
+    def told(self, rows: Tensor | None, *parts: Tensor | None) -> tuple[Tensor | None, ...]:
         """What the likelihood's head takes."""
+        read = joined([t for t in parts if t is not None])
         return (read, rows) if self.likelihood.sized else (read,)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
@@ -206,8 +206,7 @@ class Model(nn.Module):
         """p(x | z) at the posterior means, batch shape (1, B)."""
         h, logits = self.features(x, y)
         state, _ = self.latents(h, averaging, self.pseudo_features())
-        code = self.code(y, logits)
-        return self.decode(state, code[None] if code is not None else None, x)
+        return self.decode(state, self.code(y, logits), x)
 
     def state(self, z: Tensor) -> Tensor | None:
         """The decoder's view (1, B, n_state) of codes (B, sum of L)."""
@@ -222,41 +221,32 @@ def marked(read: Tensor, mask: Tensor | None) -> Tensor:
     """The mask beside what is read, as more columns or as more channels of a picture."""
     if mask is None:
         return read
-    known = mask.to(read.dtype)
-    if mask.dim() == 2:
-        return torch.cat((read.flatten(1), known), 1)
-    tail = mask.shape[-2:]
-    return torch.cat((read.reshape(len(read), -1, *tail), known.reshape(len(read), -1, *tail)), 1)
+    size = mask.shape[-2:] if mask.dim() > 2 else ()
+    return torch.cat([t.reshape(len(t), -1, *size) for t in (read, mask.to(read.dtype))], 1)
 
 
+@dataclass(eq=False, repr=False)
 class Trace:
     """One batch seen through the model; what is not asked for is not computed. Shapes (S, B), nats."""
 
-    def __init__(
-        self,
-        model: Model,
-        x: Tensor,
-        mask: Tensor | None,
-        y: Tensor | None,
-        logits: Tensor | None,
-        h: Tensor | None,
-        pseudo: Tensor | None,
-        state: Tensor | None,
-        sites: tuple[Site, ...],
-        code: Tensor | None,
-        log_qy: Tensor | None,
-    ) -> None:
-        self.model, self.x, self.mask, self.y, self.logits = model, x, mask, y, logits
-        self.h, self.pseudo, self.state, self.sites = h, pseudo, state, sites
-        self.code, self.log_qy = code, log_qy
-        self.critics: Mapping[object, nn.Module] = {}
+    model: Model
+    x: Tensor
+    mask: Tensor | None
+    y: Tensor | None
+    logits: Tensor | None
+    h: Tensor | None
+    pseudo: Tensor | None
+    state: Tensor | None
+    sites: tuple[Site, ...]
+    code: Tensor | None
+    log_qy: Tensor | None
+    critics: Mapping[object, nn.Module] = field(default_factory=dict)
 
     def redrawn(self, draw: Draw) -> "Trace":
         """The same rows with other draws of z, as many as before where classes are enumerated; nothing is
         encoded again."""
         state, sites = self.model.latents(self.h, draw, self.pseudo)
-        told = (self.model, self.x, self.mask, self.y, self.logits, self.h, self.pseudo)
-        return Trace(*told, state, sites, self.code, self.log_qy)
+        return replace(self, state=state, sites=sites)
 
     @property
     def n_data(self) -> int:
@@ -271,9 +261,9 @@ class Trace:
         return self.log_qy.exp() * len(self.model.log_prior_y) / len(self.log_qy)
 
     def average(self, t: Tensor) -> Tensor:
-        """The mean over samples (S, B) -> (B,)."""
+        """The mean over samples (S, B, ...) -> (B, ...)."""
         if self.weights is not None:
-            return (self.weights * t).sum(0)
+            return (self.weights.reshape(*self.weights.shape, *[1] * (t.dim() - 2)) * t).sum(0)
         return t.mean(0) if len(t) > 1 else t[0]
 
     @once
@@ -289,7 +279,7 @@ class Trace:
     @once
     def distortion(self) -> Tensor:
         """-log p(x|z), (S, B)."""
-        return -self.log_px(self.px).reshape(-1, len(self.x))
+        return -self.log_px(self.px)
 
     @once
     def mean_distortion(self) -> Tensor:
@@ -354,12 +344,6 @@ class Trace:
         pseudo = None if self.pseudo is None else self.pseudo.detach()
         zs = [site.z for site in self.sites]
         return functional_call(scored, held, (self.h.detach(), zs, pseudo))  # type: ignore[no-any-return]
-
-    @once
-    def path_rates(self) -> tuple[Tensor, ...]:
-        """log q(z) - log p(z) of each rung, (S, B) each, q's own parameters held."""
-        sites = zip(self.sites, self.frozen, strict=True)
-        return tuple(log_q - site.p.log_prob(site.z) for site, (log_q, _) in sites)
 
     def log_w(self, *, frozen_q: bool = False) -> Tensor:
         """log p(x, z) - log q(z|x), (S, B): its log-mean-exp over S is the importance-weighted bound.

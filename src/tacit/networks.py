@@ -8,7 +8,7 @@ holds its repr: `VAE.load(path, specs=[Mine])` hands the class over.
 import abc
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import Annotated, Literal
 
 from torch import nn
@@ -103,10 +103,6 @@ class Conv(Network):
         if not self.channels or self.kernel % 2 == 0:
             raise SpecError("Conv needs at least one width in channels, and an odd kernel")
 
-    @property
-    def dense(self) -> MLP:
-        return MLP(self.hidden, self.activation, self.init)
-
     def sizes(self, event: Shape) -> list[Shape]:
         """Height and width before each layer, and after the last."""
         if len(event) not in (2, 3):
@@ -126,20 +122,13 @@ class Conv(Network):
             conv = nn.Conv2d(a, b, self.kernel, stride=2, padding=self.kernel // 2)
             blocks.append(nn.Sequential(initialised(conv, self.init), ACTIVATIONS[self.activation]()))
         flat = numel(sizes[-1]) * widths[-1]
-        dense = [nn.Flatten(), *self.dense.blocks(flat)]
+        dense = MLP(self.hidden, self.activation, self.init).blocks(flat)
         shapes: list[Shape] = [(c, *size) for c, size in zip(self.channels, sizes[1:], strict=True)]
         shapes += [(width,) for width in (flat, *self.hidden)]
-        vectors = iter(range(len(shapes) - 1, len(blocks) - 1, -1))
-        last = len(shapes) - 1
-        taps = []
-        for rung in rungs:
-            if len(rung) == 3:
-                taps.append(self.depth(event, rung) - 1)
-            else:
-                last = next(vectors, last)
-                taps.append(last)
+        vectors = chain(range(len(shapes) - 1, len(blocks), -1), repeat(len(blocks)))
+        taps = [self.depth(event, rung) - 1 if len(rung) == 3 else next(vectors) for rung in rungs]
         channel: nn.Module = nn.Unflatten(1, (1, event[0])) if len(event) == 2 else nn.Identity()
-        return Encoder(channel, [*blocks, *dense], taps, tuple(shapes[i] for i in taps))
+        return Encoder(channel, [*blocks, nn.Flatten(), *dense], taps, tuple(shapes[i] for i in taps))
 
     def depth(self, event: Shape, rung: Shape) -> int:
         """How many layers lead down to the size of a rung's maps."""

@@ -9,7 +9,7 @@ import abc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from torch import Tensor
 from torch.func import functional_call
@@ -17,19 +17,20 @@ from torch.func import functional_call
 from .errors import SpecError
 from .families import Point
 from .labels import Auxiliary, Enumerated
-from .layers import joined
 from .model import Parts, Trace
 from .schedule import Schedule, at
-from .spec import Spec
+from .spec import AtLeast, Count, Spec
 from .tensors import log_mean_exp
 
 
 @dataclass(frozen=True, repr=False)
 class Term(Spec, abc.ABC):
-    """A scalar of the trace. `is_bound` marks the one that bounds log p(x), `reads_z` what moves codes."""
+    """A scalar of the trace. `is_bound` marks the one that bounds log p(x), `reads_z` what moves codes,
+    `one_code` what reads a single code of each datum, and so no enumerated classes."""
 
     is_bound: ClassVar[bool] = False
     reads_z: ClassVar[bool] = True
+    one_code: ClassVar[bool] = False
 
     @property
     def draws(self) -> int:
@@ -41,10 +42,10 @@ class Term(Spec, abc.ABC):
 
     def fits(self, parts: Parts, others: Sequence["Term"]) -> None:
         """Refuse a model or other terms that this one makes no sense with: SpecError, both parts named."""
-
-
-COUNTS = ("samples", "m", "k")
-"""The fields of a bound that count draws: a datum has their product."""
+        labels = parts.labels
+        if self.one_code and isinstance(labels, Enumerated):
+            cure = "ELBO() or IWAE()" if self.is_bound else f"labels=Auxiliary({labels.classes})"
+            raise SpecError(f"{self} with labels={labels}: each datum has a code for every class. Use {cure}")
 
 
 def with_value(surrogate: Tensor, value: Tensor) -> Tensor:
@@ -57,17 +58,11 @@ class Bound(Term):
     """A lower bound on log p(x), negated."""
 
     is_bound: ClassVar[bool] = True
-    sums_classes: ClassVar[bool] = False
-    """Whether enumerated classes are summed over inside, so that it bounds log sum_y p(x, y) too."""
+    one_code: ClassVar[bool] = True
 
     @property
     def draws(self) -> int:
-        return math.prod(getattr(self, name, 1) for name in COUNTS)
-
-    def check(self) -> None:
-        for name in COUNTS:
-            if getattr(self, name, 1) < 1:
-                raise SpecError(f"{type(self).__name__}.{name} must be 1 or more, not {getattr(self, name)}")
+        return math.prod(getattr(self, name, 1) for name in ("samples", "m", "k"))
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point):
@@ -76,11 +71,7 @@ class Bound(Term):
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
         needs_density(self, parts)
-        if isinstance(parts.labels, Enumerated) and not self.sums_classes:
-            raise SpecError(
-                f"{self} with labels={parts.labels}: its groups of draws would part the classes. "
-                "Use ELBO() or IWAE()"
-            )
+        super().fits(parts, others)
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,18 +89,16 @@ class ELBO(Bound):
     """
 
     beta: Schedule = 1.0
-    samples: int = 1
+    samples: Count = 1
     capacity: Schedule | None = None
-    free_bits: float = 0.0
+    free_bits: Annotated[float, AtLeast(0)] = 0.0
     free_per: Literal["dimension", "rung"] = "dimension"
     gradient: Literal["total", "path"] = "total"
+    one_code: ClassVar[bool] = False
 
     def check(self) -> None:
-        super().check()
         if isinstance(self.beta, float) and self.beta < 0:
             raise SpecError(f"ELBO.beta must be 0 or more, not {self.beta}")
-        if self.free_bits < 0:
-            raise SpecError(f"ELBO.free_bits must be 0 or more, not {self.free_bits}")
         if self.free_bits and (self.capacity is not None or self.gradient == "path"):
             raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
 
@@ -131,7 +120,9 @@ class ELBO(Bound):
         if beta == 0:
             return loss
         if self.gradient == "path":
-            rate = sum((trace.average(r).mean() for r in trace.path_rates), start=trace.label_rate.mean())
+            held = zip(trace.sites, trace.frozen, strict=True)
+            rates = (log_q - site.p.log_prob(site.z) for site, (log_q, _) in held)
+            rate = sum((trace.average(r).mean() for r in rates), start=trace.label_rate.mean())
         elif self.free_bits:
             each = (self.freed(trace, i) for i in range(len(trace.sites)))
             rate = sum(each, start=trace.label_rate.mean())
@@ -145,10 +136,8 @@ class ELBO(Bound):
         """The batch's mean KL of rung i, none of its dimensions (or not itself) below free_bits."""
         if self.free_per == "rung":
             return trace.average(trace.rates[i]).mean().clamp_min(self.free_bits)
-        by_dimension = trace.sites[i].rates()
-        weights = by_dimension.new_tensor(1 / len(by_dimension)) if trace.weights is None else trace.weights
-        mean = (weights[..., None] * by_dimension).sum(0).mean(0)
-        return mean.clamp_min(self.free_bits).sum()
+        by_dimension = trace.average(trace.sites[i].rates()).mean(0)
+        return by_dimension.clamp_min(self.free_bits).sum()
 
 
 def needs_density(term: Term, parts: Parts) -> None:
@@ -156,15 +145,6 @@ def needs_density(term: Term, parts: Parts) -> None:
     q = parts.posterior
     if q.atoms is not None:
         raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
-
-
-def needs_one_class(term: Term, parts: Parts) -> None:
-    """Refuse a z for each class: the codes of a datum are then a mixture that this term does not read."""
-    if isinstance(parts.labels, Enumerated):
-        raise SpecError(
-            f"{term} with labels={parts.labels}: each datum has a code for every class. "
-            f"Use labels=Auxiliary({parts.labels.classes})"
-        )
 
 
 def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
@@ -194,12 +174,11 @@ class IWAE(Bound):
     and its signal does not drown as k grows.
     """
 
-    k: int = 50
+    k: Count = 50
     gradient: Literal["total", "dreg", "path"] = "total"
-    sums_classes: ClassVar[bool] = True
+    one_code: ClassVar[bool] = False
 
     def check(self) -> None:
-        super().check()
         if self.gradient == "path":
             raise SpecError(
                 "IWAE(gradient='path') is biased: q's score does not vanish under importance weights "
@@ -232,8 +211,8 @@ class IWAE(Bound):
 class MIWAE(Bound):
     """-mean_B 1/m sum_m log 1/k sum_k w: the mean of m bounds (Rainforth et al. 2018, equation 9)."""
 
-    m: int = 8
-    k: int = 8
+    m: Count = 8
+    k: Count = 8
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         return -log_mean_exp(trace.log_w().reshape(self.m, self.k, -1), 1).mean()
@@ -243,11 +222,10 @@ class MIWAE(Bound):
 class CIWAE(Bound):
     """beta ELBO + (1 - beta) IWAE, both over the same k samples (Rainforth et al. 2018, equation 10)."""
 
-    k: int = 64
+    k: Count = 64
     beta: float = 0.5
 
     def check(self) -> None:
-        super().check()
         if not 0 <= self.beta <= 1:
             raise SpecError(f"CIWAE.beta is in [0, 1], not {self.beta}: it weighs ELBO against IWAE")
 
@@ -260,8 +238,8 @@ class CIWAE(Bound):
 class PIWAE(Bound):
     """Decoder and prior follow IWAE(m k), the encoder MIWAE(m, k) (Rainforth et al. 2018, section 4)."""
 
-    m: int = 8
-    k: int = 8
+    m: Count = 8
+    k: Count = 8
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
         super().fits(parts, others)
@@ -278,8 +256,7 @@ class PIWAE(Bound):
         px = model.decode(fixed, trace.code, trace.seen)
         ours = trace.log_px(px) + site.p.log_prob(fixed) - log_q.detach()
         frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
-        read = joined([t for t in (site.z, trace.code) if t is not None])
-        px = functional_call(model.likelihood, frozen, model.told(read, trace.seen))
+        px = functional_call(model.likelihood, frozen, model.told(trace.seen, site.z, trace.code))
         theirs = trace.log_px(px) + held_p - log_q
         value = -log_mean_exp(ours).mean()
         return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)
@@ -293,10 +270,9 @@ class Renyi(Bound):
     """
 
     alpha: float = 0.5
-    k: int = 50
+    k: Count = 50
 
     def check(self) -> None:
-        super().check()
         if not 0 <= self.alpha < 1:
             raise SpecError(f"Renyi.alpha is in [0, 1), not {self.alpha}; alpha = 1 is ELBO()")
 

@@ -15,7 +15,7 @@ from .families import VQ
 from .labels import Auxiliary, Enumerated
 from .model import Parts, Trace
 from .networks import MLP
-from .objective import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi, Term, needs_dimensions, needs_one_class
+from .objective import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi, Term, needs_dimensions
 from .schedule import Schedule, at
 
 
@@ -97,9 +97,10 @@ class TotalCorrelation(Term):
     """
 
     weight: Schedule = 5.0
+    one_code: ClassVar[bool] = True
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        needs_one_class(self, parts)
+        super().fits(parts, others)
         needs_dimensions(self, parts, "Use FactorTC, whose critic needs no density")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
@@ -116,6 +117,7 @@ class Decorrelation(Term):
     off: float = 10.0
     diagonal: float = 100.0
     of: Literal["means", "samples"] = "means"
+    one_code: ClassVar[bool] = True
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         q = trace.sites[0].q
@@ -130,7 +132,7 @@ class Decorrelation(Term):
         return self.off * off + self.diagonal * (diagonal - 1).square().sum()
 
     def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        needs_one_class(self, parts)
+        super().fits(parts, others)
         if self.of == "samples":
             needs_dimensions(self, parts, "Use of='means'")
 
@@ -145,9 +147,7 @@ class MMD(Term):
 
     weight: float = 10.0
     kernel: Literal["imq", "rbf"] = "imq"
-
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        needs_one_class(self, parts)
+    one_code: ClassVar[bool] = True
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor:
         distance = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
@@ -236,9 +236,7 @@ class Critic(Term):
     weight: float = 1.0
     hidden: tuple[int, ...] = (256, 256)
     learning_rate: float = 1e-4
-
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        needs_one_class(self, parts)
+    one_code: ClassVar[bool] = True
 
     def build(self, parts: Parts) -> nn.Module:
         return MLP(self.hidden, "relu", "he").decoder(parts.rungs[:1], (), 1)
@@ -270,16 +268,13 @@ class FactorTC(Critic):
 
     def other(self, trace: Trace) -> Tensor:
         z = trace.sites[0].z[0]
-        order = torch.rand(z.shape, device=z.device).argsort(0)
-        return z.gather(0, order)
+        return z.gather(0, torch.rand(z.shape, device=z.device).argsort(0))
 
 
 @dataclass(frozen=True, repr=False)
 class LatentCritic(Critic):
     """weight * KL(q(z) || p(z)) by density ratio: the others are draws of the prior (AAE, Makhzani et
     al. 2016; with ELBO(beta=0) an adversarial autoencoder)."""
-
-    weight: float = 1.0
 
     def other(self, trace: Trace) -> Tensor:
         return trace.sites[0].p.sample(torch.Size((len(trace.x),)))

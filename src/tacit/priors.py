@@ -21,7 +21,7 @@ from .families import (
     Support,
 )
 from .labels import LabelHead
-from .spec import Spec
+from .spec import Count, Spec
 from .tensors import Shape, numel
 
 
@@ -33,12 +33,8 @@ class VampPrior(Spec):
     encoder that can saturate (tanh) may drift off and fall silent in its first steps: leave it "relu".
     """
 
-    components: int = 500
+    components: Count = 500
     factorises: ClassVar[bool] = False
-
-    def check(self) -> None:
-        if self.components < 1:
-            raise SpecError(f"VampPrior.components must be 1 or more, not {self.components}")
 
 
 Prior = Annotated[

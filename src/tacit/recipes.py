@@ -119,8 +119,11 @@ class Recipe:
         return model if self.then is None else model.refit_prior(X, self.then, y)
 
 
-_SUM_OF_SQUARES = Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5))
-_FRANS_NET = Conv((16, 32), kernel=5, hidden=())
+_FRANS: dict[str, Any] = {
+    "encoder": Conv((16, 32), kernel=5, hidden=()),
+    "likelihood": Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5)),
+}
+"""His net, and the sum of squares: sigma^2 = 1/2."""
 
 ARTICLES: dict[str, Recipe] = {
     "zeldes": Recipe(
@@ -151,7 +154,6 @@ ARTICLES: dict[str, Recipe] = {
     ),
     # The article takes cross-entropy of pixels scaled to [-1, 1], samples with exp(log sigma) where its
     # KL reads a log-variance, averages the KL over dimensions (beta = 1/2) and plots with an undefined n.
-    # Here: pixels in [0, 1], one log-variance, the KL summed, n = 15.
     "guo": Recipe(
         VAE(
             latent_dim=2,
@@ -165,26 +167,14 @@ ARTICLES: dict[str, Recipe] = {
         key="guo2020vae",
     ),
     "frans-memory": Recipe(
-        VAE(
-            latent_dim=0,
-            encoder=_FRANS_NET,
-            likelihood=_SUM_OF_SQUARES,
-            labels=Given(1),
-            training=Training(epochs=400),
-        ),
+        VAE(latent_dim=0, labels=Given(1), training=Training(epochs=400), **_FRANS),
         about="step 1: one image memorised from a constant input through the deconvolutions",
         expect="the image",
         key="frans2016vae",
         rows=1,
     ),
     "frans-codes": Recipe(
-        VAE(
-            latent_dim=0,
-            encoder=_FRANS_NET,
-            likelihood=_SUM_OF_SQUARES,
-            labels=Given(4),
-            training=Training(epochs=600),
-        ),
+        VAE(latent_dim=0, labels=Given(4), training=Training(epochs=600), **_FRANS),
         about="step 2: four images from one-hot codes; Given(4, codes=...) takes real numbers chosen by hand",
         expect="the four images",
         key="frans2016vae",
@@ -193,25 +183,17 @@ ARTICLES: dict[str, Recipe] = {
     "frans-autoencoder": Recipe(
         VAE(
             latent_dim=20,
-            encoder=_FRANS_NET,
             posterior=Point(),
-            likelihood=_SUM_OF_SQUARES,
             objective=ELBO(beta=0),
             training=Training(epochs=10, batch_size=100),
+            **_FRANS,
         ),
         about="step 3: the encoder chooses the codes; they rebuild the images, drawn codes give no digits",
         expect="sharp reconstructions, poor samples",
         key="frans2016vae",
     ),
-    # The article's mean over 784 pixels beside a summed KL is a Gaussian with sigma^2 = 392: the KL all
-    # but wins and the latent collapses. The sum of squares is sigma^2 = 1/2.
     "frans": Recipe(
-        VAE(
-            latent_dim=20,
-            encoder=_FRANS_NET,
-            likelihood=_SUM_OF_SQUARES,
-            training=Training(epochs=10, batch_size=100),
-        ),
+        VAE(latent_dim=20, training=Training(epochs=10, batch_size=100), **_FRANS),
         about="step 4: the convolutional VAE, squared error summed over pixels (the article's mean is "
         "sigma^2 = 392 and all but collapses)",
         expect="samples that look like digits",

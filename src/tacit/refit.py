@@ -18,7 +18,7 @@ from .families import Family
 from .model import Model
 from .priors import VampPrior
 from .schedule import at
-from .tensors import Rowwise
+from .tensors import Rowwise, random_from
 from .train import MONITORED, Rows
 from .training import Training
 
@@ -38,8 +38,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
     if not held_out:
         raise DataError(f"refit_prior holds out a tenth of X to choose by; {len(x)} rows are too few")
     device = training.resolved_device()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_from(seed):
         order = torch.randperm(len(x))
         held, train = (
             (part(x, mine).to(device), None if y is None else y[mine].to(device))

@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-from .errors import SpecError
-from .spec import Spec
+from .spec import Count, Spec
 
 
 @dataclass(frozen=True, repr=False)
@@ -14,11 +13,7 @@ class Ramp(Spec):
 
     start: float
     stop: float
-    steps: int
-
-    def check(self) -> None:
-        if self.steps < 1:
-            raise SpecError(f"{type(self).__name__}.steps must be 1 or more, not {self.steps}")
+    steps: Count
 
     def __call__(self, step: int) -> float:
         raise NotImplementedError

@@ -16,6 +16,17 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from .errors import SpecError
 
 
+@dataclass(frozen=True)
+class AtLeast:
+    """Beside the type of a number: the least that makes sense."""
+
+    least: float
+
+
+Count = Annotated[int, AtLeast(1)]
+Several = Annotated[int, AtLeast(2)]
+
+
 @dataclass(frozen=True, repr=False)
 class Spec:
     """The root of all parts.
@@ -33,22 +44,23 @@ class Spec:
     """
 
     def __post_init__(self) -> None:
-        hints = annotations(type(self))  # type: ignore[arg-type]
         for field in fields(self):
-            value = plain(getattr(self, field.name))
-            kind = hints[field.name]
-            if type(value) is int and accepts(kind, 0.5) and not accepts(kind, value):
-                value = float(value)
-            if not accepts(kind, value):
-                raise SpecError(f"{type(self).__name__}.{field.name} takes {describe(kind)}, not {value!r}")
-            object.__setattr__(self, field.name, value)
+            kind = annotations(type(self))[field.name]  # type: ignore[arg-type]
+            object.__setattr__(self, field.name, as_kind(kind, getattr(self, field.name)))
+        self._hold(listed=False)
         self.check()
+        self._hold(listed=True)
+
+    def _hold(self, *, listed: bool) -> None:
+        """Each field against its annotation; `listed` as in `accepts`."""
         for field in fields(self):
-            value = getattr(self, field.name)
-            if not accepts(hints[field.name], value, listed=True):
-                raise SpecError(
-                    f"{type(self).__name__}.{field.name} takes {describe(hints[field.name])}, not {value!r}"
-                )
+            name, value = f"{type(self).__name__}.{field.name}", getattr(self, field.name)
+            kind = annotations(type(self))[field.name]  # type: ignore[arg-type]
+            if not accepts(kind, value, listed=listed):
+                raise SpecError(f"{name} takes {describe(kind)}, not {value!r}")
+            for mark in get_args(kind):
+                if isinstance(mark, AtLeast) and value < mark.least:
+                    raise SpecError(f"{name} must be {mark.least} or more, not {value}")
 
     def check(self) -> None:
         """Refuse values that no annotation can refuse, with a SpecError that names the cure."""
@@ -95,8 +107,14 @@ def plain(value: Any) -> Any:
     return value
 
 
+def as_kind(kind: Any, value: Any) -> Any:
+    """The plain value, a whole number as a float where nothing else fits."""
+    value = plain(value)
+    return float(value) if _whole(kind, value) and not accepts(kind, value) else value
+
+
 def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
-    """Whether `value` is of the annotated `kind`; whole numbers pass for floats only through `Spec`.
+    """Whether `value` is of the annotated `kind`; whole numbers pass for floats only through `as_kind`.
 
     `listed`: a part of this library must be one of the position's rows; parts of your own fit anywhere.
     """
@@ -126,8 +144,9 @@ def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
 @cache
 def _misplaced(rows: tuple[Any, ...], part: type) -> bool:
     """Whether a part of this library is none of these rows."""
-    made = {row if isinstance(row, type) else row.__annotations__["return"] for row in rows}
-    return part.__module__.startswith(f"{__package__}.") and part not in made
+    return part.__module__.startswith(f"{__package__}.") and part not in {
+        row if isinstance(row, type) else row.__annotations__["return"] for row in rows
+    }
 
 
 def _whole(kind: Any, value: Any) -> bool:
@@ -138,7 +157,7 @@ def rows(kind: Any) -> list[Any]:
     """The constructors that text may name at a position of this kind, in order."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return [*args[1:]]
+        return [row for row in args[1:] if not isinstance(row, AtLeast)]
     if args:
         return [row for arg in args if arg is not Ellipsis for row in rows(arg)]
     return [kind] if isinstance(kind, type) and issubclass(kind, Spec) else []
@@ -148,7 +167,7 @@ def describe(kind: Any) -> str:
     """An annotation in words, for messages."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
-        return " | ".join(row.__name__ for row in args[1:])
+        return " | ".join(row.__name__ for row in rows(kind)) or describe(args[0])
     if origin in (Union, types.UnionType):
         return " | ".join(describe(arg) for arg in args)
     if origin is Literal:

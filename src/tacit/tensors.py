@@ -1,7 +1,8 @@
 """Small helpers over tensors. Letters: S samples, B batch, L latent size, *E event shape."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -33,6 +34,14 @@ class once(Generic[T]):
             return self  # type: ignore[return-value]
         value = it.__dict__[self.f.__name__] = self.f(it)
         return value
+
+
+@contextmanager
+def random_from(seed: int) -> Iterator[None]:
+    """In here torch's random numbers come from `seed`; after it they go on as if nothing had been drawn."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def as_shape(size: int | Shape) -> Shape:

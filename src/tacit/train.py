@@ -27,7 +27,7 @@ from .objective import ELBO, Term
 from .penalties import Critic
 from .processes import Alone, Noise, Processes, launched
 from .schedule import Clocked, Ramp, at
-from .tensors import Rowwise
+from .tensors import Rowwise, random_from
 from .training import Adam, Training
 
 MONITORED = 1000
@@ -159,8 +159,7 @@ class Trainer:
         monitored = held or (data[0][:few], None if data[1] is None else data[1][:few])
         while self.epoch < epochs and (patience is None or self.waited < patience):
             before = self._copied()
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed * 1_000_003 + self.epoch)
+            with random_from(self.seed * 1_000_003 + self.epoch):
                 try:
                     means = self._epoch(*data)
                 except KeyboardInterrupt:
@@ -207,8 +206,7 @@ class Trainer:
     def _autopsy(self, before: tuple[dict[str, Tensor], dict[str, Any]], x: Rowwise, y: Tensor | None) -> str:
         """The epoch once more, now looking at every batch: which one broke, and where."""
         self.restore(*before)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed * 1_000_003 + self.epoch)
+        with random_from(self.seed * 1_000_003 + self.epoch):
             return autopsy(self.model, self._steps(x, y), y)
 
     @torch.no_grad()
@@ -302,8 +300,7 @@ class Trainer:
         own = replace(own, gradient="total") if hasattr(own, "gradient") else own
         samples = 1 if isinstance(own, ELBO) else own.draws
         size, total = max(1, MONITORED // samples), torch.zeros((), device=self.device)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        with random_from(self.seed):
             for i in range(0, len(x), size):
                 batch, labels = x[i : i + size], None if y is None else y[i : i + size]
                 trace = self.model(batch, labels, samples=samples)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .errors import SpecError
 from .schedule import Schedule, at
-from .spec import Spec
+from .spec import Count, Spec
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,7 +89,7 @@ class Training(Spec):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     decay: Decay | None = None
     missing: float = 0.0
-    devices: int = 1
+    devices: Count = 1
     compile: bool = False
 
     def check(self) -> None:
@@ -97,8 +97,6 @@ class Training(Spec):
             raise SpecError("Training needs epochs and batch_size of 1 or more")
         if not 0 <= self.validation < 1:
             raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
-        if self.devices < 1:
-            raise SpecError(f"Training.devices is 1 or more, not {self.devices}")
         if self.compile and self.devices > 1:
             raise SpecError("Training.compile is for one process: leave it out, or devices")
         if not 0 <= self.missing < 1:

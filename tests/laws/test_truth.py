@@ -165,6 +165,9 @@ def test_the_columns_of_a_table_share_its_distortion() -> None:
     shares = vae.evaluate(frame, k=20).distortion_by_column
     assert list(shares) == ["age", "paid", "sex"]
     assert sum(shares.values()) == pytest.approx(vae.evaluate(frame, k=20).distortion, rel=1e-4)
+    told = VAE(0, labels=Given(2), training=Training(epochs=1), random_state=0).fit(frame, frame["sex"])
+    found = told.evaluate(frame, frame["sex"], k=20)
+    assert sum(found.distortion_by_column.values()) == pytest.approx(found.distortion, rel=1e-4)
     holed = VAE(2, training=Training(epochs=3), random_state=0).fit(frame.mask(rng.random((200, 3)) < 0.3))
     assert all(np.isfinite(share) for share in holed.evaluate(frame, k=20).distortion_by_column.values())
 

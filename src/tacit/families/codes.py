@@ -18,6 +18,7 @@ from torch.distributions import Distribution
 from ..distributions import Atom, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
 from ..errors import SpecError
 from ..schedule import Clocked, Linear, Schedule, at
+from ..spec import Several
 from ..tensors import Shape
 from .base import Family, Head, Identity, Local, Source, Support
 
@@ -56,12 +57,10 @@ class GumbelSoftmax(Code):
     Codes, as `transform` gives them, are the most probable.
     """
 
-    categories: int = 10
+    categories: Several = 10
     temperature: Schedule = Linear(1.0, 0.5, 10_000)
 
     def check(self) -> None:
-        if self.categories < 2:
-            raise SpecError(f"GumbelSoftmax.categories must be 2 or more, not {self.categories}")
         positive(self, self.temperature)
 
     @property

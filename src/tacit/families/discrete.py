@@ -15,6 +15,7 @@ from torch.distributions import (
 
 from .. import distributions
 from ..errors import SpecError
+from ..spec import Several
 from ..tensors import Shape
 from .base import AnySource, Family, Identity, Local, LogVariance, Source, linked, refused
 
@@ -69,12 +70,8 @@ class Categorical(Family):
     tensor([[0., 1., 0., 0., 1., 0.]])
     """
 
-    classes: int
+    classes: Several
     logits: AnySource = Local()
-
-    def check(self) -> None:
-        if self.classes < 2:
-            raise SpecError(f"Categorical.classes takes 2 or more, not {self.classes}")
 
     @property
     def top(self) -> float | None:

@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 
 from ..distributions import Flowed, Remembered
 from ..errors import SpecError
-from ..spec import Spec
+from ..spec import Several, Spec
 from ..tensors import Shape
 from .base import Family, Source
 from .continuous import Gaussian, Point, StandardNormal
@@ -98,12 +98,7 @@ class Spline(MaskedStep):
     stays as it is beyond; the second half reads the first, so draws and densities take two passes at
     most. Source: Durkan et al., "Neural spline flows" (2019), coupling layers."""
 
-    bins: int = 8
-
-    def check(self) -> None:
-        super().check()
-        if self.bins < 2:
-            raise SpecError(f"Spline.bins must be 2 or more, not {self.bins}")
+    bins: Several = 8
 
     def univariate(self) -> dict[str, Any]:
         shapes = ((self.bins,), (self.bins,), (self.bins - 1,))
