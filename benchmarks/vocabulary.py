@@ -81,7 +81,7 @@ def m2(epochs: int = 30) -> Figures:
     return labels(vae, vae, *few_labels())
 
 
-def m1m2(epochs: int = 40, batch_size: int = 200) -> Figures:
+def m1m2(epochs: int = 25, batch_size: int = 200) -> Figures:
     """The recipe's two steps, each of so many epochs at a rate that falls from 2e-3."""
     X, y, alone = few_labels()
     rate = Cosine(2e-3, 1e-5, epochs * len(X) // batch_size)

@@ -276,7 +276,7 @@ VARIANTS: dict[str, Recipe] = {
     "cvae": variant("sohn2015learning", "draws of a given digit", labels=Given(10)),
     "m1": Recipe(
         make_pipeline(
-            VAE(50, encoder=NET, likelihood=PIXELS),
+            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS),
             SelfTrainingClassifier(LogisticRegression(max_iter=1000), max_iter=0),
         ),
         "a classifier on the codes of a VAE that saw no labels; -1 where there is none",
@@ -291,7 +291,7 @@ VARIANTS: dict[str, Recipe] = {
     ),
     "m1m2": Recipe(
         make_pipeline(
-            VAE(50, encoder=NET, likelihood=PIXELS),
+            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS),
             VarianceThreshold(0.01),
             VAE(10, likelihood=Gaussian(), labels=Enumerated(10), objective=(ELBO(), CrossEntropy(10))),
         ),
