@@ -42,7 +42,7 @@ class GaussianMixture(Distribution):
 
 
 def mixture(logits: Tensor, parts: Distribution) -> Distribution:
-    """sum_k softmax(logits)_k parts_k; `parts` has the batch shape (K,)."""
+    """sum_k softmax(logits)_k parts_k; `parts` has the batch shape (*, K)."""
     cell = base_of(parts)
     if isinstance(cell, Normal) and len(parts.event_shape) == 1 and logits.dim() == 1:
         return GaussianMixture(logits, cell.loc, cell.scale)
