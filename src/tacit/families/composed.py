@@ -70,7 +70,7 @@ class Columns(Family):
     def runs(self) -> Runs:
         """The columns in order, by group and place in it."""
         number = {family: group for group, family in enumerate(self.groups)}
-        runs, seen = [], [0 for _ in number]
+        runs, seen = [], [0] * len(number)
         for family, equal in groupby(self.families):
             group = number[family]
             start, seen[group] = seen[group], seen[group] + len(list(equal))
