@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal
+from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal, constraints
 
 from .base import Law, base_of
 
@@ -16,6 +16,8 @@ class GaussianMixture(Law):
     log N_k(z) = -1/2 (z^2 . s_k^-2 - 2 z . m_k s_k^-2 + m_k^2 . s_k^-2) - sum_l log s_kl - L/2 log 2 pi: two
     products of matrices in the place of (*, K, L) numbers, in float64 because the parts cancel.
     """
+
+    support = constraints.real_vector
 
     def __init__(self, logits: Tensor, loc: Tensor, scale: Tensor) -> None:
         self.weights = Categorical(logits=logits, validate_args=False)

@@ -12,6 +12,9 @@ from torch.nn.functional import normalize
 from ..tensors import log_gamma_ratio
 from .base import Law, Noise, mean_of, register_kl, sample_with
 
+WITHIN = constraints.independent(constraints.interval(-1.0, 1.0), 1)  # type: ignore[no-untyped-call]
+"""What torch can say of the sphere's support: it is not all of space."""
+
 
 def log_area(d: int) -> float:
     """log 2 pi^(d/2) / Gamma(d/2), the area of S^(d-1)."""
@@ -26,7 +29,7 @@ class PowerSpherical(Law):
     Source: De Cao and Aziz, "The power spherical distribution" (2020).
     """
 
-    support = constraints.real_vector
+    support = WITHIN
     has_rsample = True
 
     def __init__(self, loc: Tensor, concentration: Tensor) -> None:
@@ -79,7 +82,7 @@ class PowerSpherical(Law):
 class UniformSphere(Law):
     """All points of the sphere alike; `centre` (*batch, d) is 0 and says where numbers live."""
 
-    support = constraints.real_vector
+    support = WITHIN
 
     def __init__(self, centre: Tensor) -> None:
         self.centre = centre
