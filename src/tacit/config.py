@@ -8,7 +8,7 @@ from inspect import isfunction, signature
 from typing import Any
 
 from .errors import SpecError
-from .spec import Spec, accepts, annotations, describe, plain, rows
+from .spec import Spec, accepts, annotations, describe, fitted, rows
 
 LONGEST = 64 * 1024
 DEEPEST = 32
@@ -31,9 +31,7 @@ def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise SpecError(f"not a spec: {text[:200]!r}") from None
-    value = plain(_value(tree, [kind], tuple(specs), 0))
-    if type(value) is int and not accepts(kind, value) and accepts(kind, 0.5):
-        value = float(value)
+    value = fitted(kind, _value(tree, [kind], tuple(specs), 0))
     if not accepts(kind, value):
         raise SpecError(f"{text.strip()[:200]!r} is not {describe(kind)}")
     return value

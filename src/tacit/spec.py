@@ -34,21 +34,18 @@ class Spec:
 
     def __post_init__(self) -> None:
         hints = annotations(type(self))  # type: ignore[arg-type]
-        for field in fields(self):
-            value = plain(getattr(self, field.name))
-            kind = hints[field.name]
-            if type(value) is int and accepts(kind, 0.5) and not accepts(kind, value):
-                value = float(value)
-            if not accepts(kind, value):
-                raise SpecError(f"{type(self).__name__}.{field.name} takes {describe(kind)}, not {value!r}")
-            object.__setattr__(self, field.name, value)
+        kinds = {field.name: hints[field.name] for field in fields(self)}
+        for name, kind in kinds.items():
+            object.__setattr__(self, name, fitted(kind, getattr(self, name)))
+        self._hold(kinds, listed=False)
         self.check()
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not accepts(hints[field.name], value, listed=True):
-                raise SpecError(
-                    f"{type(self).__name__}.{field.name} takes {describe(hints[field.name])}, not {value!r}"
-                )
+        self._hold(kinds, listed=True)
+
+    def _hold(self, kinds: dict[str, Any], listed: bool) -> None:
+        for name, kind in kinds.items():
+            value = getattr(self, name)
+            if not accepts(kind, value, listed=listed):
+                raise SpecError(f"{type(self).__name__}.{name} takes {describe(kind)}, not {value!r}")
 
     def check(self) -> None:
         """Refuse values that no annotation can refuse, with a SpecError that names the cure."""
@@ -88,11 +85,15 @@ def plain(value: Any) -> Any:
     """Lists become tuples, numpy scalars Python numbers; specs and plain values pass."""
     if isinstance(value, list | tuple):
         return tuple(plain(v) for v in value)
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-        return value.item()
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return plain(value.tolist())
     return value
+
+
+def fitted(kind: Any, value: Any) -> Any:
+    """The value in plain words, a whole number as a float where `kind` takes no whole ones."""
+    value = plain(value)
+    return float(value) if _whole(kind, value) and not accepts(kind, value) else value
 
 
 def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
@@ -118,8 +119,6 @@ def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
         )
     if kind in (bool, int, float, str):
         return type(value) is kind
-    if kind is None or kind is type(None):
-        return value is None
     return isinstance(kind, type) and isinstance(value, kind)
 
 
