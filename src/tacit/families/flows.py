@@ -61,14 +61,8 @@ class MaskedStep(Step):
 
     def build(self, L: int, layer: Layer, backwards: bool) -> nn.Module:
         order = torch.arange(L).flip(0) if backwards else torch.arange(L)
-        net = zuko().flows.autoregressive.MaskedAutoregressiveTransform(
-            L,
-            self.hidden[0],
-            order=order,
-            hidden_features=self.hidden,
-            activation=nn.ELU,
-            **self.univariate(),
-        )
+        words = {"order": order, "hidden_features": self.hidden, "activation": nn.ELU, **self.univariate()}
+        net = zuko().flows.autoregressive.MaskedAutoregressiveTransform(L, self.hidden[0], **words)
         with torch.no_grad():
             net.hyper[-1].weight.mul_(0.1)
             net.hyper[-1].bias.zero_()
