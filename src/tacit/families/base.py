@@ -141,6 +141,7 @@ AnySource = Annotated[Source, Local, Shared, Fixed]
 Role = Literal["location", "scale", "rate"]
 Support = Literal["real", "sphere", "codes"]
 Learned = Local | Shared
+Array = np.ndarray[Any, Any]
 Needs = dict[str, tuple[Shape, Source]]
 """What a family needs, and from where: name -> (shape, source with its link)."""
 Layer = Callable[[int], nn.Module]
@@ -188,7 +189,7 @@ class Family(Spec, abc.ABC):
         """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
         raise NotImplementedError(f"{type(self).__name__} is no law of plain numbers: build it")
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         """Why these values (n, *E) are outside the support, or None; NaN is no value. Checked once, at
         the door."""
         return None
@@ -229,9 +230,7 @@ class Cellwise(Family, abc.ABC):
         return distributions.event(self.law(event, **values), len(event))
 
 
-def refused(
-    family: Family, x: np.ndarray[Any, Any], outside: np.ndarray[Any, Any], wanted: str, cure: str
-) -> str | None:
+def refused(family: Family, x: Array, outside: Array, wanted: str, cure: str) -> str | None:
     """The words that refuse the first value of x (n, *E) that is `outside`; None where all are NaN."""
     outside = outside & ~np.isnan(x)
     if not outside.any():
@@ -281,19 +280,13 @@ class Head(Conditional):
         super().__init__()
         self.family, self.event, self.floor = family, event, floor
         self.params = family.params(event)
-        self.links = {
-            name: source.link if isinstance(source, Learned) else None
-            for name, (_, source) in self.params.items()
-        }
+        self.links = {name: getattr(source, "link", None) for name, (_, source) in self.params.items()}
         self.local = [name for name, (_, source) in self.params.items() if isinstance(source, Local)]
         self.sizes = [numel(self.params[name][0]) for name in self.local]
         self.layer = layer(sum(self.sizes)) if self.local else None
         self.shared = nn.ParameterDict()
-        self.standard = all(
-            link is not None and link.standard
-            for name, link in self.links.items()
-            if family.roles.get(name) == "location"
-        )
+        moving = [link for name, link in self.links.items() if family.roles.get(name) == "location"]
+        self.standard = all(link is not None and link.standard for link in moving)
         unit = (1,) * (len(event) - 1) if len(event) > 1 else event
         self.register_buffer("shift", torch.zeros(unit))
         self.register_buffer("stretch", torch.ones(unit))

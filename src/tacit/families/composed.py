@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 from ..distributions import Product, Runs, apart, together
 from ..errors import SpecError
 from ..tensors import Shape, once, whole
-from .base import Conditional, Family, Head, Layer
+from .base import Array, Conditional, Family, Head, Layer
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
@@ -77,7 +77,7 @@ class Columns(Family):
             runs.append((group, start, seen[group]))
         return tuple(runs)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         if x.shape[1:] != (len(self.families),):
             return f"Columns names {len(self.families)} families; each row of X has shape {x.shape[1:]}"
         for family, columns in self.groups.items():

@@ -6,7 +6,7 @@ choice.
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from .. import distributions
 from ..tensors import Shape
 from .base import (
     AnySource,
+    Array,
     Cellwise,
     Fixed,
     Identity,
@@ -44,7 +45,7 @@ class LocationScale(Cellwise, abc.ABC):
     links: ClassVar[dict[str, Link]] = {"loc": Identity(), "scale": LogVariance()}
     roles: ClassVar[dict[str, Role]] = {"loc": "location", "scale": "scale"}
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         return refused(self, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
 
 
@@ -120,7 +121,7 @@ class LogNormal(LocationScale):
     def measured(self, x: Tensor) -> Tensor:
         return x.log()
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         cure = "Use Poisson() or NegativeBinomial() for counts, Gaussian() for real numbers"
         return refused(self, x, x < SMALLEST, "values above 0", cure) or super().refusal(x)
 
@@ -144,7 +145,7 @@ class Beta(Cellwise):
         mean, dispersion = values["logit"].sigmoid().clamp(1e-6, 1 - 1e-6), values["dispersion"]
         return by_torch.Beta(mean / dispersion, (1 - mean) / dispersion, validate_args=False)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         cure = "Use ContinuousBernoulli() where 0 and 1 occur, Gaussian() for real numbers"
         return refused(self, x, (x < SMALLEST) | (x > BELOW_ONE), "values above 0 and below 1", cure)
 
@@ -163,6 +164,6 @@ class ContinuousBernoulli(Cellwise):
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.ContinuousBernoulli(values["logit"])
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
         return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)

@@ -2,7 +2,7 @@
 
 import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -12,6 +12,7 @@ from .. import distributions
 from ..tensors import Shape
 from .base import (
     AnySource,
+    Array,
     Cellwise,
     Identity,
     Link,
@@ -29,7 +30,7 @@ from .base import (
 class Count(Cellwise, abc.ABC):
     """Over whole numbers from 0 on; an encoder reads log(1 + x)."""
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         cure = "Use LogNormal() for positive numbers, Gaussian() for real ones"
         return refused(self, x, (x < 0) | (x != np.floor(x)), "counts 0, 1, 2, ...", cure)
 

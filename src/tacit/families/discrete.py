@@ -1,7 +1,7 @@
 """Families over a few values."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch.distributions import Distribution
 from .. import distributions
 from ..errors import SpecError
 from ..tensors import Shape
-from .base import AnySource, Cellwise, Identity, Link, Local, LogVariance, Needs, refused
+from .base import AnySource, Array, Cellwise, Identity, Link, Local, LogVariance, Needs, refused
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +36,7 @@ class Bernoulli(Cellwise):
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.Bernoulli(logits=values["logit"], validate_args=False)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         if self.grey is None:
             cure = "Use Bernoulli(grey='expected') for grey pixels or Gaussian() for real numbers"
             return refused(self, x, (x != 0) & (x != 1), "values in {0, 1}", cure)
@@ -77,7 +77,7 @@ class Categorical(Cellwise):
         logits = values["logits"].movedim(-1 - len(event), -1)
         return by_torch.Categorical(logits=logits, validate_args=False)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         outside = (x < 0) | (x >= self.classes) | (x != np.floor(x))
         cure = "Say as many classes as there are and number them from 0, or use Gaussian() for real numbers"
         return refused(self, x, outside, f"whole numbers 0 to {self.classes - 1}", cure)
@@ -127,7 +127,7 @@ class DiscretizedLogistic(Cellwise):
         each = distributions.DiscretizedLogistic(loc, scale, self.levels)
         return distributions.mixture(last["weights"], each)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         outside = (x < 0) | (x >= self.levels) | (x != np.floor(x))
         cure = f"Multiply pixels in [0, 1] by {self.levels - 1} and round, or use ContinuousBernoulli()"
         return refused(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
