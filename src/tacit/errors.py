@@ -1,11 +1,4 @@
-"""Every error that tacit raises on purpose. The message names the fault and the cure, in one line.
-
-TacitError                  exit status of the command line
-├── SpecError(ValueError)   2   words or parts that do not fit together
-├── DataError(ValueError)   3   data that a model cannot take
-├── DivergedError           4   training that left the numbers
-└── FormatError             5   a model file that cannot be read
-"""
+"""Every error that tacit raises on purpose. The message names the fault and the cure, in one line."""
 
 
 class TacitError(Exception):

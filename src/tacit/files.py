@@ -51,7 +51,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             if not 2 <= size <= 2 * LONGEST + (64 << 20):
-                raise FormatError(f"{path} is not a tacit model file, or it is damaged")
+                raise ValueError(size)
             outer = json.loads(file.read(size))
         inner = outer["__metadata__"][KEY]
         if len(inner) > LONGEST:
@@ -60,8 +60,6 @@ def read_header(path: str | Path) -> dict[str, Any]:
         found = header["format"], header["version"]
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
-    except FormatError:
-        raise
     except (ValueError, KeyError, TypeError, RecursionError):
         raise FormatError(f"{path} is not a tacit model file, or it is damaged") from None
     if found[0] != FORMAT or not isinstance(found[1], int) or found[1] > VERSION:

@@ -44,18 +44,18 @@ class Spec:
     """
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            kind = annotations(type(self))[field.name]  # type: ignore[arg-type]
-            object.__setattr__(self, field.name, as_kind(kind, getattr(self, field.name)))
-        self._hold(listed=False)
+        hints = annotations(type(self))  # type: ignore[arg-type]
+        kinds = {field.name: hints[field.name] for field in fields(self)}
+        for name, kind in kinds.items():
+            object.__setattr__(self, name, as_kind(kind, getattr(self, name)))
+        self._hold(kinds, listed=False)
         self.check()
-        self._hold(listed=True)
+        self._hold(kinds, listed=True)
 
-    def _hold(self, *, listed: bool) -> None:
+    def _hold(self, kinds: dict[str, Any], listed: bool) -> None:
         """Each field against its annotation; `listed` as in `accepts`."""
-        for field in fields(self):
-            name, value = f"{type(self).__name__}.{field.name}", getattr(self, field.name)
-            kind = annotations(type(self))[field.name]  # type: ignore[arg-type]
+        for field, kind in kinds.items():
+            name, value = f"{type(self).__name__}.{field}", getattr(self, field)
             if not accepts(kind, value, listed=listed):
                 raise SpecError(f"{name} takes {describe(kind)}, not {value!r}")
             for mark in get_args(kind):
@@ -100,8 +100,6 @@ def plain(value: Any) -> Any:
     """Lists become tuples, numpy scalars Python numbers; specs and plain values pass."""
     if isinstance(value, list | tuple):
         return tuple(plain(v) for v in value)
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
-        return value.item()
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return plain(value.tolist())
     return value
@@ -136,8 +134,6 @@ def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
         )
     if kind in (bool, int, float, str):
         return type(value) is kind
-    if kind is None or kind is type(None):
-        return value is None
     return isinstance(kind, type) and isinstance(value, kind)
 
 

@@ -488,7 +488,10 @@ def test_refusals_name_value_place_and_cure(name: str, value: float, message: st
         (lambda: Categorical(1), "2 or more"),
         (lambda: DiscretizedLogistic(components=0), "components >= 1"),
         (lambda: ZeroInflated(Gaussian()), r"ZeroInflated.base takes Poisson \| NegativeBinomial"),
-        (lambda: Columns((Gaussian(),)).params((2,)), r"names 1 families; the data have shape \(2,\)"),
+        (
+            lambda: Columns((Gaussian(),)).build((2,), nn.Identity),
+            r"names 1 families; the data have shape \(2,\)",
+        ),
     ],
 )
 def test_specs_refuse(make: Callable[[], object], message: str) -> None:

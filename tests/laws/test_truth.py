@@ -19,7 +19,10 @@ from tacit import (
     Fixed,
     Gaussian,
     Given,
+    Mixture,
+    PowerSpherical,
     SpecError,
+    Sphere,
     Training,
 )
 from tacit.annealing import annealed, refusal, temperatures
@@ -180,7 +183,10 @@ def test_annealing_refuses_what_has_no_gradients() -> None:
     assert "Leave ais out" in refusal(made((), labels=Given(2)))
     assert "raise k" in refusal(made((3,), posterior=FSQ(), prior=CodePrior()))
     assert "classes" in refusal(made((4,), labels=Enumerated(2)))
+    sphere = refusal(made((4,), posterior=PowerSpherical(), prior=Sphere()))
+    assert sphere is not None and "not all of space" in sphere
     assert refusal(made((4,))) is None
+    assert refusal(made((4,), prior=Mixture(Gaussian(), 3))) is None
 
 
 def test_the_face_gives_annealing_and_refuses_it() -> None:

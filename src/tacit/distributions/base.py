@@ -1,12 +1,9 @@
-"""What every distribution here can do beside torch's contract. A new one registers its rows.
+"""What every distribution here can do beside torch's contract. A new one registers its rows."""
 
-None validates its arguments (validation waits for the device): support is checked once, at the
-estimator's door.
-"""
-
+import functools
 from collections.abc import Callable
 from functools import singledispatch
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +14,22 @@ register_kl: Any = torch.distributions.register_kl
 
 Noise = Callable[[torch.Size], Tensor]
 """Standard normal numbers of a shape."""
+T = TypeVar("T")
+
+
+class Law(Distribution):
+    """A distribution that validates nothing, because that waits for the device: support is checked once, at
+    the estimator's door."""
+
+    arg_constraints = {}  # noqa: RUF012
+    _validate_args = False
+
+
+def by_cell(f: Callable[..., T]) -> "functools._SingleDispatchCallable[T]":
+    """A function that chooses by the type of its distribution, and looks for it inside Independent."""
+    verb = singledispatch(f)
+    verb.register(Independent, lambda d, *rest: verb(d.base_dist, *rest))
+    return verb
 
 
 class Event(Independent[Any]):
@@ -72,15 +85,10 @@ def is_certain(d: Distribution) -> bool:
     return bool(getattr(base_of(d), "is_certain", False))
 
 
-@singledispatch
+@by_cell
 def mean_of(d: Distribution) -> Tensor:
     """What reconstructions, pictures and embeddings show, (*batch, *E): the mean where there is one."""
     return d.mean
-
-
-@mean_of.register(Independent)
-def _(d: Any) -> Tensor:
-    return mean_of(d.base_dist)
 
 
 @mean_of.register(Categorical)
@@ -90,7 +98,7 @@ def _(d: Any) -> Tensor:
     return best.to(d.logits.dtype)
 
 
-@singledispatch
+@by_cell
 def cells(d: Distribution, x: Tensor) -> Tensor:
     """log p of each number of the event by itself, (*batch, *E): their sum is log_prob(x)."""
     if d.event_shape:
@@ -99,26 +107,16 @@ def cells(d: Distribution, x: Tensor) -> Tensor:
     return log_p
 
 
-@cells.register(Independent)
-def _(d: Any, x: Tensor) -> Tensor:
-    return cells(d.base_dist, x)
-
-
 def log_prob_of(d: Distribution, x: Tensor, mask: Tensor) -> Tensor:
     """log p of the known cells (mask true) of x (B, *E), (*batch,); x is inside the support everywhere."""
     known = torch.where(mask, cells(d, x), 0.0)
     return sum_last(known, x.dim() - 1)
 
 
-@singledispatch
+@by_cell
 def blend(d: Distribution, weights: Tensor) -> Tensor:
     """The best guess of the mixture sum_s w_s d_s, weights (S, B): its mean, (B, *E)."""
     return _blended(mean_of(d), weights)
-
-
-@blend.register(Independent)
-def _(d: Any, weights: Tensor) -> Tensor:
-    return blend(d.base_dist, weights)
 
 
 @blend.register(Categorical)
@@ -133,7 +131,7 @@ def _blended(x: Tensor, weights: Tensor) -> Tensor:
     return torch.einsum("sb,sb...->b...", weights, x)
 
 
-@singledispatch
+@by_cell
 def sample_with(d: Distribution, samples: int, noise: Noise) -> Tensor:
     """`samples` draws of q = d, shape (S, B, L), made from the same noise (S, 1, L) in every row.
 
@@ -141,11 +139,6 @@ def sample_with(d: Distribution, samples: int, noise: Noise) -> Tensor:
     (S, B) of d itself, as on the lower rungs of a ladder, gives one draw for each.
     """
     raise NotImplementedError(f"no common noise for {type(d).__name__}")
-
-
-@sample_with.register(Independent)
-def _(d: Any, samples: int, noise: Noise) -> Tensor:
-    return sample_with(d.base_dist, samples, noise)
 
 
 @sample_with.register

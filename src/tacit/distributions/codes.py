@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, Independent, OneHotCategorical, constraints, kl_divergence
-from torch.distributions.kl import register_kl
 from torch.nn.functional import one_hot
 
-from .base import Noise, event, mean_of, sample_with
+from .base import Law, Noise, event, mean_of, register_kl, sample_with
+from .hidden import Certain
 
 
 def groups(z: Tensor, size: int) -> Tensor:
@@ -95,20 +95,22 @@ def gumbel(like: Tensor) -> Tensor:
     return -torch.empty_like(like).exponential_().log()
 
 
-class Codes(Distribution):
-    """z = the atoms that `law`, a distribution of w (G, K), chooses. Exact: z is an atom."""
+class Placed(Law):
+    """What `law`, a distribution of w (G, K), chooses, as the numbers z of `book`."""
 
-    arg_constraints = {}  # noqa: RUF012
     support = constraints.real_vector
 
     def __init__(self, law: Distribution, book: Book) -> None:
         self.law, self.book = law, book
-        size = torch.Size((law.event_shape[0] * book.size,))
-        super().__init__(law.batch_shape, size, validate_args=False)
+        super().__init__(law.batch_shape, torch.Size((law.event_shape[0] * book.size,)))
 
     @property
     def mean(self) -> Tensor:
         return self.book.place(self.law.mean)
+
+
+class Codes(Placed):
+    """Exact: z is the atoms chosen."""
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return self.book.place(self.law.sample(torch.Size(sample_shape)))
@@ -121,7 +123,7 @@ class Codes(Distribution):
         return self.law.log_prob(self.book.choices(value))
 
 
-class Relaxed(Distribution):
+class Relaxed(Placed):
     """w = softmax((log p + g) / temperature), g Gumbel: a choice one can differentiate through
     (Jang et al. 2017, equation 2; Maddison et al. 2017, equation 10).
 
@@ -129,19 +131,12 @@ class Relaxed(Distribution):
     is the discrete log-probability where w is one-hot. It is no density of the relaxed sample.
     """
 
-    arg_constraints = {}  # noqa: RUF012
-    support = constraints.real_vector
     has_rsample = True
 
     def __init__(self, law: "Independent[Any]", temperature: float, book: Book) -> None:
-        self.law, self.temperature, self.book = law, temperature, book
+        super().__init__(law, book)
+        self.temperature = temperature
         self.logits: Tensor = law.base_dist.logits
-        size = torch.Size((law.event_shape[0] * book.size,))
-        super().__init__(law.batch_shape, size, validate_args=False)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.book.place(self.law.mean)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         logits = self.logits.expand(*sample_shape, *self.logits.shape)
@@ -151,43 +146,36 @@ class Relaxed(Distribution):
         return (self.book.choices(value) * self.logits.log_softmax(-1)).sum((-2, -1))
 
 
-class Atom(Distribution):
+class Atom(Certain):
     """All mass at the atoms `after` (*batch, L), number `index` (*batch, G); log_prob is 0 there.
 
     A gradient passes straight through to `before`, what was rounded to them (Bengio et al. 2013).
     """
 
-    arg_constraints = {}  # noqa: RUF012
     support = constraints.real_vector
-    has_rsample = True
-    is_certain = True
 
     def __init__(self, before: Tensor, after: Tensor, index: Tensor) -> None:
         self.before, self.after, self.index = before, after.detach(), index
-        super().__init__(after.shape[:-1], after.shape[-1:], validate_args=False)
+        super().__init__(after.shape[:-1], after.shape[-1:])
 
     @property
     def mean(self) -> Tensor:
         return self.after + (self.before - self.before.detach())
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.mean.expand(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         here = (value == self.after).all(-1)
         return torch.zeros_like(here, dtype=value.dtype).masked_fill(~here, -torch.inf)
 
 
-class Autoregressive(Distribution):
+class Autoregressive(Law):
     """p(w) = prod_g p(w_g | w_<g): `logits` maps w (*, G, K) to the logits of each group, (*, G, K),
     those of group g by the groups before it alone (Germain et al. 2015). `blank` is w = 0, (G, K)."""
 
-    arg_constraints = {}  # noqa: RUF012
     support = constraints.one_hot
 
     def __init__(self, logits: Callable[[Tensor], Tensor], blank: Tensor) -> None:
         self.logits, self.blank = logits, blank
-        super().__init__(torch.Size(), blank.shape, validate_args=False)
+        super().__init__(torch.Size(), blank.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         return (value * self.logits(value).log_softmax(-1)).sum((-2, -1))
@@ -200,13 +188,12 @@ class Autoregressive(Distribution):
         return w
 
 
-@register_kl(Codes, Codes)  # type: ignore[no-untyped-call, untyped-decorator]
-@register_kl(Relaxed, Codes)  # type: ignore[no-untyped-call, untyped-decorator]
-def _(q: Any, p: Codes) -> Tensor:
+@register_kl(Placed, Codes)  # type: ignore[untyped-decorator]
+def _(q: Placed, p: Codes) -> Tensor:
     return kl_divergence(q.law, p.law)
 
 
-@register_kl(Atom, Codes)  # type: ignore[no-untyped-call, untyped-decorator]
+@register_kl(Atom, Codes)  # type: ignore[untyped-decorator]
 def _(q: Atom, p: Codes) -> Tensor:
     """-log p of the atom's number."""
     return -p.law.log_prob(one_hot(q.index, p.law.event_shape[-1]).to(q.after.dtype))
@@ -227,8 +214,3 @@ def _(d: Codes, samples: int, noise: Noise) -> Tensor:
     normal = groups(noise(torch.Size((samples, 1, logits.shape[-2] * count))), count)
     best = (logits - (-torch.special.log_ndtr(normal)).log()).argmax(-1)
     return d.book.place(one_hot(best, count).to(logits.dtype))
-
-
-@sample_with.register
-def _(d: Atom, samples: int, noise: Noise) -> Tensor:
-    return d.mean if d.after.dim() > 2 else d.rsample(torch.Size((samples,)))

@@ -3,18 +3,12 @@
 from typing import Any
 
 import torch
-from torch.distributions import (
-    Distribution,
-    Independent,
-    LowRankMultivariateNormal,
-    MultivariateNormal,
-    Normal,
-)
+from torch.distributions import Independent, LowRankMultivariateNormal, MultivariateNormal, Normal
 
 from .base import Noise, base_of, register_kl, sample_with
 
 
-def cells(d: Distribution) -> Any:
+def cells(d: Any) -> Any:
     """The Normal of each cell of a vector; NotImplementedError (KL by sampling) where it is another."""
     cell = base_of(d)
     if not isinstance(cell, Normal) or len(d.event_shape) != 1:

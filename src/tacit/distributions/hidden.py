@@ -2,33 +2,38 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
-from .base import Noise, sample_with
+from .base import Law, Noise, sample_with
 
 
-class Point(Distribution):
-    """All mass at `loc`: an autoencoder's code. Over real numbers it has no density, so no `log_prob`."""
+class Certain(Law):
+    """All mass at the mean."""
 
-    arg_constraints = {"loc": constraints.real}  # noqa: RUF012
-    support = constraints.real
     has_rsample = True
-    has_density = False
     is_certain = True
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.mean.expand(self._extended_shape(sample_shape))
+
+
+class Point(Certain):
+    """An autoencoder's code, `loc`. Over real numbers it has no density, so no `log_prob`."""
+
+    support = constraints.real
+    has_density = False
 
     def __init__(self, loc: Tensor) -> None:
         self.loc = loc
-        super().__init__(loc.shape, validate_args=False)
+        super().__init__(loc.shape)
 
     @property
     def mean(self) -> Tensor:
         return self.loc
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.loc.expand(self._extended_shape(sample_shape))
-
 
 @sample_with.register
-def _(d: Point, samples: int, noise: Noise) -> Tensor:
-    return d.loc if d.loc.dim() > 2 else d.loc.expand(samples, *d.loc.shape)
+def _(d: Certain, samples: int, noise: Noise) -> Tensor:
+    return d.mean if d.mean.dim() > 2 else d.rsample(torch.Size((samples,)))

@@ -5,24 +5,24 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal
+from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal, constraints
 
-from .base import base_of
+from .base import Law, base_of
 
 
-class GaussianMixture(Distribution):
+class GaussianMixture(Law):
     """p(z) = sum_k w_k prod_l N(z_l; m_kl, s_kl^2), z (*, L), from logits (K,), loc and scale (K, L).
 
     log N_k(z) = -1/2 (z^2 . s_k^-2 - 2 z . m_k s_k^-2 + m_k^2 . s_k^-2) - sum_l log s_kl - L/2 log 2 pi: two
     products of matrices in the place of (*, K, L) numbers, in float64 because the parts cancel.
     """
 
-    arg_constraints = {}  # noqa: RUF012
+    support = constraints.real_vector
 
     def __init__(self, logits: Tensor, loc: Tensor, scale: Tensor) -> None:
         self.weights = Categorical(logits=logits, validate_args=False)
         self.loc, self.scale = loc, scale
-        super().__init__(logits.shape[:-1], loc.shape[-1:], validate_args=False)
+        super().__init__(logits.shape[:-1], loc.shape[-1:])
 
     @property
     def mean(self) -> Tensor:
@@ -42,7 +42,7 @@ class GaussianMixture(Distribution):
 
 
 def mixture(logits: Tensor, parts: Distribution) -> Distribution:
-    """sum_k softmax(logits)_k parts_k; `parts` has the batch shape (K,)."""
+    """sum_k softmax(logits)_k parts_k; `parts` has the batch shape (*, K)."""
     cell = base_of(parts)
     if isinstance(cell, Normal) and len(parts.event_shape) == 1 and logits.dim() == 1:
         return GaussianMixture(logits, cell.loc, cell.scale)

@@ -10,7 +10,7 @@ from torch.distributions import Distribution, Normal as TorchNormal
 from torch.nn.functional import logsigmoid, mse_loss, softplus
 
 from ..tensors import log_gamma_ratio, numel
-from .base import blend, cells, mean_of, sum_last, total
+from .base import Law, blend, cells, mean_of, sum_last, total
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -49,7 +49,7 @@ def unexpanded(x: Tensor) -> Tensor:
     return x
 
 
-class ContinuousBernoulli(Distribution):
+class ContinuousBernoulli(Law):
     """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit; uniform at a = 0.
 
     log p = a (x - 1/2) - log(sinh(h) / h) with h = a / 2, by its series where h is small. torch's own
@@ -57,11 +57,9 @@ class ContinuousBernoulli(Distribution):
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).
     """
 
-    arg_constraints = {}  # noqa: RUF012
-
     def __init__(self, logits: Tensor) -> None:
         self.logits = logits
-        super().__init__(logits.shape, validate_args=False)
+        super().__init__(logits.shape)
 
     def _half(self) -> tuple[Tensor, Tensor, Tensor]:
         """|h|, where it is small, and |h| kept away from 0."""
@@ -91,19 +89,18 @@ class ContinuousBernoulli(Distribution):
         return torch.where(self.logits < 0, 1 - x, x)
 
 
-class NegativeBinomial(Distribution):
+class NegativeBinomial(Law):
     """P(x) = Gamma(x + r) / (Gamma(r) x!) (m a)^x (1 + m a)^-(x + r), mean m, dispersion a, r = 1 / a.
 
     Taken in float64: where a is small Gamma's logarithms are large and their difference is not.
     """
 
-    arg_constraints = {}  # noqa: RUF012
     rate: Tensor
     dispersion: Tensor
 
     def __init__(self, mean: Tensor, dispersion: Tensor) -> None:
         self.rate, self.dispersion = mean, dispersion.expand_as(mean)
-        super().__init__(self.rate.shape, validate_args=False)
+        super().__init__(self.rate.shape)
 
     @property
     def mean(self) -> Tensor:
@@ -122,18 +119,16 @@ class NegativeBinomial(Distribution):
         return torch.poisson(torch._standard_gamma(1 / a) * a * self.rate)
 
 
-class StudentT(Distribution):
+class StudentT(Law):
     """p(x) = Gamma(d/2 + 1/2) / (Gamma(d/2) sqrt(pi d) s) (1 + y^2 / d)^-(d/2 + 1/2), y = (x - loc) / s.
 
     d is `df`, s is `scale`. torch's own checks its df whatever `validate_args` says, and so waits for the
     device.
     """
 
-    arg_constraints = {}  # noqa: RUF012
-
     def __init__(self, df: Tensor, loc: Tensor, scale: Tensor) -> None:
         self.df, self.loc, self.scale = df, loc, scale
-        super().__init__(loc.shape, validate_args=False)
+        super().__init__(loc.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         y = (value - self.loc) / self.scale
@@ -154,7 +149,7 @@ class StudentT(Distribution):
         return self.loc + self.scale * torch.randn_like(half) * (half / gamma).sqrt()
 
 
-class DiscretizedLogistic(Distribution):
+class DiscretizedLogistic(Law):
     """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, F the logistic distribution
     function; the ends carry the tails.
 
@@ -163,11 +158,9 @@ class DiscretizedLogistic(Distribution):
     Source: Salimans et al., "PixelCNN++" (2017), section 2.1.
     """
 
-    arg_constraints = {}  # noqa: RUF012
-
     def __init__(self, loc: Tensor, scale: Tensor, levels: int) -> None:
         self.loc, self.scale, self.levels = loc, scale, levels
-        super().__init__(loc.shape, validate_args=False)
+        super().__init__(loc.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         low, high = value < 0.5, value > self.levels - 1.5
@@ -188,17 +181,15 @@ class DiscretizedLogistic(Distribution):
         return (self.loc + self.scale * u.logit(1e-7)).round().clamp(0, self.levels - 1)
 
 
-class ZeroInflated(Distribution):
+class ZeroInflated(Law):
     """P(0) = g + (1 - g) P_base(0), P(x) = (1 - g) P_base(x) elsewhere; g = sigmoid(gate).
 
     Source: Lambert, "Zero-inflated Poisson regression" (1992).
     """
 
-    arg_constraints = {}  # noqa: RUF012
-
     def __init__(self, gate: Tensor, base: Distribution) -> None:
         self.gate, self.base = gate, base
-        super().__init__(gate.shape, validate_args=False)
+        super().__init__(gate.shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         counted = logsigmoid(-self.gate) + self.base.log_prob(value)
@@ -232,15 +223,13 @@ def apart(x: Tensor, runs: Runs) -> list[Tensor]:
     return [torch.cat(mine[part], -1) for part in sorted(mine)]
 
 
-class Product(Distribution):
+class Product(Law):
     """p(x) = prod_i p_i(x_i): columns of several laws, each part with event (n_i,)."""
-
-    arg_constraints = {}  # noqa: RUF012
 
     def __init__(self, parts: Sequence[Distribution], runs: Runs) -> None:
         self.parts, self.runs = parts, runs
         event = torch.Size((sum(part.event_shape[0] for part in parts),))
-        super().__init__(parts[0].batch_shape, event, validate_args=False)
+        super().__init__(parts[0].batch_shape, event)
 
     def log_prob(self, value: Tensor) -> Tensor:
         own = zip(self.parts, apart(value, self.runs), strict=True)

@@ -6,11 +6,14 @@ from typing import Any
 import torch
 from scipy.special import betaincinv
 from torch import Tensor
-from torch.distributions import Beta, Distribution, constraints
+from torch.distributions import Beta, constraints
 from torch.nn.functional import normalize
 
 from ..tensors import log_gamma_ratio
-from .base import Noise, mean_of, register_kl, sample_with
+from .base import Law, Noise, mean_of, register_kl, sample_with
+
+WITHIN = constraints.independent(constraints.interval(-1.0, 1.0), 1)  # type: ignore[no-untyped-call]
+"""What torch can say of the sphere's support: it is not all of space."""
 
 
 def log_area(d: int) -> float:
@@ -18,7 +21,7 @@ def log_area(d: int) -> float:
     return math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
 
 
-class PowerSpherical(Distribution):
+class PowerSpherical(Law):
     """p(x) = (1 + mu . x)^kappa / N, with mu on the sphere and kappa > 0.
 
     N = 2^(a + b) pi^b Gamma(a) / Gamma(a + b), with a = b + kappa and b = (d - 1) / 2. It is shaped like
@@ -26,15 +29,14 @@ class PowerSpherical(Distribution):
     Source: De Cao and Aziz, "The power spherical distribution" (2020).
     """
 
-    arg_constraints = {"loc": constraints.real_vector, "concentration": constraints.positive}  # noqa: RUF012
-    support = constraints.real_vector
+    support = WITHIN
     has_rsample = True
 
     def __init__(self, loc: Tensor, concentration: Tensor) -> None:
         self.loc, self.concentration = loc, concentration
         self.b = (loc.shape[-1] - 1) / 2
         self.a = self.b + concentration
-        super().__init__(concentration.shape, loc.shape[-1:], validate_args=False)
+        super().__init__(concentration.shape, loc.shape[-1:])
 
     @property
     def mean(self) -> Tensor:
@@ -59,9 +61,8 @@ class PowerSpherical(Distribution):
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         share = Beta(self.a, torch.full_like(self.a, self.b), validate_args=False).rsample(sample_shape)
-        return self.placed(
-            share, torch.randn(*shape[:-1], shape[-1] - 1, dtype=share.dtype, device=share.device)
-        )
+        across = torch.randn(*shape[:-1], shape[-1] - 1, dtype=share.dtype, device=share.device)
+        return self.placed(share, across)
 
     def placed(self, share: Tensor, across: Tensor) -> Tensor:
         """The point with mu . x = t = 2 share - 1, in the direction `across` (*, d - 1) beside mu.
@@ -78,15 +79,14 @@ class PowerSpherical(Distribution):
         return y - 2 * (u * y).sum(-1, keepdim=True) * u
 
 
-class UniformSphere(Distribution):
+class UniformSphere(Law):
     """All points of the sphere alike; `centre` (*batch, d) is 0 and says where numbers live."""
 
-    arg_constraints = {"centre": constraints.real_vector}  # noqa: RUF012
-    support = constraints.real_vector
+    support = WITHIN
 
     def __init__(self, centre: Tensor) -> None:
         self.centre = centre
-        super().__init__(centre.shape[:-1], centre.shape[-1:], validate_args=False)
+        super().__init__(centre.shape[:-1], centre.shape[-1:])
 
     def log_prob(self, value: Tensor) -> Tensor:
         return (self.centre + value).new_full(value.shape[:-1], -log_area(value.shape[-1]))
@@ -95,12 +95,10 @@ class UniformSphere(Distribution):
         return normalize(torch.randn_like(self.centre.expand(self._extended_shape(sample_shape))), dim=-1)
 
 
-def to_uniform(q: PowerSpherical, p: UniformSphere) -> Tensor:
+@register_kl(PowerSpherical, UniformSphere)  # type: ignore[untyped-decorator]
+def _(q: PowerSpherical, p: UniformSphere) -> Tensor:
     """log area - H(q)."""
     return log_area(q.event_shape[0]) - q.entropy()
-
-
-register_kl(PowerSpherical, UniformSphere)(to_uniform)
 
 
 @mean_of.register

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn.functional import softplus
 
+from .. import distributions
 from ..errors import SpecError
 from ..spec import Spec
 from ..tensors import Shape, numel, whole
@@ -139,13 +140,17 @@ class Fixed(Source):
 AnySource = Annotated[Source, Local, Shared, Fixed]
 Role = Literal["location", "scale", "rate"]
 Support = Literal["real", "sphere", "codes"]
+Learned = Local | Shared
+Array = np.ndarray[Any, Any]
+Needs = dict[str, tuple[Shape, Source]]
+"""What a family needs, and from where: name -> (shape, source with its link)."""
+Layer = Callable[[int], nn.Module]
+"""n -> the net that gives n numbers."""
 
 
 def linked(source: Source, link: Link) -> Source:
     """The source, its unnamed link filled in."""
-    return (
-        replace(source, link=link) if isinstance(source, Local | Shared) and source.link is None else source
-    )
+    return replace(source, link=link) if isinstance(source, Learned) and source.link is None else source
 
 
 @dataclass(frozen=True, repr=False)
@@ -154,7 +159,9 @@ class Family(Spec, abc.ABC):
 
     inside: ClassVar[float] = 0.0
     """A value of the support, for cells that are missing and masked afterwards."""
-    factorises: ClassVar[bool] = True
+    links: ClassVar[dict[str, Link]] = {}
+    """The parameters, and the link of each where its source names none. One that is no field is `Local`."""
+    factorises: ClassVar[bool] = False
     """Whether the numbers of an event are independent given the parameters."""
     roles: ClassVar[dict[str, Role]] = {}
     """The parameters that carry the data's unit: a location moves and stretches, a scale and a count's
@@ -165,26 +172,24 @@ class Family(Spec, abc.ABC):
     """Whether log_prob is known everywhere, not for own draws alone."""
     reparametrised: ClassVar[bool] = True
     """Whether draws carry gradients, as a posterior's must."""
+    top: ClassVar[float | None] = None
+    """The largest value, of families over [0, top]: what is white where data are pictures."""
 
     @property
     def atoms(self) -> tuple[int, int] | None:
         """(K, d) where every d numbers of a latent are one of K atoms; None for real numbers."""
         return None
 
-    @property
-    def top(self) -> float | None:
-        """The largest value, of families over [0, top]: what is white where data are pictures."""
-        return None
+    def params(self, event: Shape) -> Needs:
+        """What I need: unless said otherwise, each of `links` as a number for each of the event's."""
+        sources = {name: linked(getattr(self, name, Local()), link) for name, link in self.links.items()}
+        return {name: (event, source) for name, source in sources.items()}
 
-    @abc.abstractmethod
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        """What I need, and from where: name -> (shape, source with its link)."""
-
-    @abc.abstractmethod
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
+        raise NotImplementedError(f"{type(self).__name__} is no law of plain numbers: build it")
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         """Why these values (n, *E) are outside the support, or None; NaN is no value. Checked once, at
         the door."""
         return None
@@ -206,14 +211,26 @@ class Family(Spec, abc.ABC):
         """Raw numbers at which a prior's search begins, given codes z (n, *E) in standard units."""
         return {}
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
-        """A network that ends in this distribution; `layer(n)` makes the net that gives n numbers."""
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
+        """A network that ends in this distribution."""
         return Head(self, event, layer, floor)
 
 
-def refused(
-    family: Family, x: np.ndarray[Any, Any], outside: np.ndarray[Any, Any], wanted: str, cure: str
-) -> str | None:
+@dataclass(frozen=True, repr=False)
+class Cellwise(Family, abc.ABC):
+    """A family whose numbers are independent given the parameters."""
+
+    factorises: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        """That of each number by itself, batch shape (*batch, *E)."""
+
+    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.event(self.law(event, **values), len(event))
+
+
+def refused(family: Family, x: Array, outside: Array, wanted: str, cure: str) -> str | None:
     """The words that refuse the first value of x (n, *E) that is `outside`; None where all are NaN."""
     outside = outside & ~np.isnan(x)
     if not outside.any():
@@ -259,35 +276,28 @@ class Head(Conditional):
     stretch: Tensor
     typical: Tensor
 
-    def __init__(self, family: Family, event: Shape, layer: Callable[[int], nn.Module], floor: float) -> None:
+    def __init__(self, family: Family, event: Shape, layer: Layer, floor: float) -> None:
         super().__init__()
         self.family, self.event, self.floor = family, event, floor
         self.params = family.params(event)
+        self.links = {name: getattr(source, "link", None) for name, (_, source) in self.params.items()}
         self.local = [name for name, (_, source) in self.params.items() if isinstance(source, Local)]
         self.sizes = [numel(self.params[name][0]) for name in self.local]
         self.layer = layer(sum(self.sizes)) if self.local else None
         self.shared = nn.ParameterDict()
-        self.standard = all(
-            isinstance(source, Local | Shared) and source.link is not None and source.link.standard
-            for name, (_, source) in self.params.items()
-            if family.roles.get(name) == "location"
-        )
+        moving = [link for name, link in self.links.items() if family.roles.get(name) == "location"]
+        self.standard = all(link is not None and link.standard for link in moving)
         unit = (1,) * (len(event) - 1) if len(event) > 1 else event
         self.register_buffer("shift", torch.zeros(unit))
         self.register_buffer("stretch", torch.ones(unit))
-        self.sized = any(
-            isinstance(source, Local | Shared) and isinstance(source.link, Share)
-            for _, source in self.params.values()
-        )
+        self.sized = any(isinstance(link, Share) for link in self.links.values())
         if self.sized:
             if len(event) != 1:
                 raise SpecError(f"Share is for rows of numbers; these data have shape {event}")
             self.register_buffer("typical", torch.ones(()))
         for name, (shape, source) in self.params.items():
             if isinstance(source, Shared):
-                own = source.shape
-                own = own if own is not None else shape if len(event) <= 1 else one_for_all(shape, event)
-                self.shared[name] = nn.Parameter(torch.zeros(own))
+                self.shared[name] = nn.Parameter(torch.zeros(shared_shape(source, shape, event)))
             if isinstance(source, Fixed):
                 value = torch.as_tensor(source.value, dtype=torch.get_default_dtype())
                 if value.dim() and value.shape != shape[-1:]:
@@ -303,14 +313,14 @@ class Head(Conditional):
         raws = torch.split(whole(self.layer(h)), self.sizes, -1) if self.layer is not None else ()
         local = dict(zip(self.local, raws, strict=True))
         values = {}
-        for name, (shape, source) in self.params.items():
-            if isinstance(source, Fixed):
+        for name, (shape, _) in self.params.items():
+            link = self.links[name]
+            if link is None:
                 values[name] = getattr(self, f"fixed_{name}").expand(*leading, *shape)
                 continue
-            assert isinstance(source, Local | Shared) and source.link is not None
             raw = local[name].reshape(*leading, *shape) if name in local else self.shared[name]
-            value = self.in_units(source.link(raw), self.family.roles.get(name), source.link)
-            value = self.scaled(value, rows) if isinstance(source.link, Share) else value
+            value = self.in_units(link(raw), self.family.roles.get(name), link)
+            value = self.scaled(value, rows) if isinstance(link, Share) else value
             values[name] = value if name in local else value.expand(*leading, *shape)
         return values
 
@@ -368,7 +378,10 @@ class Head(Conditional):
                 raws[name].copy_(value.flatten())
 
 
-def one_for_all(shape: Shape, event: Shape) -> Shape:
-    """One value for a whole picture; for each of the components or classes, where a shape leads with them."""
+def shared_shape(source: Shared, shape: Shape, event: Shape) -> Shape:
+    """The shape said; else all of a vector's, and one value for a picture, or for each of the components or
+    classes that its shape leads with."""
+    if source.shape is not None or len(event) <= 1:
+        return shape if source.shape is None else source.shape
     leading = shape[: len(shape) - len(event)]
     return (*leading, *(1 for _ in event)) if leading else ()

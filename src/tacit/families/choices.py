@@ -1,6 +1,5 @@
 """Laws of choices, event (groups, K): the priors of a posterior over codes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
@@ -14,7 +13,7 @@ from ..distributions import Autoregressive, choice
 from ..errors import SpecError
 from ..layers import linear
 from ..tensors import Shape
-from .base import AnySource, Family, Fixed, Identity, Shared, Source, Support, linked
+from .base import AnySource, Family, Fixed, Identity, Layer, Needs, Shared, Support, linked
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,9 +23,8 @@ class CodePrior(Family):
 
     logit: AnySource = Fixed(0.0)
     support: ClassVar[Support] = "codes"
-    factorises: ClassVar[bool] = False
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+    def params(self, event: Shape) -> Needs:
         if len(event) != 2:
             raise SpecError(f"{self} is a prior, a law of codes. Use posterior=GumbelSoftmax(categories=10)")
         source = linked(self.logit, Identity())
@@ -48,19 +46,12 @@ class AutoregressiveCodes(Family):
 
     hidden: tuple[int, ...] = (256,)
     support: ClassVar[Support] = "codes"
-    factorises: ClassVar[bool] = False
 
     def check(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
             raise SpecError(f"AutoregressiveCodes.hidden takes widths of 1 or more, not {self.hidden}")
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {}
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        raise NotImplementedError("AutoregressiveCodes is its network: build it")
-
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
         if len(event) != 2:
             raise SpecError(f"{self} is a prior, a law of codes. Use posterior=GumbelSoftmax(categories=10)")
         return Made(event, self.hidden)

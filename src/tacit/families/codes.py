@@ -5,9 +5,7 @@ the choices, event (groups, K), that `latents.TopDown` places on the posterior's
 in nats of a discrete code, and the bound on log p(x) is honest.
 """
 
-import abc
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,15 +18,7 @@ from ..errors import SpecError
 from ..schedule import Clocked, Linear, Schedule, at
 from ..spec import Several
 from ..tensors import Shape
-from .base import Family, Head, Identity, Local, Source, Support
-
-
-@dataclass(frozen=True, repr=False)
-class Code(Family, abc.ABC):
-    """What the posteriors over codes share."""
-
-    factorises: ClassVar[bool] = False
-    support: ClassVar[Support] = "codes"
+from .base import Family, Head, Identity, Layer, Link, Needs, Support
 
 
 def positive(family: Family, temperature: Schedule) -> None:
@@ -49,7 +39,7 @@ class RelaxedHead(nn.Module, Clocked):
 
 
 @dataclass(frozen=True, repr=False)
-class GumbelSoftmax(Code):
+class GumbelSoftmax(Family):
     """One of `categories` a group, z one-hot: q(c|x) = prod_g softmax(logit_g)[c_g].
 
     In training z is relaxed (Jang et al. 2017; Maddison et al. 2017) at `temperature`, a schedule over
@@ -59,6 +49,8 @@ class GumbelSoftmax(Code):
 
     categories: Several = 10
     temperature: Schedule = Linear(1.0, 0.5, 10_000)
+    support: ClassVar[Support] = "codes"
+    links: ClassVar[dict[str, Link]] = {"logit": Identity()}
 
     def check(self) -> None:
         positive(self, self.temperature)
@@ -67,22 +59,24 @@ class GumbelSoftmax(Code):
     def atoms(self) -> tuple[int, int]:
         return self.categories, self.categories
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"logit": ((event[0] // self.categories, self.categories), Local(Identity()))}
+    def params(self, event: Shape) -> Needs:
+        return super().params((event[0] // self.categories, self.categories))
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return Codes(choice(values["logit"]), OneHot(self.categories))
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
         return RelaxedHead(Head(self, event, layer, floor), self.temperature, OneHot(self.categories))
 
 
 @dataclass(frozen=True, repr=False)
-class GumbelSigmoid(Code):
+class GumbelSigmoid(Family):
     """Every latent number is 0 or 1, q(z = 1|x) = sigmoid(logit): GumbelSoftmax for two, in one number
     (the binary Concrete of Maddison et al. 2017, appendix B)."""
 
     temperature: Schedule = Linear(1.0, 0.5, 10_000)
+    support: ClassVar[Support] = "codes"
+    links: ClassVar[dict[str, Link]] = {"logit": Identity()}
 
     def check(self) -> None:
         positive(self, self.temperature)
@@ -91,14 +85,11 @@ class GumbelSigmoid(Code):
     def atoms(self) -> tuple[int, int]:
         return 2, 1
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"logit": (event, Local(Identity()))}
-
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         logit = values["logit"]
         return Codes(choice(torch.stack((torch.zeros_like(logit), logit), -1)), Bit())
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
         return RelaxedHead(Head(self, event, layer, floor), self.temperature, Bit())
 
 
@@ -152,7 +143,7 @@ class GridHead(nn.Module):
 
 
 @dataclass(frozen=True, repr=False)
-class FSQ(Code):
+class FSQ(Family):
     """Finite scalar quantisation: number i of a group is rounded to `levels[i]` even steps of [-1, 1],
     z = 2 round((n - 1) (tanh(h) + 1) / 2) / (n - 1) - 1 (Mentzer et al. 2023, section 3.1; here an even
     number of levels is symmetric too, there it is shifted to hold 0). The gradient is tanh's.
@@ -162,6 +153,8 @@ class FSQ(Code):
     """
 
     levels: tuple[int, ...] = (8, 5, 5)
+    support: ClassVar[Support] = "codes"
+    links: ClassVar[dict[str, Link]] = {"raw": Identity()}
 
     def check(self) -> None:
         if not self.levels or min(self.levels) < 2:
@@ -171,8 +164,8 @@ class FSQ(Code):
     def atoms(self) -> tuple[int, int]:
         return math.prod(self.levels), len(self.levels)
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"raw": ((event[0] // len(self.levels), len(self.levels)), Local(Identity()))}
+    def params(self, event: Shape) -> Needs:
+        return super().params((event[0] // len(self.levels), len(self.levels)))
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         soft = values["raw"].tanh()
@@ -182,7 +175,7 @@ class FSQ(Code):
         index = (digit.long() * digit.new_tensor(places).long()).sum(-1)
         return Atom(soft.flatten(-2), (2 * digit / steps - 1).flatten(-2), index)
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
         axes = [2 * torch.arange(n) / (n - 1) - 1 for n in self.levels]
         atoms = torch.cartesian_prod(*axes).reshape(self.atoms)
         return GridHead(Head(self, event, lambda n: Standardised(layer(n), n), floor), atoms)
@@ -195,7 +188,7 @@ class CodebookHead(nn.Module):
     count: Tensor
     total: Tensor
 
-    def __init__(self, family: "VQ", event: Shape, layer: Callable[[int], nn.Module]) -> None:
+    def __init__(self, family: "VQ", event: Shape, layer: Layer) -> None:
         super().__init__()
         self.family, self.event, self.layer = family, event, layer(event[0])
         self.register_buffer("codebook", torch.randn(family.atoms))
@@ -230,7 +223,7 @@ class CodebookHead(nn.Module):
 
 
 @dataclass(frozen=True, repr=False)
-class VQ(Code):
+class VQ(Family):
     """Vector quantisation: each group is the nearest of `codes` learned rows of `size` numbers, and the
     gradient passes straight through (van den Oord et al. 2017). The rows are running means, `decay` a
     step, of what they stand for; unused ones restart. Add the term Commitment() to the objective.
@@ -240,6 +233,7 @@ class VQ(Code):
     size: int = 8
     decay: float = 0.99
     restart: float = 0.1
+    support: ClassVar[Support] = "codes"
 
     def check(self) -> None:
         if self.codes < 2 or self.size < 1:
@@ -251,13 +245,10 @@ class VQ(Code):
     def atoms(self) -> tuple[int, int]:
         return self.codes, self.size
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"raw": (event, Local(Identity()))}
-
     def distribution(self, event: Shape, **values: Tensor) -> Atom:
         raw, codebook = values["raw"], values["codebook"]
         index = nearest(groups(raw.detach(), self.size), codebook)
         return Atom(raw, codebook[index].flatten(-2), index)
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> nn.Module:
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
         return CodebookHead(self, event, layer)

@@ -1,8 +1,8 @@
 """Families made of families."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from itertools import groupby
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 from ..distributions import Product, Runs, apart, together
 from ..errors import SpecError
 from ..tensors import Shape, once, whole
-from .base import Conditional, Family, Head, Source
+from .base import Array, Conditional, Family, Head, Layer
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
@@ -47,6 +47,7 @@ class Columns(Family):
     """
 
     families: tuple[Cell, ...]
+    factorises: ClassVar[bool] = True
 
     def check(self) -> None:
         if not self.families:
@@ -68,41 +69,20 @@ class Columns(Family):
     @once
     def runs(self) -> Runs:
         """The columns in order, by group and place in it."""
-        place = {
-            column: (group, i)
-            for group, columns in enumerate(self.groups.values())
-            for i, column in enumerate(columns)
-        }
-        runs: list[tuple[int, int, int]] = []
-        for column in range(len(self.families)):
-            group, i = place[column]
-            start = runs.pop()[1] if runs and runs[-1][0] == group else i
-            runs.append((group, start, i + 1))
+        number = {family: group for group, family in enumerate(self.groups)}
+        runs, seen = [], [0] * len(number)
+        for family, equal in groupby(self.families):
+            group = number[family]
+            start, seen[group] = seen[group], seen[group] + len(list(equal))
+            runs.append((group, start, seen[group]))
         return tuple(runs)
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        if event != (len(self.families),):
-            raise SpecError(f"Columns names {len(self.families)} families; the data have shape {event}")
-        return {
-            f"{group}.{name}": need
-            for group, (family, columns) in enumerate(self.groups.items())
-            for name, need in family.params((len(columns),)).items()
-        }
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        parts = []
-        for group, (family, columns) in enumerate(self.groups.items()):
-            own = {name.partition(".")[2]: v for name, v in values.items() if name.startswith(f"{group}.")}
-            parts.append(family.distribution((len(columns),), **own))
-        return Product(parts, self.runs)
-
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         if x.shape[1:] != (len(self.families),):
             return f"Columns names {len(self.families)} families; each row of X has shape {x.shape[1:]}"
         for family, columns in self.groups.items():
             rest = np.isin(np.arange(len(self.families)), columns, invert=True)
-            refusal = family.refusal(np.where(rest, np.nan, x))
-            if refusal:
+            if refusal := family.refusal(np.where(rest, np.nan, x)):
                 return refusal
         return None
 
@@ -114,8 +94,10 @@ class Columns(Family):
         own = zip(self.groups, apart(x, self.runs), strict=True)
         return torch.cat([family.inputs(mine) for family, mine in own], -1)
 
-    def build(self, event: Shape, layer: Callable[[int], nn.Module], floor: float = 0.0) -> Conditional:
-        return ColumnsHead(self, event, layer, floor)
+    def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> Conditional:
+        if event != (len(self.families),):
+            raise SpecError(f"Columns names {len(self.families)} families; the data have shape {event}")
+        return ColumnsHead(self, layer, floor)
 
 
 class ColumnsHead(Conditional):
@@ -123,12 +105,9 @@ class ColumnsHead(Conditional):
 
     family: Columns
 
-    def __init__(
-        self, family: Columns, event: Shape, layer: Callable[[int], nn.Module], floor: float
-    ) -> None:
+    def __init__(self, family: Columns, layer: Layer, floor: float) -> None:
         super().__init__()
-        family.params(event)
-        self.family, self.event = family, event
+        self.family = family
         self.each = nn.ModuleList(
             Head(own, (len(columns),), lambda n: nn.Identity(), floor)
             for own, columns in family.groups.items()
@@ -142,18 +121,11 @@ class ColumnsHead(Conditional):
         return list(self.each)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor | None, rows: Tensor | None = None) -> Distribution:
-        raws = (
-            [h for _ in self.sizes]
-            if self.layer is None
-            else torch.split(whole(self.layer(h)), self.sizes, -1)
-        )
-        seen = [None for _ in self.sizes] if rows is None else apart(rows, self.family.runs)
-        values = {
-            f"{group}.{name}": value
-            for group, (head, raw, mine) in enumerate(zip(self.heads, raws, seen, strict=True))
-            for name, value in head.values(raw, mine).items()
-        }
-        return self.family.distribution(self.event, **values)
+        n = len(self.sizes)
+        raws = [h] * n if self.layer is None else torch.split(whole(self.layer(h)), self.sizes, -1)
+        seen = [None] * n if rows is None else apart(rows, self.family.runs)
+        parts = [head(raw, mine) for head, raw, mine in zip(self.heads, raws, seen, strict=True)]
+        return Product(parts, self.family.runs)
 
     def standardised(self, x: Tensor) -> Tensor:
         own = zip(self.heads, apart(x, self.family.runs), strict=True)

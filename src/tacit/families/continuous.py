@@ -1,57 +1,56 @@
 """Families over real numbers, over positive ones and over shares between 0 and 1.
 
-Learned locations and scales are in standard deviations of the data (`Family.roles`). The laws that only
-data take have a `Shared` scale by default: one learned number a column is the stable choice.
+The laws that only data take have a `Shared` scale by default: one learned number a column is the stable
+choice.
 """
 
+import abc
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.distributions import (
-    Beta as TorchBeta,
-    Distribution,
-    Laplace as TorchLaplace,
-    LogNormal as TorchLogNormal,
-)
+from torch import Tensor, distributions as by_torch
+from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
 from .base import (
     AnySource,
-    Family,
+    Array,
+    Cellwise,
     Fixed,
     Identity,
+    Link,
     Local,
     LogVariance,
     Role,
     Shared,
     Softplus,
-    Source,
-    linked,
     refused,
 )
-
-UNITS: dict[str, Role] = {"loc": "location", "scale": "scale"}
 
 SMALLEST = float(torch.finfo(torch.float32).tiny)
 BELOW_ONE = 1 - 2.0**-24
 """The ends of (0, 1) as float32 has them."""
 
 
-def located(event: Shape, loc: Source, scale: Source) -> dict[str, tuple[Shape, Source]]:
-    """The needs of a location-scale family."""
-    return {"loc": (event, linked(loc, Identity())), "scale": (event, linked(scale, LogVariance()))}
+@dataclass(frozen=True, repr=False)
+class LocationScale(Cellwise, abc.ABC):
+    """A law that moves with `loc` and stretches with `scale`; learned, both are in standard deviations of
+    the data."""
 
+    loc: AnySource = Local()
+    scale: AnySource = Shared()
+    links: ClassVar[dict[str, Link]] = {"loc": Identity(), "scale": LogVariance()}
+    roles: ClassVar[dict[str, Role]] = {"loc": "location", "scale": "scale"}
 
-def too_large(family: Family, x: np.ndarray[Any, Any]) -> str | None:
-    return refused(family, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
+    def refusal(self, x: Array) -> str | None:
+        return refused(self, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
 
 
 @dataclass(frozen=True, repr=False)
-class Gaussian(Family):
+class Gaussian(LocationScale):
     """N(x; loc, scale^2), independent over the event.
 
     As a likelihood `scale=Shared()` is the sigma-VAE (Rybkin et al. 2021), `Fixed(s)` squared error
@@ -61,19 +60,10 @@ class Gaussian(Family):
     Gaussian(scale=Fixed(0.5))
     """
 
-    loc: AnySource = Local()
     scale: AnySource = Local()
-    roles: ClassVar[dict[str, Role]] = UNITS
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return located(event, self.loc, self.scale)
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        normal = distributions.Normal(values["loc"], values["scale"])
-        return distributions.event(normal, len(event))
-
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
-        return too_large(self, x)
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.Normal(**values)
 
 
 def StandardNormal() -> Gaussian:
@@ -82,90 +72,62 @@ def StandardNormal() -> Gaussian:
 
 
 @dataclass(frozen=True, repr=False)
-class Point(Family):
+class Point(Cellwise):
     """All mass at one place: the code of a plain autoencoder. It has no density over real numbers."""
 
     loc: AnySource = Local()
+    links: ClassVar[dict[str, Link]] = {"loc": Identity()}
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"loc": (event, linked(self.loc, Identity()))}
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        return distributions.event(distributions.Point(values["loc"]), len(event))
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.Point(**values)
 
 
 @dataclass(frozen=True, repr=False)
-class Laplace(Family):
+class Laplace(LocationScale):
     """p(x) = exp(-|x - loc| / scale) / (2 scale): the absolute error, of the median.
 
     >>> Laplace(scale=Fixed(1.0))
     Laplace(scale=Fixed(1.0))
     """
 
-    loc: AnySource = Local()
-    scale: AnySource = Shared()
-    roles: ClassVar[dict[str, Role]] = UNITS
-
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return located(event, self.loc, self.scale)
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        law = TorchLaplace(values["loc"], values["scale"], validate_args=False)
-        return distributions.event(law, len(event))
-
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
-        return too_large(self, x)
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        return by_torch.Laplace(**values, validate_args=False)
 
 
 @dataclass(frozen=True, repr=False)
-class StudentT(Family):
+class StudentT(LocationScale):
     """loc + scale t, t of Student's law with `df` degrees of freedom: a Gaussian with heavy tails.
 
     A learned df is 1 + softplus(a), above 1, so that loc is the mean. Its best guess is loc always.
     Source: Takahashi et al., "Student-t variational autoencoder" (2018).
     """
 
-    loc: AnySource = Local()
-    scale: AnySource = Shared()
     df: AnySource = Shared()
-    roles: ClassVar[dict[str, Role]] = UNITS
+    links: ClassVar[dict[str, Link]] = {**LocationScale.links, "df": Softplus(floor=1.0)}
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return located(event, self.loc, self.scale) | {"df": (event, linked(self.df, Softplus(floor=1.0)))}
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        return distributions.event(distributions.StudentT(**values), len(event))
-
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
-        return too_large(self, x)
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.StudentT(**values)
 
 
 @dataclass(frozen=True, repr=False)
-class LogNormal(Family):
+class LogNormal(LocationScale):
     """log x ~ N(loc, scale^2), for positive data; loc and scale move and stretch with log x."""
 
-    loc: AnySource = Local()
-    scale: AnySource = Shared()
     inside: ClassVar[float] = 1.0
-    roles: ClassVar[dict[str, Role]] = UNITS
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return located(event, self.loc, self.scale)
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        law = TorchLogNormal(values["loc"], values["scale"], validate_args=False)
-        return distributions.event(law, len(event))
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        return by_torch.LogNormal(**values, validate_args=False)
 
     def measured(self, x: Tensor) -> Tensor:
         return x.log()
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         cure = "Use Poisson() or NegativeBinomial() for counts, Gaussian() for real numbers"
-        return refused(self, x, x < SMALLEST, "values above 0", cure) or too_large(self, x)
+        return refused(self, x, x < SMALLEST, "values above 0", cure) or super().refusal(x)
 
 
 @dataclass(frozen=True, repr=False)
-class Beta(Family):
+class Beta(Cellwise):
     """p(x) = x^(a - 1) (1 - x)^(b - 1) / B(a, b) on (0, 1), a = m / dispersion, b = (1 - m) / dispersion.
 
     m = sigmoid(logit) is the mean, and the variance m (1 - m) dispersion / (1 + dispersion). The floor
@@ -175,47 +137,33 @@ class Beta(Family):
 
     logit: AnySource = Local()
     dispersion: AnySource = Shared()
+    links: ClassVar[dict[str, Link]] = {"logit": Identity(), "dispersion": Softplus(floor=1e-4)}
     inside: ClassVar[float] = 0.5
+    top: ClassVar[float | None] = 1.0
 
-    @property
-    def top(self) -> float | None:
-        return 1.0
-
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {
-            "logit": (event, linked(self.logit, Identity())),
-            "dispersion": (event, linked(self.dispersion, Softplus(floor=1e-4))),
-        }
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
         mean, dispersion = values["logit"].sigmoid().clamp(1e-6, 1 - 1e-6), values["dispersion"]
-        law = TorchBeta(mean / dispersion, (1 - mean) / dispersion, validate_args=False)
-        return distributions.event(law, len(event))
+        return by_torch.Beta(mean / dispersion, (1 - mean) / dispersion, validate_args=False)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         cure = "Use ContinuousBernoulli() where 0 and 1 occur, Gaussian() for real numbers"
         return refused(self, x, (x < SMALLEST) | (x > BELOW_ONE), "values above 0 and below 1", cure)
 
 
 @dataclass(frozen=True, repr=False)
-class ContinuousBernoulli(Family):
+class ContinuousBernoulli(Cellwise):
     """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit: grey pixels with a density.
 
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).
     """
 
     logit: AnySource = Local()
+    links: ClassVar[dict[str, Link]] = {"logit": Identity()}
+    top: ClassVar[float | None] = 1.0
 
-    @property
-    def top(self) -> float | None:
-        return 1.0
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.ContinuousBernoulli(values["logit"])
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"logit": (event, linked(self.logit, Identity()))}
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        return distributions.event(distributions.ContinuousBernoulli(values["logit"]), len(event))
-
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
         return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)

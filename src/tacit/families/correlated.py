@@ -9,7 +9,8 @@ from torch.distributions import Distribution, LowRankMultivariateNormal, Multiva
 
 from ..errors import SpecError
 from ..tensors import Shape
-from .base import AnySource, Family, Identity, Local, LogVariance, Role, Source, linked
+from .base import AnySource, Family, Identity, Link, Local, Needs, Role, linked
+from .continuous import LocationScale
 
 
 @dataclass(frozen=True, repr=False)
@@ -22,16 +23,12 @@ class FullGaussian(Family):
     loc: AnySource = Local()
     scale: AnySource = Local()
     lower: AnySource = Local()
-    factorises: ClassVar[bool] = False
-    roles: ClassVar[dict[str, Role]] = {"loc": "location", "scale": "scale"}
+    links: ClassVar[dict[str, Link]] = LocationScale.links
+    roles: ClassVar[dict[str, Role]] = LocationScale.roles
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+    def params(self, event: Shape) -> Needs:
         (L,) = event
-        return {
-            "loc": (event, linked(self.loc, Identity())),
-            "scale": (event, linked(self.scale, LogVariance())),
-            "lower": ((L * (L - 1) // 2,), linked(self.lower, Identity())),
-        }
+        return super().params(event) | {"lower": ((L * (L - 1) // 2,), linked(self.lower, Identity()))}
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         scale = values["scale"]
@@ -53,19 +50,15 @@ class LowRankGaussian(Family):
     loc: AnySource = Local()
     scale: AnySource = Local()
     factor: AnySource = Local()
-    factorises: ClassVar[bool] = False
-    roles: ClassVar[dict[str, Role]] = {"loc": "location", "scale": "scale"}
+    links: ClassVar[dict[str, Link]] = LocationScale.links
+    roles: ClassVar[dict[str, Role]] = LocationScale.roles
 
     def check(self) -> None:
         if self.rank < 1:
             raise SpecError(f"LowRankGaussian.rank must be 1 or more, not {self.rank}. Rank 0 is Gaussian()")
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {
-            "loc": (event, linked(self.loc, Identity())),
-            "scale": (event, linked(self.scale, LogVariance())),
-            "factor": ((*event, self.rank), linked(self.factor, Identity())),
-        }
+    def params(self, event: Shape) -> Needs:
+        return super().params(event) | {"factor": ((*event, self.rank), linked(self.factor, Identity()))}
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         loc, scale = values["loc"], values["scale"]

@@ -1,27 +1,22 @@
 """Families over a few values."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.distributions import (
-    Bernoulli as TorchBernoulli,
-    Categorical as TorchCategorical,
-    Distribution,
-    MixtureSameFamily,
-)
+from torch import Tensor, distributions as by_torch
+from torch.distributions import Distribution
 
 from .. import distributions
 from ..errors import SpecError
 from ..spec import Several
 from ..tensors import Shape
-from .base import AnySource, Family, Identity, Local, LogVariance, Source, linked, refused
+from .base import AnySource, Array, Cellwise, Identity, Link, Local, LogVariance, Needs, refused
 
 
 @dataclass(frozen=True, repr=False)
-class Bernoulli(Family):
+class Bernoulli(Cellwise):
     """P(x = 1) = sigmoid(logit), independent over the event.
 
     Grey pixels x in [0, 1] have no Bernoulli probability. `grey` says what to make of them:
@@ -36,19 +31,13 @@ class Bernoulli(Family):
 
     logit: AnySource = Local()
     grey: Literal["expected", "sample", "threshold"] | None = None
+    links: ClassVar[dict[str, Link]] = {"logit": Identity()}
+    top: ClassVar[float | None] = 1.0
 
-    @property
-    def top(self) -> float | None:
-        return 1.0
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        return by_torch.Bernoulli(logits=values["logit"], validate_args=False)
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"logit": (event, linked(self.logit, Identity()))}
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        pixels = TorchBernoulli(logits=values["logit"], validate_args=False)
-        return distributions.event(pixels, len(event))
-
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         if self.grey is None:
             cure = "Use Bernoulli(grey='expected') for grey pixels or Gaussian() for real numbers"
             return refused(self, x, (x != 0) & (x != 1), "values in {0, 1}", cure)
@@ -62,7 +51,7 @@ class Bernoulli(Family):
 
 
 @dataclass(frozen=True, repr=False)
-class Categorical(Family):
+class Categorical(Cellwise):
     """P(x = k) = softmax(logits)_k over whole numbers 0 .. classes - 1. Its best guess is the most
     probable class; an encoder reads one-hot numbers, the classes of a picture as channels.
 
@@ -72,19 +61,20 @@ class Categorical(Family):
 
     classes: Several
     logits: AnySource = Local()
+    links: ClassVar[dict[str, Link]] = {"logits": Identity()}
 
     @property
-    def top(self) -> float | None:
+    def top(self) -> float | None:  # type: ignore[override]
         return self.classes - 1.0
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return {"logits": ((self.classes, *event), linked(self.logits, Identity()))}
+    def params(self, event: Shape) -> Needs:
+        return super().params((self.classes, *event))
 
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        law = TorchCategorical(logits=values["logits"].movedim(-1 - len(event), -1), validate_args=False)
-        return distributions.event(law, len(event))
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
+        logits = values["logits"].movedim(-1 - len(event), -1)
+        return by_torch.Categorical(logits=logits, validate_args=False)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         outside = (x < 0) | (x >= self.classes) | (x != np.floor(x))
         cure = "Say as many classes as there are and number them from 0, or use Gaussian() for real numbers"
         return refused(self, x, outside, f"whole numbers 0 to {self.classes - 1}", cure)
@@ -96,7 +86,7 @@ class Categorical(Family):
 
 
 @dataclass(frozen=True, repr=False)
-class DiscretizedLogistic(Family):
+class DiscretizedLogistic(Cellwise):
     """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the ends carrying the tails; F a
     logistic distribution function, or a mixture of `components` for each number.
 
@@ -109,39 +99,34 @@ class DiscretizedLogistic(Family):
     loc: AnySource = Local()
     scale: AnySource = Local()
     weights: AnySource = Local()
+    links: ClassVar[dict[str, Link]] = {"loc": Identity(), "scale": LogVariance(), "weights": Identity()}
 
     def check(self) -> None:
         if self.levels < 2 or self.components < 1:
             raise SpecError(f"DiscretizedLogistic needs levels >= 2 and components >= 1, not {self}")
 
     @property
-    def top(self) -> float | None:
+    def top(self) -> float | None:  # type: ignore[override]
         return self.levels - 1.0
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        shape = (self.components, *event)
-        needs: dict[str, tuple[Shape, Source]] = {
-            "loc": (shape, linked(self.loc, Identity())),
-            "scale": (shape, linked(self.scale, LogVariance())),
-        }
-        return needs | ({"weights": (shape, linked(self.weights, Identity()))} if self.components > 1 else {})
+    def params(self, event: Shape) -> Needs:
+        needs = super().params((self.components, *event))
+        if self.components == 1:
+            del needs["weights"]
+        return needs
 
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
+    def law(self, event: Shape, **values: Tensor) -> Distribution:
         half = (self.levels - 1) / 2
         last = {name: value.movedim(-1 - len(event), -1) for name, value in values.items()}
         loc, scale = half * (last["loc"] + 1), half * last["scale"]
         if self.components == 1:
-            one = distributions.DiscretizedLogistic(loc[..., 0], scale[..., 0], self.levels)
-            return distributions.event(one, len(event))
+            return distributions.DiscretizedLogistic(loc[..., 0], scale[..., 0], self.levels)
         each = distributions.DiscretizedLogistic(loc, scale, self.levels)
-        which = TorchCategorical(logits=last["weights"], validate_args=False)
-        return distributions.event(MixtureSameFamily(which, each, validate_args=False), len(event))
+        return distributions.mixture(last["weights"], each)
 
-    def refusal(self, x: np.ndarray[Any, Any]) -> str | None:
+    def refusal(self, x: Array) -> str | None:
         outside = (x < 0) | (x >= self.levels) | (x != np.floor(x))
-        cure = (
-            f"Multiply pixels in [0, 1] by {self.levels - 1} and round, or use ContinuousBernoulli() for them"
-        )
+        cure = f"Multiply pixels in [0, 1] by {self.levels - 1} and round, or use ContinuousBernoulli()"
         return refused(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
 
     def inputs(self, x: Tensor) -> Tensor:

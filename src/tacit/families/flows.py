@@ -4,7 +4,6 @@ Between steps the order of the dimensions is turned round. A step is near the id
 """
 
 import abc
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -18,12 +17,10 @@ from ..distributions import Flowed, Remembered
 from ..errors import SpecError
 from ..spec import Several, Spec
 from ..tensors import Shape
-from .base import Family, Source
+from .base import Family, Layer
 from .continuous import Gaussian, Point, StandardNormal
 from .correlated import FullGaussian, LowRankGaussian
 from .mixtures import Mixture
-
-Layer = Callable[[int], nn.Module]
 
 
 def zuko() -> Any:
@@ -64,14 +61,8 @@ class MaskedStep(Step):
 
     def build(self, L: int, layer: Layer, backwards: bool) -> nn.Module:
         order = torch.arange(L).flip(0) if backwards else torch.arange(L)
-        net = zuko().flows.autoregressive.MaskedAutoregressiveTransform(
-            L,
-            self.hidden[0],
-            order=order,
-            hidden_features=self.hidden,
-            activation=nn.ELU,
-            **self.univariate(),
-        )
+        words = {"order": order, "hidden_features": self.hidden, "activation": nn.ELU, **self.univariate()}
+        net = zuko().flows.autoregressive.MaskedAutoregressiveTransform(L, self.hidden[0], **words)
         with torch.no_grad():
             net.hyper[-1].weight.mul_(0.1)
             net.hyper[-1].bias.zero_()
@@ -173,7 +164,6 @@ class Flow(Family):
 
     base: Base = Gaussian()
     steps: tuple[AnyStep, ...] = (IAF(), IAF())
-    factorises: ClassVar[bool] = False
 
     def check(self) -> None:
         if not self.steps:
@@ -188,12 +178,6 @@ class Flow(Family):
     @property
     def reparametrised(self) -> bool:  # type: ignore[override]
         return self.base.reparametrised
-
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
-        return self.base.params(event)
-
-    def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        raise NotImplementedError("a flow is built whole")
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> "FlowHead":
         return FlowHead(self, event, layer, floor)

@@ -10,7 +10,7 @@ from torch.distributions import Distribution
 from ..distributions import mixture
 from ..errors import SpecError
 from ..tensors import Shape
-from .base import Family, Identity, Local, Role, Source, Support
+from .base import Family, Identity, Local, Needs, Role, Support
 from .continuous import Gaussian, Point
 from .correlated import FullGaussian, LowRankGaussian
 from .spherical import PowerSpherical
@@ -27,7 +27,6 @@ class Mixture(Family):
 
     base: Component = Gaussian()
     components: int = 10
-    factorises: ClassVar[bool] = False
     reparametrised: ClassVar[bool] = False
 
     def check(self) -> None:
@@ -47,7 +46,7 @@ class Mixture(Family):
     def support(self) -> Support:  # type: ignore[override]
         return self.base.support
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+    def params(self, event: Shape) -> Needs:
         each = self.base.params(event).items()
         own = {name: ((self.components, *shape), source) for name, (shape, source) in each}
         return {"weight": ((self.components,), Local(Identity())), **own}

@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 from .. import distributions
 from ..errors import SpecError
 from ..tensors import Shape
-from .base import AnySource, Family, Fixed, Identity, Local, Softplus, Source, Support, linked
+from .base import AnySource, Family, Fixed, Identity, Link, Local, Needs, Softplus, Support, linked
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,16 +23,13 @@ class PowerSpherical(Family):
 
     loc: AnySource = Local()
     concentration: AnySource = Local()
-    factorises: ClassVar[bool] = False
+    links: ClassVar[dict[str, Link]] = {"loc": Identity()}
     support: ClassVar[Support] = "sphere"
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+    def params(self, event: Shape) -> Needs:
         if event[-1] < 2:
             raise SpecError(f"{self} with latent_dim={event[-1]}: a sphere needs 2 dimensions or more")
-        return {
-            "loc": (event, linked(self.loc, Identity())),
-            "concentration": ((), linked(self.concentration, Softplus())),
-        }
+        return super().params(event) | {"concentration": ((), linked(self.concentration, Softplus()))}
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.PowerSpherical(normalize(values["loc"], dim=-1), values["concentration"])
@@ -42,10 +39,9 @@ class PowerSpherical(Family):
 class Sphere(Family):
     """The uniform law on the unit sphere: the prior of Davidson et al. (2018)."""
 
-    factorises: ClassVar[bool] = False
     support: ClassVar[Support] = "sphere"
 
-    def params(self, event: Shape) -> dict[str, tuple[Shape, Source]]:
+    def params(self, event: Shape) -> Needs:
         return {"centre": (event, Fixed(0.0))}
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
