@@ -58,8 +58,8 @@ def total(d: Distribution, x: Tensor, ndim: int) -> Tensor:
 
 @total.register
 def _(d: Bernoulli, x: Tensor, ndim: int) -> Tensor:
-    """sum_i x_i a_i - log(1 + exp(a_i)), a the logits."""
-    return sum_last(x * d.logits - softplus(d.logits), ndim)
+    """-sum_i log(1 + exp(a_i)) - x_i a_i, a the logits."""
+    return -sum_last(torch.addcmul(softplus(d.logits), x, d.logits, value=-1), ndim)
 
 
 def base_of(d: Distribution) -> Distribution:
