@@ -143,4 +143,4 @@ PUBLISHED = {
     "pythae-ciwae": Entry("ciwae", 84.74, 3280, 40, PYTHAE, (("objective", CIWAE(64, 0.05)),)),
 }
 """Nets and data are those of the source, batches of 20 but for the two of 100; every schedule is Burda's,
-squeezed into our epochs. The two of 100 keep the epoch that is best on rows held out, as their source does."""
+squeezed into our epochs. The two of 100 keep the epoch that is best on rows held out, as their source."""
