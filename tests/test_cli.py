@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from tacit import cli, runs
+from tacit import Training, cli, runs
 from tacit.train import Trainer
 
 Capture = pytest.CaptureFixture[str]
@@ -58,6 +59,50 @@ def test_a_report_is_one_page_with_all_in_it(model: Path, tmp_path: Path, capsys
     assert page.count("data:image/png;base64,") >= 4 and "http" not in page
     assert all(words.split("'")[0] in page for words in result["warnings"]) and "log likelihood" in page
     assert run("evaluate", model, "digits:test", "--report", "report.pdf") == 2
+
+
+def labelled(path: Path) -> Path:
+    rng, classes = np.random.default_rng(0), np.arange(90) % 3
+    u = rng.normal(4.0 * classes)
+    pd.DataFrame({"u": u, "kind": np.array(["a", "b", "c"])[classes], "v": u + rng.normal(size=90)}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+@pytest.mark.parametrize("head", ["Auxiliary", "Given"])
+@pytest.mark.parametrize("buffer", [(), ("--buffer", 1)])
+def test_a_table_s_labels_are_remembered(
+    head: str, buffer: tuple[object, ...], tmp_path: Path, capsys: Capture
+) -> None:
+    """The column that `fit` was told of is y wherever it is found, and no strange column."""
+    data, out = labelled(tmp_path / "kinds.csv"), tmp_path / "run"
+    if buffer:
+        data = data.with_suffix(".parquet")
+        pd.read_csv(tmp_path / "kinds.csv").to_parquet(data, row_group_size=30)
+    brief = Training(epochs=40, batch_size=16)
+    words = ("--label", "kind", "--set", f"labels={head}(3)", "--set", f"training={brief}")
+    assert run("fit", data, *words, *buffer, "-o", out) == 0
+    assert run("evaluate", out, data, "-k", 5, "--json", *buffer) == 0
+    said = capsys.readouterr()
+    accuracy = json.loads(said.out.splitlines()[-1])["accuracy"]
+    assert accuracy is None if head == "Given" else accuracy > 0.7
+    assert "was not in training" not in said.err
+    for verb in ("score", "encode"):
+        assert run(verb, out, data, "-o", tmp_path / f"{verb}.csv", *buffer) == 0
+        assert len((tmp_path / f"{verb}.csv").read_text().splitlines()) == 91
+    assert run("fit", data, "--label", "sort", *buffer, "-o", tmp_path / "other") == 3
+    assert "has no column 'sort'" in capsys.readouterr().err
+
+
+def test_labels_that_nothing_learns_are_said(tmp_path: Path, capsys: Capture) -> None:
+    data, out = labelled(tmp_path / "kinds.csv"), tmp_path / "run"
+    assert run("fit", data, "--label", "kind", "--epochs", 1, "-o", out) == 0
+    assert (
+        "kind is left out of the model; --set 'labels=Auxiliary(3)' would learn it" in capsys.readouterr().err
+    )
+    assert run("evaluate", out, data, "-k", 2) == 0
+    assert "was not in training" not in capsys.readouterr().err
 
 
 def test_fit_ends_with_what_is_wrong(tmp_path: Path, capsys: Capture) -> None:

@@ -99,14 +99,12 @@ def dataset_of(
     like: "VAE | None" = None,
     buffer: int | None = None,
 ) -> "Dataset":
-    """DATA as a model has read its own, the column `label` of a table taken out as y; what was chosen for
-    the user is said."""
-    import numpy as np
-
+    """DATA as a model has read its own, the column `label` of a table taken out as y (where none is named,
+    the one that the model was told of); what was chosen for the user is said."""
     from .data.images import size_of
-    from .data.sources import Dataset, load
-    from .data.stream import Stream
+    from .data.sources import load
 
+    known = like.trained_on_.get("label") if like else None
     dataset = load(
         data,
         missing=tuple(na or ()),
@@ -114,17 +112,13 @@ def dataset_of(
         skip_bad=skip_bad,
         like=like and like.codec_,
         buffer=buffer and buffer << 20,
+        label=label or known,
     )
     for line in dataset.note.splitlines():
         typer.echo(f"tacit: {line}", err=True)
-    if label is None:
-        return dataset
-    if label not in getattr(dataset.X[:1], "columns", ()):
+    if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
         raise DataError(f"{data} has no column {label!r}: --label names one of a table")
-    if isinstance(dataset.X, Stream):
-        y = np.concatenate([block[label].to_numpy() for block in dataset.X])
-        return Dataset(data, dataset.X.map(lambda block: block.drop(columns=label)), y)
-    return Dataset(data, dataset.X.drop(columns=label), dataset.X[label].to_numpy())
+    return dataset
 
 
 def both(

@@ -65,7 +65,10 @@ Missing = Annotated[
     list[str] | None, typer.Option("--na", help="another spelling of a missing cell in a .csv")
 ]
 Label = Annotated[
-    str | None, typer.Option("--label", help="a column that holds labels; of a series 1 is a known anomaly")
+    str | None,
+    typer.Option(
+        "--label", help="a column that holds labels, which the model remembers; of a series 1 is an anomaly"
+    ),
 ]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="leave out pictures that cannot be read, and name them")
@@ -143,6 +146,9 @@ def fit(
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
     told = vae.labels is not None or vae.window is not None
+    if label is not None and not told:
+        cure = f"--set 'labels=Auxiliary({len(set(y))})'"
+        typer.echo(f"tacit: {label} is left out of the model; {cure} would learn it", err=True)
     run = Run(output)
     training = vae.training or Training()
     if launched(training.devices, training.resolved_device().type).rank:
@@ -154,7 +160,7 @@ def fit(
     follow(run.train(vae, X, y if told else None, resume), trackers, quiet=as_json)
     if found and found.then:
         vae.refit_prior(X, found.then, y if told else None)
-    vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe}
+    vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe, "label": label}
     run.finish(vae)
     last, judged = vae.history_[-1], judges(vae, X, y)
     if as_json:

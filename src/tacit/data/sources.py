@@ -95,13 +95,15 @@ def load(
     skip_bad: bool = False,
     like: Codec | None = None,
     buffer: int | None = None,
+    label: str | None = None,
 ) -> Dataset:
     """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`.
 
     `missing` are more spellings of a missing cell in a .csv file. `size` (height, width) and `skip_bad`,
     which leaves out pictures that cannot be read, are for folders. `like`: read as the model of this codec
     wants it, a folder at its size and a table with its columns. `buffer`: a folder of pictures, a .npy file,
-    or .parquet shards are streamed, so many bytes of rows in memory at once.
+    or .parquet shards are streamed, so many bytes of rows in memory at once. `label`: the column of a table
+    that holds y, where it has that column.
     """
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
@@ -122,22 +124,22 @@ def load(
         if not (path / part).is_dir():
             raise DataError(f"{path} has no folder {split!r}; leave ':{split}' out")
         if shards := sorted((path / part).glob("*.parquet")):
-            return _shards(data, shards, like, buffer or BUFFER)
+            return _shards(data, shards, like, buffer or BUFFER, label)
         event = like.event if like else None
         return Dataset(data, *images.read(path / part, size, event, skip_bad, buffer))
     if size:
         raise SpecError(f"a size is for folders of pictures, and {data} is none; leave --size out")
     if path.is_file() and not split and (buffer or path.stat().st_size > LARGE):
         if path.suffix.lower() == ".parquet":
-            return _shards(data, [path], like, buffer or BUFFER)
+            return _shards(data, [path], like, buffer or BUFFER, label)
         if path.suffix.lower() == ".npy":
             return Dataset(data, stream_npy(path, buffer or BUFFER))
     if path.suffix.lower() in TABLES and not split and path.is_file():
-        from . import frames, tables
+        from . import frames
 
         with reading(path, "write it again as a .csv or .parquet file"):
             frame = frames.read(path, missing)
-        return Dataset(data, like.aligned(frame) if isinstance(like, tables.Table) else frame)
+        return _table(data, frame, like, label)
     if path.suffix.lower() not in (*READERS, *TABLES):
         near = difflib.get_close_matches(word.lower(), NAMES, n=1)
         hint = f", did you mean {near[0]!r}?" if near else "."
@@ -161,12 +163,27 @@ def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
     return found
 
 
-def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int) -> Dataset:
-    from . import frames, tables
+def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label: str | None) -> Dataset:
+    from . import frames
 
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)
-    return Dataset(name, rows.map(like.aligned) if isinstance(like, tables.Table) else rows)
+    return _table(name, rows, like, label)
+
+
+def _table(name: str, rows: Any, like: Codec | None, label: str | None) -> Dataset:
+    """A frame or a stream of frames, the labels taken out, the other columns as a model's codec has them."""
+    from . import tables
+
+    def each(f: Callable[[Any], Any]) -> Any:
+        return rows.map(f) if isinstance(rows, Stream) else f(rows)
+
+    y = None
+    if label is not None and label in rows[:1].columns:
+        blocks = rows if isinstance(rows, Stream) else [rows]
+        y = np.concatenate([block[label].to_numpy() for block in blocks])
+        rows = each(lambda block: block.drop(columns=label))
+    return Dataset(name, each(like.aligned) if isinstance(like, tables.Table) else rows, y)
 
 
 def _checked(name: str, rows: Rows) -> Dataset:
