@@ -16,7 +16,7 @@ from .contest import PAIRS, PEERS, Effort, PeerError, installed
 from .nets import training
 from .pages import Rows, fill, markdown
 from .plain import PLAIN
-from .process import growth, startup
+from .process import growth, startup, warmup
 from .use import likelihood, use
 
 RESULTS, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[Effort], Rows]] = {
     "likelihood": likelihood,
     "use": use,
     "startup": startup,
+    "warmup": warmup,
     "growth": growth,
 }
 OURS = ("floor", "expert", "hand", "tacit", "compiled", "bf16")
@@ -51,6 +52,7 @@ TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
         "process",
         {"seconds": "seconds", "torch": "imports torch", "share": "x torch and sklearn.base"},
     ),
+    "warmup": ("warmup", "net", {"plain": "first step, s", "compiled": "first step compiled, s"}),
     "growth": (
         "growth",
         "rows x width",

@@ -1,5 +1,6 @@
 """What a process costs before its work begins, and how the work grows with the data and the net."""
 
+import os
 import re
 import statistics
 import subprocess
@@ -13,16 +14,31 @@ import numpy as np
 
 from tacit import MLP, VAE, Training
 
-from .contest import Effort, ratio, rounds, timed
+from .contest import ROOT, Effort, ratio, rounds, timed
 from .pages import Rows
 
 MAIN = "from tacit.cli import main; main()"
 LIBRARIES = "import torch, sklearn.base"
 
 
-def python(*words: str) -> str:
+FIRST = """
+import sys, time, torch
+from benchmarks.nets import tacit
+from benchmarks.plain import PLAIN
+name, compile, threads = sys.argv[1], sys.argv[2] == "compiled", int(sys.argv[3])
+torch.set_num_threads(threads)
+x = torch.rand(PLAIN[name].batch, 28, 28)
+turn, start = tacit(name, x, torch.arange(len(x)) % 10, compile=compile), time.perf_counter()
+turn()
+print(time.perf_counter() - start, file=sys.stderr)
+"""
+"""An epoch of one step, the first of its process."""
+
+
+def python(*words: str, **environment: str) -> str:
     """What a fresh interpreter says on stderr."""
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+    command = [sys.executable, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return done.stderr
@@ -54,6 +70,17 @@ def startup(effort: Effort) -> Rows:
         }
         for name in commands
     }
+
+
+def warmup(effort: Effort) -> Rows:
+    """Seconds of a net's first step in a fresh process, plain and compiled with nothing kept from before."""
+    rows: Rows = {}
+    for name in effort.nets[: 1 if effort.small else None]:
+        for way in ("plain",) if effort.small else ("plain", "compiled"):
+            with tempfile.TemporaryDirectory() as folder:
+                said = python("-c", FIRST, name, way, str(effort.threads), TORCHINDUCTOR_CACHE_DIR=folder)
+            rows.setdefault(name, {})[way] = float(said.split()[-1])
+    return rows
 
 
 def epoch(X: np.ndarray, width: int, effort: Effort) -> tuple[float, int]:
