@@ -91,6 +91,13 @@ def test_a_table_s_labels_are_remembered(
     for verb in ("score", "encode"):
         assert run(verb, out, data, "-o", tmp_path / f"{verb}.csv", *buffer) == 0
         assert len((tmp_path / f"{verb}.csv").read_text().splitlines()) == 91
+    if head == "Given":
+        assert run("predict", out, data, "-o", tmp_path / "p.csv", *buffer) == 3
+    else:
+        assert run("predict", out, data, "-o", tmp_path / "p.csv", *buffer) == 0
+        table = pd.read_csv(tmp_path / "p.csv")
+        assert list(table) == ["a", "b", "c"] and len(table) == 90
+        np.testing.assert_allclose(table.sum(axis=1), 1, rtol=1e-5)
     assert run("fit", data, "--label", "sort", *buffer, "-o", tmp_path / "other") == 3
     assert "has no column 'sort'" in capsys.readouterr().err
 

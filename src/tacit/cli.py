@@ -257,6 +257,23 @@ def encode(
 
 
 @app.command()
+def predict(
+    model: ModelPath,
+    data: Data,
+    output: Out,
+    skip_bad: SkipBad = False,
+    na: Missing = None,
+    buffer: Buffer = None,
+) -> None:
+    """Each class's probability, one row a datum, beside the row's key; by a label head's classifier."""
+    vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
+    if vae.classes_ is None or not hasattr(vae, "predict_proba"):
+        cure = "fit with --label COLUMN --set 'labels=Auxiliary(CLASSES)'"
+        raise DataError(f"{model} has no classifier; {cure}")
+    write_blocks(output, vae, dataset, lambda b: vae.predict_proba(b.X), list(map(str, vae.classes_)))
+
+
+@app.command()
 def decode(
     model: ModelPath, data: Data, output: Out, label: Annotated[str | None, typer.Option()] = None
 ) -> None:
