@@ -73,7 +73,7 @@ class Training(Spec):
       the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
       a VQ codebook follows those of the first.
     - `compile`: batches of full size go through `torch.compile`, on a GPU as CUDA graphs; the noise is
-      another for the same seed. The first step waits for a C++ compiler.
+      another for the same seed. The first step takes half a minute and a C++ compiler.
     """
 
     epochs: int | None = None
