@@ -146,14 +146,16 @@ def fit(
         X, y = X[:rows], list(range(len(X[:rows])))
         typer.echo(f"{recipe} trains on the first {len(X)} rows, each a class of its own", err=True)
     told = vae.labels is not None or vae.window is not None
-    if label is not None and not told:
-        cure = f"--set 'labels=Auxiliary({len(set(y))})'"
-        typer.echo(f"tacit: {label} is left out of the model; {cure} would learn it", err=True)
     run = Run(output)
     training = vae.training or Training()
     if launched(training.devices, training.resolved_device().type).rank:
         run.follow(vae, X, y if told else None, resume)
         return
+    if label is not None and not told:
+        from pandas import Series
+
+        cure = f"--set 'labels=Auxiliary({Series(y).nunique()})'"
+        typer.echo(f"tacit: {label} is left out of the model; {cure} would learn it", err=True)
     if profile:
         print_profile(vae, X, y if told else None)
     trackers = [Tracker(name, output) for name in log or []]

@@ -49,8 +49,9 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
     return frame
 
 
-def stream(paths: list[Path], buffer: int) -> Stream:
-    """The rows of .parquet shards, a row group at a time; rows are numbered through all of them."""
+def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
+    """The rows of .parquet shards, a row group at a time, or some columns of them; rows are numbered through
+    all shards."""
     from pyarrow import parquet  # type: ignore[import-untyped]
 
     groups, sizes, first = list[tuple[Path, int]](), list[int](), None
@@ -68,7 +69,7 @@ def stream(paths: list[Path], buffer: int) -> Stream:
 
     def read(i: int) -> pd.DataFrame:
         path, group = groups[i]
-        frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group).to_pandas()
+        frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group, columns).to_pandas()
         frame.index = pd.RangeIndex(starts[i], starts[i + 1])
         frame.attrs["file"] = str(path)
         return frame

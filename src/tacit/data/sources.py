@@ -13,7 +13,7 @@ import gzip
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,7 @@ def load(
 
         with reading(path, "write it again as a .csv or .parquet file"):
             frame = frames.read(path, missing)
-        return _table(data, frame, like, label)
+        return _table(data, frame, [frame], like, label)
     if path.suffix.lower() not in (*READERS, *TABLES):
         near = difflib.get_close_matches(word.lower(), NAMES, n=1)
         hint = f", did you mean {near[0]!r}?" if near else "."
@@ -167,12 +167,13 @@ def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label
     from . import frames
 
     with reading(paths[0], "write it again as .parquet"):
-        rows = frames.stream(paths, buffer)
-    return _table(name, rows, like, label)
+        rows, labels = frames.stream(paths, buffer), frames.stream(paths, buffer, [label] if label else None)
+    return _table(name, rows, labels, like, label)
 
 
-def _table(name: str, rows: Any, like: Codec | None, label: str | None) -> Dataset:
-    """A frame or a stream of frames, the labels taken out, the other columns as a model's codec has them."""
+def _table(name: str, rows: Any, labels: Iterable[Any], like: Codec | None, label: str | None) -> Dataset:
+    """A frame or a stream of frames, the column `label` of `labels`, blocks of the same rows, taken out as y;
+    the other columns as a model's codec has them."""
     from . import tables
 
     def each(f: Callable[[Any], Any]) -> Any:
@@ -180,8 +181,7 @@ def _table(name: str, rows: Any, like: Codec | None, label: str | None) -> Datas
 
     y = None
     if label is not None and label in rows[:1].columns:
-        blocks = rows if isinstance(rows, Stream) else [rows]
-        y = np.concatenate([block[label].to_numpy() for block in blocks])
+        y = np.concatenate([block[label].to_numpy() for block in labels])
         rows = each(lambda block: block.drop(columns=label))
     return Dataset(name, each(like.aligned) if isinstance(like, tables.Table) else rows, y)
 
