@@ -33,7 +33,8 @@ FLOORS = [
     ],
     ["data.sources", "data", "likeness", "disentanglement"],
     ["importance", "annealing", "doctor", "gauges"],
-    ["processes", "training", "train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
+    ["processes", "training", "recorded"],
+    ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
     ["door", "learner"],
     [
         "estimator",

@@ -16,10 +16,7 @@ X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
-def test_it_has_the_losses_of_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch._inductor import config
-
-    monkeypatch.setattr(config, "fallback_random", True)
+def test_it_has_the_losses_of_the_plain_one() -> None:
     labels, losses = np.arange(300) % 3, []
     for compile in (False, True):
         torch._dynamo.utils.counters.clear()

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from .latents import Draw, Scored, Site, TopDown, averaging, generating, inferri
 from .layers import joined, shapes_of
 from .networks import Network
 from .priors import VampPrior, fit_together
-from .tensors import Rowwise, Shape, as_shape, numel, once
+from .tensors import Rowwise, Shape, as_shape, numel
 
 SEEN = 1 << 22
 """Cells of a sparse matrix that units are taken from."""
@@ -253,7 +253,7 @@ class Trace:
         """How many rows the whole training set has."""
         return self.model.n_data
 
-    @once
+    @cached_property
     def weights(self) -> Tensor | None:
         """Of each sample, (S, B), where classes are enumerated: q(y|x) / draws. Else None: all alike."""
         if self.log_qy is None:
@@ -266,22 +266,22 @@ class Trace:
             return (self.weights.reshape(*self.weights.shape, *[1] * (t.dim() - 2)) * t).sum(0)
         return t.mean(0) if len(t) > 1 else t[0]
 
-    @once
+    @cached_property
     def px(self) -> Distribution:
         """p(x|z), batch shape (S, B)."""
         return self.model.decode(self.state, self.code, self.seen)
 
-    @once
+    @cached_property
     def seen(self) -> Tensor:
         """x, missing cells missing."""
         return self.x if self.mask is None else self.x.masked_fill(~self.mask, math.nan)
 
-    @once
+    @cached_property
     def distortion(self) -> Tensor:
         """-log p(x|z), (S, B)."""
         return -self.log_px(self.px)
 
-    @once
+    @cached_property
     def mean_distortion(self) -> Tensor:
         """Of the batch, ()."""
         return self.average(self.distortion).mean()
@@ -290,7 +290,7 @@ class Trace:
         """log-probability of the known cells."""
         return px.log_prob(self.x) if self.mask is None else log_prob_of(px, self.x, self.mask)
 
-    @once
+    @cached_property
     def rates(self) -> tuple[Tensor, ...]:
         """KL(q || p) of each rung, (S, B) each."""
         return tuple(site.rate() for site in self.sites)
@@ -299,7 +299,7 @@ class Trace:
     def has_rate(self) -> bool:
         return all(site.has_rate for site in self.sites)
 
-    @once
+    @cached_property
     def label_rate(self) -> Tensor:
         """KL(q(y|x) || p(y)), (B,), where classes are enumerated, -log p(y) of a labelled row; else 0."""
         if self.log_qy is None:
@@ -307,19 +307,19 @@ class Trace:
         log_q = self.log_qy[: len(self.model.log_prior_y)].clamp_min(-1e30)
         return (log_q.exp() * (log_q - self.model.log_prior_y[:, None])).sum(0)
 
-    @once
+    @cached_property
     def rate(self) -> Tensor:
         """KL(q(y, z|x) || p(y, z)), (B,): all rungs, and the label where it is inferred."""
         each = [self.average(rate) for rate in self.rates]
         each += [self.label_rate] if self.log_qy is not None or not each else []
         return reduce(torch.add, each)
 
-    @once
+    @cached_property
     def mean_rate(self) -> Tensor:
         """Of the batch, ()."""
         return self.rate.mean()
 
-    @once
+    @cached_property
     def log_likelihood(self) -> Tensor:
         """log p(x|z), (S, B); with an Auxiliary head log sum_y p(y) p(x|z, y), exact over the classes."""
         labels = self.model.parts.labels
@@ -329,12 +329,12 @@ class Trace:
         each = [self.log_px(self.model.decode(self.state, code, self.seen)) for code in codes[:, None, None]]
         return torch.logsumexp(torch.stack(each, -1) + self.model.log_prior_y, -1)
 
-    @once
+    @cached_property
     def bound(self) -> Tensor:
         """The ELBO at beta = 1, (B,): E_q log p(x|z) - KL(q || p)."""
         return self.average(self.log_likelihood) - self.rate
 
-    @once
+    @cached_property
     def frozen(self) -> list[tuple[Tensor, Tensor]]:
         """log q(z) and log p(z) of each rung, (S, B), their own parameters held: gradients come through z
         alone. The densities are taken inside, because flows read their parameters as late as that."""

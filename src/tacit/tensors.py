@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,23 +17,6 @@ class Rowwise(Protocol):
     def __len__(self) -> int: ...
     def __getitem__(self, rows: Any) -> Tensor: ...
     def to(self, device: torch.device) -> Any: ...
-
-
-T = TypeVar("T")
-
-
-class once(Generic[T]):
-    """A property that is computed when it is first asked for: functools.cached_property without the lock
-    that it has before Python 3.12, which torch.compile cannot follow."""
-
-    def __init__(self, f: Callable[[Any], T]) -> None:
-        self.f, self.__doc__ = f, f.__doc__
-
-    def __get__(self, it: Any, owner: type | None = None) -> T:
-        if it is None:
-            return self  # type: ignore[return-value]
-        value = it.__dict__[self.f.__name__] = self.f(it)
-        return value
 
 
 @contextmanager
@@ -59,6 +42,12 @@ def over_leading(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> T
     leading = x.shape[: x.dim() - event_ndim]
     y = f(x.reshape(-1, *x.shape[x.dim() - event_ndim :]))
     return y.reshape(*leading, *y.shape[1:])
+
+
+def parted(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+    """x cut along its last axis; as it is where there is one part, because a cut is copied together again
+    for the gradient."""
+    return torch.split(x, sizes, -1) if len(sizes) > 1 else (x,)
 
 
 def numel(shape: Shape) -> int:

@@ -80,13 +80,15 @@ class Trainer:
         }
         self.average = [p.detach().clone() for p in self.parameters] if training.ema else []
         self.clocked = [module for module in model.modules() if isinstance(module, Clocked)]
-        self.compiled = self._compiled() if training.compile else None
+        self.recorded = self._recorded() if training.compile else None
         self.epoch = self.step = self.waited = 0
         self.data = ""
         self.best, self.kept = -math.inf, dict[str, Tensor]()
 
-    def _compiled(self) -> Any:
-        """`_see` without the trace, compiled; SpecError where it would have to be compiled at every step."""
+    def _recorded(self) -> Any:
+        """`_learn`, compiled; SpecError where it is not the same operations at every step."""
+        from .recorded import Recorded
+
         if self.processes.size > 1:
             raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
         ramps = [term for term in self.terms if any(isinstance(v, Ramp) for v in vars(term).values())]
@@ -95,8 +97,8 @@ class Trainer:
                 f"Training.compile with {odd[0]}: what changes at each step would be compiled at each step, "
                 "and critics learn beside it. Leave compile out, or take constants"
             )
-        mode = "reduce-overhead" if self.device.type == "cuda" else None
-        return torch.compile(lambda x, y: (*self._see(x, y)[:2], None), dynamic=False, mode=mode)
+        recorded = Recorded(self.model, lambda x, y: self._see(x, y)[:2])
+        return lambda _, x, y: (recorded(x, y), None)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All that a stopped training needs to go on as if it had not stopped: tensors and numbers."""
@@ -231,18 +233,14 @@ class Trainer:
     def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Share, Tensor]]:
         """Step after step: the rows of the batch, and its loss, distortion, rate and each term."""
         self.model.train()
-        ranks, mixed = self.processes.size, self.training.precision == "bf16-mixed"
+        ranks = self.processes.size
         for share in shuffled(x, self.training.batch_size, self.processes.rank, ranks, self.device):
             for module in self.clocked:
                 module.step = self.step
-            with (
-                torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext(),
-                Noise(share) if ranks > 1 else nullcontext(),
-            ):
-                whole = len(share.x) == self.training.batch_size
-                see = self.compiled if self.compiled and whole else self._see
-                loss, figures, trace = see(self._hidden(share.x), None if y is None else y[share.rows])
-            self._descend(loss, share, self.optimiser, self.parameters)
+            batch = self._hidden(share.x), None if y is None else y[share.rows]
+            whole = len(share.x) == self.training.batch_size
+            learn = self.recorded if self.recorded and whole else self._learn
+            figures, trace = learn(share, *batch)
             self._step()
             for term, teacher in self.teachers.items():
                 self._descend(term.lesson(trace), share, teacher, self.critics[term].parameters())
@@ -251,15 +249,24 @@ class Trainer:
                 self.processes.agree(self.model.buffers())
             yield share, figures
 
+    def _learn(self, share: Share, x: Tensor, y: Tensor | None) -> tuple[Tensor, Trace]:
+        """The gradients of a batch's loss; its figures, and the trace."""
+        with Noise(share) if self.processes.size > 1 else nullcontext():
+            loss, figures, trace = self._see(x, y)
+        self._descend(loss, share, self.optimiser, self.parameters)
+        return figures, trace
+
     def _see(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor, Trace]:
         """The loss of a batch; loss, distortion, rate and each term for the record; and the trace."""
-        trace = self.model(x, y, samples=self.samples)
-        trace.critics = self.critics
-        each = [term(trace, self.step) for term in self.terms]
-        loss = reduce(torch.add, each)
-        with torch.no_grad():
-            rate = trace.mean_rate if trace.has_rate else loss * math.nan
-            figures = torch.stack([loss, trace.mean_distortion, rate, *each])
+        mixed = self.training.precision == "bf16-mixed"
+        with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
+            trace = self.model(x, y, samples=self.samples)
+            trace.critics = self.critics
+            each = [term(trace, self.step) for term in self.terms]
+            loss = reduce(torch.add, each)
+            with torch.no_grad():
+                rate = trace.mean_rate if trace.has_rate else loss * math.nan
+                figures = torch.stack([loss, trace.mean_distortion, rate, *each])
         return loss, figures, trace
 
     def _descend(

@@ -72,8 +72,9 @@ class Training(Spec):
     - `devices`: so many processes share each batch (`processes`). Their loss is that of one process where
       the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
       a VQ codebook follows those of the first.
-    - `compile`: batches of full size go through `torch.compile`, on a GPU as CUDA graphs; the noise is
-      another for the same seed. The first step takes half a minute and a C++ compiler.
+    - `compile`: the operations of a step are recorded and compiled (`recorded`), on a GPU as CUDA graphs, for
+      batches of full size; modules of one's own must not decide anything anew in Python at each call. The
+      first step takes some ten seconds and a C++ compiler.
     """
 
     epochs: int | None = None

@@ -55,6 +55,24 @@ def test_trains_and_improves(name: str) -> None:
     assert last["epoch"] == len(vae.history_)
 
 
+CHANGING = {"annealed", "capacity", "aae", "factor", "gumbel"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in CHANGING])
+def test_a_recorded_step_is_the_plain_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operations that `compile` hands to torch's compiler, as they are: same figures, same gradients."""
+    monkeypatch.setattr(torch, "compile", lambda operations, **_: operations)
+    found = []
+    for compile in (False, True):
+        training = replace(RECIPES[name].model.training or BRIEF, epochs=1, batch_size=50, compile=compile)
+        X, y = digits(name)
+        vae = clone(RECIPES[name].model).set_params(training=training, random_state=0)
+        vae.fit(X[:150], None if y is None else y[:150])
+        weights = torch.cat([p.flatten() for p in vae.model_.parameters()]).detach()
+        found.append((weights, [row["loss"] for row in vae.history_]))
+    torch.testing.assert_close(found[0], found[1])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     vae, (X, _) = fitted(name), digits(name)

@@ -1,7 +1,7 @@
 """Latents of a few values. z is G groups side by side, each one of K atoms of d numbers: L = G d.
 
 What is chosen is w (*, G, K), a one-hot row a group; a `Book` says which numbers that is, so the law of
-the choice (torch's OneHotCategorical, or Autoregressive) knows nothing of atoms.
+the choice (OneOf, or Autoregressive) knows nothing of atoms.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,14 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent, OneHotCategorical, constraints, kl_divergence
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    OneHotCategorical,
+    constraints,
+    kl_divergence,
+)
 from torch.nn.functional import one_hot
 
 from .base import Law, Noise, event, mean_of, register_kl, sample_with
@@ -85,9 +92,20 @@ def nearest(points: Tensor, atoms: Tensor) -> Tensor:
     return distance.argmin(-1).reshape(points.shape[:-1])
 
 
+class OneOf(OneHotCategorical):
+    """torch's, but for its look at the logits, which waits for the device."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self._categorical = Categorical(logits=logits, validate_args=False)
+        Distribution.__init__(self, logits.shape[:-1], logits.shape[-1:], validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "OneOf":
+        return OneOf(self.logits.expand(*batch_shape, -1))
+
+
 def choice(logits: Tensor) -> "Independent[Any]":
     """Groups that choose independently: logits (*batch, G, K), event (G, K)."""
-    return event(OneHotCategorical(logits=logits, validate_args=False), 1)  # type: ignore[return-value]
+    return event(OneOf(logits), 1)  # type: ignore[return-value]
 
 
 def gumbel(like: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from torch.nn.functional import softplus
 from .. import distributions
 from ..errors import SpecError
 from ..spec import Spec
-from ..tensors import Shape, numel, whole
+from ..tensors import Shape, numel, parted, whole
 
 
 @dataclass(frozen=True, repr=False)
@@ -310,7 +310,7 @@ class Head(Conditional):
     def values(self, h: Tensor | None, rows: Tensor | None = None) -> dict[str, Tensor]:
         """Every parameter in the data's unit, (*batch, *shape)."""
         leading: Shape = () if h is None else tuple(h.shape[:-1])
-        raws = torch.split(whole(self.layer(h)), self.sizes, -1) if self.layer is not None else ()
+        raws = () if self.layer is None else parted(whole(self.layer(h)), self.sizes)
         local = dict(zip(self.local, raws, strict=True))
         values = {}
         for name, (shape, _) in self.params.items():

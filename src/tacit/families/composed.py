@@ -1,6 +1,7 @@
 """Families made of families."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from typing import Annotated, ClassVar
 
@@ -11,7 +12,7 @@ from torch.distributions import Distribution
 
 from ..distributions import Product, Runs, apart, together
 from ..errors import SpecError
-from ..tensors import Shape, once, whole
+from ..tensors import Shape, whole
 from .base import Array, Conditional, Family, Head, Layer
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
@@ -58,7 +59,7 @@ class Columns(Family):
                     f"Columns takes families of single numbers; column {column} has {type(family).__name__}"
                 )
 
-    @once
+    @cached_property
     def groups(self) -> dict[Family, list[int]]:
         """The different families and the columns of each."""
         groups: dict[Family, list[int]] = {}
@@ -66,7 +67,7 @@ class Columns(Family):
             groups.setdefault(family, []).append(column)
         return groups
 
-    @once
+    @cached_property
     def runs(self) -> Runs:
         """The columns in order, by group and place in it."""
         number = {family: group for group, family in enumerate(self.groups)}
