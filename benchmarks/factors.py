@@ -29,6 +29,7 @@ class Factors:
     published_epochs: int = 50
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rows: int | None = None
+    compile: bool = False
 
     def __call__(self) -> Figures:
         start = time.monotonic()
@@ -37,7 +38,7 @@ class Factors:
             X, factors = held["imgs"][keep].astype(np.float32), held["latents_classes"][keep]
         found, bounds = [], []
         for seed in self.seeds:
-            training = Training(epochs=self.epochs, batch_size=256, learning_rate=1e-3)
+            training = Training(epochs=self.epochs, batch_size=256, compile=self.compile)
             vae = VAE(
                 10,
                 encoder=MLP((300, 300)),

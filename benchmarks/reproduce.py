@@ -2,7 +2,7 @@
 
 Each recipe of the articles is trained on the 60,000 MNIST training images by its own name (unless
 runs/NAME is there), then measured on the 10,000 test images. `--epochs` is another budget for the rows that
-have one.
+have one, `--compile` trains them by compiled steps.
 """
 
 import argparse
@@ -133,7 +133,8 @@ AUROC = {"auroc_noise": "against noise", "auroc_fashion": "against fashion-mnist
 
 STATIC = {"epochs": "epochs", "seconds": "seconds", "log_likelihood": "log-likelihood", "ess": "ESS"}
 RATES = {"rate": "rate", "distortion": "distortion", "active_by_kl": "dimensions above 0.01 nat"}
-RUNGS = {f"rate_{i}": f"rate of rung {i}" for i in range(3)} | {"log_likelihood": "log-likelihood"}
+RUNGS = {"epochs": "epochs", "seconds": "seconds"}
+RUNGS |= {f"rate_{i}": f"rate of rung {i}" for i in range(3)} | {"log_likelihood": "log-likelihood"}
 LABELS = {
     "alone": "a classifier alone",
     "accuracy": "with the unlabelled",
@@ -180,14 +181,14 @@ def machine() -> str:
     return f"{platform.machine()}, CPU, {torch.get_num_threads()} threads"
 
 
-def measured(name: str, epochs: int | None) -> dict[str, dict[str, object]]:
+def measured(name: str, **budget: int) -> dict[str, dict[str, object]]:
     """The rows of one name, with what it takes to get them again."""
-    ran = {"machine": machine(), "command": f"`python -m benchmarks.reproduce {name}`", "seed": 0}
-    if epochs is None:
-        found = RACES[name]() if name in RACES else {name: FIGURES[name]()}
+    words = [name, *(f"--{key}" if value is True else f"--{key} {value}" for key, value in budget.items())]
+    ran = {"machine": machine(), "command": f"`python -m benchmarks.reproduce {' '.join(words)}`", "seed": 0}
+    if name in RACES:
+        found = RACES[name]()
     else:
-        found = {name: replace(BUDGETED[name], epochs=epochs)()}
-        ran["command"] = f"`python -m benchmarks.reproduce {name} --epochs {epochs}`"
+        found = {name: (replace(BUDGETED[name], **budget) if budget else FIGURES[name])()}
     return {row: figures | ran for row, figures in found.items()}
 
 
@@ -195,13 +196,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*FIGURES, *RACES]))
     parser.add_argument("--epochs", type=int, help=f"of {', '.join(BUDGETED)}")
+    parser.add_argument("--compile", action="store_true", help="compile their steps")
     words = parser.parse_args()
     if unknown := set(words.names) - {*FIGURES, *RACES}:
         parser.error(f"there is no {', '.join(unknown)}: {', '.join([*FIGURES, *RACES])}")
-    if words.epochs is not None and not set(words.names or FIGURES) <= set(BUDGETED):
-        parser.error(f"--epochs is for {', '.join(BUDGETED)}")
+    budget = {key: value for key, value in vars(words).items() if key != "names" and value}
+    if budget and not set(words.names or FIGURES) <= set(BUDGETED):
+        parser.error(f"--{next(iter(budget))} is for {', '.join(BUDGETED)}")
     for name in words.names or [*FIGURES, *RACES]:
-        rows = measured(name, words.epochs)
+        rows = measured(name, **budget)
         results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
         write(results | rows)
         print(json.dumps(rows))

@@ -25,11 +25,11 @@ def static(name: str, epochs: int = 60, **parts: Any) -> Figures:
     return {"tables": ["static"], "epochs": epochs, "seconds": round(vae.history_[-1]["seconds"])} | figures
 
 
-def ladder(free_bits: float) -> Figures:
+def ladder(free_bits: float, epochs: int = 30, **words: Any) -> Figures:
     """A ladder on statically binarised MNIST: which rungs carry something?"""
     vae = recipe("ladder").model.set_params(
         objective=ELBO(free_bits=free_bits, free_per="rung"),
-        training=Training(epochs=30, batch_size=100, clip=10, skip=1000, ema=0.999),
+        training=Training(epochs, batch_size=100, clip=10, skip=1000, ema=0.999, **words),
         random_state=0,
     )
     test = load("binarized-mnist:test").X
@@ -38,7 +38,7 @@ def ladder(free_bits: float) -> Figures:
         rates = [float(rate.mean()) for rate in vae.model_(torch.as_tensor(test)).rates]
     figures = vae.evaluate(test, k=200).to_dict()
     figures |= {f"rate_{i}": rate for i, rate in enumerate(rates)}
-    return {"tables": ["rungs"], "epochs": 30, "seconds": round(vae.history_[-1]["seconds"])} | figures
+    return {"tables": ["rungs"], "epochs": epochs, "seconds": round(vae.history_[-1]["seconds"])} | figures
 
 
 def few_labels(labelled: int = 100) -> tuple[Any, Any, float]:
@@ -102,6 +102,7 @@ VOCABULARY = {
     "vampprior": lambda: static("vampprior"),
     "ladder-plain": lambda: ladder(0.0),
     "ladder": lambda: ladder(1.0),
+    "ladder-long": lambda: ladder(1.0, 100, learning_rate=Cosine(1e-3, 1e-5, 50_000), compile=True),
     "m2": m2,
     "m1m2": m1m2,
 }
