@@ -20,8 +20,8 @@ from .model import Model, Trace
 from .tensors import Rowwise, log_mean_exp, numel, random_from
 
 ROWS = 128
-"""Rows of a pass. Every pass is filled up to this size, so a row's numbers do not depend on how many
-rows came with it."""
+"""Rows of a pass, twice as many where nothing is drawn. Every pass is filled up to its size, so a row's
+numbers do not depend on how many rows came with it."""
 CELLS = 1 << 20
 """Decoded numbers of a pass: few enough to stay in a processor's cache, whatever k is."""
 
@@ -81,7 +81,7 @@ class Evaluation:
         return asdict(self) | {"warnings": list(self.warnings)}
 
 
-def batches(x: Rowwise, y: Tensor | None, rows: int = ROWS) -> Iterator[tuple[Tensor, Tensor | None, int]]:
+def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, Tensor | None, int]]:
     """(x, y, how many count): every batch has `rows` rows, the last filled up with its own first row."""
     for i in range(0, len(x), rows):
         part = [t[i : i + rows] for t in (x, y) if t is not None]
@@ -98,24 +98,29 @@ def samples_at_once(model: Model, k: int) -> int:
 
 @torch.no_grad()
 def each_row(
-    f: Callable[[Tensor, Tensor | None], dict[str, Tensor]], x: Rowwise, y: Tensor | None = None
+    f: Callable[[Tensor, Tensor | None], dict[str, Tensor]],
+    x: Rowwise,
+    y: Tensor | None = None,
+    rows: int = ROWS,
 ) -> dict[str, Tensor]:
     """What f finds in batches, joined: (n, ...) each. Written in place, since small pieces would keep freed
     memory from being given back."""
     found: dict[str, Tensor] = {}
     done = 0
-    for a, b, count in batches(x, y):
-        for name, rows in f(a, b).items():
+    for a, b, count in batches(x, y, rows):
+        for name, each in f(a, b).items():
             if not done:
-                found[name] = rows.new_empty(len(x), *rows.shape[1:])
-            found[name][done : done + count] = rows[:count]
+                found[name] = each.new_empty(len(x), *each.shape[1:])
+            found[name][done : done + count] = each[:count]
         done += count
     return found
 
 
-def over_rows(f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None = None) -> Tensor:
+def over_rows(
+    f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None = None, rows: int = ROWS
+) -> Tensor:
     """f over batches, joined: (n, ...)."""
-    return each_row(lambda a, b: {"": f(a, b)}, x, y).get("", torch.empty(0))
+    return each_row(lambda a, b: {"": f(a, b)}, x, y, rows).get("", torch.empty(0))
 
 
 def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -> Draw:
