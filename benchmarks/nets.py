@@ -130,9 +130,10 @@ def ours(name: str, steps: int, effort: Effort) -> dict[str, Turn]:
 
 def training(effort: Effort) -> Rows:
     """Milliseconds of a step, samples a second, and how many times as long one takes as another."""
-    steps, rows = 1 if effort.small else 50, {}
+    rows: Rows = {}
     for name in effort.nets:
         net = PLAIN[name]
+        steps = 1 if effort.small else net.steps
         tasks = {peer: name for peer in PEERS if net.hidden or peer != "pyod"}
         with children(tasks, effort, steps) as (peers, absent):
             turns = {who: timed(turn) for who, turn in ours(name, steps, effort).items()} | peers

@@ -72,7 +72,7 @@ class Convolutional(nn.Module):
 class Plain:
     """A net, its batch size, and what a peer without a language for nets has to be told.
 
-    `bare` is the net without its classifier, which pythae and pyod have no place for.
+    `bare` is the net without its classifier, which pythae and pyod have no place for; `steps` make an epoch.
     """
 
     batch: int
@@ -81,6 +81,7 @@ class Plain:
     hidden: tuple[int, ...]
     latent: int
     activation: str
+    steps: int = 50
 
 
 def geron() -> nn.Module:
@@ -94,7 +95,13 @@ def burda() -> nn.Module:
 
 PLAIN = {
     "zeldes": Plain(
-        100, LabelAware, lambda: Dense((784, 128), 10, nn.Sigmoid), (128,), latent=10, activation="sigmoid"
+        100,
+        LabelAware,
+        lambda: Dense((784, 128), 10, nn.Sigmoid),
+        (128,),
+        latent=10,
+        activation="sigmoid",
+        steps=300,
     ),
     "geron": Plain(150, geron, geron, (500, 500), latent=20, activation="elu"),
     "conv": Plain(128, Convolutional, Convolutional, (), latent=20, activation="relu"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tacit import ELBO, VAE, Auxiliary, GumbelSoftmax, LatentCritic, Linear, SpecError, Training
+from tacit import ELBO, VAE, Auxiliary, Cyclic, GumbelSoftmax, LatentCritic, Linear, SpecError, Training
 from tacit.processes import Alone
 
 TRAINING = Training(epochs=3, batch_size=64)
@@ -31,14 +31,34 @@ def test_it_has_the_losses_of_the_plain_one() -> None:
 @pytest.mark.parametrize(
     "parts",
     [
-        {"objective": ELBO(beta=Linear(0, 1, 10))},
+        {"objective": ELBO(beta=Linear(0, 1, 8))},
+        {"latent_dim": 10, "posterior": GumbelSoftmax(temperature=Linear(1.0, 0.5, 3))},
+    ],
+)
+def test_a_schedule_moves_in_plain_steps_before(
+    parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = []
+    monkeypatch.setattr(torch, "compile", lambda operations, **_: recorded.append(operations) or operations)
+    losses = []
+    for compile in (False, True):
+        training = replace(TRAINING, compile=compile)
+        vae = VAE(**({"latent_dim": 4} | parts), training=training, random_state=0).fit(X)
+        losses.append([row["loss"] for row in vae.history_])
+    assert len(recorded) == 1
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"objective": ELBO(beta=Cyclic(0, 1, 10))},
         {"objective": (ELBO(beta=0), LatentCritic(1.0))},
-        {"latent_dim": 10, "posterior": GumbelSoftmax()},
     ],
 )
 def test_what_changes_at_each_step_is_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=r"Training.compile with .*Leave compile out"):
-        VAE(**({"latent_dim": 4} | parts), training=replace(TRAINING, compile=True)).fit(X)
+        VAE(4, **parts, training=replace(TRAINING, compile=True)).fit(X)
 
 
 def test_it_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,11 @@ class Ramp(Spec):
     def __call__(self, step: int) -> float:
         raise NotImplementedError
 
+    @property
+    def settles(self) -> bool:
+        """Whether it is constant after `steps`."""
+        return True
+
 
 @dataclass(frozen=True, repr=False)
 class Linear(Ramp):
@@ -54,6 +59,10 @@ class Cyclic(Ramp):
 
     def __call__(self, step: int) -> float:
         return self.start + (self.stop - self.start) * min(2 * (step % self.steps) / self.steps, 1.0)
+
+    @property
+    def settles(self) -> bool:
+        return False
 
 
 Schedule = float | Annotated[Ramp, Linear, Cosine, Cyclic]

@@ -80,6 +80,8 @@ class Trainer:
         }
         self.average = [p.detach().clone() for p in self.parameters] if training.ema else []
         self.clocked = [module for module in model.modules() if isinstance(module, Clocked)]
+        parts: list[object] = [*terms, *self.clocked]
+        self.ramps = [v for part in parts for v in vars(part).values() if isinstance(v, Ramp)]
         self.recorded = self._recorded() if training.compile else None
         self.epoch = self.step = self.waited = 0
         self.data = ""
@@ -91,11 +93,10 @@ class Trainer:
 
         if self.processes.size > 1:
             raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
-        ramps = [term for term in self.terms if any(isinstance(v, Ramp) for v in vars(term).values())]
-        if odd := [*self.critics, *ramps, *(self.model.parts.posterior for _ in self.clocked)]:
+        if odd := [*self.critics, *(ramp for ramp in self.ramps if not ramp.settles)]:
             raise SpecError(
                 f"Training.compile with {odd[0]}: what changes at each step would be compiled at each step, "
-                "and critics learn beside it. Leave compile out, or take constants"
+                "and critics learn beside it. Leave compile out"
             )
         recorded = Recorded(self.model, lambda x, y: self._see(x, y)[:2])
         return lambda _, x, y: (recorded(x, y), None)
@@ -233,13 +234,13 @@ class Trainer:
     def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Share, Tensor]]:
         """Step after step: the rows of the batch, and its loss, distortion, rate and each term."""
         self.model.train()
-        ranks = self.processes.size
+        ranks, settled = self.processes.size, max((ramp.steps for ramp in self.ramps), default=0)
         for share in shuffled(x, self.training.batch_size, self.processes.rank, ranks, self.device):
             for module in self.clocked:
                 module.step = self.step
             batch = self._hidden(share.x), None if y is None else y[share.rows]
-            whole = len(share.x) == self.training.batch_size
-            learn = self.recorded if self.recorded and whole else self._learn
+            usual = self.step >= settled and len(share.x) == self.training.batch_size
+            learn = self.recorded if self.recorded and usual else self._learn
             figures, trace = learn(share, *batch)
             self._step()
             for term, teacher in self.teachers.items():

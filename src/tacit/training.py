@@ -73,8 +73,8 @@ class Training(Spec):
       the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
       a VQ codebook follows those of the first.
     - `compile`: the operations of a step are recorded and compiled (`recorded`), on a GPU as CUDA graphs, for
-      batches of full size; modules of one's own must not decide anything anew in Python at each call. The
-      first step takes some ten seconds and a C++ compiler.
+      batches of full size, once no schedule of the objective moves; modules of one's own must not decide
+      anything anew in Python at each call. The first such step takes some ten seconds and a C++ compiler.
     """
 
     epochs: int | None = None
