@@ -238,7 +238,7 @@ class Trainer:
         for share in shuffled(x, self.training.batch_size, self.processes.rank, ranks, self.device):
             for module in self.clocked:
                 module.step = self.step
-            batch = self._hidden(share.x), None if y is None else y[share.rows]
+            batch = share.x, None if y is None else y[share.rows]
             usual = self.step >= settled and len(share.x) == self.training.batch_size
             learn = self.recorded if self.recorded and usual else self._learn
             figures, trace = learn(share, *batch)
@@ -261,7 +261,7 @@ class Trainer:
         """The loss of a batch; loss, distortion, rate and each term for the record; and the trace."""
         mixed = self.training.precision == "bf16-mixed"
         with torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext():
-            trace = self.model(x, y, samples=self.samples)
+            trace = self.model(self._hidden(x), y, samples=self.samples)
             trace.critics = self.critics
             each = [term(trace, self.step) for term in self.terms]
             loss = reduce(torch.add, each)
