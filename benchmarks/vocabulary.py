@@ -102,7 +102,7 @@ VOCABULARY = {
     "vampprior": lambda: static("vampprior"),
     "ladder-plain": lambda: ladder(0.0),
     "ladder": lambda: ladder(1.0),
-    "ladder-long": lambda: ladder(1.0, 100, learning_rate=Cosine(1e-3, 1e-5, 50_000), compile=True),
+    "ladder-long": lambda: ladder(1.0, 75, learning_rate=Cosine(1e-3, 1e-5, 37_500), compile=True),
     "m2": m2,
     "m1m2": m1m2,
 }
