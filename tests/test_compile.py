@@ -1,14 +1,14 @@
 """A compiled step is the same step."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from tacit import ELBO, VAE, Auxiliary, Cyclic, GumbelSoftmax, LatentCritic, Linear, SpecError, Training
+from tacit import ELBO, MLP, VAE, Auxiliary, Cyclic, GumbelSoftmax, LatentCritic, Linear, SpecError, Training
 from tacit.processes import Alone
 
 TRAINING = Training(epochs=3, batch_size=64)
@@ -59,6 +59,23 @@ def test_a_schedule_moves_in_plain_steps_before(
 def test_what_changes_at_each_step_is_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=r"Training.compile with .*Leave compile out"):
         VAE(4, **parts, training=replace(TRAINING, compile=True)).fit(X)
+
+
+@dataclass(frozen=True, repr=False)
+class Looking(MLP):
+    """Its encoder asks in Python what the numbers are."""
+
+    def encoder(self, event: tuple[int, ...], extra: int, *rungs: Any) -> torch.nn.Module:
+        net = super().encoder(event, extra, *rungs)
+        net.register_forward_pre_hook(lambda _, inputs: inputs if inputs[0].sum() > 0 else None)
+        return net
+
+
+def test_a_step_that_looks_at_numbers_is_refused() -> None:
+    vae = VAE(2, encoder=Looking(), training=TRAINING).fit(X)
+    assert len(vae.history_) == TRAINING.epochs
+    with pytest.raises(SpecError, match=r"Training\.compile cannot record this step: .*Leave it out"):
+        vae.set_params(training=replace(TRAINING, compile=True)).fit(X)
 
 
 def test_it_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

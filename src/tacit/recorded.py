@@ -35,7 +35,7 @@ class Recorded:
 
     def __init__(self, model: nn.Module, see: See) -> None:
         self.seeing = Seeing(model, see)
-        self.learned = [p for p in model.parameters() if p.numel()]
+        self.learned = [p for p in model.parameters() if p.requires_grad and p.numel()]
         self.tensors = dict(self.seeing.named_parameters()) | dict(self.seeing.named_buffers())
         self.run: Callable[..., Any] | None = None
 
@@ -59,9 +59,7 @@ class Recorded:
             listed = make_fx(self._step, tracing_mode="fake")(*self.tensors.values(), *batch)
         except RuntimeError as error:
             why = str(error).strip().partition("\n")[0]
-            raise SpecError(
-                f"Training.compile: this step cannot be recorded ({why}). Leave it out"
-            ) from error
+            raise SpecError(f"Training.compile cannot record this step: {why}. Leave it out") from error
         options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
         return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
 
