@@ -10,6 +10,7 @@ import torch
 
 from tacit import ELBO, MLP, VAE, Auxiliary, Cyclic, GumbelSoftmax, LatentCritic, Linear, SpecError, Training
 from tacit.processes import Alone
+from tacit.recorded import Recorded
 
 TRAINING = Training(epochs=3, batch_size=64)
 X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
@@ -59,6 +60,21 @@ def test_a_schedule_moves_in_plain_steps_before(
 def test_what_changes_at_each_step_is_refused(parts: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=r"Training.compile with .*Leave compile out"):
         VAE(4, **parts, training=replace(TRAINING, compile=True)).fit(X)
+
+
+def test_gradients_lie_in_memory_as_their_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fused Adam pairs numbers by their places in memory, and the gradient here comes transposed."""
+    monkeypatch.setattr(torch, "compile", lambda operations, **_: operations)
+    net = torch.nn.Linear(4, 3, bias=False)
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+
+    def see(x: torch.Tensor, y: None) -> tuple[torch.Tensor, torch.Tensor]:
+        loss = (x @ net.weight.T.contiguous()).square().sum()
+        return loss, loss.detach()
+
+    Recorded(net, see)(x, None)
+    assert net.weight.grad.stride() == net.weight.stride()
+    torch.testing.assert_close(net.weight.grad, 2 * (x @ net.weight.detach().T).T @ x)
 
 
 @dataclass(frozen=True, repr=False)

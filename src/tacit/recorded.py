@@ -70,4 +70,10 @@ class Recorded:
         named = dict(zip(self.tensors, own, strict=True))
         loss, figures = functional_call(self.seeing, named, (x, y))
         learned = [t for t in own if t.requires_grad and t.numel()]
-        return figures, *torch.autograd.grad(loss, learned, allow_unused=True)
+        gradients = torch.autograd.grad(loss, learned, allow_unused=True)
+        return figures, *(g if g is None else laid_as(p, g) for p, g in zip(learned, gradients, strict=True))
+
+
+def laid_as(p: Tensor, x: Tensor) -> Tensor:
+    """x in the order in memory of p: fused optimisers pair numbers by their places."""
+    return x if x.stride() == p.stride() else torch.empty_like(p).copy_(x)
