@@ -22,7 +22,7 @@ from .data.codecs import from_header
 from .data.stream import Stream
 from .distributions import mean_of
 from .errors import DataError, FormatError, SpecError
-from .evaluate import ROWS, Evaluation, log_likelihood, over_rows, probed
+from .evaluate import Evaluation, log_likelihood, over_rows, probed, rows_at_once
 from .families import Family
 from .labels import Auxiliary, Enumerated, Given
 from .learner import Learner
@@ -100,7 +100,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
     def _codes(self, X: Any, y: Any = None) -> Array:
         x = self._rows(X)
-        return over_rows(self.model_.encode, x, self._classes(y, len(x)), 2 * ROWS).numpy()
+        return over_rows(self.model_.encode, x, self._classes(y, len(x)), rows_at_once(self.model_)).numpy()
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
@@ -128,7 +128,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
             return mean_of(self.model_.rebuild(a, b)).reshape(len(a), *self.model_.event)
 
-        return self.codec_.decode(over_rows(rebuilt, x, self._classes(y, len(x)), 2 * ROWS))
+        return self.codec_.decode(over_rows(rebuilt, x, self._classes(y, len(x)), rows_at_once(self.model_)))
 
     def sample(
         self,
@@ -246,7 +246,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         def probabilities(a: Tensor, b: Tensor | None) -> Tensor:
             return self.model_.features(a)[1].softmax(-1)  # type: ignore[union-attr]
 
-        return over_rows(probabilities, self._rows(X), rows=2 * ROWS).numpy()
+        return over_rows(probabilities, self._rows(X), rows=rows_at_once(self.model_)).numpy()
 
     def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
         """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong.

@@ -20,10 +20,10 @@ from .model import Model, Trace
 from .tensors import Rowwise, log_mean_exp, numel, random_from
 
 ROWS = 128
-"""Rows of a pass, twice as many where nothing is drawn. Every pass is filled up to its size, so a row's
-numbers do not depend on how many rows came with it."""
+"""Rows of a pass. Every pass is filled up to its size, so a row's numbers do not depend on how many rows came
+with it."""
 CELLS = 1 << 20
-"""Decoded numbers of a pass: few enough to stay in a processor's cache, whatever k is."""
+"""Numbers that a pass decodes, or else reads: few enough for a processor's cache, whatever k is."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,11 @@ def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, T
         if count < rows:
             part = [torch.cat((t, t[:1].expand(rows - count, *t.shape[1:]))) for t in part]
         yield part[0], None if y is None else part[1], count
+
+
+def rows_at_once(model: Model) -> int:
+    """How many rows a pass takes where nothing is drawn."""
+    return max(1, min(8 * ROWS, CELLS // numel(model.event)))
 
 
 def samples_at_once(model: Model, k: int) -> int:

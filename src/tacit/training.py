@@ -74,7 +74,7 @@ class Training(Spec):
       a VQ codebook follows those of the first.
     - `compile`: the operations of a step are recorded and compiled (`recorded`), on a GPU as CUDA graphs, for
       batches of full size, once no schedule of the objective moves; modules of one's own must not decide
-      anything anew in Python at each call. The first such step takes some ten seconds and a C++ compiler.
+      anything anew in Python at each call. The first such step takes 15 to 30 seconds and a C++ compiler.
     """
 
     epochs: int | None = None
