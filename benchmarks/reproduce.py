@@ -196,11 +196,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join([*FIGURES, *RACES]))
     parser.add_argument("--epochs", type=int, help=f"of {', '.join(BUDGETED)}")
-    parser.add_argument("--compile", action="store_true", help="compile their steps")
+    parser.add_argument("--compile", action="store_true", default=None, help="compile their steps")
     words = parser.parse_args()
     if unknown := set(words.names) - {*FIGURES, *RACES}:
         parser.error(f"there is no {', '.join(unknown)}: {', '.join([*FIGURES, *RACES])}")
-    budget = {key: value for key, value in vars(words).items() if key != "names" and value}
+    budget = {key: value for key, value in vars(words).items() if key != "names" and value is not None}
     if budget and not set(words.names or FIGURES) <= set(BUDGETED):
         parser.error(f"--{next(iter(budget))} is for {', '.join(BUDGETED)}")
     for name in words.names or [*FIGURES, *RACES]:

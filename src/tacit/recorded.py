@@ -35,8 +35,9 @@ class Recorded:
 
     def __init__(self, model: nn.Module, see: See) -> None:
         self.seeing = Seeing(model, see)
-        self.learned = [p for p in model.parameters() if p.requires_grad and p.numel()]
-        self.tensors = dict(self.seeing.named_parameters()) | dict(self.seeing.named_buffers())
+        parameters = dict(self.seeing.named_parameters())
+        self.learned = {name: p for name, p in parameters.items() if p.requires_grad and p.numel()}
+        self.tensors = parameters | dict(self.seeing.named_buffers())
         self.run: Callable[..., Any] | None = None
 
     def __call__(self, x: Tensor, y: Tensor | None) -> Tensor:
@@ -45,7 +46,7 @@ class Recorded:
             if self.run is None:
                 self.run = self._compiled(*batch)
             figures, *gradients = self.run(*self.tensors.values(), *batch)
-        for p, gradient in zip(self.learned, gradients, strict=True):
+        for p, gradient in zip(self.learned.values(), gradients, strict=True):
             p.grad = gradient
         return figures  # type: ignore[no-any-return]
 
@@ -69,7 +70,7 @@ class Recorded:
         x, y = (*batch, None)[:2]
         named = dict(zip(self.tensors, own, strict=True))
         loss, figures = functional_call(self.seeing, named, (x, y))
-        learned = [t for t in own if t.requires_grad and t.numel()]
+        learned = [named[name] for name in self.learned]
         gradients = torch.autograd.grad(loss, learned, allow_unused=True)
         return figures, *(g if g is None else laid_as(p, g) for p, g in zip(learned, gradients, strict=True))
 

@@ -167,7 +167,8 @@ def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label
     from . import frames
 
     with reading(paths[0], "write it again as .parquet"):
-        rows, labels = frames.stream(paths, buffer), frames.stream(paths, buffer, [label] if label else None)
+        rows = frames.stream(paths, buffer)
+        labels = rows if label is None else frames.stream(paths, buffer, [label])
     return _table(name, rows, labels, like, label)
 
 
