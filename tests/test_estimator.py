@@ -57,6 +57,20 @@ def test_pipeline_and_grid_search() -> None:
     assert pipe.set_output(transform="pandas").fit_transform(X).columns.tolist() == ["vae0", "vae1"]
 
 
+def test_many_rows_are_decoded_pass_by_pass() -> None:
+    y = np.repeat([0, 1], 40)
+    vae = VAE(2, labels=Given(2), training=Training(epochs=60, batch_size=16), random_state=0)
+    vae.fit(X + 20 * y[:, None], y)
+    asked = np.tile([0, 1], 1250)
+    drawn = vae.sample(2500, label=asked)
+    assert drawn.shape == (2500, 5) and len(np.unique(drawn[:, 0])) == 2500
+    assert ((drawn.mean(1) > 10) == asked).mean() > 0.98
+    Z = np.random.default_rng(1).normal(size=(2500, 2))
+    few = vae.inverse_transform(Z[[0, 1023, 1024, 2499]], asked[[0, 1023, 1024, 2499]])
+    assert np.allclose(vae.inverse_transform(Z, asked)[[0, 1023, 1024, 2499]], few, atol=1e-4)
+    assert vae.inverse_transform(np.empty((0, 2)), 1).shape == (0, 5)
+
+
 def test_same_seed_same_model_bit_for_bit() -> None:
     a, b = (VAE(2, training=SHORT, random_state=7).fit(X) for _ in range(2))
     for p, q in zip(a.model_.state_dict().values(), b.model_.state_dict().values(), strict=True):

@@ -120,6 +120,9 @@ def test_given_columns_condition_the_others(fitted: VAE) -> None:
     men, women = (fitted.sample(300, given={"sex": s}, random_state=0) for s in ("male", "female"))
     assert (men.sex == "male").all() and (women.sex == "female").all()
     assert men.height.mean() > women.height.mean() + 8
+    smooth = fitted.sample(300, given={"sex": "male"}, mean=True, random_state=0)
+    assert (smooth.sex == "male").all() and smooth.height.std() < 0.8 * men.height.std()
+    assert abs(smooth.height.mean() - men.height.mean()) < 2
 
 
 def test_impute_keeps_what_is_known(fitted: VAE) -> None:

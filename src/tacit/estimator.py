@@ -1,8 +1,9 @@
 """VAE: the scikit-learn face, what a fitted model is asked for."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from sklearn.base import TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
+from torch.distributions import Distribution
 
 from . import doctor, door, evaluate as evaluation, impute as imputing, refit, storage
 from .anomaly import reconstruction
@@ -32,6 +34,8 @@ from .tensors import random_from
 from .training import Training
 
 Array = np.ndarray[Any, Any]
+Take = Callable[[Distribution], Tensor]
+"""What is shown of p(x|z): its mean, or a draw."""
 
 
 def has_classifier(vae: "VAE") -> bool:
@@ -106,19 +110,27 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         """fit, then transform the same rows."""
         return self.fit(X, y).transform(X, y)
 
-    @torch.no_grad()
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
         check_is_fitted(self)
         Z = np.asarray(Z, dtype=np.float32)
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
-        px = self.model_.decode(self.model_.state(torch.as_tensor(Z)), self._code(label, len(Z)))
-        return self._like_X(mean_of(px), len(Z))
+        return self._decoded(self.model_.state, torch.as_tensor(Z), label, mean_of)
 
-    def _like_X(self, x: Tensor, n: int) -> Any:
-        """n rows in any batch shape, shaped and typed like X."""
-        return self.codec_.decode(x.reshape(n, *self.model_.event))
+    def _decoded(self, state: Callable[[Tensor], Tensor | None], rows: Tensor, label: Any, take: Take) -> Any:
+        """What `take` makes of p(x | state, label), shaped and typed like X; `state` of some of the rows at
+        a time, so memory is bounded."""
+        n, event = len(rows), self.model_.event
+        code = self._code(label, n)
+
+        def taken(a: Tensor, c: Tensor | None) -> Tensor:
+            px = self.model_.decode(state(a), None if c is None else c[None])
+            return take(px).reshape(len(a), *event)
+
+        at_once = max(1, min(n, rows_at_once(self.model_)))
+        found = over_rows(taken, rows, None if code is None else code[0], at_once)
+        return self.codec_.decode(found.reshape(n, *event))
 
     @torch.no_grad()
     def reconstruct(self, X: Any, y: Any = None) -> Any:
@@ -146,16 +158,17 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         """
         check_is_fitted(self)
         door.at_least(1, n=n)
+        take: Take = mean_of if mean else methodcaller("sample")
         if given:
-            return self._sample_given(n, given, random_state)
-        with random_from(self._seed(random_state)), torch.no_grad():
+            return self._sample_given(n, given, take, random_state)
+        with random_from(self._seed(random_state)):
             if label is None and self.classes_ is not None:
                 drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
                 label = self.classes_[drawn.numpy()]
-            px = self.model_.decode(self.model_.prior_state(n), self._code(label, n))
-            return self._like_X(mean_of(px) if mean else px.sample(), n)
+            every = torch.arange(n)
+            return self._decoded(lambda some: self.model_.prior_state(len(some)), every, label, take)
 
-    def _sample_given(self, n: int, given: dict[str, Any], random_state: Any) -> Any:
+    def _sample_given(self, n: int, given: dict[str, Any], take: Take, random_state: Any) -> Any:
         if not isinstance(given, Mapping):
             raise SpecError(f"given takes columns and their values, say {{'age': 30}}; not {given!r}")
         if self.labels_ is not None:
@@ -163,7 +176,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         x = self.codec_.encode(self.codec_.known(given))[:].expand(n, *self.codec_.shape)
         door.supported(self.likelihood_, x[:1], self.codec_)
         said = ", ".join(f"{name}={plain(value)}" for name, value in given.items())
-        drawn, size = imputing.given(self.model_, x, None, max(10_000, 10 * n), self._seed(random_state))
+        pool, seed = max(10_000, 10 * n), self._seed(random_state)
+        drawn, size = imputing.given(self.model_, x, pool, seed, take)
         if not size:
             raise DataError(f"{said} has probability 0 in this model; say values nearer to the training data")
         if size < n / 10:

@@ -5,7 +5,7 @@ p(x_miss | x_obs) = E_q [ w p(x_miss | z) ] / E_q [ w ] with w = p(x_obs, z) / q
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -77,20 +77,22 @@ def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Ten
 
 
 @torch.no_grad()
-def given(model: Model, x: Tensor, code: Tensor | None, pool: int, seed: int) -> tuple[Tensor, float]:
-    """Draws of p(x | the known cells of x[0]), as many as x has rows, and the pool's effective size; x and
-    0 where those cells have probability 0.
+def given(
+    model: Model, x: Tensor, pool: int, seed: int, take: Callable[[Distribution], Tensor]
+) -> tuple[Tensor, float]:
+    """What `take` makes of p(x|z), z ~ p(z | the known cells of x[0]), for as many z as x has rows, and the
+    pool's effective size; x and 0 where those cells have probability 0.
 
-    `pool` draws of the prior (and label numbers `code` of so many rows) resampled by p(known cells | z).
+    `pool` draws of the prior are resampled by p(known cells | z).
     """
     one = x[:1]
     with random_from(seed):
-        px = model.decode(model.prior_state(pool), code)
+        px = model.decode(model.prior_state(pool))
         log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)
         log_w = log_w.nan_to_num(nan=-math.inf, neginf=-math.inf)
         if log_w.max() == -math.inf:
             return x, 0.0
         weights = log_w.softmax(0)
         chosen = torch.multinomial(weights, len(x), replacement=True)
-        drawn = px.sample().reshape(pool, *x.shape[1:])[chosen]
+        drawn = take(px).reshape(pool, *x.shape[1:])[chosen]
     return torch.where(x.isnan(), drawn, x), float(1 / weights.square().sum())
