@@ -118,11 +118,19 @@ BURDA = "Burda et al. (2016), table 1"
 PYTHAE = "pythae, published table"
 STATIC: dict[str, Any] = {"data": "binarized-mnist"}
 SMALL: dict[str, Any] = {"batch_size": 100, "eps": 1e-8, **STATIC}
+TWO: tuple[tuple[str, Any], ...] = (
+    ("latent_dim", (50, 100)),
+    ("encoder", MLP((200, 200, 100), "tanh")),
+    ("decoder", MLP((200, 200), "tanh")),
+)
+"""Burda's sizes of two stochastic layers, as a ladder: inferred from the top down, where his q goes up."""
 
 PUBLISHED = {
     "iwae-1": Entry("vae", 86.76, 3280, 200, BURDA),
     "iwae-5": Entry("iwae", 85.54, 3280, 120, BURDA, (("objective", IWAE(5)),)),
     "iwae-50": Entry("iwae", 84.78, 3280, 60, BURDA),
+    "iwae-1-two-layers": Entry("vae", 85.33, 3280, 60, BURDA, TWO),
+    "iwae-50-two-layers": Entry("iwae", 82.90, 3280, 12, BURDA, TWO),
     "pythae-vae": Entry(
         "vae", 89.78, 500, 500, PYTHAE, (("latent_dim", 40), ("encoder", MLP((400,)))), k=200, **SMALL
     ),

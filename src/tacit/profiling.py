@@ -15,6 +15,7 @@ from .training import Training
 STEPS = 50
 GROUPS = {
     "matrix products and convolutions": r"mm|bmm|linear|conv",
+    "compiled operations and what calls them": "CompiledFxGraph",
     "optimiser": r"adam|foreach|rmsprop|addcdiv|lerp",
     "sums (gradients of biases, losses)": r"^sum|logsumexp|^mean",
     "activations": r"sigmoid|tanh|relu|elu|gelu|softplus|softmax",
@@ -46,9 +47,10 @@ def profiled(vae: VAE, X: Any, y: Any = None) -> dict[str, float]:
         next(epochs)
     times = dict.fromkeys([*GROUPS, REST], 0.0)
     for event in found.key_averages():
-        name = event.key.removeprefix("aten::")
+        name = event.key.removeprefix("aten::").removeprefix("## Call ").split()[0]
         used = event.self_device_time_total if cuda else event.self_cpu_time_total
-        if event.key.startswith("aten::") or cuda:
+        if event.key.startswith(("aten::", "## Call")) or cuda:
             group = next((g for g, words in GROUPS.items() if re.search(words, name)), REST)
             times[group] += used / 1000 / steps
+    times = {group: used for group, used in times.items() if used}
     return times | {PYTHON: max(0.0, 1000 * seconds / steps - sum(times.values()))}
