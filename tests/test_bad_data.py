@@ -65,6 +65,7 @@ def test_a_table_that_cannot_be_fitted(fault: str, tmp_path: Path, capsys: Captu
     [
         (table("1e12,x"), "line 7, column 'a' holds 1e+12, far outside the others"),
         (b"a,b\n" + b"1.5,\n2.5,\n" * 9, "column 'b' is empty and not modelled"),
+        (b"a,b\n" + b"1e9,1.5\n1000000001.5,2.5\n" * 9, "the numbers of column 'a' differ too little"),
     ],
 )
 def test_what_is_fitted_with_a_warning(data: bytes, message: str, tmp_path: Path) -> None:

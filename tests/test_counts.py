@@ -233,3 +233,20 @@ def test_the_shell(tmp_path: Path) -> None:
     ):
         app(words, standalone_mode=False)
     assert np.loadtxt(tmp_path / "s.csv", skiprows=1).shape == (200,)
+
+
+@pytest.mark.parametrize("count", [0, 3, 10_000, 1_000_000])
+def test_large_counts_keep_their_probability(count: int) -> None:
+    """scipy's in float64; float32 would be off by a nat at a million."""
+    law = Poisson().distribution((1,), rate=torch.tensor([count * 1.001 + 0.1]))
+    assert law.log_prob(torch.tensor([float(count)])).item() == pytest.approx(
+        stats.poisson(float(law.mean)).logpmf(count), abs=2e-6 * max(1, abs(count) ** 0.5)
+    )
+
+
+def test_a_row_that_is_all_missing_has_a_typical_total() -> None:
+    x = np.random.default_rng(0).poisson(20, (80, 4)).astype(float)
+    x[::5] = np.nan
+    vae = VAE(1, encoder=MLP((8,)), likelihood=SHARED["poisson"], training=SHORT, random_state=0).fit(x)
+    assert np.isfinite(vae.history_[-1]["loss"]) and abs(vae.score_samples(x)[::5]).max() < 0.01
+    assert vae.impute(x)[::5].sum(1) == pytest.approx(np.full(16, np.nanmedian(np.nansum(x, 1))), rel=0.01)

@@ -1,6 +1,11 @@
 """The scikit-learn contract, determinism, and refusals with their messages."""
 
+import json
+import math
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.model_selection import GridSearchCV
@@ -18,14 +23,18 @@ from tacit import (
     Conv,
     CrossEntropy,
     DataError,
+    DivergedError,
     Fixed,
     Gaussian,
     Given,
     Point,
+    RMSprop,
+    Shared,
     SpecError,
     StandardNormal,
     Training,
 )
+from tacit.train import Progress, Trainer
 
 SHORT = Training(epochs=2)
 X = np.random.default_rng(0).normal(size=(80, 5))
@@ -168,6 +177,9 @@ def test_a_conditional_model_draws_its_class() -> None:
         (lambda: VAE(training=SHORT).fit(X).sample(2, label=1), DataError, "knows no labels"),
         (lambda: MLP((0,)), SpecError, "widths of 1 or more"),
         (lambda: Training(patience=3), SpecError, "set validation"),
+        (lambda: Training(patience=0, validation=0.1), SpecError, "patience .*1 or more"),
+        (lambda: Training(clip=-1.0), SpecError, "norms above 0"),
+        (lambda: Training(skip=0.0), SpecError, "norms above 0"),
     ],
 )
 def test_refusals_name_fault_and_cure(make, error, message) -> None:  # type: ignore[no-untyped-def]
@@ -195,3 +207,105 @@ def test_images_from_codes_chosen_by_hand() -> None:
     assert vae.evaluate(images[:1], [0]).log_likelihood.se is None
     exact = -36 * np.log(np.sqrt(np.pi))
     np.testing.assert_allclose(vae.score_samples(images, [0, 1, 2]), exact, atol=0.2)
+
+
+def test_a_threshold_is_seen_by_every_verb() -> None:
+    grey = np.random.default_rng(0).random((60, 6))
+    vae = VAE(2, likelihood=Bernoulli(grey="threshold"), labels=Auxiliary(2), training=SHORT, random_state=0)
+    vae.fit(grey, np.arange(60) % 2)
+    bits = (grey > 0.5).astype(float)
+    for verb in (vae.transform, vae.reconstruct, vae.predict_proba, vae.score_samples):
+        np.testing.assert_array_equal(verb(grey), verb(bits))
+
+
+def test_a_refused_fit_changes_nothing() -> None:
+    words = pd.DataFrame({"a": list("xyz") * 20, "b": np.arange(60) % 7 + 0.5})
+    vae = VAE(2, training=SHORT, random_state=0).fit(words)
+    before = vae.transform(words)
+    vae.set_params(objective=(ELBO(), ELBO()))
+    with pytest.raises(SpecError):
+        vae.fit(words.assign(a=list("wvu") * 20))
+    np.testing.assert_array_equal(vae.transform(words), before)
+
+
+def test_who_stops_listening_has_a_model() -> None:
+    vae = VAE(2, training=Training(epochs=50, ema=0.9), random_state=0)
+    for progress in vae.fit_iter(X):
+        if progress.epoch == 3:
+            break
+    short = VAE(2, training=Training(epochs=3, ema=0.9), random_state=0).fit(X)
+    assert not vae.model_.training and not hasattr(vae, "trainer_")
+    np.testing.assert_array_equal(vae.transform(X), short.transform(X))
+
+
+def test_further_training_knows_how_many_rows_there_are(tmp_path: Path) -> None:
+    VAE(2, training=SHORT, random_state=0).fit(X).save(tmp_path / "m.safetensors")
+    vae = VAE.load(tmp_path / "m.safetensors").set_params(warm_start=True)
+    assert vae.fit(np.concatenate([X, X])).model_.n_data == 160
+
+
+def test_a_long_history_fits_into_a_file(tmp_path: Path) -> None:
+    vae = VAE(2, training=SHORT, random_state=0).fit(X)
+    vae.history_ = vae.history_[-1:] * 5000
+    vae.save(tmp_path / "m.safetensors")
+    assert len(VAE.load(tmp_path / "m.safetensors").history_) == 5000
+
+
+def test_a_column_and_rows_of_nothing() -> None:
+    rows = X.copy()
+    vae = VAE(2, likelihood=Gaussian(scale=Shared()), training=SHORT, random_state=0).fit(rows)
+    rows[:, 1] = np.nan
+    table = pd.DataFrame(rows, columns=list("abcde"))
+    framed = VAE(2, training=SHORT, random_state=0).fit(table.assign(b=X[:, 1]))
+    found = framed.evaluate(table).to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False))["distortion_by_column"]["b"] is None
+    nothing = vae.evaluate(np.full((3, 5), np.nan))
+    assert nothing.log_likelihood.mean == pytest.approx(0, abs=0.1) and nothing.bits_per_dim is None
+
+
+def test_impute_gives_back_the_type_of_an_array(tmp_path: Path) -> None:
+    vae = VAE(2, likelihood=Gaussian(scale=Shared()), training=SHORT, random_state=0).fit(X)
+    holes = X[:4].copy()
+    holes[1, 2] = np.nan
+    filled = vae.impute(holes)
+    assert vae.impute(holes.astype(object)).dtype == float
+    np.testing.assert_array_equal(vae.impute(np.where(np.isnan(holes), None, holes).tolist()), filled)
+
+
+def test_annealing_leaves_torchs_random_numbers_alone() -> None:
+    vae = VAE(2, training=SHORT, random_state=0).fit(X)
+    before = torch.get_rng_state()
+    vae.evaluate(X[:4], k=2, ais=2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_step_that_overflows_can_be_skipped() -> None:
+    """The third batch of eight has an infinite loss; the figures are the means of the other seven."""
+
+    def trained(skip: float | None) -> tuple[Progress, list[float]]:
+        model = VAE(2, training=SHORT, random_state=0).fit(X).model_
+        trainer = Trainer(model, (ELBO(),), Training(epochs=1, batch_size=10, skip=skip), 0)
+        see, seen = trainer._see, []
+
+        def bursting(x: torch.Tensor, y: None) -> tuple[torch.Tensor, torch.Tensor, object]:
+            loss, figures, trace = see(x, y)
+            burst = math.inf if len(seen) == 2 else 1.0
+            seen.append(float(figures[0]) * burst)
+            return loss * burst, figures * burst, trace
+
+        trainer._see = bursting
+        return next(trainer.run((torch.as_tensor(X, dtype=torch.float32), None))), seen
+
+    progress, losses = trained(skip=1e3)
+    assert progress.loss == pytest.approx(np.mean([loss for loss in losses if loss < math.inf]))
+    with pytest.raises(DivergedError):
+        trained(skip=None)
+
+
+def test_a_training_goes_on_with_its_own_optimiser(tmp_path: Path) -> None:
+    vae = VAE(2, training=SHORT, random_state=0)
+    for _ in vae.fit_iter(X):
+        vae.save_training(tmp_path / "t.safetensors")
+    other = VAE(2, training=Training(epochs=4, optimiser=RMSprop()), random_state=0)
+    with pytest.raises(SpecError, match=r"training\.optimiser differ"):
+        next(other.fit_iter(X, resume=tmp_path / "t.safetensors"))

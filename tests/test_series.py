@@ -229,3 +229,27 @@ def test_the_shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app(["score", run, data, "-o", str(tmp_path / "s.csv")], standalone_mode=False)
     scores = pd.read_csv(tmp_path / "s.csv")
     assert list(scores.columns) == ["timestamp", "score"] and (scores.timestamp == kpi().timestamp).all()
+
+
+def test_a_moment_is_scored_apart_from_those_that_follow(fitted: VAE) -> None:
+    frame = kpi(300, seed=1)
+    frame.loc[[5, 250], "value"] = np.nan
+    whole, head = fitted.score_samples(frame), fitted.score_samples(frame[:150])
+    np.testing.assert_allclose(whole[:150], head, rtol=1e-4, atol=1e-4)
+
+
+def test_a_moment_without_a_score_parts_no_segments_and_joins_none() -> None:
+    labels = np.array([0, 0, 1, 1, 0, 1, 1, 0, 0, 0])
+    scores = -np.array([0, 0, 0.9, 0.1, 0, 0.1, 0.1, 0.2, 0.1, 0.1])
+    known = detection(scores, labels, delay=0)
+    scores[4] = np.nan
+    assert detection(scores, labels, delay=0) == known
+    scores[[2, 5]] = np.nan
+    assert detection(scores, labels, delay=0).f1 < known.f1
+
+
+def test_the_last_moments_are_held_out_whatever_their_order() -> None:
+    frame = kpi(200)
+    model = VAE(1, window=8, training=Training(epochs=2, validation=0.2), random_state=0)
+    forth = model.fit(frame).history_[-1]["validation"]
+    assert model.fit(frame[::-1]).history_[-1]["validation"] == forth

@@ -258,3 +258,12 @@ def test_a_column_with_nothing_in_it_is_carried_along() -> None:
     with pytest.warns(UserWarning, match="column 'empty' is empty and not modelled"):
         vae = VAE(1, training=Training(epochs=2), random_state=0).fit(table)
     assert vae.sample(3).empty is not None and vae.impute(table).height.notna().all()
+
+
+def test_a_guess_may_be_a_category_that_these_rows_lack() -> None:
+    table = pd.DataFrame({"a": pd.Categorical(list("xxy") * 30), "b": [1.0, 1.0, 9.0] * 30})
+    vae = VAE(1, training=Training(epochs=60, batch_size=16), random_state=0).fit(table)
+    rows = table[table.a == "y"].head(4).reset_index(drop=True)
+    rows["a"] = rows.a.cat.remove_unused_categories()
+    rows.loc[0, ["a", "b"]] = [np.nan, 1.0]
+    assert vae.impute(rows).a.tolist() == ["x", "y", "y", "y"]

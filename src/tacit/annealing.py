@@ -67,7 +67,7 @@ def refusal(model: Model) -> str | None:
         return f"ais with posterior={parts.posterior}: codes have no gradients. Leave ais out and raise k"
     if isinstance(parts.labels, Enumerated):
         return f"ais with labels={parts.labels}: it does not sum over classes. Leave ais out and raise k"
-    with torch.no_grad():
+    with torch.no_grad(), random_from(0):
         _, sites = model.latents(None, generating(1), model.pseudo_features())
     for site in sites:
         support = getattr(base_of(site.p), "support", constraints.real)
@@ -165,7 +165,7 @@ def annealed(
     refused = refusal(model)
     if refused or steps < 1:
         raise SpecError(refused or f"ais counts temperatures, 1 or more; not {steps}")
-    kept = torch.linspace(0, len(x) - 1, min(rows, len(x))).round().long()
+    kept = torch.linspace(0, len(x) - 1, min(rows, len(x)), dtype=torch.float64).round().long()
     betas, size = temperatures(steps), sum(model.latents.dims)
     batch = max(1, CELLS // (chains * numel(model.event)))
     each, rates = [], []

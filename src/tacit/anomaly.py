@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .distributions import cells
 from .errors import DataError
+from .evaluate import over_rows
 from .impute import NUMBERS
 from .model import Model
 from .tensors import numel, random_from
@@ -25,18 +26,21 @@ def reconstruction(model: Model, x: Tensor, k: int, seed: int, steps: int = MCMC
     """E_q(z|x) log p(x_j | z) of each number in nats, NaN where missing: (n, *E).
 
     Missing numbers are first filled by `steps` of z ~ q(z|x), x_miss ~ p(x_miss|z), a Markov chain
-    towards p(x_miss | x_obs) (Rezende et al. 2014, appendix F). Source: Xu et al., "Unsupervised Anomaly
-    Detection via Variational Auto-Encoder for Seasonal KPIs in Web Applications" (2018), section 3.3.
+    towards p(x_miss | x_obs) (Rezende et al. 2014, appendix F). The noise of a row comes from its place in
+    x, so rows that follow change nothing. Source: Xu et al., "Unsupervised Anomaly Detection via
+    Variational Auto-Encoder for Seasonal KPIs in Web Applications" (2018), section 3.3.
     """
-    found, rows = [], max(1, NUMBERS // (k * numel(model.event)))
-    with random_from(seed):
-        for batch in torch.split(x, rows):
-            hole, full = batch.isnan(), batch
-            for _ in range(steps if hole.any() else 0):
+
+    def judged(batch: Tensor, _: Tensor | None) -> Tensor:
+        hole, full = batch.isnan(), batch
+        with random_from(seed):
+            for _step in range(steps if hole.any() else 0):
                 full = torch.where(hole, model(full).px.sample().reshape(batch.shape), batch)
+        with random_from(seed + 1):
             each = cells(model(full, samples=k).px, full)
-            found.append(each.reshape(k, *batch.shape).mean(0).masked_fill(hole, torch.nan))
-    return torch.cat(found)
+        return each.reshape(k, *batch.shape).mean(0).masked_fill(hole, torch.nan)
+
+    return over_rows(judged, x, rows=max(1, NUMBERS // (k * numel(model.event))))
 
 
 def segments(labels: Array) -> Iterator[tuple[int, int]]:
@@ -89,8 +93,10 @@ def detection(scores: Array, labels: Array, delay: int | None = None) -> Detecti
     labels = np.asarray(labels)
     if labels.shape != scores.shape or not np.isin(labels, (0, 1)).all() or not labels.any():
         raise DataError("labels are 0 or 1, one a moment, and at least one is 1: an anomaly")
-    strange, labels = -scores[~np.isnan(scores)], labels[~np.isnan(scores)]
+    known = ~np.isnan(scores)
+    strange = np.where(known, -scores, -np.nanmax(scores))
     strange = strange if delay is None else adjusted(strange, labels, delay)
+    strange, labels = strange[known], labels[known]
     precision, recall, thresholds = precision_recall_curve(labels, strange)
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     i = int(f1[:-1].argmax())

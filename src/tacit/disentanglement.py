@@ -27,6 +27,8 @@ def _checked(codes: ArrayLike, factors: ArrayLike) -> tuple[Array, Array]:
     z, raw = np.asarray(codes, dtype=np.float64), np.asarray(factors)
     if z.ndim != 2 or raw.ndim != 2 or len(z) != len(raw) or not len(z):
         raise DataError(f"codes (n, L) and factors (n, F) are needed, not {z.shape} and {raw.shape}")
+    if not np.isfinite(z).all():
+        raise DataError("codes hold NaN or infinity: fit the model anew, or leave those rows out")
     v = np.stack([np.unique(column, return_inverse=True)[1] for column in raw.T], 1)
     if (v.max(0) == 0).any():
         raise DataError(f"factor {int(v.max(0).argmin())} has one value: leave it out")
@@ -110,6 +112,8 @@ def factor_vae(
     """
     z, v = _checked(codes, factors)
     rng, spread = np.random.default_rng(random_state), z.std(0)
+    if not spread.any():
+        return 0.0
     z = z[:, spread > 0.05 * spread.max()] / spread[spread > 0.05 * spread.max()]
     ballots = np.zeros((2, z.shape[1], v.shape[1]))
     for vote in range(votes):
@@ -130,7 +134,7 @@ def _foretold(classifier: Any, z: Array, factor: Array) -> tuple[float, Array]:
     known = np.isin(factor[held], factor[seen])
     guess, truth = classifier.predict(z[held][known]), factor[held][known]
     right = balanced_accuracy_score(truth, guess)
-    chance = 1 / len(np.unique(truth))
+    chance = 1 / max(2, len(np.unique(truth)))
     return max(0.0, float((right - chance) / (1 - chance))), classifier.feature_importances_
 
 

@@ -109,16 +109,16 @@ def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     return ()
 
 
-def autopsy(model: nn.Module, steps: Iterable[tuple[Share, Tensor]], y: Tensor | None) -> str:
+def autopsy(model: nn.Module, steps: Iterable[tuple[Share, Tensor, bool]], y: Tensor | None) -> str:
     """Which batch of an epoch broke, in which layer, and what is odd in it; "" where none does.
 
-    `steps` trains on: each batch and its figures, the loss first.
+    `steps` trains on: each batch, its figures, the loss first, and whether the step was taken.
     """
     kept = {name: t.clone() for name, t in model.state_dict().items()}
-    for batch, (share, figures) in enumerate(steps):
+    for batch, (share, figures, taken) in enumerate(steps):
         slopes = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
         broken = [name for name, slope in slopes.items() if not slope.isfinite().all()]
-        if broken or not figures[0].isfinite():
+        if taken and (broken or not figures[0].isfinite()):
             model.load_state_dict(kept)
             labels = None if y is None else y[share.rows]
             layer = first_broken(model, share.x, labels) or [*broken, "the loss"][0]

@@ -81,16 +81,18 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     ) -> Self:
         """Replace p(z) by the `prior` under which the codes of X are likeliest; all else stays. Returns self.
 
-        `prior_` and `model_` change. A tenth of X chooses the epoch; where no epoch explains its codes
-        better than the prior at hand, that one stays, with a warning. For an autoencoder (posterior
-        Point()) this is what makes `sample` good. y where labels are Given; `training` is by default the
-        model's own, but for about 10,000 steps at most. Source: Ghosh et al. (2020),
-        "ex-post density estimation"; Dai and Wipf (2019).
+        `prior_` and `model_` change. A tenth of X, or `training.validation`, chooses the epoch; where no
+        epoch explains its codes better than the prior at hand, that one stays, with a warning. For an
+        autoencoder (posterior Point()) this is what makes `sample` good. y where labels are Given;
+        `training` is by default the model's own, but for about 10,000 steps at most and without clip, skip
+        and ema. Source: Ghosh et al. (2020), "ex-post density estimation"; Dai and Wipf (2019).
         """
         x = self._rows(X)
         if not accepts(door.KINDS["prior"], prior, listed=True):
             raise SpecError(f"refit_prior takes {describe(door.KINDS['prior'])}, not {prior!r}")
         rows = (x, self._classes(y, len(x)))
+        if training:
+            refit.refuse(training)
         training = training or replace(self.training_, epochs=None)
         self.model_ = refit.refit_prior(self.model_, prior, rows, training, self.seed_)
         self.prior_ = self.model_.parts.prior
@@ -224,7 +226,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
         All rows share one noise, fixed by random_state, so a row's score depends neither on its
         neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
-        Of a series E_q log p(x_t|z), of the last point of each window; NaN where it is missing.
+        Of a series E_q log p(x_t|z), of the last point of each window, NaN where it is missing; its
+        noise comes from the row's place in X. y where labels are Given, and read only there.
         """
         door.at_least(1, n_samples=n_samples)
         x = self._rows(X)

@@ -11,13 +11,13 @@ from torch.distributions import Distribution
 
 from . import doctor
 from .annealing import Annealed, annealed, refusal
-from .distributions import cells as each_cell, sample_with
+from .distributions import sample_with
 from .errors import SpecError
-from .gauges import aggregate, by_rung, calibration_error, residuals
+from .gauges import aggregate, by_cell, by_rung, calibration_error, residuals
 from .importance import Sums, Weights, distrust
 from .latents import Draw, inferring
 from .model import Model, Trace
-from .tensors import Rowwise, log_mean_exp, numel, random_from
+from .tensors import Rowwise, finite, log_mean_exp, numel, random_from
 
 ROWS = 128
 """Rows of a pass. Every pass is filled up to its size, so a row's numbers do not depend on how many rows came
@@ -49,7 +49,8 @@ class Evaluation:
     - `mutual_information` of a row's number and its code, at most log n; `aggregate_kl`, KL(q(z) || p(z)):
       the top rung's rate is their sum (Hoffman and Johnson 2016); q(z) by `penalties.decomposition`.
     - `calibration_error`: the expected one of a label head, 15 bins of confidence (Guo et al. 2017).
-    - `distortion_by_column`: of a table, over each column's known cells.
+    - `distortion_by_column`: of a table, over each column's known cells; beside an Auxiliary head given the
+      class, each with its share p(y|x, z).
     - `told_apart`: the AUC of a classifier between codes of the data and draws of the prior, 0.5 at best.
     - `ais`: log p(x) by annealing, where asked for.
     """
@@ -78,7 +79,7 @@ class Evaluation:
     ais: Annealed | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"warnings": list(self.warnings)}
+        return finite(asdict(self) | {"warnings": list(self.warnings)})  # type: ignore[no-any-return]
 
 
 def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, Tensor | None, int]]:
@@ -190,7 +191,7 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
     if (misfit := residuals(trace)) is not None:
         rows["misfit"] = misfit
     if cells:
-        each = -trace.average(each_cell(trace.px, trace.x))
+        each = by_cell(trace)
         rows["cells"] = each if trace.mask is None else each.masked_fill(~trace.mask, math.nan)
     if not rated:
         return rows
@@ -265,7 +266,7 @@ def evaluate(
         n=n,
         k=k,
         log_likelihood=estimate,
-        bits_per_dim=None if estimate is None else -estimate.mean / means["known"] / math.log(2),
+        bits_per_dim=-estimate.mean / means["known"] / math.log(2) if estimate and means["known"] else None,
         elbo=-means["rate"] - means["distortion"] if rated else None,
         rate=means.get("rate"),
         distortion=means["distortion"],

@@ -13,7 +13,8 @@ from .errors import DataError, FormatError
 FORMAT = "tacit"
 VERSION = 1
 KEY = "tacit"
-LONGEST = 1 << 20
+LONGEST = 1 << 24
+"""Characters of a header: the history of some 60,000 epochs."""
 MODEL = {"spec": dict, "event": list, "codec": dict, "history": list, "trained_on": dict, "holes": bool}
 FIGURES = ("bound", "rate", "distortion")
 

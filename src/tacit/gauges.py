@@ -4,9 +4,11 @@ import math
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
+from .distributions import cells
 from .families import Fixed, Gaussian
-from .labels import Enumerated
+from .labels import Auxiliary, Enumerated
 from .likeness import two_sample
 from .model import Model, Trace
 from .penalties import decomposition
@@ -27,6 +29,29 @@ def by_rung(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
     return rungs, [trace.average(site.rates()) for site in trace.sites]
 
 
+def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
+    """p(x|z, y) for every class beside every draw, S = k K, and the weights' logarithms, each class with
+    its share p(y) p(x_obs|z, y) of the sum over y that `log_w` holds."""
+    model, k = trace.model, len(log_w)
+    labels, state = model.parts.labels, trace.state
+    assert isinstance(labels, Auxiliary)
+    codes = labels.code(torch.arange(labels.classes, device=log_w.device)).repeat_interleave(k, 0)
+    again = None if state is None else state.repeat(labels.classes, 1, 1)
+    px = model.decode(again, codes[:, None], trace.seen)
+    share = trace.log_px(px) + model.log_prior_y.repeat_interleave(k)[:, None]
+    return px, share + (log_w - trace.log_likelihood).repeat(labels.classes, 1)
+
+
+def by_cell(trace: Trace) -> Tensor:
+    """-E_q log p(x_j|z) of each number, (B, *E); with an Auxiliary head -E_q E_p(y|x,z) log p(x_j|z, y)."""
+    if not isinstance(trace.model.parts.labels, Auxiliary):
+        return -trace.average(cells(trace.px, trace.x))
+    (px, share), k = by_class(trace, trace.log_likelihood), len(trace.log_likelihood)
+    weights = share.reshape(-1, k, len(trace.x)).softmax(0).flatten(0, 1) / k
+    each = cells(px, trace.x)
+    return -(weights.reshape(*weights.shape, *[1] * (each.dim() - 2)) * each).sum(0)
+
+
 def residuals(trace: Trace) -> Tensor | None:
     """The mean square of (x - mean) / scale over known cells, (B,): 1 where the scale is right.
 
@@ -45,7 +70,8 @@ def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[s
     parts, n = model.parts, len(x)
     if not parts.latent_dim or parts.posterior.atoms is not None or isinstance(parts.labels, Enumerated):
         return {}
-    kept = torch.linspace(0, n - 1, min(n, ROWS, math.isqrt(PAIRS // model.latents.dims[0]))).round().long()
+    few = min(n, ROWS, math.isqrt(PAIRS // model.latents.dims[0]))
+    kept = torch.linspace(0, n - 1, few, dtype=torch.float64).round().long()
     trace = model(x[kept], None if y is None else y[kept])
     found, z = {}, trace.sites[0].z[0]
     if rated and parts.posterior.factorises and n > 1:

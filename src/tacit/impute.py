@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from .distributions import blend, cells, log_prob_of
+from .gauges import by_class
 from .labels import Auxiliary
-from .model import Model, Trace
+from .model import Model
 from .tensors import numel, random_from
 
 NUMBERS = 1 << 20
@@ -30,19 +31,6 @@ def weighed(
         log_w = trace.log_w() if trace.has_rate else trace.log_likelihood
         px, log_w = by_class(trace, log_w) if isinstance(model.parts.labels, Auxiliary) else (trace.px, log_w)
         yield trace.x, px, log_w.softmax(0)
-
-
-def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
-    """p(x|z, y) for every class beside every draw, S = k K, and the weights' logarithms, each class with
-    its share p(y) p(x_obs|z, y) of the sum over y that `log_w` holds."""
-    model, k = trace.model, len(log_w)
-    labels, state = model.parts.labels, trace.state
-    assert isinstance(labels, Auxiliary)
-    codes = labels.code(torch.arange(labels.classes, device=log_w.device)).repeat_interleave(k, 0)
-    again = None if state is None else state.repeat(labels.classes, 1, 1)
-    px = model.decode(again, codes[:, None], trace.seen)
-    share = trace.log_px(px) + model.log_prior_y.repeat_interleave(k)[:, None]
-    return px, share + (log_w - trace.log_likelihood).repeat(labels.classes, 1)
 
 
 @torch.no_grad()

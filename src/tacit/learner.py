@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from . import door, storage
+from .config import parse
 from .data.codec import Arrays, Codec, is_frame
 from .data.codecs import learn
 from .data.rows import part, pieces
@@ -36,6 +38,18 @@ Array = np.ndarray[Any, Any]
 
 LEARNED = 50_000
 """Rows of a stream by which its columns are judged."""
+
+
+@contextmanager
+def unless_refused(estimator: BaseEstimator) -> Iterator[None]:
+    """What raises in here leaves the estimator as it was."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 class Learner(BaseEstimator):  # type: ignore[misc]
@@ -79,11 +93,33 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         return self
 
     def fit_iter(self, X: Any, y: Any = None, resume: str | Path | None = None) -> Iterator[Progress]:
-        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`.
+        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`. Who stops
+        listening has a fitted model.
 
         `resume`: a file that `save_training` wrote at some epoch of the same fit, to go on from there.
         """
-        further = self.warm_start and hasattr(self, "model_")
+        with unless_refused(self):
+            train, valid = self._prepared(X, y, self.warm_start and hasattr(self, "model_"))
+            done = self.history_[-1] if self.history_ else {"epoch": 0, "step": 0}
+            if resume is not None:
+                self._restore(resume)
+        try:
+            for part_done in self.trainer_.run(train, valid):
+                progress = replace(
+                    part_done,
+                    epoch=part_done.epoch + done["epoch"],
+                    epochs=part_done.epochs + done["epoch"],
+                    step=part_done.step + done["step"],
+                )
+                self.history_.append(progress.row())
+                yield progress
+        except GeneratorExit:
+            self._finish()
+            raise
+        self._finish()
+
+    def _prepared(self, X: Any, y: Any, further: bool) -> tuple[Rows, Rows | None]:
+        """The rows to train on and those held out, and all that training needs beside them."""
         door.refuse_arguments(self.get_params(deep=False))
         seed = door.seeded(self.random_state)
         if further:
@@ -103,18 +139,10 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             terms = terms_of(self.objective_, self._parts())
             self.trainer_ = Trainer(self.model_, terms, self.training_, self.seed_)
         self.history_: list[dict[str, Any]] = self.history_ if further else []
-        done = self.history_[-1] if self.history_ else {"epoch": 0, "step": 0}
-        if resume is not None:
-            self._restore(resume)
-        for part_done in self.trainer_.run(train, valid):
-            progress = replace(
-                part_done,
-                epoch=part_done.epoch + done["epoch"],
-                epochs=part_done.epochs + done["epoch"],
-                step=part_done.step + done["step"],
-            )
-            self.history_.append(progress.row())
-            yield progress
+        return train, valid
+
+    def _finish(self) -> None:
+        self.trainer_.settle()
         self.model_.to("cpu").eval()
         del self.trainer_
 
@@ -137,7 +165,11 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         tensors, header = storage.read(path)
         ours = self.specs_()
         held = {name: header["spec"].get(name) for name in door.KINDS if name != "training"}
-        if differs := [name for name, said in held.items() if said != ours[name]]:
+        differs = [name for name, said in held.items() if said != ours[name]]
+        stopped: Training = parse(header["spec"]["training"], Training)
+        if type(stopped.optimiser) is not type(self.training_.optimiser):
+            differs.append("training.optimiser")
+        if differs:
             raise SpecError(
                 f"{path} is of another fit: {', '.join(differs)} differ; leave resume out to start anew"
             )
@@ -150,7 +182,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
     def _training_rows(self, X: Any, y: Any, further: bool) -> tuple[Rowwise, Tensor | None]:
         """X checked and encoded; codec and classes learned, unless a fit goes further."""
         if further:
-            x = self._rows(X)
+            x = self._rows(X if self.window is None else self._moments(X, y))
             if not self.holes_ and any(piece.isnan().any() for piece in pieces(x)):
                 raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
             return x, self._truth(y, len(x))
@@ -162,17 +194,20 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         like = self._checked(like, reset=True)
         self.codec_: Codec = learn(like, self.window_)
         X = X if isinstance(X, Stream) else like
-        if self.window_ is not None and y is not None:
-            from .data.series import Series
-
-            assert isinstance(self.codec_, Series)
-            X = self.codec_.without(X, y)
+        X = X if self.window_ is None else self._moments(X, y)
         self.labels_: LabelHead | None = self.labels
         self.classes_: Array | None = None
         if self.labels is not None:
             self.classes_ = door.classes_of(door.labels_of(y, len(X), self.labels), self.labels)
         x = X.map(self._encoded) if isinstance(X, Stream) else self.codec_.encode(X)
         return x, self._truth(y, len(x))
+
+    def _moments(self, X: Any, y: Any) -> Any:
+        """A series in the order of time, its known anomalies missing."""
+        from .data.series import Series
+
+        assert isinstance(self.codec_, Series)
+        return self.codec_.in_time(X if y is None else self.codec_.without(X, y))
 
     def _split(self, x: Rowwise, classes: Tensor | None) -> tuple[Rows, Rows | None]:
         """The rows to train on and, where `validation` asks for them, those held out: at random, the last

@@ -52,6 +52,14 @@ def features(X: ArrayLike, extractor: Extractor | None = None) -> Array:
     return rows.reshape(len(rows), -1)
 
 
+def centred(X: ArrayLike, made: ArrayLike, extractor: Extractor | None) -> tuple[Array, Array]:
+    """The features of real and made rows, from the real ones' mean, which no distance depends on."""
+    x, y = features(X, extractor), features(made, extractor)
+    if x.shape[1] != y.shape[1]:
+        raise DataError(f"real rows have {x.shape[1]} numbers each and made ones {y.shape[1]}")
+    return x - x.mean(0), y - x.mean(0)
+
+
 def _distances(a: Array, b: Array) -> Iterator[Array]:
     """Distances of a's rows to all of b's, (some, len(b)) a piece."""
     from sklearn.metrics import pairwise_distances_chunked
@@ -75,7 +83,7 @@ def likeness(X: ArrayLike, made: ArrayLike, k: int = 5, extractor: Extractor | N
     - density    1/(k m) sum_ij 1[|y_j - x_i| <= r_k(x_i)]
     - coverage   1/n sum_i 1[exists j: |y_j - x_i| <= r_k(x_i)]
     """
-    x, y = features(X, extractor), features(made, extractor)
+    x, y = centred(X, made, extractor)
     of_x, of_y = _radii(x, k), _radii(y, k)
     inside, recalled, covered = [], [], np.zeros(len(x), dtype=bool)
     for d in _distances(y, x):
@@ -96,7 +104,7 @@ def frechet(X: ArrayLike, made: ArrayLike, extractor: Extractor | None = None) -
     """|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2)), in squared units of the features: the Frechet
     distance of two Gaussians (Dowson and Landau 1982); of Inception's features the FID (Heusel et al. 2017).
     """
-    x, y = features(X, extractor), features(made, extractor)
+    x, y = centred(X, made, extractor)
     cx, cy = (np.atleast_2d(np.cov(rows, rowvar=False)) for rows in (x, y))
     values, vectors = np.linalg.eigh(cx)
     root = vectors * np.sqrt(values.clip(0)) @ vectors.T
@@ -110,7 +118,9 @@ def neighbours(
     """The nearest training rows of each made one: is the model a memory (Alaa et al. 2022)?"""
     from sklearn.neighbors import NearestNeighbors
 
-    x, y = features(train, extractor), features(made, extractor)
+    x, y = centred(train, made, extractor)
+    if len(x) < max(k, 2):
+        raise DataError(f"k={k} neighbours need as many training rows; there are {len(x)}")
     search = NearestNeighbors(n_neighbors=max(k, 2)).fit(x)
     distance, index = search.kneighbors(y, k)
     own = search.kneighbors(x[index[:, 0]], 2)[0][:, 1]
@@ -127,7 +137,9 @@ def two_sample(
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-    x, y = features(X, extractor), features(made, extractor)
+    x, y = centred(X, made, extractor)
+    if min(len(x), len(y)) < folds:
+        raise DataError(f"folds={folds} need as many rows of each kind; there are {len(x)} and {len(y)}")
     classifier = classifier or HistGradientBoostingClassifier(max_iter=50, random_state=0)
     truth = np.repeat([1, 0], [len(x), len(y)])
     split = StratifiedKFold(folds, shuffle=True, random_state=0)

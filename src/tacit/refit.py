@@ -24,19 +24,28 @@ from .training import Training
 
 PATIENCE = 30
 """Epochs without a gain on the held-out codes before the search ends, unless `Training` says."""
+UNREAD = ("clip", "skip", "ema", "precision", "missing", "devices", "compile")
+"""What `Training` says of a whole model's steps; the search for a prior takes none of it."""
+
+
+def refuse(training: Training) -> None:
+    """SpecError at what a search would ignore."""
+    for name in UNREAD:
+        if getattr(training, name) != getattr(Training(), name):
+            raise SpecError(f"refit_prior takes no Training.{name}: leave it out")
 
 
 def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: Training, seed: int) -> Model:
     """The model with `prior` at the top of its ladder, fitted to the codes of rows (x, y).
 
-    A tenth of the rows chooses the epoch. Where it prefers the prior at hand, the model comes back as it
-    was, with a warning: so the bound never falls on those rows.
+    A tenth of the rows, or `training.validation`, chooses the epoch. Where it prefers the prior at hand, the
+    model comes back as it was, with a warning: so the bound never falls on those rows.
     """
-    (x, y), held_out = rows, len(rows[0]) // 10
+    (x, y), held_out = rows, int(len(rows[0]) * (training.validation or 0.1))
     if not model.parts.latent_dim:
         raise SpecError(f"refit_prior({prior}) with latent_dim=0: there are no codes to explain")
     if not held_out:
-        raise DataError(f"refit_prior holds out a tenth of X to choose by; {len(x)} rows are too few")
+        raise DataError(f"refit_prior holds out some of X to choose by; {len(x)} rows are too few")
     device = training.resolved_device()
     with random_from(seed):
         order = torch.randperm(len(x))
@@ -106,12 +115,12 @@ def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Trai
     if not ours:
         return best
     optimiser = training.optimiser.build(list(ours), at(training.learning_rate, 0))
-    for _ in range(training.resolved_epochs(len(rows[0]))):
+    for epoch in range(training.resolved_epochs(len(rows[0]))):
         z, share = codes(model, rows)
         for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch_size):
             p = model.latents.prior(model.pseudo_features())
             loss = -(share[some] * p.log_prob(z[some])).mean()
-            optimiser.param_groups[0]["lr"] = at(training.learning_rate, step)
+            optimiser.param_groups[0]["lr"] = training.rate(step, epoch)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()

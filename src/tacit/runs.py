@@ -38,8 +38,9 @@ class Run:
         self.samples = read_samples(self.drawn) if resume else {}
         every = (list(self.samples)[1] - 1) if len(self.samples) > 1 else 1
         saved, started = time.monotonic(), False
+        epochs = vae.fit_iter(X, y, resume=self.stopped if resume else None)
         try:
-            for progress in vae.fit_iter(X, y, resume=self.stopped if resume else None):
+            for progress in epochs:
                 if not (started or resume):
                     self.clear()
                 started = True

@@ -58,8 +58,8 @@ class Spec:
             name, value = f"{type(self).__name__}.{field}", getattr(self, field)
             if not accepts(kind, value, listed=listed):
                 raise SpecError(f"{name} takes {describe(kind)}, not {value!r}")
-            for mark in get_args(kind):
-                if isinstance(mark, AtLeast) and value < mark.least:
+            for mark in (mark for part in (kind, *get_args(kind)) for mark in get_args(part)):
+                if isinstance(mark, AtLeast) and value is not None and value < mark.least:
                     raise SpecError(f"{name} must be {mark.least} or more, not {value}")
 
     def check(self) -> None:

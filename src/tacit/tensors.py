@@ -22,9 +22,22 @@ class Rowwise(Protocol):
 @contextmanager
 def random_from(seed: int) -> Iterator[None]:
     """In here torch's random numbers come from `seed`; after it they go on as if nothing had been drawn."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    begun = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count() if begun else 0)
+    with torch.random.fork_rng(devices):
+        torch.default_generator.manual_seed(seed)
+        for device in devices:
+            torch.cuda.default_generators[device].manual_seed(seed)
         yield
+
+
+def finite(value: Any) -> Any:
+    """Numbers, and what holds them, as JSON has them: None for those that are not finite."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(finite(each) for each in value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_shape(size: int | Shape) -> Shape:

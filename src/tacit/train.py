@@ -27,7 +27,7 @@ from .objective import ELBO, Term
 from .penalties import Critic
 from .processes import Alone, Noise, Processes, launched
 from .schedule import Clocked, Ramp, at
-from .tensors import Rowwise, random_from
+from .tensors import Rowwise, finite, random_from
 from .training import Adam, Training
 
 MONITORED = 1000
@@ -51,7 +51,7 @@ class Progress:
     seconds: float
 
     def row(self) -> dict[str, Any]:
-        return asdict(self)
+        return finite(asdict(self))  # type: ignore[no-any-return]
 
 
 Rows = tuple[Rowwise, Tensor | None]
@@ -150,6 +150,7 @@ class Trainer:
     def run(self, data: Rows, held: Rows | None = None) -> Iterator[Progress]:
         """Train to the last epoch, a Progress at each epoch's end; the best weights win with patience."""
         n, start = len(data[0]), time.monotonic()
+        self.model.n_data = n
         seen = f"{n} rows, {zlib.crc32(data[0][:MONITORED].cpu().numpy().tobytes()):08x}"
         epochs, patience = self.training.resolved_epochs(n), self.training.patience
         if self.data not in ("", seen):
@@ -197,6 +198,9 @@ class Trainer:
                 validation=bound if held and rated else None,
                 seconds=time.monotonic() - start,
             )
+
+    def settle(self) -> None:
+        """Training is over: the best epoch's weights, or the averaged ones, are the model's."""
         if self.kept:
             self.model.load_state_dict(self.kept)
         elif self.average:
@@ -225,14 +229,19 @@ class Trainer:
         return x.to(self.device), y if y is None else y.to(self.device)
 
     def _epoch(self, x: Rowwise, y: Tensor | None) -> Tensor:
-        """One pass; returns the means of loss, distortion, rate and each term, still on the device."""
-        totals = torch.zeros(3 + len(self.terms), device=self.device)
-        for share, numbers in self._steps(x, y):
-            totals += numbers * share.n
-        return self.processes.total(totals) / len(x)
+        """One pass; returns the means of loss, distortion, rate and each term over the rows that were learned
+        from, still on the device."""
+        totals, left_out = torch.zeros(3 + len(self.terms), device=self.device), 0
+        for share, numbers, taken in self._steps(x, y):
+            if taken:
+                totals += numbers * share.n
+            else:
+                left_out += share.whole
+        return self.processes.total(totals) / (len(x) - left_out)
 
-    def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Share, Tensor]]:
-        """Step after step: the rows of the batch, and its loss, distortion, rate and each term."""
+    def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Share, Tensor, bool]]:
+        """Step after step: the rows of the batch, its loss, distortion, rate and each term, and whether the
+        step was taken."""
         self.model.train()
         ranks, settled = self.processes.size, max((ramp.steps for ramp in self.ramps), default=0)
         for share in shuffled(x, self.training.batch_size, self.processes.rank, ranks, self.device):
@@ -242,13 +251,13 @@ class Trainer:
             usual = self.step >= settled and len(share.x) == self.training.batch_size
             learn = self.recorded if self.recorded and usual else self._learn
             figures, trace = learn(share, *batch)
-            self._step()
+            taken = self._step()
             for term, teacher in self.teachers.items():
                 self._descend(term.lesson(trace), share, teacher, self.critics[term].parameters())
                 teacher.step()
             if ranks > 1:
                 self.processes.agree(self.model.buffers())
-            yield share, figures
+            yield share, figures, taken
 
     def _learn(self, share: Share, x: Tensor, y: Tensor | None) -> tuple[Tensor, Trace]:
         """The gradients of a batch's loss; its figures, and the trace."""
@@ -285,8 +294,9 @@ class Trainer:
         return x.masked_fill(torch.rand_like(x) < share, math.nan) if share else x
 
     @torch.no_grad()
-    def _step(self) -> None:
-        """One step of the optimiser, as fast, as short and as smooth as `Training` says."""
+    def _step(self) -> bool:
+        """One step of the optimiser, as fast, as short and as smooth as `Training` says; False where it is
+        skipped."""
         training = self.training
         if training.decay or not isinstance(training.learning_rate, float):
             for group in self.optimiser.param_groups:
@@ -295,10 +305,12 @@ class Trainer:
         if training.clip is not None or training.skip is not None:
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, training.clip or math.inf)
             if training.skip is not None and not float(norm) <= training.skip:
-                return
+                return False
         self.optimiser.step()
         if training.ema is not None:
-            torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - training.ema)
+            ema = min(training.ema, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - ema)
+        return True
 
     @torch.no_grad()
     def _bound(self, x: Rowwise, y: Tensor | None) -> float:

@@ -66,9 +66,10 @@ class Training(Spec):
       risen for so many epochs, and the best epoch's weights are kept.
     - `missing`: each batch hides that share of the cells anew, and they count as missing (Xu et al. 2018,
       section 3.2).
-    - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer (Child
-      2021, section 3; it waits for the device at each step).
-    - `ema`: weights are averaged over steps with that decay, and the average is what is kept.
+    - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer, and their
+      rows out of the figures (Child 2021, section 3; it waits for the device at each step).
+    - `ema`: weights are averaged over steps with that decay, (1 + t) / (10 + t) at step t if that is less,
+      and the average is what is kept.
     - `devices`: so many processes share each batch (`processes`). Their loss is that of one process where
       the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
       a VQ codebook follows those of the first.
@@ -77,12 +78,12 @@ class Training(Spec):
       anything anew in Python at each call. The first such step takes 15 to 30 seconds and a C++ compiler.
     """
 
-    epochs: int | None = None
-    batch_size: int = 128
+    epochs: Count | None = None
+    batch_size: Count = 128
     learning_rate: Schedule = 1e-3
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float = 0.0
-    patience: int | None = None
+    patience: Count | None = None
     clip: float | None = None
     skip: float | None = None
     ema: float | None = None
@@ -94,8 +95,6 @@ class Training(Spec):
     compile: bool = False
 
     def check(self) -> None:
-        if self.batch_size < 1 or (self.epochs is not None and self.epochs < 1):
-            raise SpecError("Training needs epochs and batch_size of 1 or more")
         if not 0 <= self.validation < 1:
             raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
         if self.compile and self.devices > 1:
@@ -106,6 +105,8 @@ class Training(Spec):
             raise SpecError("Training.patience watches held-out rows: set validation, say 0.1")
         if at(self.learning_rate, 0) < 0 or self.learning_rate == 0:
             raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
+        if any(longest is not None and not longest > 0 for longest in (self.clip, self.skip)):
+            raise SpecError(f"Training.clip and skip are norms above 0, not {self.clip} and {self.skip}")
         if self.ema is not None and not 0 < self.ema < 1:
             raise SpecError(f"Training.ema is a decay in (0, 1), say 0.999; not {self.ema}")
 

@@ -46,3 +46,6 @@ def test_what_cannot_be_scored_is_refused() -> None:
         disentanglement.mig(PERFECT[:5], FACTORS)
     with pytest.raises(DataError, match="factor 1 has one value"):
         disentanglement.sap(PERFECT, FACTORS * [1, 0, 1])
+    with pytest.raises(DataError, match="NaN or infinity"):
+        disentanglement.mig(PERFECT * np.nan, FACTORS)
+    assert disentanglement.factor_vae(PERFECT * 0, FACTORS) == 0

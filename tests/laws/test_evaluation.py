@@ -26,6 +26,7 @@ from tacit import (
     Training,
 )
 from tacit.evaluate import evaluate
+from tacit.gauges import by_cell
 from tacit.labels import LabelHead
 from tacit.model import Model, Parts
 from tacit.train import Progress, Trainer
@@ -149,3 +150,16 @@ def test_columns_add_up_to_the_distortion(labels: LabelHead | None) -> None:
     model = small(labels=labels).eval()
     found = evaluate(model, X, None, 2, 0, names=list("abcd"))
     assert sum(found.distortion_by_column.values()) == pytest.approx(found.distortion)  # type: ignore[union-attr]
+
+
+def test_columns_beside_a_classifier_are_of_the_classes_in_their_shares() -> None:
+    """-sum_y p(y|x, z) log p(x_j|z, y), p(y|x, z) = p(y) p(x|z, y) / sum_y', a class at a time."""
+    model = small(labels=Auxiliary(3)).eval()
+    trace = model(X, samples=2)
+    codes = torch.eye(3, dtype=X.dtype)
+    each = torch.stack([model.decode(trace.state, code[None, None]).base_dist.log_prob(X) for code in codes])
+    joint = each.sum(-1) + model.log_prior_y[:, None, None]
+    shares = joint.exp() / joint.exp().sum(0)
+    expected = -(shares[..., None] * each).sum(0).mean(0)
+    torch.testing.assert_close(by_cell(trace), expected)
+    torch.testing.assert_close(-joint.exp().sum(0).log().mean(0), -trace.average(trace.log_likelihood))

@@ -64,3 +64,14 @@ def test_what_cannot_be_compared_is_refused() -> None:
         likeness.frechet(X * np.nan, X)
     with pytest.raises(DataError, match="more than 5 rows"):
         likeness.likeness(X[:4], X)
+    with pytest.raises(DataError, match="3 numbers each and made ones 4"):
+        likeness.frechet(X[:, :3], X)
+    with pytest.raises(DataError, match="folds=5"):
+        likeness.two_sample(X[:4], X)
+    with pytest.raises(DataError, match="k=9 neighbours"):
+        likeness.neighbours(X[:8], X, k=9)
+
+
+def test_where_the_data_lie_does_not_matter() -> None:
+    here, there = likeness.likeness(X, SAME), likeness.likeness(X + 1e7, SAME + 1e7)
+    np.testing.assert_allclose(there, here, atol=1e-6)

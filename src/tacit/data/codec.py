@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 
 LARGEST = 1e18
 """A float32 cannot square more."""
+COARSE = "differ too little for their size: a model reads seven digits; take a constant from the column"
 
 
 class Codec(Protocol):
@@ -91,9 +92,13 @@ class Arrays:
             rows[:, int(name)] = number(name, value)
         return rows
 
-    def filled(self, X: Any, x: Tensor) -> Array:
-        X = np.asarray(X)
-        return np.where(np.isnan(X), self.decode(x), X).astype(X.dtype)
+    def filled(self, X: Any, x: Tensor) -> Any:
+        guesses = self.decode(x)
+        if hasattr(X, "iloc"):
+            return X.where(X.notna(), type(X)(guesses, X.index, X.columns))
+        held = np.asarray(X)
+        holes = np.isnan(held.astype(float))
+        return np.where(holes, guesses, held).astype(float if held.dtype.kind == "O" else held.dtype)
 
     def known(self, cells: dict[str, Any]) -> Array:
         row = np.full((1, *self.event), np.nan)
@@ -122,6 +127,12 @@ class Arrays:
 
     def header(self) -> dict[str, Any]:
         return {"kind": "arrays", "event": list(self.event), "dtype": self.dtype}
+
+
+def coarse(numbers: Array) -> bool:
+    """Whether float32, of seven digits, blurs the numbers by more than a hundredth of how they differ."""
+    known = numbers[~np.isnan(numbers)]
+    return bool(len(known)) and bool(0 < known.std() < 6e-6 * np.abs(known).max())
 
 
 def number(name: str, value: Any) -> float:

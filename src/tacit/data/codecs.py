@@ -1,10 +1,12 @@
 """Which codec: by what the training data are, or by what a model file says. pandas waits for a table."""
 
+import warnings
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
-from .codec import Arrays, Codec, is_frame
+from .codec import COARSE, Arrays, Codec, coarse, is_frame
 
 
 def learn(X: Any, window: int | None = None) -> Codec:
@@ -17,6 +19,10 @@ def learn(X: Any, window: int | None = None) -> Codec:
         from .tables import Table
 
         return Table.learn(X)
+    if X.ndim == 2 and X.dtype.itemsize == 8 and not issparse(X):
+        for j in range(X.shape[1]):
+            if coarse(X[:, j]):
+                warnings.warn(f"the numbers of column {j} {COARSE}", stacklevel=2)
     return Arrays(tuple(X.shape[1:]), X.dtype.name)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import DataError
-from .codec import LARGEST
+from .codec import COARSE, LARGEST, coarse
 from .stream import Stream
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
@@ -146,6 +146,9 @@ def large(frame: pd.DataFrame, name: str, numbers: Any) -> None:
 def _check_numbers(frame: pd.DataFrame, name: str) -> None:
     numbers = frame[name].to_numpy(dtype=float, na_value=np.nan)
     large(frame, name, numbers)
+    if coarse(numbers):
+        file = frame.attrs.get("file", "the table")
+        warnings.warn(f"{file}, the numbers of column {name!r} {COARSE}", stacklevel=2)
     low, middle, high = np.nanquantile(numbers, (0.25, 0.5, 0.75))
     far = np.abs(numbers - middle) > FAR * (high - low)
     if high > low and far.any():

@@ -97,6 +97,11 @@ class Series:
             )
         return slot
 
+    def in_time(self, X: Any) -> pd.DataFrame:
+        """X in the order of time."""
+        frame = self.pair(X)
+        return frame.iloc[np.argsort(_seconds(frame[self.time]), kind="stable")]
+
     def without(self, X: Any, anomalous: Any) -> pd.DataFrame:
         """X with the values of known anomalies missing."""
         known = np.asarray(anomalous)

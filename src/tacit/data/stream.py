@@ -106,7 +106,7 @@ class Stream:
         """Blocks drawn at random that hold about that share of the rows, and the others."""
         order = torch.randperm(len(self.sizes)).tolist()
         held = np.cumsum([self.sizes[i] for i in order])
-        cut = max(1, int(np.searchsorted(held, share * len(self))))
+        cut = max(1, int(np.searchsorted(held, share * len(self), side="right")))
         return sorted(order[:cut]), sorted(order[cut:])
 
     def shuffled(self, size: int, rank: int, ranks: int) -> Iterator[Share]:

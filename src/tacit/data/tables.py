@@ -239,8 +239,11 @@ class Table:
         guesses = self.guesses(x).set_index(frame.index)
         for column in self.columns:
             if column.name in guesses and column.name in frame:
-                held = frame[column.name]
-                frame[column.name] = held.where(held.notna(), guesses[column.name].astype(held.dtype))
+                held, guess = frame[column.name], guesses[column.name]
+                if isinstance(held.dtype, pd.CategoricalDtype):
+                    new = [c for c in guess[held.isna()].unique() if c not in held.cat.categories]
+                    held = held.cat.add_categories(new)
+                frame[column.name] = held.where(held.notna(), guess.astype(held.dtype))
         return to_polars(frame) if is_polars(X) else frame
 
     def known(self, cells: dict[str, Any]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from .observed import (
     DiscretizedLogistic,
     NegativeBinomial,
     Normal,
+    Poisson,
     Product,
     Runs,
     StudentT,

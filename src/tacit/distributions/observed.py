@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Normal as TorchNormal
+from torch.distributions import Distribution, Normal as TorchNormal, Poisson as TorchPoisson
 from torch.nn.functional import logsigmoid, mse_loss, softplus
 
 from ..tensors import log_gamma_ratio, numel
@@ -87,6 +87,20 @@ class ContinuousBernoulli(Law):
         a = self.logits.abs().clamp_min(1e-4)
         x = (1 + torch.log1p((1 - u) * torch.expm1(-a)) / a).clamp(0, 1)
         return torch.where(self.logits < 0, 1 - x, x)
+
+
+class Poisson(TorchPoisson):
+    """P(x) = rate^x exp(-rate) / x!, taken in float64: of large counts the terms are large, not their sum."""
+
+    def __init__(self, rate: Tensor) -> None:
+        super().__init__(rate, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "Poisson":
+        return Poisson(self.rate.expand(batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        rate, x = self.rate.double(), value.double()
+        return (torch.xlogy(x, rate) - rate - torch.lgamma(x + 1)).to(self.rate.dtype)
 
 
 class NegativeBinomial(Law):

@@ -334,11 +334,14 @@ class Head(Conditional):
         return torch.addcmul(self.shift, value, self.stretch) if moved else value * self.stretch
 
     def scaled(self, share: Tensor, rows: Tensor | None) -> Tensor:
-        """share * total; the total of rows with holes is that of the known cells over their share."""
+        """share * total; the total of rows with holes is that of the known cells over their share, and a
+        typical one where no cell is known."""
         if rows is None:
             return share * self.typical
-        total = rows.nansum(-1, keepdim=True) / (share * ~rows.isnan()).sum(-1, keepdim=True)
-        return (share * total).clamp_min(1e-30)
+        known = ~rows.isnan()
+        seen = (share * known).sum(-1, keepdim=True)
+        total = rows.nansum(-1, keepdim=True) / torch.where(known.any(-1, keepdim=True), seen, 1.0)
+        return (share * torch.where(known.any(-1, keepdim=True), total, self.typical)).clamp_min(1e-30)
 
     def standardised(self, x: Tensor) -> Tensor:
         x = self.family.measured(x)

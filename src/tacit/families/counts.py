@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
-from torch.distributions import Distribution, Poisson as TorchPoisson
+from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
@@ -47,7 +47,7 @@ class Poisson(Counts):
     roles: ClassVar[dict[str, Role]] = {"rate": "rate"}
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
-        return TorchPoisson(**values, validate_args=False)
+        return distributions.Poisson(**values)
 
 
 @dataclass(frozen=True, repr=False)

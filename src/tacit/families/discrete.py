@@ -47,6 +47,9 @@ class Bernoulli(Cellwise):
     def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
         if self.grey == "sample" or (self.grey == "expected" and evidence):
             return (torch.rand_like(x[:1] if alike else x) < x).to(x.dtype)
+        return self.inputs(x)
+
+    def inputs(self, x: Tensor) -> Tensor:
         return (x > 0.5).to(x.dtype) if self.grey == "threshold" else x
 
 
