@@ -343,3 +343,63 @@ def test_profile_shares_out_a_step(tmp_path: Path, capsys: Capture) -> None:
     printed = capsys.readouterr()
     json.loads(printed.out)
     assert "matrix products and convolutions" in printed.err and "100%" in printed.err
+
+
+def test_what_the_columns_were_taken_for_is_said(tmp_path: Path, capsys: Capture) -> None:
+    rows = "".join(f"{i},{i * 0.5},{'ab'[i % 2]},x\n" for i in range(30))
+    (tmp_path / "t.csv").write_text("id,v,kind,same\n" + rows)
+    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    err = capsys.readouterr().err
+    assert "v: real, Gaussian(scale=Shared())" in err and "kind: categorical, Categorical(2)" in err
+    assert "id: key, left out" in err and "same: constant, left out" in err
+    assert run("show", tmp_path / "run") == 0
+    assert "id: key, left out" in capsys.readouterr().out
+
+
+def test_result_columns_of_the_users_own_name_are_refused(tmp_path: Path, capsys: Capture) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(30, 2)), columns=["draw", "score"])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    for words in (("impute", "--draws", 2), ("score", "--per-cell")):
+        verb, *options = words
+        assert run(verb, tmp_path / "run", tmp_path / "t.csv", "-o", tmp_path / "o.csv", *options) == 3
+        assert "rename it" in capsys.readouterr().err
+
+
+def test_options_that_nothing_reads_are_refused(tmp_path: Path, capsys: Capture) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(20, 3)))
+    out = tmp_path / "run"
+    assert run("fit", tmp_path / "x.npy", "-o", out, "--epochs", 1) == 0
+    capsys.readouterr()
+    for words, message in (
+        (("evaluate", out, tmp_path / "x.npy", "--delay", 3), "--delay is for a series"),
+        (("evaluate", out, tmp_path / "x.npy", "--na", "zz"), "na is for .csv files"),
+        (("score", out, tmp_path / "x.npy", "-o", tmp_path / "s.csv", "--skip-bad"), "folders of pictures"),
+        (("sample", out, "-o", tmp_path / "s.csv", "--given", "0=1", "--given", "0=2"), "twice"),
+        (("fit", tmp_path / "x.npy", "-o", out, "--set", "training.learning_rate=abc"), "learning_rate=abc"),
+        (("fit", tmp_path / "x.npy", "-o", out, "--set", "training.learning_rate=1e999"), "above 0"),
+    ):
+        assert run(*words) == 2
+        assert message in capsys.readouterr().err
+    (tmp_path / "t.csv").write_text("a,b\n" + "1.5,x\n2.5,y\n" * 9)
+    assert run("decode", out, tmp_path / "t.csv", "-o", tmp_path / "d.csv") == 3
+    assert "holds text" in capsys.readouterr().err
+
+
+def test_labels_may_be_missing_where_they_are_judged(tmp_path: Path, capsys: Capture) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=list("abc"))
+    frame["kind"] = np.where(frame.a > 0, "yes", "no")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.loc[frame.index % 3 == 0, "kind"] = np.nan
+    frame.to_csv(tmp_path / "h.csv", index=False)
+    words = ("--label", "kind", "--epochs", 1, "--set")
+    assert run("fit", tmp_path / "h.csv", "-o", tmp_path / "r", *words, "labels=Auxiliary(2)") == 3
+    assert "no label in row 0" in capsys.readouterr().err
+    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "r", *words, "labels=Auxiliary(2)") == 0
+    assert run("evaluate", tmp_path / "r", tmp_path / "h.csv", "-k", 2, "--json") == 0
+    assert run("fit", tmp_path / "h.csv", "-o", tmp_path / "e", *words, "labels=Enumerated(2)") == 0
+    capsys.readouterr()
+    assert run("evaluate", tmp_path / "r", tmp_path / "t.csv", "--label", "a") == 3
+    assert "as data, not as a label" in capsys.readouterr().err

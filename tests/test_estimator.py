@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -309,3 +310,27 @@ def test_a_training_goes_on_with_its_own_optimiser(tmp_path: Path) -> None:
     other = VAE(2, training=Training(epochs=4, optimiser=RMSprop()), random_state=0)
     with pytest.raises(SpecError, match=r"training\.optimiser differ"):
         next(other.fit_iter(X, resume=tmp_path / "t.safetensors"))
+
+
+def test_rows_beyond_every_number_score_lowest_and_are_named() -> None:
+    vae = VAE(2, training=Training(epochs=30), random_state=0).fit(X)
+    rows = np.concatenate([X, np.full((2, 5), 1e6)])
+    assert (vae.score_samples(rows)[-2:] < vae.score_samples(X).min()).all()
+    found = vae.evaluate(rows, k=3)
+    if not np.isfinite(vae.score_samples(rows)).all():
+        assert found.log_likelihood.mean == -math.inf and "2 of 82 rows" in " ".join(found.warnings)
+        assert found.to_dict()["log_likelihood"]["mean"] is None
+    assert found.elbo < vae.evaluate(X, k=3).elbo
+
+
+def test_a_file_remembers_the_seed(tmp_path: Path) -> None:
+    vae = VAE(2, training=SHORT, random_state=3).fit(X)
+    vae.save(tmp_path / "m.safetensors")
+    again = VAE.load(tmp_path / "m.safetensors")
+    assert again.random_state == 3
+    np.testing.assert_array_equal(again.score_samples(X), vae.score_samples(X))
+    np.testing.assert_array_equal(clone(again).fit(X).transform(X), vae.transform(X))
+    drawn = VAE(2, training=SHORT, random_state=None).fit(X)
+    drawn.save(tmp_path / "m.safetensors")
+    redone = clone(VAE.load(tmp_path / "m.safetensors")).fit(X)
+    np.testing.assert_array_equal(redone.transform(X), drawn.transform(X))

@@ -77,7 +77,7 @@ FITS: dict[str, tuple[Callable[[], Any], str]] = {
         r"class Mine\(Network\) with encoder",
     ),
     "seed": (lambda: small(random_state=-1).fit(X), "random_state takes a whole number from 0"),
-    "y with None": (lambda: small(labels=Given(2)).fit(X, [None, *Y[1:]]), "y holds None in row 0"),
+    "y with None": (lambda: small(labels=Given(2)).fit(X, [None, *Y[1:]]), "y has no label in row 0"),
     "all unlabelled": (lambda: small(labels=Enumerated(2)).fit(X, np.full(60, -1)), "every row of y is -1"),
     "infinity": (lambda: small().fit(TABLE.assign(height=np.inf)), "column 'height' holds inf"),
     "no rows": (lambda: small().fit(TABLE[:0]), r"the table has shape \(0, 11\)"),

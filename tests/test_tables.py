@@ -267,3 +267,29 @@ def test_a_guess_may_be_a_category_that_these_rows_lack() -> None:
     rows["a"] = rows.a.cat.remove_unused_categories()
     rows.loc[0, ["a", "b"]] = [np.nan, 1.0]
     assert vae.impute(rows).a.tolist() == ["x", "y", "y", "y"]
+
+
+def test_a_column_far_from_zero_keeps_what_it_says() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(200, 2)), columns=["t", "v"])
+    far = table.assign(t=table.t + 1.7e9)
+    near, away = (VAE(1, training=Training(epochs=3), random_state=0).fit(rows) for rows in (table, far))
+    assert away.score(far) == pytest.approx(near.score(table), abs=0.02)
+    drawn = away.sample(500)
+    assert drawn.t.std() == pytest.approx(near.sample(500).t.std(), rel=0.1)
+    assert away.sample(3, given={"t": 1.7e9 + 1})["t"].tolist() == [1.7e9 + 1] * 3
+    with pytest.warns(UserWarning, match="column 0 differ too little"):
+        VAE(1, training=Training(epochs=1)).fit(far.to_numpy())
+
+
+def test_columns_keep_their_names() -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
+    vae = VAE(1, training=Training(epochs=1), random_state=0).fit(table)
+    assert list(vae.impute(table.mask(table > 1)).columns) == [0, 1]
+    with pytest.raises(DataError, match="holds lists"):
+        VAE(1).fit(table.assign(b=[[1, 2]] * 40))
+
+
+def test_many_draws_given_a_column_come_from_many_pools(fitted: VAE) -> None:
+    some = fitted.sample(2500, given={"sex": "male"}, random_state=0)
+    assert (some.sex == "male").all() and some.height.nunique() > 500

@@ -57,7 +57,10 @@ def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Rec
                 f"--set takes KEY=VALUE, not {word!r}: {f'did you mean {near[0]}?' if near else some}"
             )
         target, name_in, kind = places[key]
-        target[name_in] = parse(value, kind)
+        try:
+            target[name_in] = parse(value, kind)
+        except SpecError as error:
+            raise SpecError(f"{key}={value}: {error}") from None
     if columns:
         arguments["likelihood"] = columns
     if training:
@@ -105,6 +108,8 @@ def dataset_of(
     from .data.sources import load
 
     known = like.trained_on_.get("label") if like else None
+    if label is not None and like and label in knows(like):
+        raise DataError(f"the model knows the column {label!r} as data, not as a label: leave --label out")
     dataset = load(
         data,
         missing=tuple(na or ()),
@@ -119,6 +124,15 @@ def dataset_of(
     if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
         raise DataError(f"{data} has no column {label!r}: --label names one of a table")
     return dataset
+
+
+def knows(vae: "VAE") -> list[str]:
+    """The columns that a model of a table or a series reads."""
+    from .data.codec import Arrays
+
+    if vae.window is not None:
+        return [getattr(vae.codec_, "time", ""), getattr(vae.codec_, "value", "")]
+    return [] if isinstance(vae.codec_, Arrays) else vae.codec_.names()
 
 
 def both(

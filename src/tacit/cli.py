@@ -20,6 +20,8 @@ from .arguments import (
     toml,
 )
 from .console import (
+    announced,
+    column_lines,
     detections,
     follow,
     nats,
@@ -27,6 +29,7 @@ from .console import (
     print_evaluation,
     print_json,
     print_profile,
+    unclashing,
     write,
     write_blocks,
 )
@@ -160,7 +163,7 @@ def fit(
     if profile:
         print_profile(vae, X, y if told else None)
     trackers = [Tracker(name, output) for name in log or []]
-    follow(run.train(vae, X, y if told else None, resume), trackers, quiet=as_json)
+    follow(announced(run.train(vae, X, y if told else None, resume), vae), trackers, quiet=as_json)
     if found and found.then:
         vae.refit_prior(X, found.then, y if told else None)
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe, "label": label}
@@ -188,7 +191,9 @@ def evaluate(
     ais: Annealing = None,
     report: Annotated[Path | None, typer.Option(help="a page of figures and pictures, .html")] = None,
     label: Label = None,
-    delay: Annotated[int, typer.Option(min=0, help="of an alarm after the start of an anomaly")] = 7,
+    delay: Annotated[
+        int | None, typer.Option(min=0, help="of an alarm after the start of an anomaly in a series; 7")
+    ] = None,
     skip_bad: SkipBad = False,
     na: Missing = None,
     buffer: Buffer = None,
@@ -201,8 +206,12 @@ def evaluate(
     if report is not None and report.suffix != ".html":
         raise SpecError(f"--report writes .html, not {report.name!r}")
     vae, dataset = both(model, data, na, skip_bad, label, buffer)
+    judged = bool(label and vae.window)
+    if delay is not None and not judged:
+        raise SpecError("--delay is for a series with --label: leave it out")
+    delay = 7 if delay is None else delay
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
-    found = detections(vae, dataset, delay) if label and vae.window else {}
+    found = detections(vae, dataset, delay) if judged else {}
     if as_json:
         print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))
     else:
@@ -230,7 +239,9 @@ def score(
 ) -> None:
     """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
     vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
-    names = ["score", *(vae.codec_.names() if per_cell else ())]
+    cells = vae.codec_.names() if per_cell else []
+    unclashing({"score"} & set(cells))
+    names = ["score", *cells]
 
     def scored(block: "Dataset") -> Any:
         import numpy as np
@@ -304,10 +315,13 @@ def impute(
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a row")] = 100,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
+    skip_bad: SkipBad = False,
     na: Missing = None,
 ) -> None:
     """Fill missing cells: the best guess, or draws of it."""
-    vae, dataset = both(model, data, na)
+    vae, dataset = both(model, data, na, skip_bad)
+    if draws is not None:
+        unclashing({"draw"} & set(getattr(dataset.X, "columns", ())))
     filled = vae.impute(dataset.X, dataset.y, draws=draws, n_samples=k, random_state=seed)
     if draws is None:
         write(output, filled, of=vae)
@@ -336,6 +350,8 @@ def sample(
     vae = model_of(model)
     mean = output.suffix.lower() == ".png" and not draw
     held = dict(pair(word, "--given") for word in given or [])
+    if len(held) < len(given or []):
+        raise SpecError("--given says a column twice; say one value each")
     write(output, vae.sample(n, label=class_of(vae, label), mean=mean, given=held, random_state=seed), of=vae)
 
 
@@ -344,6 +360,7 @@ def plot(
     model: Annotated[list[Path], typer.Argument(help="one or more models")],
     output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
     data: Annotated[str | None, typer.Option(help="data for maps and reconstructions")] = None,
+    skip_bad: SkipBad = False,
 ) -> None:
     """Losses, samples by epoch, latent map, manifold, traversals (.png and .gif), interpolation; several
     models side by side."""
@@ -353,7 +370,7 @@ def plot(
     keys = names if len(set(names)) == len(names) else [str(path) for path in model]
     models = {key: model_of(path) for key, path in zip(keys, model, strict=True)}
     first = next(iter(models.values()))
-    for path in gallery.plot(models, read(data, first) if data else None, output):
+    for path in gallery.plot(models, read(data, first, skip_bad=skip_bad) if data else None, output):
         typer.echo(path)
 
 
@@ -370,6 +387,8 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
         typer.echo(f"{name:>14}  {spec}")
     typer.echo(f"{'event':>14}  {tuple(header['event'])}")
     typer.echo(f"{'trained on':>14}  {header['trained_on'].get('data', 'arrays')}")
+    for line in column_lines(header["codec"].get("columns", [])):
+        typer.echo(f"{'':>14}  {line}")
     if header["history"]:
         typer.echo(f"{'epochs':>14}  {len(header['history'])}: {nats(header['history'][-1])}")
 

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from .errors import DataError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .data.sources import Dataset
     from .estimator import VAE
     from .evaluate import Evaluation
     from .trackers import Tracker
     from .train import Progress
+
+SHOWN = 40
+"""Columns of a table that are listed."""
 
 
 def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
@@ -41,6 +46,32 @@ def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: boo
             tracker.close()
 
 
+def announced(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]":
+    """Training, and once it is under way what the columns of a table were taken for, on stderr."""
+    said = False
+    for progress in training:
+        if not said:
+            columns = vae.codec_.header().get("columns", [])
+            laws = getattr(vae.likelihood_, "families", ())
+            for line in column_lines(columns, [str(law) for law in laws]):
+                typer.echo(f"tacit: {line}", err=True)
+            said = True
+        yield progress
+
+
+def column_lines(columns: "list[dict[str, Any]]", laws: "Sequence[str]" = ()) -> "list[str]":
+    """A line for each column of a table's header: its name, kind and family; SHOWN at most."""
+    left, lines = list(laws), []
+    for column in columns:
+        kind = column["kind"]
+        if kind in ("constant", "key"):
+            lines.append(f"{column['name']}: {kind}, left out of the model")
+        else:
+            lines.append(f"{column['name']}: {kind}{f', {left.pop(0)}' if left else ''}")
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], *([f"and {more} more columns"] if more > 0 else [])]
+
+
 def detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:
     """How well the score finds the anomalies, point by point and with segments adjusted."""
     from .anomaly import detection
@@ -61,7 +92,14 @@ def beside_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], o
     import pandas as pd
 
     held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
+    unclashing(set(names) & set(held.columns))
     return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
+
+
+def unclashing(twice: "set[str]") -> None:
+    """Refuse to write two columns of one name."""
+    if twice:
+        raise DataError(f"the table has a column {min(twice)!r}, as the result has: rename it there")
 
 
 def write_blocks(

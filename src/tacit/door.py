@@ -103,6 +103,12 @@ def at_least(least: int, **numbers: Any) -> None:
             raise SpecError(f"{name} takes a whole number of {least} or more, not {plain(value)!r}")
 
 
+def stated(random_state: Any) -> int:
+    """The whole number that is said, else one that is drawn: with it a fit can be done again."""
+    said = plain(random_state)
+    return said if type(said) is int else seeded(random_state)
+
+
 def seeded(random_state: Any) -> int:
     try:
         return int(check_random_state(random_state).randint(2**31 - 1))
@@ -116,21 +122,26 @@ def seeded(random_state: Any) -> int:
 # -- labels ----------------------------------------------------------------------------------------------
 
 
-def labels_of(y: Any, n: int, head: LabelHead) -> Array:
-    """y as n numbers or words."""
+def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:
+    """y as n numbers or words; -1, or nothing, where a row may be and is `unlabelled`."""
     if y is None:
         raise DataError(f"labels={head} needs y: fit(X, y)")
     held: Array = np.asarray(y)
     if held.shape != (n,):
         raise DataError(f"y has shape {held.shape}; X has {n} rows: one label a row is needed")
-    mark = "label every row" + (", or mark it unlabelled with -1" if isinstance(head, Enumerated) else "")
+    cure = "label every row, or leave out those without a label; labels=Enumerated(...) learns from them too"
+    if held.dtype.kind in "Of":
+        missing = np.array([value is None or value != value for value in held.tolist()], dtype=bool)
+        if missing.any() and not unlabelled:
+            raise DataError(f"y has no label in row {int(missing.argmax())}; {cure}")
+        held = np.where(missing, -1, held)
     if held.dtype.kind == "O":
         for row, value in enumerate(held.tolist()):
-            if not isinstance(value, str | bool | int | float | np.generic) or value != value:
-                raise DataError(f"y holds {value!r} in row {row}; labels are numbers or text: {mark}")
+            if not isinstance(value, str | bool | int | float | np.generic):
+                raise DataError(f"y holds {value!r} in row {row}; labels are numbers or text")
         held = np.asarray(held.tolist())
     if held.dtype.kind == "f" and not np.isfinite(held).all():
-        raise DataError(f"y has NaN or infinity; {mark}")
+        raise DataError(f"y has infinity; {cure}")
     if held.dtype.kind not in "biufU":
         raise DataError(f"y holds {held.dtype}; labels are numbers or text: y.astype(str)")
     return held
@@ -183,7 +194,7 @@ def numeric(vae: Any, X: Any, *, reset: bool, holes: bool) -> Any:
         X = validate_data(vae, X, reset=reset, **words)
     except ValueError as error:
         if not str(error).startswith("Input X contains"):
-            raise
+            raise DataError(str(error)) from None
         cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
         raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
     if issparse(X):

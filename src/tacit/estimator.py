@@ -30,7 +30,7 @@ from .labels import Auxiliary, Enumerated, Given
 from .learner import Learner
 from .priors import VampPrior
 from .spec import Spec, accepts, describe, plain
-from .tensors import random_from
+from .tensors import lowest, random_from
 from .training import Training
 
 Array = np.ndarray[Any, Any]
@@ -115,7 +115,12 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
         check_is_fitted(self)
-        Z = np.asarray(Z, dtype=np.float32)
+        try:
+            Z = np.asarray(Z, dtype=np.float32)
+        except (ValueError, TypeError):
+            raise DataError(
+                f"Z holds text or ragged rows; codes are numbers, {self.latent_dim_} a row"
+            ) from None
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
         return self._decoded(self.model_.state, torch.as_tensor(Z), label, mean_of)
@@ -153,7 +158,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         given: dict[str, Any] | None = None,
         random_state: Any = None,
     ) -> Any:
-        """n draws x ~ p(x|z), z ~ p(z), shaped and typed like X; `mean`: E[x|z], as pictures show.
+        """n draws x ~ p(x|z), z ~ p(z), shaped and typed like X; `mean`: E[x|z], as pictures show. Those of
+        a table stay in the range that each column had in training: what lies beyond is put on its end.
 
         With labels, `label` is one class or one a row; None draws classes as often as in training.
         `given` holds columns of a table at values: p(x | given), by resampling draws of the prior.
@@ -178,8 +184,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         x = self.codec_.encode(self.codec_.known(given))[:].expand(n, *self.codec_.shape)
         door.supported(self.likelihood_, x[:1], self.codec_)
         said = ", ".join(f"{name}={plain(value)}" for name, value in given.items())
-        pool, seed = max(10_000, 10 * n), self._seed(random_state)
-        drawn, size = imputing.given(self.model_, x, pool, seed, take)
+        drawn, size = imputing.given(self.model_, x, self._seed(random_state), take)
         if not size:
             raise DataError(f"{said} has probability 0 in this model; say values nearer to the training data")
         if size < n / 10:
@@ -204,7 +209,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         """X with its missing cells filled: E[x_miss | x_obs], the most probable class of a category.
 
         `draws=M` gives a list of M tables, each one draw of p(x_miss | x_obs) (multiple imputation).
-        Known cells are X's own; type, index, columns and dtypes are X's. Importance sampling with
+        Known cells are X's own; type, index, columns and dtypes are X's; of a table guesses and draws stay in
+        the range that their column had in training. Importance sampling with
         `n_samples` draws of z a row (Mattei and Frellsen 2019, equation 13).
         """
         door.at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
@@ -222,7 +228,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         return imputing.by_cell(self.model_, x, self._classes(y, len(x)), n_samples, self.seed_).numpy()
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
-        """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X.
+        """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where a row is
+        so far off that its numbers overflow.
 
         All rows share one noise, fixed by random_state, so a row's score depends neither on its
         neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
@@ -240,7 +247,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
             with random_from(self.seed_):
                 seen = self.model_.observe(a, evidence=rated, alike=True)
             if not rated:
-                return self.model_(seen, b).log_likelihood[0]  # type: ignore[no-any-return]
+                return lowest(self.model_(seen, b).log_likelihood[0])
             return log_likelihood(self.model_, seen, b, k, self.seed_)[0]
 
         return over_rows(scored, x, classes).double().numpy()
@@ -266,13 +273,15 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         return over_rows(probabilities, self._rows(X), rows=rows_at_once(self.model_)).numpy()
 
     def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
-        """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong.
+        """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong. y is
+        what a classifier is held against, where it is not missing or -1, and what Given is told.
 
         `ais`: beside it log p(x) by annealing over so many temperatures (Neal 2001), of at most 100 rows.
         """
         door.at_least(1, k=k, **({} if ais is None else {"ais": ais}))
         x = self._rows(X)
-        truth = self._truth(y, len(x)) if y is not None and not isinstance(self.labels_, Given) else None
+        told = y is not None and not isinstance(self.labels_, Given)
+        truth = self._truth(y, len(x), unlabelled=True) if told else None
         names = [] if isinstance(self.codec_, Arrays) else self.codec_.names()
         classes = self._classes(y, len(x))
         found = evaluation.evaluate(self.model_, x, classes, k, self.seed_, truth, names=names, ais=ais)
@@ -318,6 +327,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         check_is_fitted(self)
         header = {
             "spec": self.specs_(),
+            "seed": self.seed_,
             "event": list(self.event_),
             "codec": self.codec_.header(),
             "classes": None if self.classes_ is None else self.classes_.tolist(),
@@ -348,7 +358,9 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
             if list(vae.event_) != header["event"] or len(classes or ()) != (heads.classes if heads else 0):
                 raise FormatError(f"{path} has a damaged header: its event or classes contradict its spec")
             vae.classes_ = None if classes is None else np.asarray(classes)
-            vae.asked_, vae.seed_ = door.wanted(vae), int(words["random_state"])
+            vae.asked_ = door.wanted(vae)
+            vae.random_state_ = int(words["random_state"])
+            vae.seed_ = int(header.get("seed", vae.random_state_))
             with storage.Bounded(tensors, path):
                 vae.model_ = vae._built().eval()
         except SpecError as error:

@@ -17,7 +17,7 @@ from .gauges import aggregate, by_cell, by_rung, calibration_error, residuals
 from .importance import Sums, Weights, distrust
 from .latents import Draw, inferring
 from .model import Model, Trace
-from .tensors import Rowwise, finite, log_mean_exp, numel, random_from
+from .tensors import Rowwise, finite, log_mean_exp, lowest, numel, random_from
 
 ROWS = 128
 """Rows of a pass. Every pass is filled up to its size, so a row's numbers do not depend on how many rows came
@@ -156,7 +156,7 @@ def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | N
         draw = inferring(samples) if generator is None else common_noise(generator, samples, x.dtype)
         again = trace if samples == step else None
         trace = again.redrawn(draw) if again else model(x, y, samples=samples, draw=draw)
-        yield trace.log_w()
+        yield lowest(trace.log_w())
 
 
 @torch.no_grad()
@@ -185,7 +185,8 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
     """Every figure that is a mean over rows, of each row (B, ...), in nats."""
     trace = model(x, y, samples=samples_at_once(model, k))
     known = (~x.isnan()).flatten(1).sum(1).double()
-    rows = {"known": known, "distortion": -trace.average(trace.log_likelihood), "code": model.encode(x, y)}
+    distortion = -lowest(trace.average(trace.log_likelihood))
+    rows = {"known": known, "distortion": distortion, "code": model.encode(x, y)}
     if trace.logits is not None:
         rows["logits"] = trace.logits
     if (misfit := residuals(trace)) is not None:
@@ -196,7 +197,10 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
     if not rated:
         return rows
     rungs, dimensions = by_rung(trace)
-    rows |= {"rate": trace.rate, "rungs": torch.stack(rungs, -1) if rungs else trace.rate[:, None][:, :0]}
+    rows |= {
+        "rate": -lowest(-trace.rate),
+        "rungs": torch.stack(rungs, -1) if rungs else trace.rate[:, None][:, :0],
+    }
     rows |= {"dimensions": torch.cat(dimensions, -1)} if dimensions else {}
     weights, classes = Weights(k), len(model.log_prior_y) if trace.log_qy is not None else 1
     for log_w in log_weights(model, model.observe(x, evidence=True), y, k, None):
@@ -225,7 +229,6 @@ def evaluate(
     gradients in z.
     """
     rated, k = probed(model, x, y, k)
-    n = len(x)
     if ais is not None and (refused := refusal(model)):
         raise SpecError(refused)
     with random_from(seed):
@@ -233,37 +236,20 @@ def evaluate(
         found = aggregate(model, x, y, rated)
     every = {name: rows.double() for name, rows in every.items()}
     means: dict[str, Any] = {name: rows.nanmean(0).tolist() for name, rows in every.items()}
-    code, logits, dimensions = every["code"], every.get("logits"), means.get("dimensions")
-    active = int((code.var(0) > 0.01).sum()) if n > 1 and code.shape[1] else 0
+    code, dimensions = every["code"], means.get("dimensions")
+    active = int((code.var(0) > 0.01).sum()) if len(x) > 1 and code.shape[1] else 0
+    speaking = None if dimensions is None else sum(rate > doctor.SILENT for rate in dimensions)
     told = None
-    if logits is not None and truth is not None and bool((truth >= 0).any()):
-        told = logits[truth >= 0], truth[truth >= 0]
+    if truth is not None and "logits" in every and bool((truth >= 0).any()):
+        told = every["logits"][truth >= 0], truth[truth >= 0]
     estimate = shape = None
-    warnings = []
     if rated:
-        se = float(every["score"].std()) / math.sqrt(n) if n > 1 else None
+        score = every["score"]
+        se = float(score.std()) / math.sqrt(len(x)) if len(x) > 1 and bool(score.isfinite().all()) else None
         estimate = Figure(means["score"], se)
         shape = None if math.isnan(means["shape"]) else means["shape"]
-        warnings += [words] if (words := distrust(k, means["size"], shape, means["skew"])) else []
-    else:
-        warnings.append("a Point posterior has no density: rate, ELBO and log-likelihood are not defined")
-    if getattr(model.likelihood.family, "grey", None) == "expected":
-        warnings.append(
-            "log_likelihood is of pixels switched on at random with their grey value as probability, at a "
-            "fixed seed; rate, distortion and ELBO are of the grey pixels, their expectation"
-        )
-    speaking = active if dimensions is None else sum(rate > doctor.SILENT for rate in dimensions)
-    if n > 1 and (rated or not code.shape[1]):
-        atoms = model.parts.posterior.atoms
-        size = 0 if atoms is not None else code.shape[1]
-        warnings += doctor.of_latent(means.get("rungs", ()), speaking, size)
-        if atoms is not None:
-            choices = code.reshape(-1, atoms[1])
-            warnings += doctor.of_codes(len(torch.unique(choices, dim=0)), atoms[0], len(choices))
-    warnings += doctor.of_scale(math.sqrt(means["misfit"]) if "misfit" in means else None)
-    warnings += doctor.of_prior(found.get("told_apart"))
     return Evaluation(
-        n=n,
+        n=len(x),
         k=k,
         log_likelihood=estimate,
         bits_per_dim=-estimate.mean / means["known"] / math.log(2) if estimate and means["known"] else None,
@@ -273,14 +259,54 @@ def evaluate(
         active_units=active,
         ess=means.get("size"),
         accuracy=None if told is None else float((told[0].argmax(-1) == told[1]).double().mean()),
-        warnings=tuple(warnings),
+        warnings=tuple(
+            [
+                *of_estimate(model, every, means, k, shape),
+                *of_codes(model, code, means, active if speaking is None else speaking),
+                *doctor.of_scale(math.sqrt(means["misfit"]) if "misfit" in means else None),
+                *doctor.of_prior(found.get("told_apart")),
+            ]
+        ),
         bound_by_k={int(name[2:]): mean for name, mean in means.items() if name.startswith("k=")} or None,
         pareto_k=shape,
         rate_by_rung=tuple(means["rungs"]) if rated else None,
         rate_by_dimension=None if dimensions is None else tuple(dimensions),
-        active_by_kl=None if dimensions is None else speaking,
+        active_by_kl=speaking,
         calibration_error=None if told is None else calibration_error(*told),
         distortion_by_column=dict(zip(names, means["cells"], strict=True)) if names else None,
         ais=None if ais is None else annealed(model, x, y, ais, seed),
         **found,
     )
+
+
+def of_estimate(
+    model: Model, every: dict[str, Tensor], means: dict[str, Any], k: int, shape: float | None
+) -> Iterator[str]:
+    """Why the log-likelihood cannot be trusted, or what it is of."""
+    each = every.get("score", every["distortion"])
+    if len(far := each.isinf().nonzero()):
+        yield (
+            f"{len(far)} of {len(each)} rows, the first of them row {int(far[0])}, lie so far from the "
+            "training data that their density is 0 in float32, and the means are infinite. Correct them or "
+            "leave them out"
+        )
+    if "score" not in every:
+        yield "a Point posterior has no density: rate, ELBO and log-likelihood are not defined"
+    elif words := distrust(k, means["size"], shape, means["skew"]):
+        yield words
+    if getattr(model.likelihood.family, "grey", None) == "expected":
+        yield (
+            "log_likelihood is of pixels switched on at random with their grey value as probability, at a "
+            "fixed seed; rate, distortion and ELBO are of the grey pixels, their expectation"
+        )
+
+
+def of_codes(model: Model, code: Tensor, means: dict[str, Any], speaking: int) -> Iterator[str]:
+    """Whether the latent is used: rungs and dimensions that collapsed, codes that died."""
+    if len(code) < 2 or ("score" not in means and code.shape[1]):
+        return
+    atoms = model.parts.posterior.atoms
+    yield from doctor.of_latent(means.get("rungs", ()), speaking, 0 if atoms else code.shape[1])
+    if atoms is not None:
+        choices = code.reshape(-1, atoms[1])
+        yield from doctor.of_codes(len(torch.unique(choices, dim=0)), atoms[0], len(choices))

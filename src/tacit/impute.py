@@ -19,6 +19,8 @@ from .tensors import numel, random_from
 
 NUMBERS = 1 << 20
 """Decoded numbers in memory at once."""
+POOL = 10_000
+"""Draws of the prior that are resampled together."""
 
 
 def weighed(
@@ -33,54 +35,66 @@ def weighed(
         yield trace.x, px, log_w.softmax(0)
 
 
+Made = Callable[[Tensor, Distribution, Tensor], Tensor]
+"""What is made of a batch, p(x|z) at its draws and their weights: (b, *E)."""
+
+
 @torch.no_grad()
+def over_weighed(make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
+    """What `make` makes of all batches, (n, *E)."""
+    with random_from(seed):
+        return torch.cat([make(*each) for each in weighed(model, x, y, k)]).reshape(x.shape)
+
+
 def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """The known cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
-    with random_from(seed):
-        guesses = [blend(px, weights) for _, px, weights in weighed(model, x, y, k)]
-    return torch.where(x.isnan(), torch.cat(guesses).reshape(x.shape), x)
+    guesses = over_weighed(lambda _, px, weights: blend(px, weights), model, x, y, k, seed)
+    return torch.where(x.isnan(), guesses, x)
 
 
-@torch.no_grad()
 def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """The known cells, and one draw of p(x_miss | x_obs) in the others, by resampling: (n, *E)."""
-    with random_from(seed):
-        drawn = []
-        for seen, px, weights in weighed(model, x, y, k):
-            chosen = torch.multinomial(weights.T, 1)[:, 0]
-            each = px.sample().expand(len(weights), *seen.shape)
-            drawn.append(each[chosen, torch.arange(len(chosen))])
-    return torch.where(x.isnan(), torch.cat(drawn), x)
+
+    def drawn(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
+        chosen = torch.multinomial(weights.T, 1)[:, 0]
+        each = px.sample().expand(len(weights), *seen.shape)
+        return each[chosen, torch.arange(len(chosen))]
+
+    return torch.where(x.isnan(), over_weighed(drawn, model, x, y, k, seed), x)
 
 
-@torch.no_grad()
 def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """E[log p(x_j | z) | x] of each known cell in nats, NaN where missing: (n, *E)."""
-    with random_from(seed):
-        found = []
-        for seen, px, weights in weighed(model, x, y, k):
-            each = cells(px, seen).reshape(len(weights), *seen.shape)
-            found.append((weights.reshape(*weights.shape, *[1] * (each.dim() - 2)) * each).sum(0))
-    return torch.cat(found).masked_fill(x.isnan(), torch.nan)
+
+    def scored(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
+        each = cells(px, seen).reshape(len(weights), *seen.shape)
+        return (weights.reshape(*weights.shape, *[1] * (each.dim() - 2)) * each).sum(0)
+
+    return over_weighed(scored, model, x, y, k, seed).masked_fill(x.isnan(), torch.nan)
 
 
 @torch.no_grad()
-def given(
-    model: Model, x: Tensor, pool: int, seed: int, take: Callable[[Distribution], Tensor]
-) -> tuple[Tensor, float]:
+def given(model: Model, x: Tensor, seed: int, take: Callable[[Distribution], Tensor]) -> tuple[Tensor, float]:
     """What `take` makes of p(x|z), z ~ p(z | the known cells of x[0]), for as many z as x has rows, and the
-    pool's effective size; x and 0 where those cells have probability 0.
+    effective number of z; x and 0 where those cells have probability 0.
 
-    `pool` draws of the prior are resampled by p(known cells | z).
+    POOL draws of the prior are resampled by p(known cells | z), anew for every POOL / 10 rows.
     """
-    one = x[:1]
     with random_from(seed):
-        px = model.decode(model.prior_state(pool))
-        log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)
-        log_w = log_w.nan_to_num(nan=-math.inf, neginf=-math.inf)
-        if log_w.max() == -math.inf:
-            return x, 0.0
-        weights = log_w.softmax(0)
-        chosen = torch.multinomial(weights, len(x), replacement=True)
-        drawn = take(px).reshape(pool, *x.shape[1:])[chosen]
+        each = [resampled(model, some, take) for some in torch.split(x, POOL // 10)]
+    sizes = [size for _, size in each]
+    return torch.cat([drawn for drawn, _ in each]), sum(sizes) if all(sizes) else 0.0
+
+
+def resampled(model: Model, x: Tensor, take: Callable[[Distribution], Tensor]) -> tuple[Tensor, float]:
+    """As `given`, of one pool."""
+    one = x[:1]
+    px = model.decode(model.prior_state(POOL))
+    log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)
+    log_w = log_w.nan_to_num(nan=-math.inf, neginf=-math.inf)
+    if log_w.max() == -math.inf:
+        return x, 0.0
+    weights = log_w.softmax(0)
+    chosen = torch.multinomial(weights, len(x), replacement=True)
+    drawn = take(px).reshape(POOL, *x.shape[1:])[chosen]
     return torch.where(x.isnan(), drawn, x), float(1 / weights.square().sum())

@@ -121,7 +121,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
     def _prepared(self, X: Any, y: Any, further: bool) -> tuple[Rows, Rows | None]:
         """The rows to train on and those held out, and all that training needs beside them."""
         door.refuse_arguments(self.get_params(deep=False))
-        seed = door.seeded(self.random_state)
+        state = door.stated(self.random_state)
         if further:
             door.refuse_changes(self.asked_, door.wanted(self))
         x, classes = self._training_rows(X, y, further)
@@ -129,7 +129,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             x = self._resolve(x)
             self.asked_: dict[str, Any] = door.wanted(self)
         self.training_: Training = self.training or Training()
-        self.seed_ = seed
+        self.random_state_, self.seed_ = state, door.seeded(state)
         with random_from(self.seed_):
             if not further:
                 self.model_ = self._built()
@@ -152,7 +152,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         dims = self.latent_dim_ if flat or not self.rungs_ else self.rungs_
         held = {name: getattr(self, name + "_", None) for name in door.KINDS} | {
             "latent_dim": dims,
-            "random_state": self.seed_,
+            "random_state": self.random_state_,
         }
         return {name: text(value, complete=True) for name, value in held.items()}
 
@@ -176,7 +176,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         try:
             self.trainer_.restore(tensors, header["training"])
         except (KeyError, RuntimeError, ValueError) as error:
-            raise FormatError(f"{path} holds no training to resume ({error})") from None
+            fault = str(error).partition("\n")[0]
+            raise FormatError(f"{path} holds no training of this model and these data ({fault})") from None
         self.history_ = list(header["history"])
 
     def _training_rows(self, X: Any, y: Any, further: bool) -> tuple[Rowwise, Tensor | None]:
@@ -198,7 +199,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         self.labels_: LabelHead | None = self.labels
         self.classes_: Array | None = None
         if self.labels is not None:
-            self.classes_ = door.classes_of(door.labels_of(y, len(X), self.labels), self.labels)
+            some = isinstance(self.labels, Enumerated)
+            self.classes_ = door.classes_of(door.labels_of(y, len(X), self.labels, some), self.labels)
         x = X.map(self._encoded) if isinstance(X, Stream) else self.codec_.encode(X)
         return x, self._truth(y, len(x))
 
@@ -237,12 +239,13 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         """A block of a stream as the model reads it."""
         return self.codec_.encode(self._checked(X, reset=False))[:]
 
-    def _truth(self, y: Any, n: int) -> Tensor | None:
-        """Class numbers of n rows in training, -1 where unlabelled."""
+    def _truth(self, y: Any, n: int, unlabelled: bool = False) -> Tensor | None:
+        """Class numbers of n rows, -1 where they may be and are `unlabelled`."""
         if self.labels_ is None or self.classes_ is None:
             return None
-        y = door.labels_of(y, n, self.labels_)
-        return door.class_numbers(self.classes_, y, unlabelled=isinstance(self.labels_, Enumerated))
+        some = unlabelled or isinstance(self.labels_, Enumerated)
+        y = door.labels_of(y, n, self.labels_, some)
+        return door.class_numbers(self.classes_, y, unlabelled=some)
 
     def _resolve(self, x: Rowwise) -> Rowwise:
         """Fill in the defaults, and refuse what does not fit together before anything is trained. Returns

@@ -31,6 +31,11 @@ def random_from(seed: int) -> Iterator[None]:
         yield
 
 
+def lowest(x: Tensor) -> Tensor:
+    """Log-densities, -inf where numbers overflowed on the way: a datum so far off is the least likely."""
+    return x.masked_fill(x.isnan(), -math.inf)
+
+
 def finite(value: Any) -> Any:
     """Numbers, and what holds them, as JSON has them: None for those that are not finite."""
     if isinstance(value, dict):

@@ -10,7 +10,7 @@ import math
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import reduce
 from typing import Any
@@ -163,7 +163,7 @@ class Trainer:
         monitored = held or (data[0][:few], None if data[1] is None else data[1][:few])
         while self.epoch < epochs and (patience is None or self.waited < patience):
             before = self._copied()
-            with random_from(self.seed * 1_000_003 + self.epoch):
+            with self._drawing():
                 try:
                     means = self._epoch(*data)
                 except KeyboardInterrupt:
@@ -206,6 +206,10 @@ class Trainer:
         elif self.average:
             self._swap()
 
+    def _drawing(self) -> AbstractContextManager[None]:
+        """Random numbers of the epoch that comes."""
+        return random_from(self.seed * 1_000_003 + self.epoch)
+
     def _copied(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, numbers = self.state()
         return {name: t.clone() for name, t in tensors.items()}, numbers
@@ -213,7 +217,7 @@ class Trainer:
     def _autopsy(self, before: tuple[dict[str, Tensor], dict[str, Any]], x: Rowwise, y: Tensor | None) -> str:
         """The epoch once more, now looking at every batch: which one broke, and where."""
         self.restore(*before)
-        with random_from(self.seed * 1_000_003 + self.epoch):
+        with self._drawing():
             return autopsy(self.model, self._steps(x, y), y)
 
     @torch.no_grad()
@@ -229,11 +233,11 @@ class Trainer:
         return x.to(self.device), y if y is None else y.to(self.device)
 
     def _epoch(self, x: Rowwise, y: Tensor | None) -> Tensor:
-        """One pass; returns the means of loss, distortion, rate and each term over the rows that were learned
-        from, still on the device."""
+        """One pass; returns the means of loss, distortion, rate and each term, still on the device; without
+        the rows of steps that were skipped because they overflowed."""
         totals, left_out = torch.zeros(3 + len(self.terms), device=self.device), 0
         for share, numbers, taken in self._steps(x, y):
-            if taken:
+            if taken or numbers[0].isfinite():
                 totals += numbers * share.n
             else:
                 left_out += share.whole

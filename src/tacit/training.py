@@ -66,8 +66,8 @@ class Training(Spec):
       risen for so many epochs, and the best epoch's weights are kept.
     - `missing`: each batch hides that share of the cells anew, and they count as missing (Xu et al. 2018,
       section 3.2).
-    - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer, and their
-      rows out of the figures (Child 2021, section 3; it waits for the device at each step).
+    - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer (Child
+      2021, section 3; it waits for the device at each step).
     - `ema`: weights are averaged over steps with that decay, (1 + t) / (10 + t) at step t if that is less,
       and the average is what is kept.
     - `devices`: so many processes share each batch (`processes`). Their loss is that of one process where
@@ -103,7 +103,7 @@ class Training(Spec):
             raise SpecError(f"Training.missing is a share in [0, 1), not {self.missing}")
         if self.patience is not None and not self.validation:
             raise SpecError("Training.patience watches held-out rows: set validation, say 0.1")
-        if at(self.learning_rate, 0) < 0 or self.learning_rate == 0:
+        if not 0 <= at(self.learning_rate, 0) < math.inf or self.learning_rate == 0:
             raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
         if any(longest is not None and not longest > 0 for longest in (self.clip, self.skip)):
             raise SpecError(f"Training.clip and skip are norms above 0, not {self.clip} and {self.skip}")

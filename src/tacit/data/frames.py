@@ -2,6 +2,7 @@
 
 import csv
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from pandas.api import types
 
 from ..errors import DataError
-from .codec import COARSE, LARGEST, coarse
+from .codec import LARGEST
 from .stream import Stream
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
@@ -83,6 +84,9 @@ def _rectangular(path: Path) -> None:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, skipinitialspace=True)
             names = [name.strip() for name in next(lines, [])]
+            if len(names) == 1 and (mark := next((m for m in ";\t|" if m in names[0]), None)):
+                cure = "save the file with commas, and numbers with decimal points"
+                raise DataError(f"{path}, line 1 has {mark!r} between its cells; {cure}")
             for cells in lines:
                 if len(cells) not in (0, len(names)):
                     fault = f"has {len(cells)} cells and the header {len(names)}"
@@ -96,8 +100,6 @@ def _rectangular(path: Path) -> None:
         raise DataError(f"{path}, line {lines.line_num}: {error}; close every quote") from None
     if twice := {name for name in names if name and names.count(name) > 1}:
         raise DataError(f"{path}, line 1 has two columns called {min(twice)!r}; rename one")
-    if len(names) == 1 and (mark := next((m for m in ";\t|" if m in names[0]), None)):
-        raise DataError(f"{path}, line 1 has {mark!r} between its cells; save the file with commas")
 
 
 def _first_fault(data: bytes) -> int:
@@ -111,8 +113,16 @@ def _first_fault(data: bytes) -> int:
 def where(frame: pd.DataFrame, i: int, name: str) -> str:
     """What a person calls the cell in row `i` (from 0): a line in a .csv file, else the row's index."""
     file = frame.attrs.get("file", "")
-    row = f"line {i + 2}" if file.lower().endswith(".csv") else f"row {frame.index[i]}"
+    row = f"line {_line(file, i)}" if file.lower().endswith(".csv") else f"row {frame.index[i]}"
     return f"{file + ', ' if file else ''}{row}, column {name!r}"
+
+
+def _line(file: str, i: int) -> int:
+    """The line on which row `i` (from 0) of a .csv file ends; blank lines are no rows."""
+    with open(file, encoding="utf-8-sig", newline="") as held:
+        lines = csv.reader(held, skipinitialspace=True)
+        filled = (lines.line_num for cells in lines if cells)
+        return next(islice(filled, i + 1, None), i + 2)
 
 
 def refuse(frame: pd.DataFrame, name: str, odd: Any, cure: str) -> None:
@@ -146,9 +156,6 @@ def large(frame: pd.DataFrame, name: str, numbers: Any) -> None:
 def _check_numbers(frame: pd.DataFrame, name: str) -> None:
     numbers = frame[name].to_numpy(dtype=float, na_value=np.nan)
     large(frame, name, numbers)
-    if coarse(numbers):
-        file = frame.attrs.get("file", "the table")
-        warnings.warn(f"{file}, the numbers of column {name!r} {COARSE}", stacklevel=2)
     low, middle, high = np.nanquantile(numbers, (0.25, 0.5, 0.75))
     far = np.abs(numbers - middle) > FAR * (high - low)
     if high > low and far.any():

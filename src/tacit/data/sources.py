@@ -110,6 +110,10 @@ def load(
         word, split = match.groups()
     if buffer and not Path(word).is_dir() and Path(word).suffix.lower() not in (".npy", ".parquet"):
         raise SpecError(f"{data} is not streamed; .npy, .parquet, their shards and folders of pictures are")
+    if skip_bad and not Path(word).is_dir():
+        raise SpecError(f"skip-bad is for folders of pictures, and {data} is none; leave it out")
+    if missing and Path(word).suffix.lower() != ".csv":
+        raise SpecError(f"na is for .csv files, and {data} is none; leave it out")
     if word in SETS:
         splits, read = SETS[word]
         if split and split not in splits:

@@ -29,7 +29,7 @@ from ..families import (
     ZeroInflated,
 )
 from . import frames
-from .codec import number
+from .codec import coarse, number
 from .frames import FEW
 
 Kind = Literal["real", "positive", "count", "boolean", "categorical", "ordinal", "date", "constant", "key"]
@@ -64,6 +64,12 @@ class Column:
             or not isinstance(self.categories, list)
         ):
             raise ValueError(f"no column of a table: {self}")
+
+    @property
+    def origin(self) -> float:
+        """What numbers are counted from: 0, but for a real column whose numbers differ too little for their
+        size to keep that in float32."""
+        return self.value if self.kind == "real" and isinstance(self.value, float) else 0.0
 
     @property
     def modelled(self) -> bool:
@@ -125,7 +131,7 @@ class Column:
         cure = "; the column held numbers in training: correct it, or name it with --na if it means missing"
         frames.refuse(frame, self.name, np.isnan(floats) & values.notna(), cure)
         frames.large(frame, self.name, floats)
-        return floats
+        return floats - self.origin
 
     def read(self, value: Any) -> Any:
         """A value, or the word for it, in this column's type; DataError where that cannot hold it."""
@@ -161,6 +167,7 @@ class Column:
             index = np.where(hole, 0, numbers).round().astype(int).clip(0, len(self.categories) - 1)
             values = pd.Series(self.categories, dtype=object).iloc[index].reset_index(drop=True)
             return _typed(values.mask(hole), self.dtype, self.categories)
+        numbers = numbers + self.origin
         numbers = np.clip(np.round(numbers) if self.whole else numbers, self.low, self.high)
         if self.kind == "date":
             days = pd.to_timedelta(pd.Series(numbers), unit="D").dt.round("s")
@@ -244,7 +251,9 @@ class Table:
                     new = [c for c in guess[held.isna()].unique() if c not in held.cat.categories]
                     held = held.cat.add_categories(new)
                 frame[column.name] = held.where(held.notna(), guess.astype(held.dtype))
-        return to_polars(frame) if is_polars(X) else frame
+        if is_polars(X):
+            return to_polars(frame)
+        return frame.set_axis(X.columns, axis=1) if isinstance(X, pd.DataFrame) else frame
 
     def known(self, cells: dict[str, Any]) -> pd.DataFrame:
         names = {column.name: column for column in self.modelled}
@@ -327,7 +336,12 @@ def _column(name: str, values: "pd.Series[Any]") -> Column:
     """The kind of a column, from its type first and its values second."""
     dtype = str(values.dtype)
     present = values.dropna()
-    distinct = present.nunique()
+    try:
+        distinct = present.nunique()
+    except TypeError:
+        raise DataError(
+            f"column {name!r} holds lists or the like in its cells; give each number a column"
+        ) from None
     if distinct <= 1:
         return Column(name, "constant", dtype, value=_plain(present.iloc[0]) if distinct else None)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -388,4 +402,5 @@ def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
         return Column(name, "ordinal", dtype, low, high, whole, levels)
     if low > 0 and abs(_skew(present)) > SKEWED * abs(_skew(np.log(present))):
         return Column(name, "positive", dtype, low, high, whole)
-    return Column(name, "real", dtype, low, high, whole)
+    origin = float(round(present.mean())) if coarse(present.to_numpy()) else None
+    return Column(name, "real", dtype, low, high, whole, value=origin)
