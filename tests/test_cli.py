@@ -403,3 +403,16 @@ def test_labels_may_be_missing_where_they_are_judged(tmp_path: Path, capsys: Cap
     capsys.readouterr()
     assert run("evaluate", tmp_path / "r", tmp_path / "t.csv", "--label", "a") == 3
     assert "as data, not as a label" in capsys.readouterr().err
+
+
+def test_a_row_beyond_every_number_is_named_in_the_figures(tmp_path: Path, capsys: Capture) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "r", "--epochs", 20) == 0
+    frame.loc[7, "a"] = 9e17
+    frame.to_csv(tmp_path / "far.csv", index=False)
+    words = ("evaluate", tmp_path / "r", tmp_path / "far.csv", "-k", 2)
+    assert run(*words, "--report", tmp_path / "r.html") == 0
+    assert "1 of 60 rows, the first of them row 7" in capsys.readouterr().err
+    assert run(*words, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["log_likelihood"]["mean"] is None

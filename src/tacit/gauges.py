@@ -74,10 +74,12 @@ def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[s
     kept = torch.linspace(0, n - 1, few, dtype=torch.float64).round().long()
     trace = model(x[kept], None if y is None else y[kept])
     found, z = {}, trace.sites[0].z[0]
+    if not z.isfinite().all():
+        return {}
     if rated and parts.posterior.factorises and n > 1:
         information, *rest = (float(part.mean()) for part in decomposition(trace, n))
         found = {"mutual_information": information, "aggregate_kl": sum(rest)}
-    if n >= 200 and z.isfinite().all():
+    if n >= 200:
         drawn = trace.sites[0].p.sample(torch.Size((len(z),)))
         found["told_apart"] = two_sample(z.numpy(), drawn.numpy()).auc
     return found

@@ -2,7 +2,9 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import asdict
 from html import escape
+from math import isfinite
 from typing import Any
 
 from matplotlib.figure import Figure as Picture
@@ -32,7 +34,7 @@ li {{ margin: .4rem 0 }} img {{ max-width: 100%; margin: .5rem 0 }}
 
 def table(result: Evaluation) -> Iterator[tuple[str, str, str]]:
     """(name, value, unit) of every figure that a model has."""
-    for name, value in result.to_dict().items():
+    for name, value in asdict(result).items():
         if value is None or name in ("n", "k", "warnings", "bound_by_k"):
             continue
         unit = UNITS.get(name, "" if name in PLAIN else "nats")
@@ -55,7 +57,7 @@ def curve(result: Evaluation) -> Picture:
     """The bound over k: where it is flat, k is enough."""
     picture = figures.empty(5, 3)
     axes = picture.add_subplot()
-    by_k = result.bound_by_k or {}
+    by_k = {k: bound for k, bound in (result.bound_by_k or {}).items() if isfinite(bound)}
     axes.semilogx(list(by_k), list(by_k.values()), marker="o", color=figures.BLUE)
     figures.finish(axes, "the importance-weighted bound", "samples k", "nats per datum")
     return picture
@@ -65,7 +67,8 @@ def bars(rates: tuple[float, ...]) -> Picture:
     """The mean KL of each latent dimension, largest first."""
     picture = figures.empty(5, 3)
     axes = picture.add_subplot()
-    axes.bar(range(1, len(rates) + 1), sorted(rates, reverse=True), color=figures.BLUE)
+    known = sorted(filter(isfinite, rates), reverse=True)
+    axes.bar(range(1, len(known) + 1), known, color=figures.BLUE)
     figures.finish(axes, "rate by latent dimension, largest first", "rank", "nats")
     return picture
 

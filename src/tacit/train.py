@@ -235,13 +235,13 @@ class Trainer:
     def _epoch(self, x: Rowwise, y: Tensor | None) -> Tensor:
         """One pass; returns the means of loss, distortion, rate and each term, still on the device; without
         the rows of steps that were skipped because they overflowed."""
-        totals, left_out = torch.zeros(3 + len(self.terms), device=self.device), 0
+        totals, rows = torch.zeros(3 + len(self.terms), device=self.device), 0
         for share, numbers, taken in self._steps(x, y):
             if taken or numbers[0].isfinite():
                 totals += numbers * share.n
-            else:
-                left_out += share.whole
-        return self.processes.total(totals) / (len(x) - left_out)
+                rows += share.n
+        found = self.processes.total(torch.cat([totals, totals.new_tensor([rows])]))
+        return found[:-1] / found[-1]
 
     def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Share, Tensor, bool]]:
         """Step after step: the rows of the batch, its loss, distortion, rate and each term, and whether the
