@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -334,3 +336,10 @@ def test_a_file_remembers_the_seed(tmp_path: Path) -> None:
     drawn.save(tmp_path / "m.safetensors")
     redone = clone(VAE.load(tmp_path / "m.safetensors")).fit(X)
     np.testing.assert_array_equal(redone.transform(X), drawn.transform(X))
+
+
+def test_a_fit_that_was_left_open_ends_in_silence() -> None:
+    code = "import torch; from tacit import VAE, Training\n"
+    code += "left = VAE(1, training=Training(epochs=9)).fit_iter(torch.rand(9, 2).numpy()); next(left)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == ""

@@ -3,6 +3,7 @@
 `__init__` only stores; what is fitted ends in `_`.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -103,6 +104,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             done = self.history_[-1] if self.history_ else {"epoch": 0, "step": 0}
             if resume is not None:
                 self._restore(resume)
+        is_ending = sys.is_finalizing  # looked up now: when the interpreter ends, modules are empty
         try:
             for part_done in self.trainer_.run(train, valid):
                 progress = replace(
@@ -114,7 +116,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
                 self.history_.append(progress.row())
                 yield progress
         except GeneratorExit:
-            self._finish()
+            if not is_ending():
+                self._finish()
             raise
         self._finish()
 
