@@ -282,6 +282,11 @@ def test_a_column_far_from_zero_keeps_what_it_says() -> None:
         VAE(1, training=Training(epochs=1)).fit(far.to_numpy())
 
 
+def test_numbers_among_words_are_words() -> None:
+    vae = VAE(1, training=Training(epochs=1)).fit(pd.DataFrame({"a": [1, "x", 2, "y"] * 10}))
+    assert vae.codec_.columns[0].kind == "categorical" and len(vae.codec_.columns[0].categories) == 4
+
+
 def test_columns_keep_their_names() -> None:
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
     vae = VAE(1, training=Training(epochs=1), random_state=0).fit(table)

@@ -131,6 +131,7 @@ def refuse(frame: pd.DataFrame, name: str, odd: Any, cure: str) -> None:
     if odd.any():
         i = int(odd.argmax())
         value = frame[name].iloc[i]
+        value = value.item() if isinstance(value, np.generic) else value
         shown = f"{value:g}" if isinstance(value, float) else repr(value)
         raise DataError(f"{where(frame, i, name)} holds {shown}{cure}")
 

@@ -360,7 +360,7 @@ def _column(name: str, values: "pd.Series[Any]") -> Column:
 
 
 def _text(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
-    dates = pd.to_datetime(present, errors="coerce", format="ISO8601")
+    dates = pd.to_datetime(present.astype(str), errors="coerce", format="ISO8601")
     if dates.notna().all():
         return _date(name, dates, "datetime64[us]")
     if present.nunique() > min(MOST_CATEGORIES, max(2, len(present) // 2)):
