@@ -1,6 +1,7 @@
 """What is shown and written at the terminal. Heavy imports wait for their use."""
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,15 +49,12 @@ def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: boo
 
 def announced(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]":
     """Training, and once it is under way what the columns of a table were taken for, on stderr."""
-    said = False
-    for progress in training:
-        if not said:
-            columns = vae.codec_.header().get("columns", [])
-            laws = getattr(vae.likelihood_, "families", ())
-            for line in column_lines(columns, [str(law) for law in laws]):
-                typer.echo(f"tacit: {line}", err=True)
-            said = True
-        yield progress
+    for first in islice(training, 1):
+        laws = [str(law) for law in getattr(vae.likelihood_, "families", ())]
+        for line in column_lines(vae.codec_.header().get("columns", []), laws):
+            typer.echo(f"tacit: {line}", err=True)
+        yield first
+    yield from training
 
 
 def column_lines(columns: "list[dict[str, Any]]", laws: "Sequence[str]" = ()) -> "list[str]":

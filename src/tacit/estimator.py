@@ -30,7 +30,7 @@ from .labels import Auxiliary, Enumerated, Given
 from .learner import Learner
 from .priors import VampPrior
 from .spec import Spec, accepts, describe, plain
-from .tensors import lowest, random_from
+from .tensors import Rowwise, lowest, random_from
 from .training import Training
 
 Array = np.ndarray[Any, Any]
@@ -106,7 +106,11 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
     def _codes(self, X: Any, y: Any = None) -> Array:
         x = self._rows(X)
-        return over_rows(self.model_.encode, x, self._classes(y, len(x)), rows_at_once(self.model_)).numpy()
+        return self._passed(self.model_.encode, x, self._classes(y, len(x))).numpy()
+
+    def _passed(self, f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None) -> Tensor:
+        """f of rows x with what belongs to them, y, in passes that memory holds."""
+        return over_rows(f, x, y, rows_at_once(self.model_))
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
@@ -147,7 +151,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
             return mean_of(self.model_.rebuild(a, b)).reshape(len(a), *self.model_.event)
 
-        return self.codec_.decode(over_rows(rebuilt, x, self._classes(y, len(x)), rows_at_once(self.model_)))
+        return self.codec_.decode(self._passed(rebuilt, x, self._classes(y, len(x))))
 
     def sample(
         self,
@@ -209,9 +213,9 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         """X with its missing cells filled: E[x_miss | x_obs], the most probable class of a category.
 
         `draws=M` gives a list of M tables, each one draw of p(x_miss | x_obs) (multiple imputation).
-        Known cells are X's own; type, index, columns and dtypes are X's; of a table guesses and draws stay in
-        the range that their column had in training. Importance sampling with
-        `n_samples` draws of z a row (Mattei and Frellsen 2019, equation 13).
+        Known cells are X's own; type, index, columns and dtypes are X's; of a table guesses and draws stay
+        in the range that their column had in training. Importance sampling with `n_samples` draws of z a
+        row (Mattei and Frellsen 2019, equation 13).
         """
         door.at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
         x = self._tensor(X)
@@ -270,7 +274,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         def probabilities(a: Tensor, b: Tensor | None) -> Tensor:
             return self.model_.features(a)[1].softmax(-1)  # type: ignore[union-attr]
 
-        return over_rows(probabilities, self._rows(X), rows=rows_at_once(self.model_)).numpy()
+        return self._passed(probabilities, self._rows(X), None).numpy()
 
     def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
         """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong. y is

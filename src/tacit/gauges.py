@@ -12,7 +12,7 @@ from .labels import Auxiliary, Enumerated
 from .likeness import two_sample
 from .model import Model, Trace
 from .penalties import decomposition
-from .tensors import Rowwise
+from .tensors import Rowwise, weighted_sum
 
 ROWS = 1000
 """The most rows whose codes are compared with one another."""
@@ -48,8 +48,7 @@ def by_cell(trace: Trace) -> Tensor:
         return -trace.average(cells(trace.px, trace.x))
     (px, share), k = by_class(trace, trace.log_likelihood), len(trace.log_likelihood)
     weights = share.reshape(-1, k, len(trace.x)).softmax(0).flatten(0, 1) / k
-    each = cells(px, trace.x)
-    return -(weights.reshape(*weights.shape, *[1] * (each.dim() - 2)) * each).sum(0)
+    return -weighted_sum(weights, cells(px, trace.x))
 
 
 def residuals(trace: Trace) -> Tensor | None:

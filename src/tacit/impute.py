@@ -15,7 +15,7 @@ from .distributions import blend, cells, log_prob_of
 from .gauges import by_class
 from .labels import Auxiliary
 from .model import Model
-from .tensors import numel, random_from
+from .tensors import numel, random_from, weighted_sum
 
 NUMBERS = 1 << 20
 """Decoded numbers in memory at once."""
@@ -67,8 +67,7 @@ def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Ten
     """E[log p(x_j | z) | x] of each known cell in nats, NaN where missing: (n, *E)."""
 
     def scored(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
-        each = cells(px, seen).reshape(len(weights), *seen.shape)
-        return (weights.reshape(*weights.shape, *[1] * (each.dim() - 2)) * each).sum(0)
+        return weighted_sum(weights, cells(px, seen).reshape(len(weights), *seen.shape))
 
     return over_weighed(scored, model, x, y, k, seed).masked_fill(x.isnan(), torch.nan)
 

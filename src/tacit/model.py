@@ -18,7 +18,7 @@ from .latents import Draw, Scored, Site, TopDown, averaging, generating, inferri
 from .layers import joined, shapes_of
 from .networks import Network
 from .priors import VampPrior, fit_together
-from .tensors import Rowwise, Shape, as_shape, numel
+from .tensors import Rowwise, Shape, as_shape, numel, weighted_sum
 
 SEEN = 1 << 22
 """Cells of a sparse matrix that units are taken from."""
@@ -263,7 +263,7 @@ class Trace:
     def average(self, t: Tensor) -> Tensor:
         """The mean over samples (S, B, ...) -> (B, ...)."""
         if self.weights is not None:
-            return (self.weights.reshape(*self.weights.shape, *[1] * (t.dim() - 2)) * t).sum(0)
+            return weighted_sum(self.weights, t)
         return t.mean(0) if len(t) > 1 else t[0]
 
     @cached_property

@@ -55,6 +55,11 @@ def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
     return torch.logsumexp(x, dim) - math.log(x.shape[dim])
 
 
+def weighted_sum(weights: Tensor, t: Tensor) -> Tensor:
+    """sum_s w_sb t_sb... over samples: (S, B) and (S, B, ...) -> (B, ...)."""
+    return (weights.reshape(*weights.shape, *[1] * (t.dim() - 2)) * t).sum(0)
+
+
 def over_leading(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> Tensor:
     """Apply `f`, which wants one batch axis, to x of shape (*leading, *E)."""
     leading = x.shape[: x.dim() - event_ndim]
