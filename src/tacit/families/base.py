@@ -40,14 +40,25 @@ class Identity(Link):
         return raw
 
 
+WIDE, STEEP = 2.0, 10.0
+"""A standard deviation of e^2 times that of the data or the prior, and a rate of e^10 times that of the data,
+are past belief."""
+
+
+def exp_to_line(a: Tensor, top: float) -> Tensor:
+    """exp a, and beyond `top` its tangent: one odd row must not undo a training."""
+    return a.clamp(max=top).exp() * (a - (top - 1)).clamp_min(1)
+
+
 @dataclass(frozen=True, repr=False)
 class LogVariance(Link):
-    """sqrt(floor + exp a): a is the log-variance."""
+    """sqrt(floor + exp a): a is the log-variance; past e^WIDE the standard deviation grows as a line."""
 
     floor: float = 0.0
 
     def __call__(self, raw: Tensor) -> Tensor:
-        return (0.5 * raw).exp() if self.floor == 0 else (self.floor + raw.exp()).sqrt()
+        scale = exp_to_line(0.5 * raw, WIDE)
+        return scale if self.floor == 0 else (self.floor + scale.square()).sqrt()
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,18 +71,16 @@ class Square(Link):
         return (self.floor + raw.square()).sqrt()
 
 
-STEEP = 10.0
-"""A rate of e^10 standard deviations of the data is past belief."""
 PIECE = 1 << 22
 """Numbers of the data that are looked at together, in double precision, for their units."""
 
 
 @dataclass(frozen=True, repr=False)
 class LogScale(Link):
-    """exp a, and beyond STEEP its tangent: a far code must not make a rate infinite."""
+    """exp a; past e^STEEP it grows as a line."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        return raw.clamp(max=STEEP).exp() * (1 + (raw - STEEP).clamp_min(0))
+        return exp_to_line(raw, STEEP)
 
 
 @dataclass(frozen=True, repr=False)
