@@ -84,7 +84,7 @@ def by_numpy(model: Model, x: np.ndarray, k: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["digits", pytest.param("mnist", marks=MNIST)])
 def test_estimate_of_a_trained_model_meets_brute_force(name: str) -> None:
-    """Within 0.1 nat, as the mean and of the middle row; both draw 20,000 codes a row of their own, of which few
+    """Within 0.1 nat, the mean and the middle row. Both draw 20,000 codes a row of their own, of which few
     count for an odd row."""
     X = (load(name).X[:6000] > 0.5).astype(np.float32)
     training = Training(epochs=20)
