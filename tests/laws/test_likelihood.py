@@ -49,17 +49,18 @@ def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) ->
 
 @pytest.mark.parametrize("latent", [2, 5, 10, 20, 50])
 def test_estimate_meets_closed_form(latent: int) -> None:
-    model, table = linear_gaussian(latent, latent + 10, latent)
+    model, table = linear_gaussian(latent, max(24, latent), latent)
     x, exact = torch.tensor(table[:, :-1]), table[:, -1]
     torch.manual_seed(0)
     estimate, ess = log_likelihood(model, x, None, 5000, None)
     assert abs(float(estimate.mean()) - exact.mean()) < 0.01
     assert float(ess.min()) > 50
-    elbo = model(x, samples=200).bound.detach().numpy()
+    with torch.no_grad():
+        elbo = model(x, samples=2000).bound.numpy()
     gap = exact - elbo
     assert gap.mean() > -2 * gap.std() / math.sqrt(len(gap))
     per_dimension = 0.5 * (1.2**2 + 0.1**2 - 1) - math.log(1.2)
-    assert gap.mean() == pytest.approx(latent * per_dimension, abs=max(0.02, 0.002 * latent))
+    assert gap.mean() == pytest.approx(latent * per_dimension, abs=0.02)
 
 
 def by_numpy(model: Model, x: np.ndarray, k: int) -> np.ndarray:

@@ -17,6 +17,8 @@ from tacit import (
     VAE,
     FullGaussian,
     Gaussian,
+    LogScale,
+    LogVariance,
     LowRankGaussian,
     Mixture,
     PowerSpherical,
@@ -30,6 +32,7 @@ from tacit import (
 )
 from tacit.distributions import kl
 from tacit.families import Family, Local
+from tacit.families.base import Link
 from tacit.families.flows import planar
 from tacit.train import Trainer
 from tests.laws.models import IAFS, MAFS, Top, X, blind, small
@@ -52,6 +55,19 @@ def test_a_learned_scale_has_a_floor(scale: object) -> None:
     torch.testing.assert_close(px.variance.sqrt()[0, 0], 1e-3 * sd)
     ceiling = -math.log(1e-3) - 0.5 * math.log(2 * math.pi)
     assert float(px.base_dist.log_prob(x[:4])[..., 2].max()) == pytest.approx(ceiling)
+
+
+@pytest.mark.parametrize(
+    ("link", "power", "top"),
+    [(LogScale(), 1.0, 10.0), (LogVariance(), 0.5, 4.0), (LogVariance(0.01), 0.5, 4.0)],
+)
+def test_an_odd_row_makes_no_scale_infinite(link: Link, power: float, top: float) -> None:
+    raw = torch.tensor([-3.0, top - 1, top + 1, 1e6], requires_grad=True)
+    scale = link(raw)
+    floor = getattr(link, "floor", 0.0)
+    torch.testing.assert_close(scale[:2], ((2 * power * raw[:2]).exp() + floor).sqrt())
+    (slope,) = torch.autograd.grad(scale.sum(), raw)
+    assert scale[-1] < 1e11 and (slope > 0).all() and (scale.diff() > 0).all()
 
 
 def test_a_constant_column_does_not_run_away() -> None:
