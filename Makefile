@@ -3,14 +3,14 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.tacit-setup
+STAMP := $(VENV)/.reparam-setup
 DEMO := runs/demo
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## make .venv, with exact versions and tacit itself
+setup: $(STAMP)  ## make .venv, with exact versions and reparam itself
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || python3 -m venv $(VENV)
@@ -19,9 +19,9 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup  ## train on the bundled digits, evaluate, draw the pictures (about a minute)
-	$(BIN)/tacit fit digits --recipe zeldes --epochs 150 -o $(DEMO)
-	$(BIN)/tacit evaluate $(DEMO) digits:test
-	$(BIN)/tacit plot $(DEMO) --data digits:test -o $(DEMO)/figures
+	$(BIN)/reparam fit digits --recipe zeldes --epochs 150 -o $(DEMO)
+	$(BIN)/reparam evaluate $(DEMO) digits:test
+	$(BIN)/reparam plot $(DEMO) --data digits:test -o $(DEMO)/figures
 	@echo "pictures: $(DEMO)/figures    model: $(DEMO)/model.safetensors"
 
 test: setup  ## the tests and doctests that take seconds

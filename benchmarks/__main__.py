@@ -29,7 +29,7 @@ PARTS: dict[str, Callable[[Effort], Rows]] = {
     "warmup": warmup,
     "growth": growth,
 }
-OURS = ("floor", "expert", "hand", "tacit", "compiled", "bf16")
+OURS = ("floor", "expert", "hand", "reparam", "compiled", "bf16")
 TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
     "training": (
         "training",
@@ -45,7 +45,7 @@ TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
     "use": (
         "use",
         "net, verb",
-        {"tacit": "tacit, rows/s", "hand": "by hand, rows/s", "share": "tacit / by hand"},
+        {"reparam": "reparam, rows/s", "hand": "by hand, rows/s", "share": "reparam / by hand"},
     ),
     "startup": (
         "startup",
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=Effort.rounds)
     parser.add_argument("--threads", type=int, default=Effort.threads)
     parser.add_argument("--no-peers", action="store_true", help="ours alone: nothing is installed")
-    parser.add_argument("--bf16", action="store_true", help="tacit in bf16 too: slow without AMX or its like")
+    parser.add_argument("--bf16", action="store_true", help="bf16 too: slow without AMX or its like")
     parser.add_argument("--small", action="store_true", help="a rehearsal: tiny sizes, one round, no peers")
     words = parser.parse_args()
     if unknown := set(words.names) - set(PARTS) - set(PLAIN):

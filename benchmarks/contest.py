@@ -25,9 +25,9 @@ HOME = ROOT / ".venv-peers"
 PYTHON = HOME / ("Scripts" if os.name == "nt" else "bin") / "python"
 
 PAIRS = (
-    *(("tacit", who) for who in ("floor", "hand", "compiled", "bf16")),
+    *(("reparam", who) for who in ("floor", "hand", "compiled", "bf16")),
     ("compiled", "floor"),
-    *((who, "tacit") for who in ("expert", *PEERS)),
+    *((who, "reparam") for who in ("expert", *PEERS)),
     ("expert", "compiled"),
 )
 """Whose time is held against whose."""

@@ -1,6 +1,6 @@
 """Seconds and peak memory of the command line on the data of docs/results.md, each in a process of its own.
 
-`TACIT_DATA=... python -m benchmarks.costs` prints the table; data that are not there are left out.
+`REPARAM_DATA=... python -m benchmarks.costs` prints the table; data that are not there are left out.
 """
 
 import os
@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-HOME = Path(os.environ.get("TACIT_DATA", "."))
+HOME = Path(os.environ.get("REPARAM_DATA", "."))
 RUNS: dict[str, tuple[str, ...]] = {
     "tabular/adult.csv": ("--epochs", "30"),
     "tabular/titanic.csv": (),
@@ -23,8 +23,8 @@ WRITES = {"score": "score.csv", "encode": "encode.csv", "sample": "sample.npy", 
 
 
 def cost(*words: str) -> str:
-    """Runs `tacit` with these words: its seconds and its peak in MiB, or "-" where it refuses."""
-    command = [sys.executable, "-c", "from tacit.cli import main; main()", *words]
+    """Runs `reparam` with these words: its seconds and its peak in MiB, or "-" where it refuses."""
+    command = [sys.executable, "-c", "from reparam.cli import main; main()", *words]
     start, quiet = time.monotonic(), os.open(os.devnull, os.O_WRONLY)
     actions = [(os.POSIX_SPAWN_DUP2, quiet, 1), (os.POSIX_SPAWN_DUP2, quiet, 2)]
     child = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)

@@ -1,7 +1,7 @@
 """beta-TC-VAE against beta-VAE on dSprites: MIG over seeds, as Chen et al. (2018), figure 4, compare them.
 
 The data are the complete grid of 46,080 pictures (3 shapes, 6 scales, 10 orientations, 16 x 16 places) of
-$TACIT_DATA/dsprites, not the 737,280 of the article, and hidden layers of 300 stand for its 1,200: MIG
+$REPARAM_DATA/dsprites, not the 737,280 of the article, and hidden layers of 300 stand for its 1,200: MIG
 compares the two models, not with the article.
 """
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tacit import ELBO, MLP, VAE, Training
-from tacit.disentanglement import mig
-from tacit.objective import Term
-from tacit.penalties import TotalCorrelation
+from reparam import ELBO, MLP, VAE, Training
+from reparam.disentanglement import mig
+from reparam.objective import Term
+from reparam.penalties import TotalCorrelation
 
 Figures = dict[str, object]
 
@@ -33,7 +33,7 @@ class Factors:
 
     def __call__(self) -> Figures:
         start = time.monotonic()
-        with np.load(Path(os.environ["TACIT_DATA"], "dsprites", "dsprites_downsampled.npz")) as held:
+        with np.load(Path(os.environ["REPARAM_DATA"], "dsprites", "dsprites_downsampled.npz")) as held:
             keep = np.random.default_rng(0).permutation(len(held["imgs"]))[: self.rows]
             X, factors = held["imgs"][keep].astype(np.float32), held["latents_classes"][keep]
         found, bounds = [], []

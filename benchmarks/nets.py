@@ -1,4 +1,4 @@
-"""A training step: the floor under it, an expert's loop, the net written out by hand, and tacit."""
+"""A training step: the floor under it, an expert's loop, the net written out by hand, and reparam."""
 
 import statistics
 from collections.abc import Callable, Iterator
@@ -8,8 +8,8 @@ import torch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from tacit import VAE, Bernoulli, Conv, Training
-from tacit.recipes import recipe
+from reparam import VAE, Bernoulli, Conv, Training
+from reparam.recipes import recipe
 
 from .contest import PAIRS, PEERS, Effort, children, ratio, rounds, timed
 from .pages import Rows
@@ -23,7 +23,7 @@ VAES: dict[str, VAE] = {
     "geron": recipe("geron").model,
     "conv": VAE(20, encoder=Conv(), likelihood=Bernoulli(grey="expected")),
 }
-"""The nets of `PLAIN` in tacit's words."""
+"""The nets of `PLAIN` in reparam's words."""
 
 
 def floor(net: Plain, steps: int) -> Turn:
@@ -84,7 +84,7 @@ def expert(net: Plain, x: Tensor, y: Tensor) -> Turn:
 
 
 def hand(net: Plain, x: Tensor, y: Tensor) -> Turn:
-    """The expert's loop with tacit's optimiser and the means that tacit shows: what tacit takes longer is
+    """The expert's loop with our optimiser and the means that we show: what reparam takes longer is
     the cost of families, distributions and trace."""
     model, x = net.build(), x.flatten(1)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.0, fused=True)
@@ -102,7 +102,7 @@ def hand(net: Plain, x: Tensor, y: Tensor) -> Turn:
     return turn
 
 
-def tacit(name: str, x: Tensor, y: Tensor, **words: object) -> Turn:
+def reparam(name: str, x: Tensor, y: Tensor, **words: object) -> Turn:
     """The estimator as users call it, `words` its Training's."""
     vae = clone(VAES[name])
     training = replace(vae.training or Training(), epochs=10**6, batch_size=PLAIN[name].batch, **words)
@@ -121,11 +121,11 @@ def ours(name: str, steps: int, effort: Effort) -> dict[str, Turn]:
         "floor": floor(net, steps),
         "expert": expert(net, x, y),
         "hand": hand(net, x, y),
-        "tacit": tacit(name, x, y),
+        "reparam": reparam(name, x, y),
     }
     ways: dict[str, dict[str, object]] = {} if effort.small else {"compiled": {"compile": True}}
     ways |= {"bf16": {"precision": "bf16-mixed"}} if effort.bf16 else {}
-    return turns | {way: tacit(name, x, y, **words) for way, words in ways.items()}
+    return turns | {way: reparam(name, x, y, **words) for way, words in ways.items()}
 
 
 def training(effort: Effort) -> Rows:
@@ -142,5 +142,5 @@ def training(effort: Effort) -> Rows:
         ratios = {f"{a} / {b}": ratio(seconds, a, b) for a, b in PAIRS if {a, b} <= seconds.keys()}
         rows[name] = {who: 1e3 * each for who, each in medians.items()} | ratios | absent
         rows[name] |= {peer: "-" for peer in PEERS if effort.peers and peer not in tasks}
-        rows[name]["samples"] = round(net.batch / medians["tacit"])
+        rows[name]["samples"] = round(net.batch / medians["reparam"])
     return rows

@@ -2,7 +2,7 @@
 
 Its own loop trains the net. Before each epoch it waits for a line on stdin, after it the epoch's seconds go
 to stdout; when stdin ends, so does it. `python -m benchmarks.peers pythae likelihood IMAGES K` takes the
-importance-weighted likelihood of so many images in each turn. Nothing of tacit is imported here.
+importance-weighted likelihood of so many images in each turn. Nothing of reparam is imported here.
 """
 
 import json

@@ -12,23 +12,23 @@ from pathlib import Path
 
 import numpy as np
 
-from tacit import MLP, VAE, Training
+from reparam import MLP, VAE, Training
 
 from .contest import ROOT, Effort, ratio, rounds, timed
 from .pages import Rows
 
-MAIN = "from tacit.cli import main; main()"
+MAIN = "from reparam.cli import main; main()"
 LIBRARIES = "import torch, sklearn.base"
 
 
 FIRST = """
 import sys, time, torch
-from benchmarks.nets import tacit
+from benchmarks.nets import reparam
 from benchmarks.plain import PLAIN
 name, compile, threads = sys.argv[1], sys.argv[2] == "compiled", int(sys.argv[3])
 torch.set_num_threads(threads)
 x = torch.rand(PLAIN[name].batch, 28, 28)
-turn, start = tacit(name, x, torch.arange(len(x)) % 10, compile=compile), time.perf_counter()
+turn, start = reparam(name, x, torch.arange(len(x)) % 10, compile=compile), time.perf_counter()
 turn()
 print(time.perf_counter() - start, file=sys.stderr)
 """
@@ -52,11 +52,11 @@ def startup(effort: Effort) -> Rows:
         VAE(2, training=Training(epochs=1), random_state=0).fit(X).save(model)
         commands = {
             "`python -c pass`": ("-c", "pass"),
-            "`tacit --help`": ("-c", MAIN, "--help"),
-            "`import tacit`": ("-c", "import tacit"),
-            "`tacit show MODEL`": ("-c", MAIN, "show", model),
+            "`reparam --help`": ("-c", MAIN, "--help"),
+            "`import reparam`": ("-c", "import reparam"),
+            "`reparam show MODEL`": ("-c", MAIN, "show", model),
             f"`{LIBRARIES}`": ("-c", LIBRARIES),
-            "`from tacit import VAE`": ("-c", "from tacit import VAE"),
+            "`from reparam import VAE`": ("-c", "from reparam import VAE"),
         }
         if effort.small:
             commands = dict(list(commands.items())[:3])

@@ -9,13 +9,13 @@ import torch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from tacit import CIWAE, ELBO, IWAE, MIWAE, MLP, PIWAE, Cosine, Linear, Training, VampPrior
-from tacit.data.sources import load
-from tacit.networks import Network
-from tacit.recipes import recipe
-from tacit.schedule import Ramp
-from tacit.tensors import Shape, numel
-from tacit.training import Adam
+from reparam import CIWAE, ELBO, IWAE, MIWAE, MLP, PIWAE, Cosine, Linear, Training, VampPrior
+from reparam.data.sources import load
+from reparam.networks import Network
+from reparam.recipes import recipe
+from reparam.schedule import Ramp
+from reparam.tensors import Shape, numel
+from reparam.training import Adam
 
 Figures = dict[str, object]
 

@@ -1,6 +1,6 @@
 """pythae's VAE, trained an epoch at a time: `.venv-peers/bin/python -m benchmarks.pythae DATA`.
 
-It runs where tacit is not installed and talks by lines: `epoch` trains one, `judge` answers the test
+It runs where reparam is not installed and talks by lines: `epoch` trains one, `judge` answers the test
 negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train` and `test`, (n, 784).
 """
 

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tacit import VAE, Training
-from tacit.data.sources import load
+from reparam import VAE, Training
+from reparam.data.sources import load
 
 from .judge import negative_log_likelihood
 from .plain import Dense
@@ -39,7 +39,7 @@ class Contestant(Protocol):
     def judge(self, test: Tensor) -> dict[str, float]: ...
 
 
-class Tacit:
+class Reparam:
     """Forty latents and the defaults. `epochs` is said, because the clock ends the training here."""
 
     def __init__(self, train: np.ndarray) -> None:
@@ -128,7 +128,7 @@ def quality(
     found: dict[str, Figures] = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as open_:
         contestants: dict[str, Contestant] = {
-            "tacit, VAE(40)": Tacit(train),
+            "reparam, VAE(40)": Reparam(train),
             "plain PyTorch loop": ByHand(train),
         }
         if PEERS.exists():

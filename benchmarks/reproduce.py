@@ -20,8 +20,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
-from tacit import VAE
-from tacit.data.sources import load
+from reparam import VAE
+from reparam.data.sources import load
 
 from .factors import FACTORS
 from .pages import fill, markdown
@@ -36,7 +36,7 @@ def trained(name: str, *words: str, recipe: str = "") -> VAE:
     """The model of runs/NAME, trained by the command line if it is not there."""
     run = RUNS / name
     if not (run / "model.safetensors").is_file():
-        code = "from tacit.cli import main; main()"
+        code = "from reparam.cli import main; main()"
         command = [sys.executable, "-c", code, "fit", "mnist", "--recipe", recipe or name, "-o", str(run)]
         subprocess.run([*command, *words], check=True)
     vae = VAE.load(run / "model.safetensors")
@@ -63,7 +63,7 @@ def auroc(vae: VAE) -> dict[str, float]:
 
 
 def zeldes() -> dict[str, object]:
-    """200 codes decoded as each digit, read by a classifier that tacit did not train."""
+    """200 codes decoded as each digit, read by a classifier that reparam did not train."""
     vae, train, test = trained("zeldes"), load("mnist"), load("mnist:test")
     reader = MLPClassifier((200,), early_stopping=True, random_state=0)
     reader.fit(train.X.reshape(-1, 784), train.y)

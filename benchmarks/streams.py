@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from tacit import VAE, Training, load, stream
+from reparam import VAE, Training, load, stream
 
 ROWS, COLUMNS, BUFFER = 20_000, 32, 16 << 20
 PICTURES = 300

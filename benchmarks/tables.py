@@ -1,4 +1,4 @@
-"""Adult (UCI) with tacit: filled gaps against scikit-learn's imputers, drawn rows against real ones.
+"""Adult (UCI) with reparam: filled gaps against scikit-learn's imputers, drawn rows against real ones.
 
 `python -m benchmarks.tables CSV` prints the tables of docs/results.md; without a CSV the errors on
 scikit-learn's breast cancer data, half of the cells hidden under five masks.
@@ -19,9 +19,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tacit import IWAE, VAE, Training
-from tacit.data.sources import load
-from tacit.recipes import recipe
+from reparam import IWAE, VAE, Training
+from reparam.data.sources import load
+from reparam.recipes import recipe
 
 TRAIN, TEST = 5_000, 2_000
 """Rows that the imputers see and are judged on: KNNImputer's time grows with their product."""
@@ -98,8 +98,8 @@ def imputation(table: pd.DataFrame) -> None:
         "mean and mode": lambda: simple(few, seen),
         "KNNImputer(10)": lambda: by_sklearn(KNNImputer(n_neighbors=10))(few, seen),
         "IterativeImputer()": lambda: by_sklearn(IterativeImputer(max_iter=10, random_state=0))(few, seen),
-        "tacit, the same rows": lambda: model().fit(few).impute(seen),
-        "tacit, all other rows": lambda: model().fit(rest).impute(seen),
+        "reparam, the same rows": lambda: model().fit(few).impute(seen),
+        "reparam, all other rows": lambda: model().fit(rest).impute(seen),
     }
     print("| way | error of numbers, standard deviations | categories right | seconds |\n|---|---|---|---|")
     for name, way in ways.items():
@@ -118,7 +118,7 @@ def likeness(table: pd.DataFrame, target: str = "income") -> None:
     )
     kinds = {
         "real rows": train,
-        "drawn by tacit": vae.sample(len(train), random_state=0),
+        "drawn by reparam": vae.sample(len(train), random_state=0),
         "columns shuffled": shuffled,
     }
     words = [n for n, c in table.items() if not pd.api.types.is_numeric_dtype(c)]

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from torch import nn
 from torch.nn.functional import softplus
 
-from tacit import MLP, VAE, Training
+from reparam import MLP, VAE, Training
 
 from .contest import Effort, children, ratio, rounds, timed
 from .nets import VAES, Turn
@@ -74,8 +74,8 @@ def likelihood(effort: Effort) -> Rows:
     X = np.random.default_rng(0).integers(0, 2, (images, 784)).astype(np.float32)
     vae, net = fitted(VAE(50, encoder=MLP((200, 200), "tanh")), X), burda()
     turns = {
-        "tacit, `score_samples`": (lambda: vae.score_samples(X, n_samples=k), images),
-        "tacit, `evaluate`": (lambda: vae.evaluate(X, k=k), images),
+        "reparam, `score_samples`": (lambda: vae.score_samples(X, n_samples=k), images),
+        "reparam, `evaluate`": (lambda: vae.evaluate(X, k=k), images),
         "by hand": (lambda: score(net, X, k), images),
         "its products": (lambda: products(net, images, k), images),
     }
@@ -92,7 +92,7 @@ def likelihood(effort: Effort) -> Rows:
 
 
 def verbs(name: str, X: Array, few: int, k: int) -> dict[str, tuple[int, Turn, Turn]]:
-    """Of each verb how many rows it gives, tacit's way and by hand."""
+    """Of each verb how many rows it gives, reparam's way and by hand."""
     vae, net, latent = fitted(VAES[name], X[:1000]), PLAIN[name].build(), PLAIN[name].latent
     return {
         "encode": (len(X), lambda: vae.transform(X), lambda: encode(net, X)),
@@ -108,7 +108,7 @@ def use(effort: Effort) -> Rows:
     X = np.random.default_rng(0).random((many, 28, 28)).astype(np.float32)
     for name in ("geron", "conv"):
         for verb, (n, ours, by_hand) in verbs(name, X, few, k).items():
-            seconds = rounds({"tacit": timed(ours), "hand": timed(by_hand)}, effort.rounds)
+            seconds = rounds({"reparam": timed(ours), "hand": timed(by_hand)}, effort.rounds)
             speeds = {who: round(n / statistics.median(each)) for who, each in seconds.items()}
-            rows[f"{name}, {verb}"] = speeds | {"share": ratio(seconds, "hand", "tacit")}
+            rows[f"{name}, {verb}"] = speeds | {"share": ratio(seconds, "hand", "reparam")}
     return rows

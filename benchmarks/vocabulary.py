@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from sklearn.neural_network import MLPClassifier
 
-from tacit import ELBO, MLP, VAE, Cosine, CrossEntropy, Enumerated, Training
-from tacit.data.sources import load
-from tacit.recipes import recipe
+from reparam import ELBO, MLP, VAE, Cosine, CrossEntropy, Enumerated, Training
+from reparam.data.sources import load
+from reparam.recipes import recipe
 
 Figures = dict[str, object]
 

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import tacit
+import reparam
 
-SRC = Path(tacit.__file__).parent
+SRC = Path(reparam.__file__).parent
 FLOORS = [
     ["errors", "files", "spec", "schedule", "tensors"],
     ["distributions.base", "distributions.hidden", "distributions.observed", "distributions.codes"],
@@ -54,16 +54,16 @@ ORDER = [name for floor in FLOORS for name in floor]
 
 
 def imports(path: Path, name: str) -> set[str]:
-    """The tacit modules that a file imports at its top level."""
-    package = ["tacit", *name.split(".")][: None if path.name == "__init__.py" else -1]
+    """The reparam modules that a file imports at its top level."""
+    package = ["reparam", *name.split(".")][: None if path.name == "__init__.py" else -1]
     found = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             target = ".".join([*base, *([node.module] if node.module else [])])
             for alias in node.names:
-                whole = f"{target}.{alias.name}".removeprefix("tacit.")
-                found.add(whole if whole in ORDER else target.removeprefix("tacit."))
+                whole = f"{target}.{alias.name}".removeprefix("reparam.")
+                found.add(whole if whole in ORDER else target.removeprefix("reparam."))
     return {module for module in found if module in ORDER and module != name}
 
 
@@ -78,16 +78,16 @@ def test_imports_point_up() -> None:
 
 
 def test_help_needs_no_torch() -> None:
-    code = "import sys, tacit.cli; assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
+    code = "import sys, reparam.cli; assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_show_needs_no_torch(tmp_path: Path) -> None:
     model = tmp_path / "model.safetensors"
-    tacit.VAE(1, training=tacit.Training(epochs=1)).fit([[0.0], [1.0], [3.0]]).save(model)
+    reparam.VAE(1, training=reparam.Training(epochs=1)).fit([[0.0], [1.0], [3.0]]).save(model)
     code = """
 import sys
-from tacit.cli import main
+from reparam.cli import main
 try:
     main()
 finally:
@@ -100,6 +100,6 @@ finally:
 
 
 def test_public_names() -> None:
-    assert len(set(tacit.__all__)) == len(tacit.__all__)
-    for name in tacit.__all__:
-        assert getattr(tacit, name).__name__ == name
+    assert len(set(reparam.__all__)) == len(reparam.__all__)
+    for name in reparam.__all__:
+        assert getattr(reparam, name).__name__ == name

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tacit.data.sources import load
-from tacit.errors import DataError
+from reparam.data.sources import load
+from reparam.errors import DataError
 from test_cli import Capture, run
 
 NUMBERS = np.random.default_rng(0).normal(size=30).round(3).tolist()

@@ -12,8 +12,8 @@ from benchmarks import contest
 from benchmarks.nets import VAES
 from benchmarks.pages import fill
 from benchmarks.plain import PLAIN
-from tacit import Training
-from tacit.objective import terms_of
+from reparam import Training
+from reparam.objective import terms_of
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -39,7 +39,7 @@ def test_a_rehearsal_of_every_part() -> None:
     words = [sys.executable, "-m", "benchmarks", "--small", "--threads", "1"]
     done = subprocess.run(words, cwd=contest.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for row in ("| zeldes |", "| by hand |", "| conv, score |", "| `tacit --help` |", "| 1,000 x 64 |"):
+    for row in ("| zeldes |", "| by hand |", "| conv, score |", "| `reparam --help` |", "| 1,000 x 64 |"):
         assert row in done.stdout
 
 

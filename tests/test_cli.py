@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tacit import Training, cli, runs
-from tacit.train import Trainer
+from reparam import Training, cli, runs
+from reparam.train import Trainer
 
 Capture = pytest.CaptureFixture[str]
 
@@ -19,7 +19,7 @@ def run(*words: object) -> int:
     import sys
     from unittest.mock import patch
 
-    with patch.object(sys, "argv", ["tacit", *map(str, words)]), pytest.raises(SystemExit) as stop:
+    with patch.object(sys, "argv", ["reparam", *map(str, words)]), pytest.raises(SystemExit) as stop:
         cli.main()
     return int(stop.value.code or 0)
 
@@ -204,7 +204,7 @@ def test_damaged_and_hostile_model_files(model: Path, tmp_path: Path, capsys: Ca
         b"",
         b"\x00" * 64,
         forged(good, "Auxiliary(10, ", f"{attack} or Auxiliary(10, "),
-        forged(good, '\\"version\\": 1', '\\"version\\": 9'),
+        forged(good, '\\"version\\": 2', '\\"version\\": 9'),
     ):
         bad.write_bytes(data)
         assert run("sample", bad, "-o", tmp_path / "x.png") == 5
@@ -328,7 +328,7 @@ def test_trackers_hear_of_each_epoch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("tensorbord", "no tracker is called"), ("wandb", "tacit[trackers]")]
+    ("name", "message"), [("tensorbord", "no tracker is called"), ("wandb", "reparam[trackers]")]
 )
 def test_a_tracker_that_is_not_there(
     name: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch

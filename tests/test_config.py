@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tacit import (
+from reparam import (
     ELBO,
     IWAE,
     MLP,
@@ -26,9 +26,9 @@ from tacit import (
     Square,
     Training,
 )
-from tacit.config import parse
-from tacit.door import KINDS
-from tacit.spec import text
+from reparam.config import parse
+from reparam.door import KINDS
+from reparam.spec import text
 
 numbers = st.floats(0.001, 1e6) | st.floats(1e-300, 1e300)
 widths = st.lists(st.integers(1, 1000), max_size=4).map(tuple)

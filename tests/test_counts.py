@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import sparse, stats
 
-from tacit import (
+from reparam import (
     MLP,
     PIWAE,
     VAE,
@@ -25,10 +25,10 @@ from tacit import (
     Training,
     ZeroInflated,
 )
-from tacit.cli import app
-from tacit.data.sources import load
-from tacit.data.sparse import Sparse
-from tacit.model import Model, Parts
+from reparam.cli import app
+from reparam.data.sources import load
+from reparam.data.sparse import Sparse
+from reparam.model import Model, Parts
 
 SHARED = {
     "poisson": Poisson(rate=Local(Share())),
@@ -78,7 +78,7 @@ def test_log_probability_is_scipys(name: str) -> None:
 @pytest.mark.parametrize("name", SHARED)
 def test_given_the_total_probabilities_sum_to_one(name: str) -> None:
     ours, rows = model(SHARED[name]), torch.full((1, 6), 5.0, dtype=torch.float64)
-    from tacit.distributions import cells
+    from reparam.distributions import cells
 
     px = ours.decode(torch.randn(1, 1, 2, dtype=torch.float64), None, rows)
     each = torch.stack([cells(px, torch.full_like(rows, i)) for i in range(400)])

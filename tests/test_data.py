@@ -16,9 +16,9 @@ import numpy as np
 import pooch
 import pytest
 
-from tacit.data import sources
-from tacit.data.sources import NAMES, Remote, load
-from tacit.errors import DataError
+from reparam.data import sources
+from reparam.data.sources import NAMES, Remote, load
+from reparam.errors import DataError
 
 FOLDERS = {"mnist": "mnist", "fashion-mnist": "fashion-mnist", "binarized-mnist": "binarized_mnist"}
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), dtype=np.uint8)
@@ -58,15 +58,15 @@ def fault(data: object) -> str:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test sees the machine's own data, cache or proxy."""
-    monkeypatch.delenv("TACIT_DATA", raising=False)
+    monkeypatch.delenv("REPARAM_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache" / name)
-    return tmp_path / "cache" / "tacit"
+    return tmp_path / "cache" / "reparam"
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that $TACIT_DATA names, with all the files."""
+    """A folder that $REPARAM_DATA names, with all the files."""
     for folder in ("mnist", "fashion-mnist"):
         (tmp_path / "home" / folder).mkdir(parents=True)
         for name, content in IDX_FILES.items():
@@ -76,7 +76,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(
         tmp_path / "home/binarized_mnist/binarized_mnist.npz", train=packed, valid=packed[:4], test=packed[:5]
     )
-    monkeypatch.setenv("TACIT_DATA", str(tmp_path / "home"))
+    monkeypatch.setenv("REPARAM_DATA", str(tmp_path / "home"))
     return tmp_path / "home"
 
 
@@ -177,8 +177,8 @@ def test_without_network_the_error_says_what_was_tried(monkeypatch: pytest.Monke
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
     monkeypatch.setitem(sources.REMOTES, "mnist", Remote(url, sources.REMOTES["mnist"].files))
     assert fault("mnist") == (
-        f"train-images-idx3-ubyte.gz is not in $TACIT_DATA and did not come from {url} (ConnectionError); "
-        "put mnist/train-images-idx3-ubyte.gz into a folder and name that folder in $TACIT_DATA"
+        f"train-images-idx3-ubyte.gz is not in $REPARAM_DATA and did not come from {url} (ConnectionError); "
+        "put mnist/train-images-idx3-ubyte.gz into a folder and name that folder in $REPARAM_DATA"
     )
 
 

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from tacit import (
+from reparam import (
     ELBO,
     IWAE,
     MLP,
@@ -37,7 +37,7 @@ from tacit import (
     StandardNormal,
     Training,
 )
-from tacit.train import Progress, Trainer
+from reparam.train import Progress, Trainer
 
 SHORT = Training(epochs=2)
 X = np.random.default_rng(0).normal(size=(80, 5))
@@ -339,7 +339,7 @@ def test_a_file_remembers_the_seed(tmp_path: Path) -> None:
 
 
 def test_a_fit_that_was_left_open_ends_in_silence() -> None:
-    code = "import torch; from tacit import VAE, Training\n"
+    code = "import torch; from reparam import VAE, Training\n"
     code += "left = VAE(1, training=Training(epochs=9)).fit_iter(torch.rand(9, 2).numpy()); next(left)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == ""

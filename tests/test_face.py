@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tacit import (
+from reparam import (
     ELBO,
     MLP,
     VAE,
@@ -32,8 +32,8 @@ from tacit import (
     Training,
     sinks,
 )
-from tacit.storage import read, write
-from tacit.tensors import Shape, numel
+from reparam.storage import read, write
+from reparam.tensors import Shape, numel
 from test_tables import frame
 
 SHORT = Training(epochs=2)
@@ -184,7 +184,7 @@ def test_what_is_given_to_an_array_comes_back(models: dict[str, VAE]) -> None:
 
 def test_a_given_value_of_no_probability(models: dict[str, VAE], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "tacit.impute.log_prob_of", lambda px, x, mask: torch.full(px.batch_shape, -torch.inf)
+        "reparam.impute.log_prob_of", lambda px, x, mask: torch.full(px.batch_shape, -torch.inf)
     )
     with pytest.raises(DataError, match="height=9 has probability 0 in this model"):
         models["table"].sample(given={"height": 9})

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tacit.data import images
-from tacit.data.codec import Arrays
-from tacit.data.sources import load
-from tacit.data.stream import Stream
-from tacit.errors import DataError, SpecError
-from tacit.networks import MLP, Conv, default_network
+from reparam.data import images
+from reparam.data.codec import Arrays
+from reparam.data.sources import load
+from reparam.data.stream import Stream
+from reparam.errors import DataError, SpecError
+from reparam.networks import MLP, Conv, default_network
 from test_cli import Capture, run
 
 RNG = np.random.default_rng(0)

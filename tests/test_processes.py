@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
-from tacit.data.stream import Share
-from tacit.processes import Noise
+from reparam.data.stream import Share
+from reparam.processes import Noise
 
 PROGRAM = """
 import json, os, sys
 from dataclasses import replace
 import numpy as np
-from tacit import *
+from reparam import *
 
 digits = load("digits")
 X, y = (digits.X > 0.5).astype(np.float32)[:300], digits.y[:300]

@@ -103,7 +103,7 @@ def test_the_recipes_themselves_stay_as_they_are(few: np.ndarray) -> None:
 def test_a_race_is_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "PEERS", quality.Path("nowhere"))
     rows = quality.quality((0.001, 0.01), images=5)
-    assert list(rows) == ["tacit, VAE(40)", "plain PyTorch loop"]
+    assert list(rows) == ["reparam, VAE(40)", "plain PyTorch loop"]
     for row in rows.values():
         assert row["nll_0.001"]["mean"] > 0 and row["epochs_0.01"] >= row["epochs_0.001"] >= 1
 
@@ -119,6 +119,6 @@ def test_factors_have_quartiles_over_seeds(
         "latents_classes": rng.integers(0, 3, (300, 5)),
     }
     np.savez(tmp_path / "dsprites" / "dsprites_downsampled.npz", **arrays)
-    monkeypatch.setenv("TACIT_DATA", str(tmp_path))
+    monkeypatch.setenv("REPARAM_DATA", str(tmp_path))
     row = replace(factors.FACTORS[name], epochs=1, seeds=(0, 1))()
     assert len(row["mig"]) == 2 and min(row["mig"]) <= row["mig_median"] <= max(row["mig"])

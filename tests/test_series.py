@@ -9,7 +9,7 @@ import torch
 from scipy.stats import norm
 from sklearn.metrics import f1_score, precision_recall_curve
 
-from tacit import (
+from reparam import (
     ELBO,
     L2,
     MLP,
@@ -23,10 +23,10 @@ from tacit import (
     SpecError,
     Training,
 )
-from tacit.anomaly import adjusted, detection, reconstruction, segments
-from tacit.cli import app
-from tacit.data.series import Series
-from tacit.model import Model, Parts
+from reparam.anomaly import adjusted, detection, reconstruction, segments
+from reparam.cli import app
+from reparam.data.series import Series
+from reparam.model import Model, Parts
 
 
 def kpi(n: int = 600, seed: int = 0) -> pd.DataFrame:
@@ -148,7 +148,7 @@ def test_spikes_are_found_in_a_fresh_process(fitted: VAE, tmp_path: Path) -> Non
 
 
 def test_hidden_cells_have_their_share() -> None:
-    from tacit.train import Trainer
+    from reparam.train import Trainer
 
     vae = VAE(1, likelihood=Gaussian(), training=Training(epochs=1, missing=0.3), random_state=0)
     X = np.random.default_rng(0).normal(size=(400, 5))

@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
-from tacit import VAE, Auxiliary, DataError, SpecError, Stream, Training, learner, load, stream
-from tacit.cli import main
-from tacit.data import arrays, images
-from tacit.data.rows import shuffled
+from reparam import VAE, Auxiliary, DataError, SpecError, Stream, Training, learner, load, stream
+from reparam.cli import main
+from reparam.data import arrays, images
+from reparam.data.rows import shuffled
 
 QUICK = Training(epochs=2, batch_size=50)
 
@@ -147,7 +147,7 @@ def test_encode_streams_in_and_out(folder: Path, output: str, capsys: pytest.Cap
 
 def run(*words: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["tacit", *words])
+        patch.setattr(sys, "argv", ["reparam", *words])
         with pytest.raises(SystemExit) as status:
             main()
         assert not status.value.code
@@ -156,7 +156,7 @@ def run(*words: str) -> None:
 PEAK = """
 import sys
 from pathlib import Path
-from tacit import VAE, Training, stream
+from reparam import VAE, Training, stream
 X = stream(sys.argv[1], 1 << 20)
 vae = VAE(2, training=Training(epochs=1, batch_size=4096), random_state=0).fit(X)
 vae.transform(X)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 
-from tacit import (
+from reparam import (
     VAE,
     Bernoulli,
     Beta,
@@ -20,11 +20,11 @@ from tacit import (
     Training,
     ZeroInflated,
 )
-from tacit.config import parse
-from tacit.data import tables
-from tacit.data.sources import load
-from tacit.families import Columns, Family, Shared
-from tacit.networks import MLP
+from reparam.config import parse
+from reparam.data import tables
+from reparam.data.sources import load
+from reparam.families import Columns, Family, Shared
+from reparam.networks import MLP
 
 
 def frame(n: int = 300) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from tacit import (
+from reparam import (
     IAF,
     MAF,
     MLP,
@@ -17,9 +17,9 @@ from tacit import (
     StandardNormal,
     VampPrior,
 )
-from tacit.data.sources import load
-from tacit.families import Family
-from tacit.model import Model, Parts
+from reparam.data.sources import load
+from reparam.families import Family
+from reparam.model import Model, Parts
 
 Top = Family | VampPrior
 IAFS = Flow(steps=(IAF((6,)), IAF((6,))))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal
 
-from tacit import (
+from reparam import (
     ELBO,
     IWAE,
     MLP,
@@ -25,9 +25,9 @@ from tacit import (
     Training,
     impute,
 )
-from tacit.distributions import kl
-from tacit.model import Model, Parts
-from tacit.refit import code_length, codes, refit_prior
+from reparam.distributions import kl
+from reparam.model import Model, Parts
+from reparam.refit import code_length, codes, refit_prior
 from tests.laws.models import Top, X, blind, flat, small
 
 PRIOR_Y = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)

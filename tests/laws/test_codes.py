@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.functional import one_hot
 
-from tacit import (
+from reparam import (
     ELBO,
     FSQ,
     IWAE,
@@ -35,14 +35,14 @@ from tacit import (
     Training,
     VampPrior,
 )
-from tacit.config import parse
-from tacit.data.sources import load
-from tacit.distributions import OneHot, Relaxed, choice, kl, mean_of, sample_with
-from tacit.door import KINDS
-from tacit.evaluate import log_likelihood
-from tacit.model import Model, Parts
-from tacit.priors import Prior
-from tacit.spec import text
+from reparam.config import parse
+from reparam.data.sources import load
+from reparam.distributions import OneHot, Relaxed, choice, kl, mean_of, sample_with
+from reparam.door import KINDS
+from reparam.evaluate import log_likelihood
+from reparam.model import Model, Parts
+from reparam.priors import Prior
+from reparam.spec import text
 
 X = load("digits").X[:500]
 GREY = Bernoulli(grey="expected")

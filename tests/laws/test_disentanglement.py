@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tacit import DataError, disentanglement
+from reparam import DataError, disentanglement
 
 SCORES = {
     "mig": disentanglement.mig,

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tacit import (
+from reparam import (
     ELBO,
     IWAE,
     MIWAE,
@@ -25,11 +25,11 @@ from tacit import (
     Term,
     Training,
 )
-from tacit.evaluate import evaluate
-from tacit.gauges import by_cell
-from tacit.labels import LabelHead
-from tacit.model import Model, Parts
-from tacit.train import Progress, Trainer
+from reparam.evaluate import evaluate
+from reparam.gauges import by_cell
+from reparam.labels import LabelHead
+from reparam.model import Model, Parts
+from reparam.train import Progress, Trainer
 from tests.laws.models import X, blind, small
 
 

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from scipy import stats
 from torch import Tensor, nn
 
-from tacit import (
+from reparam import (
     MLP,
     VAE,
     Bernoulli,
@@ -36,12 +36,12 @@ from tacit import (
     Training,
     ZeroInflated,
 )
-from tacit.config import parse
-from tacit.distributions import cells, mean_of
-from tacit.door import KINDS
-from tacit.families import Likelihood
-from tacit.model import Model, Parts
-from tacit.spec import text
+from reparam.config import parse
+from reparam.distributions import cells, mean_of
+from reparam.door import KINDS
+from reparam.families import Likelihood
+from reparam.model import Model, Parts
+from reparam.spec import text
 
 Grid = tuple[Tensor, Tensor]
 Values = dict[str, np.ndarray]

@@ -8,7 +8,7 @@ import math
 import pytest
 import torch
 
-from tacit import (
+from reparam import (
     CIWAE,
     ELBO,
     IAF,
@@ -32,10 +32,10 @@ from tacit import (
     Term,
     VampPrior,
 )
-from tacit.families import Family
-from tacit.latents import replaying
-from tacit.model import Model, Parts
-from tacit.tensors import log_mean_exp
+from reparam.families import Family
+from reparam.latents import replaying
+from reparam.model import Model, Parts
+from reparam.tensors import log_mean_exp
 from tests.laws.models import IAFS, MAFS, SPLINES, Top, X, flat, small
 
 DENSITIES: list[tuple[Family, Top]] = [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tacit import (
+from reparam import (
     ELBO,
     MLP,
     VAE,
@@ -20,10 +20,10 @@ from tacit import (
     Training,
     VampPrior,
 )
-from tacit.data.sources import load
-from tacit.evaluate import log_likelihood
-from tacit.layers import Maps
-from tacit.model import Model, Parts
+from reparam.data.sources import load
+from reparam.evaluate import log_likelihood
+from reparam.layers import Maps
+from reparam.model import Model, Parts
 
 X = load("digits").X[:300]
 LADDERS = [

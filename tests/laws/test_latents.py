@@ -18,7 +18,7 @@ from torch.distributions import (
     TransformedDistribution,
 )
 
-from tacit import (
+from reparam import (
     ELBO,
     IAF,
     IWAE,
@@ -48,15 +48,15 @@ from tacit import (
     Training,
     VampPrior,
 )
-from tacit.config import parse
-from tacit.distributions import GaussianMixture, kl, mean_of, mixture, sample_with
-from tacit.distributions.spherical import log_area
-from tacit.door import KINDS
-from tacit.evaluate import log_likelihood
-from tacit.families import Family
-from tacit.layers import Free
-from tacit.model import Model, Parts
-from tacit.spec import text
+from reparam.config import parse
+from reparam.distributions import GaussianMixture, kl, mean_of, mixture, sample_with
+from reparam.distributions.spherical import log_area
+from reparam.door import KINDS
+from reparam.evaluate import log_likelihood
+from reparam.families import Family
+from reparam.layers import Free
+from reparam.model import Model, Parts
+from reparam.spec import text
 from tests.laws.models import DIGITS
 
 POSTERIORS: list[Family] = [

@@ -9,15 +9,15 @@ import torch
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from tacit import IWAE, VAE, Adam, Bernoulli, Fixed, Gaussian, Training
-from tacit.data.sources import load
-from tacit.evaluate import log_likelihood
-from tacit.families import Local, StandardNormal
-from tacit.latents import Site, inferring, replaying
-from tacit.model import Model, Parts
-from tacit.networks import MLP
+from reparam import IWAE, VAE, Adam, Bernoulli, Fixed, Gaussian, Training
+from reparam.data.sources import load
+from reparam.evaluate import log_likelihood
+from reparam.families import Local, StandardNormal
+from reparam.latents import Site, inferring, replaying
+from reparam.model import Model, Parts
+from reparam.networks import MLP
 
-MNIST = pytest.mark.skipif("TACIT_DATA" not in os.environ, reason="$TACIT_DATA names no folder with MNIST")
+MNIST = pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA")
 
 
 def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) -> tuple[Model, np.ndarray]:

@@ -6,7 +6,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 
-from tacit import DataError, likeness
+from reparam import DataError, likeness
 
 rng = np.random.default_rng(0)
 X, SAME = rng.normal(size=(400, 4)), rng.normal(size=(400, 4))

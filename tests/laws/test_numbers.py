@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tacit import (
+from reparam import (
     ELBO,
     IWAE,
     MLP,
@@ -30,11 +30,11 @@ from tacit import (
     VampPrior,
     distributions,
 )
-from tacit.distributions import kl
-from tacit.families import Family, Local
-from tacit.families.base import Link
-from tacit.families.flows import planar
-from tacit.train import Trainer
+from reparam.distributions import kl
+from reparam.families import Family, Local
+from reparam.families.base import Link
+from reparam.families.flows import planar
+from reparam.train import Trainer
 from tests.laws.models import IAFS, MAFS, Top, X, blind, small
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tacit import (
+from reparam import (
     CIWAE,
     ELBO,
     IWAE,
@@ -38,10 +38,10 @@ from tacit import (
     Training,
     VampPrior,
 )
-from tacit.data.sources import load
-from tacit.model import Model, Parts, Trace
-from tacit.objective import terms_of
-from tacit.penalties import decomposition
+from reparam.data.sources import load
+from reparam.model import Model, Parts, Trace
+from reparam.objective import terms_of
+from reparam.penalties import decomposition
 
 
 def small(dims: tuple[int, ...] = (2,), **parts: object) -> Model:

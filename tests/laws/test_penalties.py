@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from tacit import (
+from reparam import (
     MMD,
     VQ,
     Auxiliary,
@@ -28,9 +28,9 @@ from tacit import (
     Shared,
     TotalCorrelation,
 )
-from tacit.latents import replaying
-from tacit.model import Model, Trace
-from tacit.penalties import decomposition
+from reparam.latents import replaying
+from reparam.model import Model, Trace
+from reparam.penalties import decomposition
 from tests.laws.models import MAFS, Top, X, flat, small
 
 ROWS = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(5))

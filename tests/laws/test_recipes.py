@@ -10,14 +10,14 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from tacit import ELBO, VAE, DiscretizedLogistic, SpecError, Training
-from tacit.config import parse
-from tacit.data.sources import load
-from tacit.door import KINDS
-from tacit.objective import terms_of
-from tacit.recipes import RECIPES, recipe, references
-from tacit.spec import text
-from tacit.train import Trainer
+from reparam import ELBO, VAE, DiscretizedLogistic, SpecError, Training
+from reparam.config import parse
+from reparam.data.sources import load
+from reparam.door import KINDS
+from reparam.objective import terms_of
+from reparam.recipes import RECIPES, recipe, references
+from reparam.spec import text
+from reparam.train import Trainer
 
 NAMES = [name for name, r in RECIPES.items() if isinstance(r.model, VAE)]
 BRIEF = Training(epochs=6, batch_size=50)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tacit import (
+from reparam import (
     ELBO,
     MAF,
     MLP,
@@ -27,8 +27,8 @@ from tacit import (
     Training,
     VampPrior,
 )
-from tacit.data.sources import load
-from tacit.families import Family
+from reparam.data.sources import load
+from reparam.families import Family
 from tests.laws.models import DIGITS
 
 FAST = Training(epochs=40, batch_size=50, learning_rate=5e-3)

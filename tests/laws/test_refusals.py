@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tacit import (
+from reparam import (
     CIWAE,
     ELBO,
     MIWAE,
@@ -33,8 +33,8 @@ from tacit import (
     TotalCorrelation,
     Training,
 )
-from tacit.model import Parts
-from tacit.objective import terms_of
+from reparam.model import Parts
+from reparam.objective import terms_of
 from tests.laws.models import X, small
 
 

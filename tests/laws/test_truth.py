@@ -9,7 +9,7 @@ import torch
 from scipy.special import logsumexp
 from scipy.stats import genpareto, multivariate_normal, skew
 
-from tacit import (
+from reparam import (
     FSQ,
     VAE,
     Auxiliary,
@@ -25,13 +25,13 @@ from tacit import (
     Sphere,
     Training,
 )
-from tacit.annealing import annealed, refusal, temperatures
-from tacit.evaluate import Evaluation, evaluate
-from tacit.families import StandardNormal
-from tacit.gauges import calibration_error
-from tacit.importance import Weights, pareto_k
-from tacit.model import Model, Parts
-from tacit.networks import MLP
+from reparam.annealing import annealed, refusal, temperatures
+from reparam.evaluate import Evaluation, evaluate
+from reparam.families import StandardNormal
+from reparam.gauges import calibration_error
+from reparam.importance import Weights, pareto_k
+from reparam.model import Model, Parts
+from reparam.networks import MLP
 
 
 @pytest.fixture(autouse=True)

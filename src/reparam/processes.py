@@ -73,7 +73,7 @@ def launched(devices: int, kind: str) -> Alone:
     try:
         from lightning_fabric import Fabric
     except ImportError:
-        raise SpecError(f"devices={devices} needs pip install 'tacit[devices]'") from None
+        raise SpecError(f"devices={devices} needs pip install 'reparam[devices]'") from None
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     here = int(os.environ.get("LOCAL_WORLD_SIZE", devices)) if torchrun else devices
     nodes = int(os.environ["WORLD_SIZE"]) // here if torchrun else 1

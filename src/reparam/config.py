@@ -17,13 +17,13 @@ DEEPEST = 32
 def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
     """The value that `text` spells at a position annotated `kind`; your own `specs` may be named too.
 
-    >>> from tacit.schedule import Schedule
+    >>> from reparam.schedule import Schedule
     >>> parse("Linear(0, 1, steps=100)", Schedule)
     Linear(0.0, 1.0, 100)
     >>> parse("__import__('os').system('true')", Schedule)
     Traceback (most recent call last):
     ...
-    tacit.errors.SpecError: not a spec: __import__('os').system('true')
+    reparam.errors.SpecError: not a spec: __import__('os').system('true')
     """
     if len(text) > LONGEST:
         raise SpecError(f"a spec of {len(text)} characters; the longest allowed is {LONGEST}")

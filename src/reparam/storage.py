@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .errors import FormatError
-from .files import FORMAT, KEY, LONGEST, VERSION, read_header, replace_file
+from .files import FORMAT, LONGEST, VERSION, read_header, replace_file
 
 SLACK = 1 << 26
 """Bytes that a model may allocate beside what its file holds while it is built."""
@@ -38,7 +38,7 @@ def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) 
             f"the header has {len(text)} characters; at most {LONGEST} fit. Shorten the history"
         )
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    replace_file(Path(path), save_tensors(held, {KEY: text}))
+    replace_file(Path(path), save_tensors(held, {FORMAT: text}))
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -73,7 +73,7 @@ def bars(rates: tuple[float, ...]) -> Picture:
     return picture
 
 
-def page(vae: Any, data: Any, result: Evaluation, title: str = "tacit: evaluation") -> str:
+def page(vae: Any, data: Any, result: Evaluation, title: str = "reparam: evaluation") -> str:
     """HTML with nothing outside itself; `data` has .X and .y as for `gallery.plot`."""
     drawn: list[Picture | figures.Film] = (
         [curve(result)] if result.bound_by_k and len(result.bound_by_k) > 1 else []

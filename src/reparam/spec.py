@@ -40,7 +40,7 @@ class Spec:
     >>> Dot("one")
     Traceback (most recent call last):
     ...
-    tacit.errors.SpecError: Dot.x takes float, not 'one'
+    reparam.errors.SpecError: Dot.x takes float, not 'one'
     """
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """Variational autoencoders: any of the literature as one line, every number in nats and right.
 
-The public names stand in `__init__.pyi`. Each is imported when it is first used, so that `tacit --help`
+The public names stand in `__init__.pyi`. Each is imported when it is first used, so that `reparam --help`
 need not wait for torch.
 """
 

@@ -39,7 +39,7 @@ def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: boo
                 tracker.log(progress)
     except KeyboardInterrupt:
         bar.stop()
-        typer.echo("tacit: stopped; the same words with --resume go on", err=True)
+        typer.echo("reparam: stopped; the same words with --resume go on", err=True)
         raise
     finally:
         bar.stop()
@@ -52,7 +52,7 @@ def announced(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]
     for first in islice(training, 1):
         laws = [str(law) for law in getattr(vae.likelihood_, "families", ())]
         for line in column_lines(vae.codec_.header().get("columns", []), laws):
-            typer.echo(f"tacit: {line}", err=True)
+            typer.echo(f"reparam: {line}", err=True)
         yield first
     yield from training
 

@@ -26,13 +26,13 @@ class Tracker:
         words: dict[str, dict[str, Any]] = {
             "csv": {"root_dir": folder, "name": "log", "version": ""},
             "tensorboard": {"root_dir": folder, "name": "tensorboard", "version": ""},
-            "wandb": {"save_dir": folder, "name": folder.name, "project": "tacit"},
+            "wandb": {"save_dir": folder, "name": folder.name, "project": "reparam"},
             "mlflow": {"save_dir": str(folder / "mlflow"), "run_name": folder.name},
         }
         try:
             self.logger = getattr(import_module(home), kind)(**words[name])
         except ImportError:
-            raise SpecError(f"--log {name} needs pip install 'tacit[trackers]'") from None
+            raise SpecError(f"--log {name} needs pip install 'reparam[trackers]'") from None
 
     def log(self, progress: Progress) -> None:
         """Nats per datum, at the step of the epoch's end."""

@@ -16,8 +16,8 @@ from .errors import (
     DataError as DataError,
     DivergedError as DivergedError,
     FormatError as FormatError,
+    ReparamError as ReparamError,
     SpecError as SpecError,
-    TacitError as TacitError,
 )
 from .estimator import (
     VAE as VAE,

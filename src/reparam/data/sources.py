@@ -1,6 +1,6 @@
 """Where data comes from: a word (`digits`, `mnist:test`) or a path becomes a `Dataset` of rows.
 
-Named sets are looked for in the folder that `$TACIT_DATA` names, then downloaded once, with a checksum.
+Named sets are looked for in the folder that `$REPARAM_DATA` names, then downloaded once, with a checksum.
 Files are read by their ending; nothing is ever unpickled. Whatever goes wrong is a one-line `DataError`.
 
 >>> digits = load("digits:test")
@@ -57,7 +57,7 @@ class Remote:
     files: Mapping[str, str]
 
 
-REMOTES = {  # by the set's folder in $TACIT_DATA and in the cache
+REMOTES = {  # by the set's folder in $REPARAM_DATA and in the cache
     "mnist": Remote(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         {
@@ -251,7 +251,7 @@ def _binarized_mnist(split: str) -> Rows:
 
 
 def _local(folder: str, file: str) -> Path | None:
-    home = os.environ.get("TACIT_DATA")
+    home = os.environ.get("REPARAM_DATA")
     path = Path(home or ".", folder, file)
     return path if home and path.is_file() else None
 
@@ -264,12 +264,12 @@ def _fetch(folder: str, file: str) -> Path:
 
     remote = REMOTES[folder]
     pooch.get_logger().setLevel(logging.WARNING)  # it would print where the cache is
-    cure = f"put {folder}/{file} into a folder and name that folder in $TACIT_DATA"
-    cache, sha256 = pooch.os_cache("tacit") / folder, f"sha256:{remote.files[file]}"
+    cure = f"put {folder}/{file} into a folder and name that folder in $REPARAM_DATA"
+    cache, sha256 = pooch.os_cache("reparam") / folder, f"sha256:{remote.files[file]}"
     try:
         return Path(pooch.retrieve(remote.url + file, sha256, fname=file, path=cache))
     except OSError as error:  # every fault of the network is one, by way of requests
-        fault = f"{file} is not in $TACIT_DATA and did not come from {remote.url} ({type(error).__name__})"
+        fault = f"{file} is not in $REPARAM_DATA and did not come from {remote.url} ({type(error).__name__})"
         raise DataError(f"{fault}; {cure}") from error
     except ValueError as error:
         raise DataError(f"{remote.url} gave another {file} than was published (sha256); {cure}") from error

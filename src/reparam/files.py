@@ -10,9 +10,10 @@ from typing import Any, BinaryIO
 
 from .errors import DataError, FormatError
 
-FORMAT = "tacit"
-VERSION = 1
-KEY = "tacit"
+FORMAT = "reparam"
+VERSION = 2
+FIRST = "tacit"
+"""The name of the library, and so of the format and its key, in files of version 1."""
 LONGEST = 1 << 24
 """Characters of a header: the history of some 60,000 epochs."""
 MODEL = {"spec": dict, "event": list, "codec": dict, "history": list, "trained_on": dict, "holes": bool}
@@ -54,7 +55,8 @@ def read_header(path: str | Path) -> dict[str, Any]:
             if not 2 <= size <= 2 * LONGEST + (64 << 20):
                 raise ValueError(size)
             outer = json.loads(file.read(size))
-        inner = outer["__metadata__"][KEY]
+        held = outer["__metadata__"]
+        inner = held[FORMAT if FORMAT in held else FIRST]
         if len(inner) > LONGEST:
             raise FormatError(f"{path} has a header of {len(inner)} characters; at most {LONGEST} are read")
         header = json.loads(inner)
@@ -62,10 +64,10 @@ def read_header(path: str | Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise FormatError(f"{path} is not a tacit model file, or it is damaged") from None
-    if found[0] != FORMAT or not isinstance(found[1], int) or found[1] > VERSION:
+        raise FormatError(f"{path} is not a reparam model file, or it is damaged") from None
+    if found[0] not in (FORMAT, FIRST) or not isinstance(found[1], int) or found[1] > VERSION:
         raise FormatError(
-            f"{path} has format {found[0]} {found[1]}; this version reads {FORMAT} {VERSION}. Update tacit"
+            f"{path} has format {found[0]} {found[1]}; this version reads {FORMAT} {VERSION}. Update reparam"
         )
     if fault := _fault(header):
         raise FormatError(f"{path} has a damaged header: {fault}")

@@ -61,7 +61,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
       training takes their values for missing. `Training.validation` holds its last moments out.
 
     Other arguments: encoder and decoder (MLP((256, 256)); Conv for pictures of more
-    than 1,024 numbers; your own are subclasses of `Network`, see `tacit.networks`), posterior
+    than 1,024 numbers; your own are subclasses of `Network`, see `reparam.networks`), posterior
     (Gaussian()), prior (StandardNormal(), CodePrior() for codes), random_state (an int gives the same
     model, bit for bit, on the same machine), warm_start (fit goes on from the fitted model, in the units
     of its first data; only `training` and `random_state` may change).

@@ -33,7 +33,7 @@ from .console import (
     write,
     write_blocks,
 )
-from .errors import DataError, SpecError, TacitError
+from .errors import DataError, ReparamError, SpecError
 
 if TYPE_CHECKING:
     from .data.sources import Dataset
@@ -94,7 +94,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout 
 def fit(
     data: Data,
     output: Annotated[Path, typer.Option("-o", "--output", help="run folder to write")],
-    recipe: Annotated[str | None, typer.Option(help="a published model by name; see `tacit recipes`")] = None,
+    recipe: Annotated[str | None, typer.Option(help="a published model: see `reparam recipes`")] = None,
     config: Annotated[Path | None, typer.Option(help="a TOML file of arguments")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE: training.epochs=5, columns.age=...")
@@ -159,7 +159,7 @@ def fit(
         from pandas import Series
 
         cure = f"--set 'labels=Auxiliary({Series(y).nunique()})'"
-        typer.echo(f"tacit: {label} is left out of the model; {cure} would learn it", err=True)
+        typer.echo(f"reparam: {label} is left out of the model; {cure} would learn it", err=True)
     if profile:
         print_profile(vae, X, y if told else None)
     trackers = [Tracker(name, output) for name in log or []]
@@ -433,14 +433,14 @@ def recipes(as_json: AsJson = False) -> None:
 
 def main() -> None:
     """The entry point: an error of ours is one line on stderr, and its exit status."""
-    warnings.formatwarning = lambda message, *_, **__: f"tacit: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"reparam: warning: {message}\n"
     try:
         status = app(standalone_mode=False)
-    except TacitError as error:
-        typer.echo(f"tacit: {' '.join(str(error).split())}", err=True)
+    except ReparamError as error:
+        typer.echo(f"reparam: {' '.join(str(error).split())}", err=True)
         status = error.status
     except OSError as error:
-        typer.echo(f"tacit: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        typer.echo(f"reparam: {error.filename or 'a file'}: {error.strerror or error}", err=True)
         status = DataError.status
     except typer.Abort:
         status = 130
@@ -448,6 +448,6 @@ def main() -> None:
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
         if error.format_message():
-            typer.echo(f"tacit: {error.format_message()}", err=True)
+            typer.echo(f"reparam: {error.format_message()}", err=True)
         status = 2
     sys.exit(status if isinstance(status, int) else 0)

@@ -120,7 +120,7 @@ def dataset_of(
         label=label or known,
     )
     for line in dataset.note.splitlines():
-        typer.echo(f"tacit: {line}", err=True)
+        typer.echo(f"reparam: {line}", err=True)
     if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
         raise DataError(f"{data} has no column {label!r}: --label names one of a table")
     return dataset
