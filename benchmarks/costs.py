@@ -24,7 +24,7 @@ WRITES = {"score": "score.csv", "encode": "encode.csv", "sample": "sample.npy", 
 
 def cost(*words: str) -> str:
     """Runs `reparam` with these words: its seconds and its peak in MiB, or "-" where it refuses."""
-    command = [sys.executable, "-c", "from reparam.cli import main; main()", *words]
+    command = [sys.executable, "-c", "from reparam.cli.main import main; main()", *words]
     start, quiet = time.monotonic(), os.open(os.devnull, os.O_WRONLY)
     actions = [(os.POSIX_SPAWN_DUP2, quiet, 1), (os.POSIX_SPAWN_DUP2, quiet, 2)]
     child = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions)

@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from reparam import ELBO, MLP, VAE, Training
-from reparam.disentanglement import mig
-from reparam.objective import Term
-from reparam.penalties import TotalCorrelation
+from reparam.evaluation.disentanglement import mig
+from reparam.objectives import Term, TotalCorrelation
 
 Figures = dict[str, object]
 

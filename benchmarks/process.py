@@ -17,7 +17,7 @@ from reparam import MLP, VAE, Training
 from .contest import ROOT, Effort, ratio, rounds, timed
 from .pages import Rows
 
-MAIN = "from reparam.cli import main; main()"
+MAIN = "from reparam.cli.main import main; main()"
 LIBRARIES = "import torch, sklearn.base"
 
 

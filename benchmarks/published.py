@@ -10,12 +10,12 @@ from sklearn.base import clone
 from torch import Tensor, nn
 
 from reparam import CIWAE, ELBO, IWAE, MIWAE, MLP, PIWAE, Cosine, Linear, Training, VampPrior
-from reparam.data.sources import load
-from reparam.networks import Network
+from reparam.data.load import load
+from reparam.nn.networks import Network
 from reparam.recipes import recipe
-from reparam.schedule import Ramp
+from reparam.specs.schedules import Ramp
 from reparam.tensors import Shape, numel
-from reparam.training import Adam
+from reparam.training.config import Adam
 
 Figures = dict[str, object]
 

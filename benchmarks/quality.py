@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from reparam import VAE, Training
-from reparam.data.sources import load
+from reparam.data.load import load
 
 from .judge import negative_log_likelihood
 from .plain import Dense

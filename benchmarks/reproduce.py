@@ -21,7 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
 from reparam import VAE
-from reparam.data.sources import load
+from reparam.data.load import load
 
 from .factors import FACTORS
 from .pages import fill, markdown
@@ -36,7 +36,7 @@ def trained(name: str, *words: str, recipe: str = "") -> VAE:
     """The model of runs/NAME, trained by the command line if it is not there."""
     run = RUNS / name
     if not (run / "model.safetensors").is_file():
-        code = "from reparam.cli import main; main()"
+        code = "from reparam.cli.main import main; main()"
         command = [sys.executable, "-c", code, "fit", "mnist", "--recipe", recipe or name, "-o", str(run)]
         subprocess.run([*command, *words], check=True)
     vae = VAE.load(run / "model.safetensors")

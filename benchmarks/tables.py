@@ -20,7 +20,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from reparam import IWAE, VAE, Training
-from reparam.data.sources import load
+from reparam.data.load import load
 from reparam.recipes import recipe
 
 TRAIN, TEST = 5_000, 2_000

@@ -8,7 +8,7 @@ import torch
 from sklearn.neural_network import MLPClassifier
 
 from reparam import ELBO, MLP, VAE, Cosine, CrossEntropy, Enumerated, Training
-from reparam.data.sources import load
+from reparam.data.load import load
 from reparam.recipes import recipe
 
 Figures = dict[str, object]

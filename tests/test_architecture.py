@@ -1,84 +1,96 @@
-"""The floors: a file imports only files above it."""
+"""The order of the rooms: a folder imports only folders above it, and files make no circle."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import reparam
 
 SRC = Path(reparam.__file__).parent
-FLOORS = [
-    ["errors", "files", "spec", "schedule", "tensors"],
-    ["distributions.base", "distributions.hidden", "distributions.observed", "distributions.codes"],
-    ["distributions.correlated", "distributions.spherical", "distributions.flows", "distributions.mixtures"],
-    ["distributions", "layers", "networks", "families.base"],
-    ["families.continuous", "families.discrete", "families.counts", "families.composed"],
-    ["families.correlated", "families.spherical", "families.mixtures", "families.flows"],
-    ["families.choices", "families.codes", "families"],
-    ["labels", "priors"],
-    ["latents", "model"],
-    ["objective", "penalties"],
-    [
-        "data.sparse",
-        "data.stream",
-        "data.rows",
-        "data.codec",
-        "data.frames",
-        "data.tables",
-        "data.series",
-        "data.codecs",
-        "data.arrays",
-        "data.images",
-    ],
-    ["data.sources", "data", "likeness", "disentanglement"],
-    ["importance", "annealing", "doctor", "gauges"],
-    ["processes", "training", "recorded"],
-    ["train", "refit", "evaluate", "impute", "anomaly", "config", "storage"],
-    ["door", "learner"],
-    [
-        "estimator",
-        "recipes",
-        "tiles",
-        "figures",
-        "gallery",
-        "sinks",
-        "report",
-        "runs",
-        "trackers",
-        "profiling",
-    ],
-    ["arguments", "console", "cli"],
+ROOMS = [
+    "errors",
+    "tensors",
+    "specs",
+    "serialization",
+    "distributions",
+    "nn",
+    "families",
+    "model",
+    "data",
+    "objectives",
+    "training",
+    "evaluation",
+    "estimator",
+    "plotting",
+    "recipes",
+    "export",
+    "web",
+    "cli",
 ]
-ORDER = [name for floor in FLOORS for name in floor]
+APART = [("training", "evaluation"), ("data", "model"), ("data", "nn")]
+"""Neither imports the other."""
+HEAVY = {"cli": {"typer", "rich"}, "web": {"fastapi", "uvicorn", "starlette"}}
+"""What is imported in these rooms alone."""
 
 
-def imports(path: Path, name: str) -> set[str]:
-    """The reparam modules that a file imports at its top level."""
-    package = ["reparam", *name.split(".")][: None if path.name == "__init__.py" else -1]
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            target = ".".join([*base, *([node.module] if node.module else [])])
+def modules() -> dict[str, Path]:
+    """Every module by its dotted name inside the package."""
+    names = {p: list(p.relative_to(SRC).with_suffix("").parts) for p in SRC.rglob("*.py")}
+    return {".".join(n[:-1] if n[-1] == "__init__" else n): p for p, n in names.items()}
+
+
+def imports(path: Path, name: str, *, deep: bool) -> set[str]:
+    """The modules of the package that a file imports: at its top level, or `deep` in functions too."""
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    known, found = modules(), set()
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree) if deep else tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = [*package[: len(package) - node.level + 1], *filter(None, [node.module])]
             for alias in node.names:
-                whole = f"{target}.{alias.name}".removeprefix("reparam.")
-                found.add(whole if whole in ORDER else target.removeprefix("reparam."))
-    return {module for module in found if module in ORDER and module != name}
+                inner = ".".join([*base, alias.name])
+                found.add(inner if inner in known else ".".join(base))
+    return found - {""}
 
 
-def test_imports_point_up() -> None:
-    files = {p: ".".join(p.relative_to(SRC).with_suffix("").parts) for p in SRC.rglob("*.py")}
-    for path, name in files.items():
-        name = name.removesuffix(".__init__").removesuffix("__init__")
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_a_room_imports_only_rooms_above_it() -> None:
+    for name, path in modules().items():
         if name:
-            assert name in ORDER, f"{name} stands on no floor"
-            below = [m for m in imports(path, name) if ORDER.index(m) >= ORDER.index(name)]
+            assert room(name) in ROOMS, f"{name} stands in no room"
+            reached = {room(module) for module in imports(path, name, deep=True)} - {room(name)}
+            below = [other for other in reached if ROOMS.index(other) > ROOMS.index(room(name))]
             assert not below, f"{name} imports {below}"
 
 
+def test_rooms_that_know_nothing_of_each_other() -> None:
+    for name, path in modules().items():
+        reached = {room(module) for module in imports(path, name, deep=True)}
+        for pair in APART:
+            assert not (room(name) in pair and (reached - {room(name)}) & set(pair)), f"{name} joins {pair}"
+
+
+def test_files_make_no_circle() -> None:
+    graph = {name: imports(path, name, deep=False) - {name} for name, path in modules().items() if name}
+    list(TopologicalSorter(graph).static_order())
+
+
+def test_frameworks_stay_in_their_rooms() -> None:
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for place, frameworks in HEAVY.items():
+                assert room(name) == place or not {room(n) for n in names} & frameworks, f"{name}: {names}"
+
+
 def test_help_needs_no_torch() -> None:
-    code = "import sys, reparam.cli; assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
+    code = "import sys, reparam.cli.main; assert 'torch' not in sys.modules and 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -87,7 +99,7 @@ def test_show_needs_no_torch(tmp_path: Path) -> None:
     reparam.VAE(1, training=reparam.Training(epochs=1)).fit([[0.0], [1.0], [3.0]]).save(model)
     code = """
 import sys
-from reparam.cli import main
+from reparam.cli.main import main
 try:
     main()
 finally:

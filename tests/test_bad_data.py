@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reparam.data.sources import load
+from reparam.data.load import load
 from reparam.errors import DataError
 from test_cli import Capture, run
 

@@ -13,7 +13,7 @@ from benchmarks.nets import VAES
 from benchmarks.pages import fill
 from benchmarks.plain import PLAIN
 from reparam import Training
-from reparam.objective import terms_of
+from reparam.objectives import terms_of
 
 
 @pytest.mark.parametrize("name", PLAIN)

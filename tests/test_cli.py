@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reparam import Training, cli, runs
-from reparam.train import Trainer
+from reparam import Training
+from reparam.cli import main as cli, run_folder as runs
+from reparam.training.trainer import Trainer
 
 Capture = pytest.CaptureFixture[str]
 

@@ -20,8 +20,8 @@ from reparam import (
     SpecError,
     Training,
 )
-from reparam.processes import Alone
-from reparam.recorded import Recorded
+from reparam.training.compiled_step import Recorded
+from reparam.training.distributed import Alone
 
 TRAINING = Training(epochs=3, batch_size=64)
 X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
@@ -108,7 +108,7 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
 def test_it_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     two = Alone()
     two.size = 2
-    monkeypatch.setattr("reparam.train.launched", lambda *_: two)
+    monkeypatch.setattr("reparam.training.trainer.launched", lambda *_: two)
     with pytest.raises(SpecError, match=r"Training\.compile is for one process.* torchrun"):
         VAE(2, training=replace(TRAINING, compile=True)).fit(X)
     with pytest.raises(SpecError, match=r"Training\.compile is for one process"):

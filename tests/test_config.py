@@ -26,9 +26,9 @@ from reparam import (
     Square,
     Training,
 )
-from reparam.config import parse
-from reparam.door import KINDS
-from reparam.spec import text
+from reparam.estimator.validation import KINDS
+from reparam.specs.parse import parse
+from reparam.specs.spec import text
 
 numbers = st.floats(0.001, 1e6) | st.floats(1e-300, 1e300)
 widths = st.lists(st.integers(1, 1000), max_size=4).map(tuple)

@@ -25,10 +25,10 @@ from reparam import (
     Training,
     ZeroInflated,
 )
-from reparam.cli import app
-from reparam.data.sources import load
+from reparam.cli.main import app
+from reparam.data.load import load
 from reparam.data.sparse import Sparse
-from reparam.model import Model, Parts
+from reparam.model.model import Model, Parts
 
 SHARED = {
     "poisson": Poisson(rate=Local(Share())),

@@ -16,8 +16,9 @@ import numpy as np
 import pooch
 import pytest
 
-from reparam.data import sources
-from reparam.data.sources import NAMES, Remote, load
+from reparam.data import load as sources
+from reparam.data.load import load
+from reparam.data.named import NAMES, Remote
 from reparam.errors import DataError
 
 FOLDERS = {"mnist": "mnist", "fashion-mnist": "fashion-mnist", "binarized-mnist": "binarized_mnist"}

@@ -37,7 +37,7 @@ from reparam import (
     StandardNormal,
     Training,
 )
-from reparam.train import Progress, Trainer
+from reparam.training.trainer import Progress, Trainer
 
 SHORT = Training(epochs=2)
 X = np.random.default_rng(0).normal(size=(80, 5))

@@ -30,9 +30,9 @@ from reparam import (
     Network,
     SpecError,
     Training,
-    sinks,
 )
-from reparam.storage import read, write
+from reparam.cli import write_results as sinks
+from reparam.serialization.model_file import read, write
 from reparam.tensors import Shape, numel
 from test_tables import frame
 
@@ -184,7 +184,8 @@ def test_what_is_given_to_an_array_comes_back(models: dict[str, VAE]) -> None:
 
 def test_a_given_value_of_no_probability(models: dict[str, VAE], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "reparam.impute.log_prob_of", lambda px, x, mask: torch.full(px.batch_shape, -torch.inf)
+        "reparam.evaluation.imputation.log_prob_of",
+        lambda px, x, mask: torch.full(px.batch_shape, -torch.inf),
     )
     with pytest.raises(DataError, match="height=9 has probability 0 in this model"):
         models["table"].sample(given={"height": 9})

@@ -10,17 +10,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 from scipy.stats import norm
 
-from reparam import (
-    Bernoulli,
-    Beta,
-    Categorical,
-    ContinuousBernoulli,
-    DiscretizedLogistic,
-    Gaussian,
-    figures,
-    gallery,
-)
-from reparam.tiles import is_picture, picture, shade
+from reparam import Bernoulli, Beta, Categorical, ContinuousBernoulli, DiscretizedLogistic, Gaussian
+from reparam.plotting import figures, model_plots as gallery
+from reparam.plotting.mosaic import is_picture, picture, shade
 
 pytestmark = pytest.mark.filterwarnings("error")
 RNG = np.random.default_rng(0)
@@ -362,7 +354,7 @@ def test_samples_are_a_class_a_column_and_long_runs_are_thinned():
 
 
 def test_pyplot_is_never_imported():
-    code = "import sys, reparam.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, reparam.plotting.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}).returncode == 0
     )

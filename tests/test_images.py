@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from reparam.data import images
-from reparam.data.codec import Arrays
-from reparam.data.sources import load
+from reparam.data.codecs.array import Arrays
+from reparam.data.load import load
+from reparam.data.readers import images
 from reparam.data.stream import Stream
 from reparam.errors import DataError, SpecError
-from reparam.networks import MLP, Conv, default_network
+from reparam.nn.networks import MLP, Conv, default_network
 from test_cli import Capture, run
 
 RNG = np.random.default_rng(0)

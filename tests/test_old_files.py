@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reparam import MLP, VAE, Training, load
-from reparam.cli import app
+from reparam.cli.main import app
 
 FIXTURES = Path(__file__).parent / "fixtures"
 EXPECTED = json.loads((FIXTURES / "expected.json").read_text())

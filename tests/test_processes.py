@@ -9,7 +9,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from reparam.data.stream import Share
-from reparam.processes import Noise
+from reparam.training.distributed import Noise
 
 PROGRAM = """
 import json, os, sys

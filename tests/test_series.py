@@ -23,10 +23,10 @@ from reparam import (
     SpecError,
     Training,
 )
-from reparam.anomaly import adjusted, detection, reconstruction, segments
-from reparam.cli import app
-from reparam.data.series import Series
-from reparam.model import Model, Parts
+from reparam.cli.main import app
+from reparam.data.codecs.series import Series
+from reparam.evaluation.anomaly import adjusted, detection, reconstruction, segments
+from reparam.model.model import Model, Parts
 
 
 def kpi(n: int = 600, seed: int = 0) -> pd.DataFrame:
@@ -148,7 +148,7 @@ def test_spikes_are_found_in_a_fresh_process(fitted: VAE, tmp_path: Path) -> Non
 
 
 def test_hidden_cells_have_their_share() -> None:
-    from reparam.train import Trainer
+    from reparam.training.trainer import Trainer
 
     vae = VAE(1, likelihood=Gaussian(), training=Training(epochs=1, missing=0.3), random_state=0)
     X = np.random.default_rng(0).normal(size=(400, 5))

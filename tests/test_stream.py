@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from reparam import VAE, Auxiliary, DataError, SpecError, Stream, Training, learner, load, stream
-from reparam.cli import main
-from reparam.data import arrays, images
-from reparam.data.rows import shuffled
+from reparam import VAE, Auxiliary, DataError, SpecError, Stream, Training, load, stream
+from reparam.cli.main import main
+from reparam.data.batching import shuffled
+from reparam.data.readers import arrays, images
+from reparam.estimator import learner
 
 QUICK = Training(epochs=2, batch_size=50)
 

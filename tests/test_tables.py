@@ -20,11 +20,11 @@ from reparam import (
     Training,
     ZeroInflated,
 )
-from reparam.config import parse
-from reparam.data import tables
-from reparam.data.sources import load
+from reparam.data.codecs import table as tables
+from reparam.data.load import load
 from reparam.families import Columns, Family, Shared
-from reparam.networks import MLP
+from reparam.nn.networks import MLP
+from reparam.specs.parse import parse
 
 
 def frame(n: int = 300) -> pd.DataFrame:

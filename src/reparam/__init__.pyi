@@ -1,10 +1,6 @@
 """The public names, and where each lives."""
 
-from .anomaly import (
-    Detection as Detection,
-    detection as detection,
-)
-from .data.sources import (
+from .data.load import (
     Dataset as Dataset,
     load as load,
     stream as stream,
@@ -19,105 +15,135 @@ from .errors import (
     ReparamError as ReparamError,
     SpecError as SpecError,
 )
-from .estimator import (
+from .estimator.vae import (
     VAE as VAE,
 )
-from .evaluate import (
+from .evaluation.anomaly import (
+    Detection as Detection,
+    detection as detection,
+)
+from .evaluation.evaluate import (
     Evaluation as Evaluation,
 )
-from .families import (
-    FSQ as FSQ,
+from .families.base import (
+    Family as Family,
+)
+from .families.code_priors import (
+    AutoregressiveCodes as AutoregressiveCodes,
+    CodePrior as CodePrior,
+)
+from .families.columns import (
+    Columns as Columns,
+)
+from .families.continuous import (
+    Beta as Beta,
+    ContinuousBernoulli as ContinuousBernoulli,
+    Gaussian as Gaussian,
+    Laplace as Laplace,
+    LogNormal as LogNormal,
+    Point as Point,
+    StandardNormal as StandardNormal,
+    StudentT as StudentT,
+)
+from .families.counts import (
+    NegativeBinomial as NegativeBinomial,
+    Poisson as Poisson,
+    ZeroInflated as ZeroInflated,
+)
+from .families.discrete import (
+    Bernoulli as Bernoulli,
+    Categorical as Categorical,
+    DiscretizedLogistic as DiscretizedLogistic,
+)
+from .families.flows import (
     IAF as IAF,
     MAF as MAF,
-    VQ as VQ,
-    AutoregressiveCodes as AutoregressiveCodes,
-    Bernoulli as Bernoulli,
-    Beta as Beta,
-    Categorical as Categorical,
-    CodePrior as CodePrior,
-    Columns as Columns,
-    ContinuousBernoulli as ContinuousBernoulli,
-    DiscretizedLogistic as DiscretizedLogistic,
-    Family as Family,
-    Fixed as Fixed,
     Flow as Flow,
+    Planar as Planar,
+    Spline as Spline,
+)
+from .families.mixtures import (
+    Mixture as Mixture,
+)
+from .families.multivariate import (
     FullGaussian as FullGaussian,
-    Gaussian as Gaussian,
+    LowRankGaussian as LowRankGaussian,
+)
+from .families.quantizers import (
+    FSQ as FSQ,
+    VQ as VQ,
     GumbelSigmoid as GumbelSigmoid,
     GumbelSoftmax as GumbelSoftmax,
+)
+from .families.sources import (
+    Fixed as Fixed,
     Identity as Identity,
-    Laplace as Laplace,
     Local as Local,
-    LogNormal as LogNormal,
     LogScale as LogScale,
     LogVariance as LogVariance,
-    LowRankGaussian as LowRankGaussian,
-    Mixture as Mixture,
-    NegativeBinomial as NegativeBinomial,
-    Planar as Planar,
-    Point as Point,
-    Poisson as Poisson,
-    PowerSpherical as PowerSpherical,
     Share as Share,
     Shared as Shared,
     Sigmoid as Sigmoid,
     Softplus as Softplus,
-    Sphere as Sphere,
-    Spline as Spline,
     Square as Square,
-    StandardNormal as StandardNormal,
-    StudentT as StudentT,
-    ZeroInflated as ZeroInflated,
 )
-from .labels import (
+from .families.spherical import (
+    PowerSpherical as PowerSpherical,
+    Sphere as Sphere,
+)
+from .model.labels import (
     Auxiliary as Auxiliary,
     Enumerated as Enumerated,
     Given as Given,
 )
-from .networks import (
+from .model.priors import (
+    VampPrior as VampPrior,
+)
+from .nn.networks import (
     MLP as MLP,
     Conv as Conv,
     Network as Network,
 )
-from .objective import (
+from .objectives.adversarial import (
+    FactorTC as FactorTC,
+    LatentCritic as LatentCritic,
+)
+from .objectives.base import (
+    Term as Term,
+)
+from .objectives.bounds import (
     CIWAE as CIWAE,
     ELBO as ELBO,
     IWAE as IWAE,
     MIWAE as MIWAE,
     PIWAE as PIWAE,
     Renyi as Renyi,
-    Term as Term,
 )
-from .penalties import (
+from .objectives.penalties import (
     L2 as L2,
     MMD as MMD,
     Commitment as Commitment,
     CrossEntropy as CrossEntropy,
     Decorrelation as Decorrelation,
-    FactorTC as FactorTC,
     GradientPenalty as GradientPenalty,
-    LatentCritic as LatentCritic,
     LatentNorm as LatentNorm,
     PriorShare as PriorShare,
     TotalCorrelation as TotalCorrelation,
 )
-from .priors import (
-    VampPrior as VampPrior,
-)
-from .schedule import (
+from .specs.schedules import (
     Cosine as Cosine,
     Cyclic as Cyclic,
     Linear as Linear,
 )
-from .spec import (
+from .specs.spec import (
     Spec as Spec,
 )
-from .train import (
-    Progress as Progress,
-)
-from .training import (
+from .training.config import (
     Adam as Adam,
     Decay as Decay,
     RMSprop as RMSprop,
     Training as Training,
+)
+from .training.trainer import (
+    Progress as Progress,
 )

@@ -5,21 +5,10 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from reparam import (
-    IAF,
-    MAF,
-    MLP,
-    Bernoulli,
-    Flow,
-    Gaussian,
-    Sphere,
-    Spline,
-    StandardNormal,
-    VampPrior,
-)
-from reparam.data.sources import load
+from reparam import IAF, MAF, MLP, Bernoulli, Flow, Gaussian, Sphere, Spline, StandardNormal, VampPrior
+from reparam.data.load import load
 from reparam.families import Family
-from reparam.model import Model, Parts
+from reparam.model.model import Model, Parts
 
 Top = Family | VampPrior
 IAFS = Flow(steps=(IAF((6,)), IAF((6,))))

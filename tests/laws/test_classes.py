@@ -23,11 +23,11 @@ from reparam import (
     Shared,
     StandardNormal,
     Training,
-    impute,
 )
 from reparam.distributions import kl
-from reparam.model import Model, Parts
-from reparam.refit import code_length, codes, refit_prior
+from reparam.evaluation import imputation as impute
+from reparam.model.model import Model, Parts
+from reparam.training.refit_prior import code_length, codes, refit_prior
 from tests.laws.models import Top, X, blind, flat, small
 
 PRIOR_Y = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)

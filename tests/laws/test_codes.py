@@ -35,14 +35,14 @@ from reparam import (
     Training,
     VampPrior,
 )
-from reparam.config import parse
-from reparam.data.sources import load
+from reparam.data.load import load
 from reparam.distributions import OneHot, Relaxed, choice, kl, mean_of, sample_with
-from reparam.door import KINDS
-from reparam.evaluate import log_likelihood
-from reparam.model import Model, Parts
-from reparam.priors import Prior
-from reparam.spec import text
+from reparam.estimator.validation import KINDS
+from reparam.evaluation.likelihood import log_likelihood
+from reparam.model.model import Model, Parts
+from reparam.model.priors import Prior
+from reparam.specs.parse import parse
+from reparam.specs.spec import text
 
 X = load("digits").X[:500]
 GREY = Bernoulli(grey="expected")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from reparam import DataError, disentanglement
+from reparam import DataError
+from reparam.evaluation import disentanglement
 
 SCORES = {
     "mig": disentanglement.mig,

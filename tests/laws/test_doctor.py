@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from reparam import ELBO, MLP, VAE, VQ, DivergedError, Fixed, Gaussian, Shared, Training, doctor
+from reparam import ELBO, MLP, VAE, VQ, DivergedError, Fixed, Gaussian, Shared, Training
+from reparam.evaluation import diagnostics as doctor
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(600, 2)) @ rng.normal(size=(2, 6)) + 0.1 * rng.normal(size=(600, 6))

@@ -25,11 +25,11 @@ from reparam import (
     Term,
     Training,
 )
-from reparam.evaluate import evaluate
-from reparam.gauges import by_cell
-from reparam.labels import LabelHead
-from reparam.model import Model, Parts
-from reparam.train import Progress, Trainer
+from reparam.evaluation.evaluate import evaluate
+from reparam.evaluation.metrics import by_cell
+from reparam.model.labels import LabelHead
+from reparam.model.model import Model, Parts
+from reparam.training.trainer import Progress, Trainer
 from tests.laws.models import X, blind, small
 
 

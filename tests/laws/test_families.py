@@ -36,12 +36,12 @@ from reparam import (
     Training,
     ZeroInflated,
 )
-from reparam.config import parse
 from reparam.distributions import cells, mean_of
-from reparam.door import KINDS
+from reparam.estimator.validation import KINDS
 from reparam.families import Likelihood
-from reparam.model import Model, Parts
-from reparam.spec import text
+from reparam.model.model import Model, Parts
+from reparam.specs.parse import parse
+from reparam.specs.spec import text
 
 Grid = tuple[Tensor, Tensor]
 Values = dict[str, np.ndarray]

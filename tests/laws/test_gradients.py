@@ -33,8 +33,8 @@ from reparam import (
     VampPrior,
 )
 from reparam.families import Family
-from reparam.latents import replaying
-from reparam.model import Model, Parts
+from reparam.model.hierarchy import replaying
+from reparam.model.model import Model, Parts
 from reparam.tensors import log_mean_exp
 from tests.laws.models import IAFS, MAFS, SPLINES, Top, X, flat, small
 

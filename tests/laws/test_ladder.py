@@ -20,10 +20,10 @@ from reparam import (
     Training,
     VampPrior,
 )
-from reparam.data.sources import load
-from reparam.evaluate import log_likelihood
-from reparam.layers import Maps
-from reparam.model import Model, Parts
+from reparam.data.load import load
+from reparam.evaluation.likelihood import log_likelihood
+from reparam.model.model import Model, Parts
+from reparam.nn.layers import Maps
 
 X = load("digits").X[:300]
 LADDERS = [

@@ -48,15 +48,15 @@ from reparam import (
     Training,
     VampPrior,
 )
-from reparam.config import parse
 from reparam.distributions import GaussianMixture, kl, mean_of, mixture, sample_with
 from reparam.distributions.spherical import log_area
-from reparam.door import KINDS
-from reparam.evaluate import log_likelihood
+from reparam.estimator.validation import KINDS
+from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Family
-from reparam.layers import Free
-from reparam.model import Model, Parts
-from reparam.spec import text
+from reparam.model.model import Model, Parts
+from reparam.nn.layers import Free
+from reparam.specs.parse import parse
+from reparam.specs.spec import text
 from tests.laws.models import DIGITS
 
 POSTERIORS: list[Family] = [

@@ -10,12 +10,12 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from reparam import IWAE, VAE, Adam, Bernoulli, Fixed, Gaussian, Training
-from reparam.data.sources import load
-from reparam.evaluate import log_likelihood
+from reparam.data.load import load
+from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Local, StandardNormal
-from reparam.latents import Site, inferring, replaying
-from reparam.model import Model, Parts
-from reparam.networks import MLP
+from reparam.model.hierarchy import Site, inferring, replaying
+from reparam.model.model import Model, Parts
+from reparam.nn.networks import MLP
 
 MNIST = pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA")
 

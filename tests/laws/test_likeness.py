@@ -6,7 +6,8 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
 
-from reparam import DataError, likeness
+from reparam import DataError
+from reparam.evaluation import sample_quality as likeness
 
 rng = np.random.default_rng(0)
 X, SAME = rng.normal(size=(400, 4)), rng.normal(size=(400, 4))

@@ -32,9 +32,9 @@ from reparam import (
 )
 from reparam.distributions import kl
 from reparam.families import Family, Local
-from reparam.families.base import Link
 from reparam.families.flows import planar
-from reparam.train import Trainer
+from reparam.families.sources import Link
+from reparam.training.trainer import Trainer
 from tests.laws.models import IAFS, MAFS, Top, X, blind, small
 
 

@@ -38,10 +38,9 @@ from reparam import (
     Training,
     VampPrior,
 )
-from reparam.data.sources import load
-from reparam.model import Model, Parts, Trace
-from reparam.objective import terms_of
-from reparam.penalties import decomposition
+from reparam.data.load import load
+from reparam.model.model import Model, Parts, Trace
+from reparam.objectives import decomposition, terms_of
 
 
 def small(dims: tuple[int, ...] = (2,), **parts: object) -> Model:

@@ -11,13 +11,13 @@ import torch
 from sklearn.base import clone
 
 from reparam import ELBO, VAE, DiscretizedLogistic, SpecError, Training
-from reparam.config import parse
-from reparam.data.sources import load
-from reparam.door import KINDS
-from reparam.objective import terms_of
+from reparam.data.load import load
+from reparam.estimator.validation import KINDS
+from reparam.objectives import terms_of
 from reparam.recipes import RECIPES, recipe, references
-from reparam.spec import text
-from reparam.train import Trainer
+from reparam.specs.parse import parse
+from reparam.specs.spec import text
+from reparam.training.trainer import Trainer
 
 NAMES = [name for name, r in RECIPES.items() if isinstance(r.model, VAE)]
 BRIEF = Training(epochs=6, batch_size=50)

@@ -27,7 +27,7 @@ from reparam import (
     Training,
     VampPrior,
 )
-from reparam.data.sources import load
+from reparam.data.load import load
 from reparam.families import Family
 from tests.laws.models import DIGITS
 

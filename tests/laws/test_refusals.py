@@ -33,8 +33,8 @@ from reparam import (
     TotalCorrelation,
     Training,
 )
-from reparam.model import Parts
-from reparam.objective import terms_of
+from reparam.model.model import Parts
+from reparam.objectives import terms_of
 from tests.laws.models import X, small
 
 

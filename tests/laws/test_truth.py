@@ -25,13 +25,13 @@ from reparam import (
     Sphere,
     Training,
 )
-from reparam.annealing import annealed, refusal, temperatures
-from reparam.evaluate import Evaluation, evaluate
+from reparam.evaluation.ais import annealed, refusal, temperatures
+from reparam.evaluation.evaluate import Evaluation, evaluate
+from reparam.evaluation.importance import Weights, pareto_k
+from reparam.evaluation.metrics import calibration_error
 from reparam.families import StandardNormal
-from reparam.gauges import calibration_error
-from reparam.importance import Weights, pareto_k
-from reparam.model import Model, Parts
-from reparam.networks import MLP
+from reparam.model.model import Model, Parts
+from reparam.nn.networks import MLP
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,6 @@ from torch import Tensor
 from ..errors import DataError
 
 Array = np.ndarray[Any, Any]
-
 KEYS = {"data", "indices", "indptr", "shape"}
 """What a compressed matrix consists of, in the files of scipy.sparse.save_npz and in others."""
 

@@ -10,7 +10,6 @@ from torch import Tensor
 from ..errors import DataError
 
 Array = np.ndarray[Any, Any]
-
 BUFFER = 64 << 20
 """Bytes of rows that are shuffled together where nothing is said."""
 LARGE = 2 << 30

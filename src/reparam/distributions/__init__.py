@@ -1,6 +1,6 @@
 """What torch.distributions lacks."""
 
-from . import correlated  # registers its rows
+from . import multivariate  # registers its rows
 from .base import (
     Noise,
     base_of,
@@ -14,21 +14,18 @@ from .base import (
     mean_of,
     sample_with,
 )
-from .codes import Atom, Autoregressive, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
+from .deterministic import Point
+from .discrete import Atom, Autoregressive, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
 from .flows import Flowed, Remembered
-from .hidden import Point
 from .mixtures import GaussianMixture, mixture
-from .observed import (
+from .product import Product, Runs, apart, together
+from .spherical import PowerSpherical, UniformSphere
+from .univariate import (
     ContinuousBernoulli,
     DiscretizedLogistic,
     NegativeBinomial,
     Normal,
     Poisson,
-    Product,
-    Runs,
     StudentT,
     ZeroInflated,
-    apart,
-    together,
 )
-from .spherical import PowerSpherical, UniformSphere

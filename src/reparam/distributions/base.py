@@ -11,7 +11,6 @@ from torch.distributions import Bernoulli, Categorical, Distribution, Independen
 from torch.nn.functional import softplus
 
 register_kl: Any = torch.distributions.register_kl
-
 Noise = Callable[[torch.Size], Tensor]
 """Standard normal numbers of a shape."""
 T = TypeVar("T")

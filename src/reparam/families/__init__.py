@@ -2,25 +2,9 @@
 
 from typing import Annotated
 
-from .base import (
-    Conditional,
-    Family,
-    Fixed,
-    Head,
-    Identity,
-    Local,
-    LogScale,
-    LogVariance,
-    Share,
-    Shared,
-    Sigmoid,
-    Softplus,
-    Square,
-    Support,
-)
-from .choices import AutoregressiveCodes, CodePrior
-from .codes import FSQ, VQ, GumbelSigmoid, GumbelSoftmax
-from .composed import Cell, Columns
+from .base import Conditional, Family, Head, Support
+from .code_priors import AutoregressiveCodes, CodePrior
+from .columns import Cell, Columns
 from .continuous import (
     Beta,
     ContinuousBernoulli,
@@ -31,11 +15,13 @@ from .continuous import (
     StandardNormal,
     StudentT,
 )
-from .correlated import FullGaussian, LowRankGaussian
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
 from .flows import IAF, MAF, Flow, Planar, Spline
 from .mixtures import Mixture
+from .multivariate import FullGaussian, LowRankGaussian
+from .quantizers import FSQ, VQ, GumbelSigmoid, GumbelSoftmax
+from .sources import Fixed, Identity, Local, LogScale, LogVariance, Share, Shared, Sigmoid, Softplus, Square
 from .spherical import PowerSpherical, Sphere
 
 Posterior = Annotated[

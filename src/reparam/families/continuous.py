@@ -15,20 +15,8 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
-from .base import (
-    AnySource,
-    Array,
-    Cellwise,
-    Fixed,
-    Identity,
-    Link,
-    Local,
-    LogVariance,
-    Role,
-    Shared,
-    Softplus,
-    refused,
-)
+from .base import Array, Cellwise, Role, refused
+from .sources import AnySource, Fixed, Identity, Link, Local, LogVariance, Shared, Softplus
 
 SMALLEST = float(torch.finfo(torch.float32).tiny)
 BELOW_ONE = 1 - 2.0**-24

@@ -10,20 +10,8 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
-from .base import (
-    AnySource,
-    Array,
-    Cellwise,
-    Identity,
-    Link,
-    Local,
-    LogScale,
-    Needs,
-    Role,
-    Shared,
-    Softplus,
-    refused,
-)
+from .base import Array, Cellwise, Needs, Role, refused
+from .sources import AnySource, Identity, Link, Local, LogScale, Shared, Softplus
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,9 +10,10 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..errors import SpecError
-from ..spec import Several
+from ..specs.spec import Several
 from ..tensors import Shape
-from .base import AnySource, Array, Cellwise, Identity, Link, Local, LogVariance, Needs, refused
+from .base import Array, Cellwise, Needs, refused
+from .sources import AnySource, Identity, Link, Local, LogVariance
 
 
 @dataclass(frozen=True, repr=False)

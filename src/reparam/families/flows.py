@@ -15,12 +15,12 @@ from torch.nn.functional import softplus
 
 from ..distributions import Flowed, Remembered
 from ..errors import SpecError
-from ..spec import Several, Spec
+from ..specs.spec import Several, Spec
 from ..tensors import Shape
 from .base import Family, Layer
 from .continuous import Gaussian, Point, StandardNormal
-from .correlated import FullGaussian, LowRankGaussian
 from .mixtures import Mixture
+from .multivariate import FullGaussian, LowRankGaussian
 
 
 def zuko() -> Any:

@@ -10,9 +10,10 @@ from torch.distributions import Distribution
 from ..distributions import mixture
 from ..errors import SpecError
 from ..tensors import Shape
-from .base import Family, Identity, Local, Needs, Role, Support
+from .base import Family, Needs, Role, Support
 from .continuous import Gaussian, Point
-from .correlated import FullGaussian, LowRankGaussian
+from .multivariate import FullGaussian, LowRankGaussian
+from .sources import Identity, Local
 from .spherical import PowerSpherical
 
 Component = Annotated[Family, Gaussian, FullGaussian, LowRankGaussian, PowerSpherical]

@@ -10,7 +10,8 @@ from torch.nn.functional import normalize
 from .. import distributions
 from ..errors import SpecError
 from ..tensors import Shape
-from .base import AnySource, Family, Fixed, Identity, Link, Local, Needs, Softplus, Support, linked
+from .base import Family, Needs, Support
+from .sources import AnySource, Fixed, Identity, Link, Local, Softplus, linked
 
 
 @dataclass(frozen=True, repr=False)

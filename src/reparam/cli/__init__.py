@@ -1,0 +1,1 @@
+"""The command line. Heavy imports wait until a verb needs them."""

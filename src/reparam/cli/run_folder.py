@@ -1,0 +1,120 @@
+"""The run folder: model.safetensors, history.jsonl, samples.npz, figures/, and what a resume needs."""
+
+import io
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from ..estimator.vae import VAE
+from ..plotting import model_plots as gallery
+from ..serialization.atomic import replace_file
+from ..serialization.header import file_of
+from ..training.trainer import Progress
+
+SAVE_SECONDS = 20.0
+"""How much training an interruption may cost where nobody is asked: a kill, a power cut."""
+SAMPLE_BYTES = 64 << 20
+"""The most that the samples by epoch may fill."""
+
+
+class Run:
+    """A folder, and the samples by epoch of the model in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.samples = folder, dict[int, Any]()
+        self.stopped, self.drawn = folder / "training.safetensors", folder / "samples.npz"
+
+    def train(self, vae: VAE, X: Any, y: Any, resume: bool) -> Iterator[Progress]:
+        """Fit, and keep what a resume needs: now and then, and when it is interrupted."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise DataError(f"{self.folder} is a file: -o names the run's folder")
+        if resume and not self.stopped.is_file():
+            raise DataError(f"{self.folder} holds no training to resume: leave --resume out to start anew")
+        self.samples = read_samples(self.drawn) if resume else {}
+        every = (list(self.samples)[1] - 1) if len(self.samples) > 1 else 1
+        saved, started = time.monotonic(), False
+        epochs = vae.fit_iter(X, y, resume=self.stopped if resume else None)
+        try:
+            for progress in epochs:
+                if not (started or resume):
+                    self.clear()
+                started = True
+                if isinstance(X, np.ndarray) and (progress.epoch - 1) % every == 0:
+                    kept = {epoch: x for epoch, x in self.samples.items() if epoch < progress.epoch}
+                    self.samples = kept | {progress.epoch: drawn(vae, progress.epoch)}
+                    every *= 1 + (sum(x.nbytes for x in self.samples.values()) > SAMPLE_BYTES)
+                    self.samples = {e: x for e, x in self.samples.items() if (e - 1) % every == 0}
+                if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
+                    self.save(vae)
+                    saved = time.monotonic()
+                yield progress
+        except KeyboardInterrupt:
+            if started:
+                self.save(vae)
+            raise
+
+    def follow(self, vae: VAE, X: Any, y: Any, resume: bool) -> None:
+        """Fit beside the first process, which writes."""
+        for _ in vae.fit_iter(X, y, resume=self.stopped if resume else None):
+            pass
+
+    def clear(self) -> None:
+        """Leave nothing of an earlier run in the folder."""
+        for name in ("model.safetensors", "history.jsonl", "samples.npz", "training.safetensors"):
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "figures", ignore_errors=True)
+
+    def save(self, vae: VAE) -> None:
+        """What a resume needs."""
+        if self.samples:
+            buffer = io.BytesIO()
+            np.savez(buffer, samples=np.stack(list(self.samples.values())), epochs=list(self.samples))
+            replace_file(self.drawn, buffer.getvalue())
+        vae.save_training(self.stopped)
+
+    def finish(self, vae: VAE) -> None:
+        """Model, history and figures."""
+        rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
+        replace_file(self.folder / "history.jsonl", rows.encode())
+        remember(vae, self.samples)
+        gallery.plot({"": vae}, None, self.folder / "figures")
+        vae.save(self.folder / "model.safetensors")
+
+
+def drawn(vae: VAE, epoch: int) -> Any:
+    """Decoded means: the same z for every class, another z at each epoch; ten draws without classes."""
+    classes = vae.classes_
+    z = np.random.default_rng(epoch).standard_normal((1 if classes is not None else 10, vae.latent_dim_))
+    device = next(vae.model_.parameters()).device
+    vae.model_.to("cpu")
+    images = vae.inverse_transform(np.repeat(z, len(classes), 0) if classes is not None else z, classes)
+    vae.model_.to(device)
+    return images.astype(np.float32)
+
+
+def read_samples(path: Path) -> dict[int, Any]:
+    """The samples by epoch; none where the file is missing or damaged: they can be drawn anew."""
+    if not path.is_file():
+        return {}
+    try:
+        with np.load(path) as held:
+            return dict(zip(map(int, held["epochs"]), held["samples"], strict=True))
+    except Exception:  # a damaged archive may raise anything
+        return {}
+
+
+def remember(vae: VAE, samples: dict[int, Any]) -> None:
+    vae.samples_, vae.sampled_ = np.stack(list(samples.values())) if samples else None, list(samples)
+
+
+def load(path: Path) -> VAE:
+    """A model, and the samples by epoch beside it."""
+    vae = VAE.load(file_of(path))
+    remember(vae, read_samples(path / "samples.npz"))
+    return vae

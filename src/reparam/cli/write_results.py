@@ -1,0 +1,105 @@
+"""Results to files, by their ending: arrays, tables and pictures. Writes are atomic."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..data.stream import joined
+from ..errors import DataError, SpecError
+from ..plotting.figures import encoded, image_grid
+from ..plotting.mosaic import is_picture, shade
+from ..serialization.atomic import replacing
+
+ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
+
+
+def check(path: Path) -> None:
+    """Refuse an ending that nothing can be written to, before the work is done."""
+    if path.suffix.lower() not in ENDINGS:
+        raise SpecError(
+            f"cannot write {path.suffix or 'a file without an ending'}: use {', '.join(ENDINGS[:-1])} or .png"
+        )
+
+
+def write(path: Path, values: Any, names: list[str] | None = None, top: float | None = None) -> None:
+    """An array (n, *E) with its columns' `names`, or a frame; `top`: the value that is white in a .png."""
+    write_all(path, [values], len(values), names, top)
+
+
+def write_all(
+    path: Path, pieces: Iterable[Any], n: int, names: list[str] | None = None, top: float | None = None
+) -> None:
+    """Pieces of `n` rows in all, one after the other; .npy, .csv and .parquet files hold one at a time."""
+    check(path)
+    each = (piece.to_pandas() if hasattr(piece, "to_pandas") else piece for piece in pieces)
+    with replacing(path) as file:
+        match path.suffix.lower():
+            case ".npy":
+                _npy(file, (_numbers(piece, path) for piece in each), n)
+            case ".npz":
+                np.savez_compressed(file, X=np.concatenate([_numbers(piece, path) for piece in each]))
+            case ".csv":
+                for i, piece in enumerate(each):
+                    _csv(file, piece, names, header=i == 0)
+            case ".parquet":
+                _parquet(file, (_frame(piece, names) for piece in each))
+            case _:
+                _png(file, joined(list(each)), top)
+
+
+def _npy(file: BinaryIO, pieces: Iterable[Any], n: int) -> None:
+    for i, piece in enumerate(pieces):
+        if i == 0:
+            described = {"descr": piece.dtype.str, "fortran_order": False, "shape": (n, *piece.shape[1:])}
+            np.lib.format.write_array_header_1_0(file, described)
+        file.write(np.ascontiguousarray(piece).tobytes())
+
+
+def _csv(file: BinaryIO, values: Any, names: list[str] | None, header: bool) -> None:
+    if hasattr(values, "columns"):
+        values.to_csv(file, index=False, header=header)
+        return
+    flat = np.asarray(values).reshape(len(values), -1)
+    first = ",".join(_header(flat, names)) if header else ""
+    np.savetxt(file, flat, fmt="%.9g", delimiter=",", header=first, comments="")
+
+
+def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:
+    from pyarrow import Table, parquet  # type: ignore[import-untyped]
+
+    writer = None
+    for frame in frames:
+        table = Table.from_pandas(frame, schema=writer and writer.schema, preserve_index=False)
+        writer = writer or parquet.ParquetWriter(file, table.schema)
+        writer.write_table(table)
+    if writer:
+        writer.close()
+
+
+def _png(file: BinaryIO, values: Any, top: float | None) -> None:
+    shape = tuple(values.shape[1:])
+    if not is_picture(shape):
+        raise DataError(f"rows of shape {shape} are no pictures: write .npy, .npz, .csv or .parquet")
+    file.write(encoded(image_grid(shade(values, top, values)))[1])
+
+
+def _frame(values: Any, names: list[str] | None) -> Any:
+    if hasattr(values, "columns"):
+        return values
+    import pandas as pd
+
+    flat = np.asarray(values).reshape(len(values), -1)
+    return pd.DataFrame(flat, columns=_header(flat, names))
+
+
+def _header(flat: Any, names: list[str] | None) -> list[str]:
+    return names or [f"x{i + 1}" for i in range(flat.shape[1])]
+
+
+def _numbers(values: Any, path: Path) -> Any:
+    array = np.asarray(values)
+    if array.dtype == object:
+        raise DataError(f"{path.name} holds numbers only and this table has text: write .csv or .parquet")
+    return array

@@ -1,0 +1,1 @@
+"""Codecs: X as a user holds it, to tensors and back."""

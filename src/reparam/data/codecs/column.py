@@ -1,0 +1,257 @@
+"""A column of a table: its kind, by its type and then its values, and how it becomes numbers and back."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from ...errors import DataError, SpecError
+from ...families import (
+    Bernoulli,
+    Categorical,
+    DiscretizedLogistic,
+    Family,
+    Gaussian,
+    LogNormal,
+    NegativeBinomial,
+    Shared,
+    ZeroInflated,
+)
+from ..readers import tables as frames
+from ..readers.tables import FEW
+from .base import coarse, number
+
+Kind = Literal["real", "positive", "count", "boolean", "categorical", "ordinal", "date", "constant", "key"]
+MOST_CATEGORIES = 100
+SKEWED = 3.0
+"""A positive column whose logarithm is this many times less skewed than itself is log-normal."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column as it was in training. `low` and `high` bound what is written back, `whole` rounds it;
+    `inflated` counts have more zeros than their mean and variance say."""
+
+    name: str
+    kind: Kind
+    dtype: str
+    low: float = 0.0
+    high: float = 0.0
+    whole: bool = False
+    categories: list[Any] = field(default_factory=list)
+    value: Any = None
+    inflated: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = (float, int)
+        if (
+            self.kind not in get_args(Kind)
+            or not isinstance(self.name, str)
+            or not isinstance(self.dtype, str)
+            or not isinstance(self.low, numbers)
+            or not isinstance(self.high, numbers)
+            or not isinstance(self.categories, list)
+        ):
+            raise ValueError(f"no column of a table: {self}")
+
+    @property
+    def origin(self) -> float:
+        """What numbers are counted from: 0, but for a real column whose numbers differ too little for their
+        size to keep that in float32."""
+        return self.value if self.kind == "real" and isinstance(self.value, float) else 0.0
+
+    @property
+    def modelled(self) -> bool:
+        return self.kind not in ("constant", "key")
+
+    def family(self) -> Family:
+        """The family that this kind of column gets where none is asked for."""
+        match self.kind:
+            case "boolean":
+                return Bernoulli()
+            case "categorical":
+                return Categorical(len(self.categories))
+            case "ordinal":
+                return DiscretizedLogistic(len(self.categories))
+            case "count":
+                return ZeroInflated(NegativeBinomial()) if self.inflated else NegativeBinomial()
+            case "positive":
+                return LogNormal(scale=Shared())
+            case _:
+                return Gaussian(scale=Shared())
+
+    def refuse(self, family: Family | None) -> None:
+        """Refuse a law of numbers for words, whose numbers mean nothing."""
+        words = self.kind == "categorical" or any(isinstance(c, str) for c in self.categories)
+        laws = (Categorical, Bernoulli, *((DiscretizedLogistic,) if self.kind == "ordinal" else ()))
+        ours = family is not None and type(family).__module__.startswith(f"{__name__.partition('.')[0]}.")
+        if words and ours and not isinstance(family, laws):
+            raise SpecError(
+                f"column {self.name!r} holds {len(self.categories)} categories, and {family} is a law of "
+                f"numbers. Use {self.family()}, or leave the column out of likelihood"
+            )
+
+    def encode(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """This column of a frame -> float64 (n,), NaN where missing or, with a warning, never seen before."""
+        values = frame[self.name]
+        if self.categories:
+            numbers = {category: i for i, category in enumerate(self.categories)}
+            known = np.array([numbers.get(_plain(v), np.nan) for v in values.astype(object)], float)
+            new = np.isnan(known) & values.notna().to_numpy()
+            if new.any():
+                at = frames.where(frame, int(new.argmax()), self.name)
+                old = ", ".join(map(repr, self.categories[:8]))
+                warnings.warn(
+                    f"{at} holds {values[new].iloc[0]!r}, which it did not in training (its values were "
+                    f"{old}); such cells count as missing, {int(new.sum())} in all",
+                    stacklevel=2,
+                )
+            return known
+        if self.kind == "date":
+            dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
+            cure = ", which is no date; write it as YYYY-MM-DD"
+            frames.refuse(frame, self.name, dates.isna() & values.notna(), cure)
+            first = pd.Timestamp(self.value)
+            if (dates.dt.tz is None) != (first.tz is None):
+                dates = dates.dt.tz_localize(first.tz) if first.tz else dates.dt.tz_convert(None)
+            days = (dates - first) / pd.Timedelta(days=1)
+            return days.to_numpy(dtype=float, na_value=np.nan)
+        floats = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        cure = "; the column held numbers in training: correct it, or name it with --na if it means missing"
+        frames.refuse(frame, self.name, np.isnan(floats) & values.notna(), cure)
+        frames.large(frame, self.name, floats)
+        return floats - self.origin
+
+    def read(self, value: Any) -> Any:
+        """A value, or the word for it, in this column's type; DataError where that cannot hold it."""
+        about = f"column {self.name!r}"
+        if value is None or value == "" or value != value:
+            raise DataError(f"no value is given for {about}; say one, or leave the column out")
+        if self.categories:
+            for category in self.categories:
+                if str(category) == str(value) or category == _plain(value):
+                    return category
+            known = ", ".join(map(str, self.categories[:8]))
+            raise DataError(f"{about} does not hold {value!r}; its values are {known}")
+        if self.kind == "date":
+            moment = pd.to_datetime(value, errors="coerce", format="ISO8601")
+            if pd.isna(moment):
+                raise DataError(f"{about} holds dates, not {value!r}; write it as YYYY-MM-DD")
+            zone = pd.Timestamp(self.value).tz
+            if (moment.tz is None) != (zone is None):
+                moment = moment.tz_localize(zone) if zone else moment.tz_convert(None)
+            return moment
+        found = number(self.name, value)
+        if not self.dtype.lower().startswith(("int", "uint")):
+            return found
+        limits = np.iinfo(self.dtype.lower())
+        if found % 1 or not limits.min <= found <= limits.max:
+            raise DataError(f"{about} holds whole numbers ({self.dtype}), not {value!r}")
+        return int(found)
+
+    def decode(self, numbers: np.ndarray[Any, Any]) -> "pd.Series[Any]":
+        """float (n,) -> a column of the training frame's type, within its range."""
+        hole = np.isnan(numbers)
+        if self.categories:
+            index = np.where(hole, 0, numbers).round().astype(int).clip(0, len(self.categories) - 1)
+            values = pd.Series(self.categories, dtype=object).iloc[index].reset_index(drop=True)
+            return _typed(values.mask(hole), self.dtype, self.categories)
+        numbers = numbers + self.origin
+        numbers = np.clip(np.round(numbers) if self.whole else numbers, self.low, self.high)
+        if self.kind == "date":
+            days = pd.to_timedelta(pd.Series(numbers), unit="D").dt.round("s")
+            return (pd.Timestamp(self.value) + days).astype(self.dtype)  # type: ignore[call-overload, no-any-return]
+        return _typed(pd.Series(numbers), self.dtype, None)
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value: numpy scalars become Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -> "pd.Series[Any]":
+    """As in training, where the type can hold missing cells."""
+    if dtype == "category":
+        return values.astype(pd.CategoricalDtype(categories))
+    if dtype == "category ordered":
+        return values.astype(pd.CategoricalDtype(categories, ordered=True))
+    if values.isna().any() and dtype.startswith(("int", "uint", "bool")):
+        return values.astype("float64") if dtype != "bool" else values
+    return values.astype(dtype)  # type: ignore[call-overload, no-any-return]
+
+
+def _column(name: str, values: "pd.Series[Any]") -> Column:
+    """The kind of a column, from its type first and its values second."""
+    dtype = str(values.dtype)
+    present = values.dropna()
+    try:
+        distinct = present.nunique()
+    except TypeError:
+        raise DataError(
+            f"column {name!r} holds lists or the like in its cells; give each number a column"
+        ) from None
+    if distinct <= 1:
+        return Column(name, "constant", dtype, value=_plain(present.iloc[0]) if distinct else None)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        ordered = bool(values.dtype.ordered)
+        categories = [_plain(v) for v in values.cat.categories]
+        dtype = "category ordered" if ordered else "category"
+        kind: Kind = "ordinal" if ordered else "categorical"
+        return Column(name, kind, dtype, categories=categories)
+    if types.is_datetime64_any_dtype(values):
+        return _date(name, present, dtype)
+    if types.is_bool_dtype(values) or set(map(type, present)) == {bool}:
+        return Column(name, "boolean", dtype, categories=[False, True])
+    if not types.is_numeric_dtype(values):
+        return _text(name, present, dtype)
+    return _number(name, present.astype(float), dtype, len(values))
+
+
+def _text(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
+    dates = pd.to_datetime(present.astype(str), errors="coerce", format="ISO8601")
+    if dates.notna().all():
+        return _date(name, dates, "datetime64[us]")
+    if present.nunique() > min(MOST_CATEGORIES, max(2, len(present) // 2)):
+        return Column(name, "key", dtype)
+    return Column(name, "categorical", dtype, categories=sorted(map(_plain, present.unique()), key=str))
+
+
+def _date(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
+    first, day = present.min(), pd.Timedelta(days=1)
+    whole = bool(((present - first) % day == pd.Timedelta(0)).all())
+    return Column(name, "date", dtype, 0.0, (present.max() - first) / day, whole, value=str(first))
+
+
+def _skew(values: "pd.Series[Any]") -> float:
+    centred = (values - values.mean()) / values.std()
+    return float((centred**3).mean())
+
+
+def _inflated(counts: "pd.Series[Any]") -> bool:
+    """Whether zeros are more frequent, by 0.05, than under a negative binomial law of the same mean m and
+    variance v: (r / (r + m))^r with r = m^2 / (v - m)."""
+    m, v = counts.mean(), counts.var()
+    r = m**2 / (v - m) if v > m else 1e6
+    return bool((counts == 0).mean() > (r / (r + m)) ** r + 0.05)
+
+
+def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
+    low, high = float(present.min()), float(present.max())
+    whole = bool((present == present.round()).all())
+    if whole and (low, high) == (0, 1):
+        return Column(name, "boolean", dtype, low, high, whole)
+    running = whole and dtype.startswith(("int", "uint")) and present.is_unique and high - low == n - 1
+    if running and n > 20:
+        return Column(name, "key", dtype)
+    if whole and low == 0:
+        return Column(name, "count", dtype, low, high, whole, inflated=_inflated(present))
+    if whole and low > 0 and present.nunique() <= FEW and high - low < MOST_CATEGORIES:
+        levels = [int(v) if "int" in dtype else v for v in np.arange(low, high + 1)]
+        return Column(name, "ordinal", dtype, low, high, whole, levels)
+    if low > 0 and abs(_skew(present)) > SKEWED * abs(_skew(np.log(present))):
+        return Column(name, "positive", dtype, low, high, whole)
+    origin = float(round(present.mean())) if coarse(present.to_numpy()) else None
+    return Column(name, "real", dtype, low, high, whole, value=origin)

@@ -1,0 +1,178 @@
+"""Where data comes from: a word (`digits`, `mnist:test`) or a path becomes a `Dataset` of rows.
+
+Named sets are looked for in the folder that `$REPARAM_DATA` names, then downloaded once, with a checksum.
+Files are read by their ending; nothing is ever unpickled. Whatever goes wrong is a one-line `DataError`.
+
+>>> digits = load("digits:test")
+>>> digits.X.shape, digits.X.dtype.name, digits.y.shape
+((360, 8, 8), 'float32', (360,))
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, SpecError
+from .codecs.base import Codec
+from .named import NAMES, SETS
+from .readers.arrays import Array, Rows, read_h5ad, read_npy, read_npz, reading, stream_npy
+from .stream import BUFFER, LARGE, Stream
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Rows, and a label a row where the source has them."""
+
+    name: str  # as typed, e.g. "mnist:test"
+    X: Any  # (n, *E), pixels float32 in [0, 1]; or a pandas frame; or a stream of either
+    y: Array | None = None  # (n,)
+    keys: Array | None = None  # (n,) what rows are called: the files of a folder
+    note: str = ""  # what the source chose, for the user to know
+
+    def blocks(self) -> "Iterator[Dataset]":
+        """The blocks of a stream one by one; other rows at once."""
+        if not isinstance(self.X, Stream):
+            yield self
+            return
+        for first, X in zip(self.X.starts, self.X, strict=False):
+            own = slice(first, first + len(X))
+            y, keys = (held if held is None else held[own] for held in (self.y, self.keys))
+            yield replace(self, X=X, y=y, keys=keys)
+
+
+def load(
+    data: str,
+    *,
+    missing: tuple[str, ...] = (),
+    size: tuple[int, int] | None = None,
+    skip_bad: bool = False,
+    like: Codec | None = None,
+    buffer: int | None = None,
+    label: str | None = None,
+) -> Dataset:
+    """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`.
+
+    `missing` are more spellings of a missing cell in a .csv file. `size` (height, width) and `skip_bad`,
+    which leaves out pictures that cannot be read, are for folders. `like`: read as the model of this codec
+    wants it, a folder at its size and a table with its columns. `buffer`: a folder of pictures, a .npy file,
+    or .parquet shards are streamed, so many bytes of rows in memory at once. `label`: the column of a table
+    that holds y, where it has that column.
+    """
+    word, split = data, ""
+    if match := re.fullmatch(r"(.+):(\w+)", data):
+        word, split = match.groups()
+    if buffer and not Path(word).is_dir() and Path(word).suffix.lower() not in (".npy", ".parquet"):
+        raise SpecError(f"{data} is not streamed; .npy, .parquet, their shards and folders of pictures are")
+    if skip_bad and not Path(word).is_dir():
+        raise SpecError(f"skip-bad is for folders of pictures, and {data} is none; leave it out")
+    if missing and Path(word).suffix.lower() != ".csv":
+        raise SpecError(f"na is for .csv files, and {data} is none; leave it out")
+    if word in SETS:
+        splits, read = SETS[word]
+        if split and split not in splits:
+            cure = " or ".join(f"{word}:{each}" for each in splits)
+            raise DataError(f"{word} has no split {split!r}; use {cure}")
+        return _checked(data, read(split or "train"))
+    path = Path(word)
+    if word and path.is_dir():
+        from .readers import images
+
+        part = split or ("train" if (path / "train").is_dir() else "")
+        if not (path / part).is_dir():
+            raise DataError(f"{path} has no folder {split!r}; leave ':{split}' out")
+        if shards := sorted((path / part).glob("*.parquet")):
+            return _shards(data, shards, like, buffer or BUFFER, label)
+        event = like.event if like else None
+        return Dataset(data, *images.read(path / part, size, event, skip_bad, buffer))
+    if size:
+        raise SpecError(f"a size is for folders of pictures, and {data} is none; leave --size out")
+    if path.is_file() and not split and (buffer or path.stat().st_size > LARGE):
+        if path.suffix.lower() == ".parquet":
+            return _shards(data, [path], like, buffer or BUFFER, label)
+        if path.suffix.lower() == ".npy":
+            return Dataset(data, stream_npy(path, buffer or BUFFER))
+    if path.suffix.lower() in TABLES and not split and path.is_file():
+        from .readers import tables as frames
+
+        with reading(path, "write it again as a .csv or .parquet file"):
+            frame = frames.read(path, missing)
+        return _table(data, frame, [frame], like, label)
+    if path.suffix.lower() not in (*READERS, *TABLES):
+        near = difflib.get_close_matches(word.lower(), NAMES, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else "."
+        cure = (
+            f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join((*READERS, *TABLES))}"
+            " or be a folder of pictures or of .parquet shards"
+        )
+        raise DataError(f"unknown data {word!r}{hint} {cure}")
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; check the path")
+    return _checked(data, READERS[path.suffix.lower()](path, split))
+
+
+def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
+    """Rows that stay on disk, for `VAE.fit`, `transform`, `score_samples` and `evaluate`.
+
+    `path`: a .npy file, a .parquet file or a folder of such shards, or a folder of pictures. Training
+    shuffles within `buffer` bytes of rows, and memory holds about twice that.
+    """
+    found: Stream = load(str(path), buffer=buffer).X
+    return found
+
+
+def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label: str | None) -> Dataset:
+    from .readers import tables as frames
+
+    with reading(paths[0], "write it again as .parquet"):
+        rows = frames.stream(paths, buffer)
+        labels = rows if label is None else frames.stream(paths, buffer, [label])
+    return _table(name, rows, labels, like, label)
+
+
+def _table(name: str, rows: Any, labels: Iterable[Any], like: Codec | None, label: str | None) -> Dataset:
+    """A frame or a stream of frames, the column `label` of `labels`, blocks of the same rows, taken out as y;
+    the other columns as a model's codec has them."""
+    from .codecs import table as tables
+
+    def each(f: Callable[[Any], Any]) -> Any:
+        return rows.map(f) if isinstance(rows, Stream) else f(rows)
+
+    y = None
+    if label is not None and label in rows[:1].columns:
+        y = np.concatenate([block[label].to_numpy() for block in labels])
+        rows = each(lambda block: block.drop(columns=label))
+    return Dataset(name, each(like.aligned) if isinstance(like, tables.Table) else rows, y)
+
+
+def _checked(name: str, rows: Rows) -> Dataset:
+    X, y = rows
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"{name} holds {X.dtype}, not numbers; save it as floats, whole numbers or bools")
+    if X.ndim < 2:
+        raise DataError(f"{name} has shape {X.shape}; rows and columns are needed: save X.reshape(-1, 1)")
+    if 0 in X.shape:
+        raise DataError(f"{name} has nothing in it, its shape is {X.shape}; at least one row is needed")
+    if y is not None and y.shape != X.shape[:1]:
+        raise DataError(f"{name} has {len(X)} rows and labels of shape {y.shape}; one label a row is needed")
+    return Dataset(name, _pixels(X.astype(X.dtype.newbyteorder("="), copy=False)), y)
+
+
+def _pixels(X: Array) -> Array:
+    """Bytes and bools of three axes or more are pictures; bytes that are only 0 and 1 are not divided."""
+    if X.ndim < 3 or X.dtype not in (np.uint8, np.bool_):
+        return X
+    return np.divide(X, 255 if X.max() > 1 else 1, dtype=np.float32)
+
+
+Reader = Callable[[Path, str], Rows]
+TABLES = (".csv", ".parquet")
+READERS: Mapping[str, Reader] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".h5ad": read_h5ad,
+}  # by ending

@@ -1,0 +1,1 @@
+"""Readers: files to arrays and data frames."""

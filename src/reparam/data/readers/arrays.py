@@ -1,0 +1,147 @@
+"""Arrays from .npy and .npz files: never unpickled, and a header is judged before memory is asked for."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from .. import sparse
+from ..stream import Stream
+
+Array = NDArray[Any]
+Rows = tuple[Array, Array | None]  # X and, where there are labels, y
+X_KEYS = ("X", "x", "images", "imgs", "data")  # what an array in a .npz may be called
+Y_KEYS = ("y", "labels", "targets")
+MOST_NUMBERS = 2**31  # an array of more is refused before it is allocated: 8 GiB as a model reads it
+BLOCK = 4 << 20  # bytes that a stream reads at once
+
+
+@contextmanager
+def reading(path: Path, cure: str) -> Iterator[None]:
+    """A parser may fail in any way on a damaged file, so whatever it raises becomes a DataError."""
+    try:
+        if path.stat().st_size == 0:
+            raise DataError(f"{path} is empty (0 bytes); {cure}")
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        fault = f"{path} cannot be read ({type(error).__name__}), it may be damaged or cut short"
+        if "Object arrays" in str(error):  # numpy refuses them before it unpickles anything
+            fault, cure = f"{path} holds Python objects, which are never unpickled", "save plain numbers"
+        raise DataError(f"{fault}; {cure}") from error
+
+
+def read_npy(path: Path, split: str) -> Rows:
+    if split:
+        raise DataError(f"{path} is one array and has no split {split!r}; leave ':{split}' out")
+    with reading(path, "write it again with numpy.save"), path.open("rb") as file:
+        _affordable(file, path.stat().st_size, str(path))
+        file.seek(0)
+        return np.lib.format.read_array(file, allow_pickle=False), None
+
+
+def stream_npy(path: Path, buffer: int) -> Stream:
+    """The rows of a .npy file, read in order by the block; pixels as `load` has them."""
+    with reading(path, "write it again with numpy.save"), path.open("rb") as file:
+        shape, transposed, dtype = _header(file)
+        first, row = file.tell(), dtype.itemsize * math.prod(shape[1:])
+        if len(shape) < 2 or transposed or dtype.kind not in "biuf" or 0 in shape:
+            raise DataError(
+                f"{path} holds {dtype} of shape {shape}; a stream is of rows of numbers, in C order"
+            )
+        if first + row * shape[0] != path.stat().st_size:
+            raise DataError(
+                f"{path} has shape {shape} in its header and other numbers; write it again with numpy"
+            )
+    each = max(1, BLOCK // row)
+    sizes = [min(each, shape[0] - start) for start in range(0, shape[0], each)]
+
+    def read(i: int) -> Array:
+        rows = np.fromfile(path, dtype, math.prod((sizes[i], *shape[1:])), offset=first + i * each * row)
+        return rows.reshape(sizes[i], *shape[1:]).astype(dtype.newbyteorder("="), copy=False)
+
+    held = Stream(sizes, read, buffer)
+    if len(shape) < 3 or dtype not in (np.uint8, np.bool_):
+        return held
+    top = 255 if any(block.max() > 1 for block in held) else 1
+    return held.map(lambda X: np.divide(X, top, dtype=np.float32))
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)
+
+
+def _affordable(file: IO[bytes], size: int, name: str) -> None:
+    """Refuse, before it is allocated, an array too large or larger than its `size` bytes in all."""
+    shape, _, dtype = _header(file)
+    if math.prod(shape) > MOST_NUMBERS:
+        cure = "save fewer rows, or a .npy file and --buffer 64"
+        raise DataError(f"{name} has shape {shape}, too many numbers for memory; {cure}")
+    if math.prod(shape) * dtype.itemsize > size and not dtype.hasobject:
+        raise DataError(
+            f"{name} has shape {shape} in its header and fewer numbers; write it again with numpy"
+        )
+
+
+def read_npz(path: Path, split: str) -> Rows:
+    """Only the arrays asked for are read: X and y, or with a split X_train, train_images and the like."""
+    with reading(path, "write it again with numpy.savez"), archive(path) as arrays:
+        keys = arrays.files
+        if set(keys) >= sparse.KEYS and not split:
+            y = _key(keys, Y_KEYS, "")
+            return sparse.assembled(arrays), np.asarray(arrays[y]) if y else None
+        listed = textwrap.shorten(", ".join(keys), 200, placeholder=" ...") or "none"
+        for part in [split] if split else ["", "train"]:
+            if x := _key(keys, X_KEYS, part):
+                X, y = _member(arrays, x, path), _key(keys, Y_KEYS, part)
+                if X.ndim > 1 or len(keys) <= 2:
+                    return _flat(X, _member(arrays, y, path) if y else None)
+        if split:
+            cure = f"name them X_{split} and y_{split}"
+            raise DataError(f"{path} has no split {split!r} (its arrays: {listed}); {cure}")
+        if len(keys) != 1:
+            raise DataError(f"{path} does not say which array is the data (its arrays: {listed}); name it X")
+        return _member(arrays, keys[0], path), None
+
+
+def read_h5ad(path: Path, split: str) -> Rows:
+    if split:
+        raise DataError(f"{path} is one matrix and has no split {split!r}; leave ':{split}' out")
+    with reading(path, "write it again with AnnData.write_h5ad"):
+        return sparse.read_h5ad(path), None
+
+
+def _member(arrays: Any, key: str, path: Path) -> Array:
+    member = next(info for info in arrays.zip.infolist() if info.filename in (key, f"{key}.npy"))
+    with arrays.zip.open(member) as file:
+        _affordable(file, member.file_size, f"{path}, array {key!r}")
+    return np.asarray(arrays[key])
+
+
+def _flat(X: Array, y: Array | None) -> Rows:
+    """A label for each picture of a grid of rows (Omniglot: characters, then drawers) is a label a row."""
+    if y is not None and y.ndim > 1 and X.ndim > y.ndim + 1 and X.shape[: y.ndim] == y.shape:
+        return X.reshape(-1, *X.shape[y.ndim :]), y.reshape(-1)
+    return X, y
+
+
+@contextmanager
+def archive(path: Path) -> Iterator[Any]:
+    """Opened here, because np.load leaves a damaged file open."""
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        yield arrays
+
+
+def _key(keys: Iterable[str], words: Iterable[str], split: str) -> str | None:
+    styles = ("{0}_{1}", "{1}_{0}") if split else ("{0}",)
+    names = (style.format(word, split) for word in words for style in styles)
+    return next((name for name in names if name in keys), None)

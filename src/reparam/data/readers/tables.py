@@ -1,0 +1,191 @@
+"""Table files to frames, and the cells that no table may hold. A fault names file, line and column."""
+
+import csv
+import warnings
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from ...errors import DataError
+from ..codecs.base import LARGEST
+from ..stream import Stream
+
+ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
+MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
+FAR = 1e6
+"""So many interquartile ranges from the median is worth a warning."""
+MOST = 0.8
+"""Where this share of a text column are numbers, or dates, the rest are slips."""
+FEW = 20
+"""Whole numbers with no more values than this may be classes."""
+DATE = r"^(?:(?P<year>\d{4})|\d{1,2})(?P<mark>[-/.])\d{1,2}(?P=mark)(?:\d{4}|\d{1,2})\b"
+Series = Any  # a pd.Series
+
+
+def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
+    """A .csv or .parquet file; the usual spellings of missing are missing, spaces round text are not text."""
+    if path.suffix.lower() == ".parquet":
+        frame = pd.read_parquet(path)
+    else:
+        _rectangular(path)
+        spellings = [*MISSING, *missing]
+        try:
+            frame = pd.read_csv(path, na_values=spellings, skipinitialspace=True, low_memory=False)
+        except pd.errors.ParserError as error:
+            fault = str(error).split(": ")[-1]
+            raise DataError(
+                f"{path} is no table ({fault}); close every quote, part cells with commas"
+            ) from None
+        for name in frame.columns:
+            if _is_text(frame[name]):
+                frame[name] = frame[name].map(lambda v: v.strip() if isinstance(v, str) else v)
+    frame.attrs["file"] = str(path)
+    if frame.empty:
+        raise DataError(f"{path} has a header and no rows; at least one row is needed")
+    return frame
+
+
+def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
+    """The rows of .parquet shards, a row group at a time, or some columns of them; rows are numbered through
+    all shards."""
+    from pyarrow import parquet  # type: ignore[import-untyped]
+
+    groups, sizes, first = list[tuple[Path, int]](), list[int](), None
+    for path in paths:
+        about = parquet.read_metadata(path)
+        names = about.schema.to_arrow_schema().names
+        first = first or names
+        if names != first:
+            raise DataError(f"{path} has other columns than {paths[0]}; write all shards alike")
+        groups += [(path, i) for i in range(about.num_row_groups)]
+        sizes += [about.row_group(i).num_rows for i in range(about.num_row_groups)]
+    starts = np.cumsum([0, *sizes])
+    if not starts[-1]:
+        raise DataError(f"{paths[0]} has no rows; at least one row is needed")
+
+    def read(i: int) -> pd.DataFrame:
+        path, group = groups[i]
+        frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group, columns).to_pandas()
+        frame.index = pd.RangeIndex(starts[i], starts[i + 1])
+        frame.attrs["file"] = str(path)
+        return frame
+
+    return Stream(sizes, read, buffer)
+
+
+def _rectangular(path: Path) -> None:
+    """Refuse what pandas would mend in silence, or names without a line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, skipinitialspace=True)
+            names = [name.strip() for name in next(lines, [])]
+            if len(names) == 1 and (mark := next((m for m in ";\t|" if m in names[0]), None)):
+                cure = "save the file with commas, and numbers with decimal points"
+                raise DataError(f"{path}, line 1 has {mark!r} between its cells; {cure}")
+            for cells in lines:
+                if len(cells) not in (0, len(names)):
+                    fault = f"has {len(cells)} cells and the header {len(names)}"
+                    cure = "give each line as many, and put text with commas in quotes"
+                    raise DataError(f"{path}, line {lines.line_num} {fault}; {cure}")
+    except UnicodeDecodeError:
+        data = path.read_bytes()
+        line = data.count(b"\n", 0, _first_fault(data)) + 1
+        raise DataError(f"{path}, line {line} is not UTF-8 text; save the file again as UTF-8") from None
+    except csv.Error as error:
+        raise DataError(f"{path}, line {lines.line_num}: {error}; close every quote") from None
+    if twice := {name for name in names if name and names.count(name) > 1}:
+        raise DataError(f"{path}, line 1 has two columns called {min(twice)!r}; rename one")
+
+
+def _first_fault(data: bytes) -> int:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def where(frame: pd.DataFrame, i: int, name: str) -> str:
+    """What a person calls the cell in row `i` (from 0): a line in a .csv file, else the row's index."""
+    file = frame.attrs.get("file", "")
+    row = f"line {_line(file, i)}" if file.lower().endswith(".csv") else f"row {frame.index[i]}"
+    return f"{file + ', ' if file else ''}{row}, column {name!r}"
+
+
+def _line(file: str, i: int) -> int:
+    """The line on which row `i` (from 0) of a .csv file ends; blank lines are no rows."""
+    with open(file, encoding="utf-8-sig", newline="") as held:
+        lines = csv.reader(held, skipinitialspace=True)
+        filled = (lines.line_num for cells in lines if cells)
+        return next(islice(filled, i + 1, None), i + 2)
+
+
+def refuse(frame: pd.DataFrame, name: str, odd: Any, cure: str) -> None:
+    """DataError at the first cell of a column where `odd` (n,) is true."""
+    odd = np.asarray(odd, bool)
+    if odd.any():
+        i = int(odd.argmax())
+        value = frame[name].iloc[i]
+        value = value.item() if isinstance(value, np.generic) else value
+        shown = f"{value:g}" if isinstance(value, float) else repr(value)
+        raise DataError(f"{where(frame, i, name)} holds {shown}{cure}")
+
+
+def check(frame: pd.DataFrame) -> None:
+    """Refuse numbers too large, slips among numbers and dates, dates of two forms."""
+    for name in frame.columns:
+        if frame[name].isna().all():
+            file = frame.attrs.get("file")
+            about = f"{file + ', ' if file else ''}column {name!r}"
+            warnings.warn(f"{about} is empty and not modelled; drop it or fill it", stacklevel=2)
+        elif _is_text(frame[name]):
+            _check_text(frame, name)
+        elif types.is_numeric_dtype(frame[name]) and not types.is_bool_dtype(frame[name]):
+            _check_numbers(frame, name)
+
+
+def large(frame: pd.DataFrame, name: str, numbers: Any) -> None:
+    cure = f", and a model takes numbers up to {LARGEST:g}; correct the cell, or rescale or drop the column"
+    refuse(frame, name, np.abs(numbers) > LARGEST, cure)
+
+
+def _check_numbers(frame: pd.DataFrame, name: str) -> None:
+    numbers = frame[name].to_numpy(dtype=float, na_value=np.nan)
+    large(frame, name, numbers)
+    low, middle, high = np.nanquantile(numbers, (0.25, 0.5, 0.75))
+    far = np.abs(numbers - middle) > FAR * (high - low)
+    if high > low and far.any():
+        i = int(far.argmax())
+        warnings.warn(
+            f"{where(frame, i, name)} holds {numbers[i]:g}, far outside the others "
+            f"(half are in {low:g} to {high:g}): it will spoil the column's scale; correct or drop it",
+            stacklevel=2,
+        )
+
+
+def _check_text(frame: pd.DataFrame, name: str) -> None:
+    held = frame[name].notna().to_numpy()
+    text = frame[name][held].astype(str)
+    numbers = pd.to_numeric(text, errors="coerce")
+    number = numbers.notna()
+    classes = (numbers.dropna() % 1 == 0).all() and text.nunique() <= min(FEW, len(text) // 2)
+    dates = text.str.extract(DATE)
+    form = dates["mark"] + np.where(dates["year"].notna(), "Y", "")
+    odd = np.zeros(len(frame), bool)
+    if MOST <= number.mean() < 1 and not classes:
+        odd[held] = ~number
+        refuse(frame, name, odd, " among numbers; correct it, or name it with --na if it means missing")
+    elif form.notna().mean() >= MOST:
+        odd[held] = form != form.mode()[0]
+        like = text[form == form.mode()[0]].iloc[0]
+        refuse(frame, name, odd, f" among dates like {like!r}; write every date as YYYY-MM-DD")
+
+
+def _is_text(values: Series) -> bool:
+    return not isinstance(values.dtype, pd.CategoricalDtype) and (
+        types.is_string_dtype(values) or values.dtype == object
+    )

@@ -1,0 +1,39 @@
+"""All mass at one place: distributions that only a latent takes."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+
+from .base import Law, Noise, sample_with
+
+
+class Certain(Law):
+    """All mass at the mean."""
+
+    has_rsample = True
+    is_certain = True
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.mean.expand(self._extended_shape(sample_shape))
+
+
+class Point(Certain):
+    """An autoencoder's code, `loc`. Over real numbers it has no density, so no `log_prob`."""
+
+    support = constraints.real
+    has_density = False
+
+    def __init__(self, loc: Tensor) -> None:
+        self.loc = loc
+        super().__init__(loc.shape)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+
+@sample_with.register
+def _(d: Certain, samples: int, noise: Noise) -> Tensor:
+    return d.mean if d.mean.dim() > 2 else d.rsample(torch.Size((samples,)))

@@ -1,0 +1,234 @@
+"""Latents of a few values. z is G groups side by side, each one of K atoms of d numbers: L = G d.
+
+What is chosen is w (*, G, K), a one-hot row a group; a `Book` says which numbers that is, so the law of
+the choice (OneOf, or Autoregressive) knows nothing of atoms.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.distributions import (
+    Categorical,
+    Distribution,
+    Independent,
+    OneHotCategorical,
+    constraints,
+    kl_divergence,
+)
+from torch.nn.functional import one_hot
+
+from .base import Law, Noise, event, mean_of, register_kl, sample_with
+from .deterministic import Certain
+
+
+def groups(z: Tensor, size: int) -> Tensor:
+    """(*, G d) -> (*, G, d), d = `size`."""
+    return z.reshape(*z.shape[:-1], z.shape[-1] // size, size)
+
+
+class Book(Protocol):
+    """Choices w (*, G, K) <-> latent numbers z (*, G d); `place` is linear in w."""
+
+    @property
+    def size(self) -> int:
+        """d, the numbers of an atom."""
+
+    def place(self, w: Tensor) -> Tensor: ...
+
+    def choices(self, z: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """z is w itself, d = K."""
+
+    size: int
+
+    def place(self, w: Tensor) -> Tensor:
+        return w.flatten(-2)
+
+    def choices(self, z: Tensor) -> Tensor:
+        return groups(z, self.size)
+
+
+@dataclass(frozen=True)
+class Bit:
+    """z = 0 for the first choice, 1 for the second; d = 1."""
+
+    size: int = 1
+
+    def place(self, w: Tensor) -> Tensor:
+        return w[..., 1]
+
+    def choices(self, z: Tensor) -> Tensor:
+        return torch.stack((1 - z, z), -1)
+
+
+@dataclass(frozen=True)
+class Table:
+    """z is rows of `atoms` (K, d); read back, each group is its nearest row."""
+
+    atoms: Tensor
+
+    @property
+    def size(self) -> int:
+        return self.atoms.shape[1]
+
+    def place(self, w: Tensor) -> Tensor:
+        return (w @ self.atoms).flatten(-2)
+
+    def choices(self, z: Tensor) -> Tensor:
+        index = nearest(groups(z, self.size), self.atoms)
+        return one_hot(index, len(self.atoms)).to(z.dtype)
+
+
+def nearest(points: Tensor, atoms: Tensor) -> Tensor:
+    """argmin_k |point - atom_k|, (*), of points (*, d) and atoms (K, d)."""
+    flat = points.reshape(-1, points.shape[-1])
+    distance = torch.cdist(flat, atoms, compute_mode="donot_use_mm_for_euclid_dist")
+    return distance.argmin(-1).reshape(points.shape[:-1])
+
+
+class OneOf(OneHotCategorical):
+    """torch's, but for its look at the logits, which waits for the device."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self._categorical = Categorical(logits=logits, validate_args=False)
+        Distribution.__init__(self, logits.shape[:-1], logits.shape[-1:], validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "OneOf":
+        return OneOf(self.logits.expand(*batch_shape, -1))
+
+
+def choice(logits: Tensor) -> "Independent[Any]":
+    """Groups that choose independently: logits (*batch, G, K), event (G, K)."""
+    return event(OneOf(logits), 1)  # type: ignore[return-value]
+
+
+def gumbel(like: Tensor) -> Tensor:
+    """-log E, E ~ Exponential(1)."""
+    return -torch.empty_like(like).exponential_().log()
+
+
+class Placed(Law):
+    """What `law`, a distribution of w (G, K), chooses, as the numbers z of `book`."""
+
+    support = constraints.real_vector
+
+    def __init__(self, law: Distribution, book: Book) -> None:
+        self.law, self.book = law, book
+        super().__init__(law.batch_shape, torch.Size((law.event_shape[0] * book.size,)))
+
+    @property
+    def mean(self) -> Tensor:
+        return self.book.place(self.law.mean)
+
+
+class Codes(Placed):
+    """Exact: z is the atoms chosen."""
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return self.book.place(self.law.sample(torch.Size(sample_shape)))
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        """A draw; no gradient passes through it."""
+        return self.sample(sample_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.law.log_prob(self.book.choices(value))
+
+
+class Relaxed(Placed):
+    """w = softmax((log p + g) / temperature), g Gumbel: a choice one can differentiate through
+    (Jang et al. 2017, equation 2; Maddison et al. 2017, equation 10).
+
+    It stands for the discrete choice: KL is the discrete one, and `log_prob` sum_k w_k log p_k, which
+    is the discrete log-probability where w is one-hot. It is no density of the relaxed sample.
+    """
+
+    has_rsample = True
+
+    def __init__(self, law: "Independent[Any]", temperature: float, book: Book) -> None:
+        super().__init__(law, book)
+        self.temperature = temperature
+        self.logits: Tensor = law.base_dist.logits
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        logits = self.logits.expand(*sample_shape, *self.logits.shape)
+        return self.book.place(((logits + gumbel(logits)) / self.temperature).softmax(-1))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return (self.book.choices(value) * self.logits.log_softmax(-1)).sum((-2, -1))
+
+
+class Atom(Certain):
+    """All mass at the atoms `after` (*batch, L), number `index` (*batch, G); log_prob is 0 there.
+
+    A gradient passes straight through to `before`, what was rounded to them (Bengio et al. 2013).
+    """
+
+    support = constraints.real_vector
+
+    def __init__(self, before: Tensor, after: Tensor, index: Tensor) -> None:
+        self.before, self.after, self.index = before, after.detach(), index
+        super().__init__(after.shape[:-1], after.shape[-1:])
+
+    @property
+    def mean(self) -> Tensor:
+        return self.after + (self.before - self.before.detach())
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        here = (value == self.after).all(-1)
+        return torch.zeros_like(here, dtype=value.dtype).masked_fill(~here, -torch.inf)
+
+
+class Autoregressive(Law):
+    """p(w) = prod_g p(w_g | w_<g): `logits` maps w (*, G, K) to the logits of each group, (*, G, K),
+    those of group g by the groups before it alone (Germain et al. 2015). `blank` is w = 0, (G, K)."""
+
+    support = constraints.one_hot
+
+    def __init__(self, logits: Callable[[Tensor], Tensor], blank: Tensor) -> None:
+        self.logits, self.blank = logits, blank
+        super().__init__(torch.Size(), blank.shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return (value * self.logits(value).log_softmax(-1)).sum((-2, -1))
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        w = self.blank.expand(self._extended_shape(sample_shape)).clone()
+        for g in range(len(self.blank)):
+            w[..., g, :] = choice(self.logits(w)[..., g : g + 1, :]).sample()[..., 0, :]
+        return w
+
+
+@register_kl(Placed, Codes)  # type: ignore[untyped-decorator]
+def _(q: Placed, p: Codes) -> Tensor:
+    return kl_divergence(q.law, p.law)
+
+
+@register_kl(Atom, Codes)  # type: ignore[untyped-decorator]
+def _(q: Atom, p: Codes) -> Tensor:
+    """-log p of the atom's number."""
+    return -p.law.log_prob(one_hot(q.index, p.law.event_shape[-1]).to(q.after.dtype))
+
+
+@mean_of.register
+def _(d: Codes) -> Tensor:
+    """The most probable atom of each group: a mean of atoms is no code."""
+    probabilities = d.law.mean
+    return d.book.place(one_hot(probabilities.argmax(-1), probabilities.shape[-1]).to(probabilities.dtype))
+
+
+@sample_with.register
+def _(d: Codes, samples: int, noise: Noise) -> Tensor:
+    """argmax_k (log p_k + g_k) is a draw of p; g = -log(-log Phi(noise)) is Gumbel."""
+    logits: Tensor = d.law.base_dist.logits  # type: ignore[attr-defined]
+    count = logits.shape[-1]
+    normal = groups(noise(torch.Size((samples, 1, logits.shape[-2] * count))), count)
+    best = (logits - (-torch.special.log_ndtr(normal)).log()).argmax(-1)
+    return d.book.place(one_hot(best, count).to(logits.dtype))

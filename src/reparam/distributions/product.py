@@ -1,0 +1,59 @@
+"""Columns of several distributions side by side."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from .base import Law, blend, cells, mean_of
+
+Runs = Sequence[tuple[int, int, int]]
+"""Columns in order, as runs (part, start, stop): columns start .. stop of that part come next."""
+
+
+def together(parts: Sequence[Tensor], runs: Runs) -> Tensor:
+    """Parts (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
+    return torch.cat([parts[part][..., start:stop] for part, start, stop in runs], -1)
+
+
+def apart(x: Tensor, runs: Runs) -> list[Tensor]:
+    """The inverse of `together`."""
+    pieces = torch.split(x, [stop - start for _, start, stop in runs], -1)
+    mine: dict[int, list[Tensor]] = {}
+    for (part, _, _), piece in zip(runs, pieces, strict=True):
+        mine.setdefault(part, []).append(piece)
+    return [torch.cat(mine[part], -1) for part in sorted(mine)]
+
+
+class Product(Law):
+    """p(x) = prod_i p_i(x_i): columns of several laws, each part with event (n_i,)."""
+
+    def __init__(self, parts: Sequence[Distribution], runs: Runs) -> None:
+        self.parts, self.runs = parts, runs
+        event = torch.Size((sum(part.event_shape[0] for part in parts),))
+        super().__init__(parts[0].batch_shape, event)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        own = zip(self.parts, apart(value, self.runs), strict=True)
+        return torch.stack([part.log_prob(x) for part, x in own]).sum(0)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return together([part.sample(sample_shape) for part in self.parts], self.runs)
+
+
+@mean_of.register
+def _(d: Product) -> Tensor:
+    return together([mean_of(part) for part in d.parts], d.runs)
+
+
+@cells.register
+def _(d: Product, x: Tensor) -> Tensor:
+    own = zip(d.parts, apart(x, d.runs), strict=True)
+    return together([cells(part, mine) for part, mine in own], d.runs)
+
+
+@blend.register
+def _(d: Product, weights: Tensor) -> Tensor:
+    return together([blend(part, weights) for part in d.parts], d.runs)

@@ -1,0 +1,1 @@
+"""Evaluation: likelihood, metrics, diagnostics, imputation, anomalies, sample quality."""

@@ -1,0 +1,99 @@
+"""Missing cells given the known ones, by importance sampling over the latent.
+
+p(x_miss | x_obs) = E_q [ w p(x_miss | z) ] / E_q [ w ] with w = p(x_obs, z) / q(z | x_obs)
+(Mattei and Frellsen 2019, equations 12 and 13).
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ..distributions import blend, cells, log_prob_of
+from ..model.labels import Auxiliary
+from ..model.model import Model
+from ..tensors import numel, random_from, weighted_sum
+from .metrics import by_class
+
+NUMBERS = 1 << 20
+"""Decoded numbers in memory at once."""
+POOL = 10_000
+"""Draws of the prior that are resampled together."""
+
+
+def weighed(
+    model: Model, x: Tensor, y: Tensor | None, k: int
+) -> Iterator[tuple[Tensor, Distribution, Tensor]]:
+    """A batch x, holes filled, p(x|z) at k draws, and their normalised importance weights (S, B)."""
+    rows = max(1, NUMBERS // (k * numel(model.event)))
+    for i in range(0, len(x), rows):
+        trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
+        log_w = trace.log_w() if trace.has_rate else trace.log_likelihood
+        px, log_w = by_class(trace, log_w) if isinstance(model.parts.labels, Auxiliary) else (trace.px, log_w)
+        yield trace.x, px, log_w.softmax(0)
+
+
+Made = Callable[[Tensor, Distribution, Tensor], Tensor]
+"""What is made of a batch, p(x|z) at its draws and their weights: (b, *E)."""
+
+
+@torch.no_grad()
+def over_weighed(make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
+    """What `make` makes of all batches, (n, *E)."""
+    with random_from(seed):
+        return torch.cat([make(*each) for each in weighed(model, x, y, k)]).reshape(x.shape)
+
+
+def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
+    """The known cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
+    guesses = over_weighed(lambda _, px, weights: blend(px, weights), model, x, y, k, seed)
+    return torch.where(x.isnan(), guesses, x)
+
+
+def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
+    """The known cells, and one draw of p(x_miss | x_obs) in the others, by resampling: (n, *E)."""
+
+    def drawn(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
+        chosen = torch.multinomial(weights.T, 1)[:, 0]
+        each = px.sample().expand(len(weights), *seen.shape)
+        return each[chosen, torch.arange(len(chosen))]
+
+    return torch.where(x.isnan(), over_weighed(drawn, model, x, y, k, seed), x)
+
+
+def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
+    """E[log p(x_j | z) | x] of each known cell in nats, NaN where missing: (n, *E)."""
+
+    def scored(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
+        return weighted_sum(weights, cells(px, seen).reshape(len(weights), *seen.shape))
+
+    return over_weighed(scored, model, x, y, k, seed).masked_fill(x.isnan(), torch.nan)
+
+
+@torch.no_grad()
+def given(model: Model, x: Tensor, seed: int, take: Callable[[Distribution], Tensor]) -> tuple[Tensor, float]:
+    """What `take` makes of p(x|z), z ~ p(z | the known cells of x[0]), for as many z as x has rows, and the
+    effective number of z; x and 0 where those cells have probability 0.
+
+    POOL draws of the prior are resampled by p(known cells | z), anew for every POOL / 10 rows.
+    """
+    with random_from(seed):
+        each = [resampled(model, some, take) for some in torch.split(x, POOL // 10)]
+    sizes = [size for _, size in each]
+    return torch.cat([drawn for drawn, _ in each]), sum(sizes) if all(sizes) else 0.0
+
+
+def resampled(model: Model, x: Tensor, take: Callable[[Distribution], Tensor]) -> tuple[Tensor, float]:
+    """As `given`, of one pool."""
+    one = x[:1]
+    px = model.decode(model.prior_state(POOL))
+    log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)
+    log_w = log_w.nan_to_num(nan=-math.inf, neginf=-math.inf)
+    if log_w.max() == -math.inf:
+        return x, 0.0
+    weights = log_w.softmax(0)
+    chosen = torch.multinomial(weights, len(x), replacement=True)
+    drawn = take(px).reshape(POOL, *x.shape[1:])[chosen]
+    return torch.where(x.isnan(), drawn, x), float(1 / weights.square().sum())

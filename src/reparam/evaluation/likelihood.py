@@ -1,0 +1,66 @@
+"""The importance-weighted likelihood, in nats."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ..distributions import sample_with
+from ..model.hierarchy import Draw, inferring
+from ..model.model import Model, Trace
+from ..tensors import Rowwise, lowest
+from .importance import Sums
+from .passes import samples_at_once
+
+
+def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -> Draw:
+    """z ~ q with the same noise for every row of the batch."""
+
+    def noise(shape: torch.Size) -> Tensor:
+        return torch.randn(shape, generator=generator, dtype=dtype)
+
+    def draw(i: int, q: Distribution | None, p: Distribution) -> Tensor:
+        assert q is not None
+        return sample_with(q, samples if len(q.batch_shape) == 1 else q.batch_shape[0], noise)
+
+    return draw
+
+
+def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | None) -> Iterator[Tensor]:
+    """Exactly k log-weights log p(x, z) - log q(z|x) of each row (and class, where those are enumerated),
+    (S, B) a piece.
+
+    With a seed all rows share one noise, fixed by it; without, each row has its own.
+    """
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    trace: Trace | None = None
+    step = samples_at_once(model, k)
+    for done in range(0, k, step):
+        samples = min(step, k - done)
+        draw = inferring(samples) if generator is None else common_noise(generator, samples, x.dtype)
+        again = trace if samples == step else None
+        trace = again.redrawn(draw) if again else model(x, y, samples=samples, draw=draw)
+        yield lowest(trace.log_w())
+
+
+@torch.no_grad()
+def log_likelihood(
+    model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | None
+) -> tuple[Tensor, Tensor]:
+    """log (1/k) sum_s w_s, (B,), and the weights' effective sample size (sum w)^2 / sum w^2, (B,)."""
+    sums = Sums()
+    for log_w in log_weights(model, x, y, k, seed):
+        sums.add(log_w)
+    return sums.log_mean, sums.size
+
+
+@torch.no_grad()
+def probed(model: Model, x: Rowwise, y: Tensor | None, k: int) -> tuple[bool, int]:
+    """Whether the model has a rate, and how many of k draws say all: one where every q is a single place.
+
+    The first row of x (n, *E) tells; torch's generator is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        trace = model(x[:1], None if y is None else y[:1])
+    return trace.has_rate, 1 if all(site.is_certain for site in trace.sites) else k

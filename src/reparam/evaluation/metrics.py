@@ -1,0 +1,92 @@
+"""What is measured of a batch beside the bound: the rate in its parts, residuals, codes against the prior."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ..distributions import cells
+from ..families import Fixed, Gaussian
+from ..model.labels import Auxiliary, Enumerated
+from ..model.model import Model, Trace
+from ..objectives import decomposition
+from ..tensors import Rowwise, weighted_sum
+from .sample_quality import two_sample
+
+ROWS = 1000
+"""The most rows whose codes are compared with one another."""
+PAIRS = 1 << 24
+"""The most numbers that such a comparison holds."""
+
+
+def by_rung(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
+    """KL(q || p) of each rung, (B,), and of its dimensions, (B, L), where q and p factorise; else None."""
+    parts = trace.model.parts
+    rungs = [trace.average(rate) for rate in trace.rates]
+    if not (parts.posterior.factorises and parts.prior.factorises):
+        return rungs, None
+    return rungs, [trace.average(site.rates()) for site in trace.sites]
+
+
+def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
+    """p(x|z, y) for every class beside every draw, S = k K, and the weights' logarithms, each class with
+    its share p(y) p(x_obs|z, y) of the sum over y that `log_w` holds."""
+    model, k = trace.model, len(log_w)
+    labels, state = model.parts.labels, trace.state
+    assert isinstance(labels, Auxiliary)
+    codes = labels.code(torch.arange(labels.classes, device=log_w.device)).repeat_interleave(k, 0)
+    again = None if state is None else state.repeat(labels.classes, 1, 1)
+    px = model.decode(again, codes[:, None], trace.seen)
+    share = trace.log_px(px) + model.log_prior_y.repeat_interleave(k)[:, None]
+    return px, share + (log_w - trace.log_likelihood).repeat(labels.classes, 1)
+
+
+def by_cell(trace: Trace) -> Tensor:
+    """-E_q log p(x_j|z) of each number, (B, *E); with an Auxiliary head -E_q E_p(y|x,z) log p(x_j|z, y)."""
+    if not isinstance(trace.model.parts.labels, Auxiliary):
+        return -trace.average(cells(trace.px, trace.x))
+    (px, share), k = by_class(trace, trace.log_likelihood), len(trace.log_likelihood)
+    weights = share.reshape(-1, k, len(trace.x)).softmax(0).flatten(0, 1) / k
+    return -weighted_sum(weights, cells(px, trace.x))
+
+
+def residuals(trace: Trace) -> Tensor | None:
+    """The mean square of (x - mean) / scale over known cells, (B,): 1 where the scale is right.
+
+    None where the scale is learned.
+    """
+    family = trace.model.likelihood.family
+    if not (isinstance(family, Gaussian) and isinstance(family.scale, Fixed)):
+        return None
+    square = (trace.x - trace.px.mean).square() / trace.px.variance
+    square = square if trace.mask is None else square.masked_fill(~trace.mask, math.nan)
+    return trace.average(square.flatten(2).nanmean(-1))
+
+
+def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[str, float]:
+    """Mutual information, KL(q(z) || p(z)) and `told_apart` of the top rung, over at most 1,000 rows."""
+    parts, n = model.parts, len(x)
+    if not parts.latent_dim or parts.posterior.atoms is not None or isinstance(parts.labels, Enumerated):
+        return {}
+    few = min(n, ROWS, math.isqrt(PAIRS // model.latents.dims[0]))
+    kept = torch.linspace(0, n - 1, few, dtype=torch.float64).round().long()
+    trace = model(x[kept], None if y is None else y[kept])
+    found, z = {}, trace.sites[0].z[0]
+    if not z.isfinite().all():
+        return {}
+    if rated and parts.posterior.factorises and n > 1:
+        information, *rest = (float(part.mean()) for part in decomposition(trace, n))
+        found = {"mutual_information": information, "aggregate_kl": sum(rest)}
+    if n >= 200:
+        drawn = trace.sites[0].p.sample(torch.Size((len(z),)))
+        found["told_apart"] = two_sample(z.numpy(), drawn.numpy()).auc
+    return found
+
+
+def calibration_error(logits: Tensor, truth: Tensor, bins: int = 15) -> float:
+    """sum_b n_b / n |accuracy_b - confidence_b| over bins of confidence (Guo et al. 2017, equation 3)."""
+    confidence, guess = logits.double().softmax(-1).max(-1)
+    off = (guess == truth).double() - confidence
+    place = (confidence * bins).ceil().long().clamp(1, bins) - 1
+    return float(torch.zeros(bins).double().index_add(0, place, off).abs().sum() / len(truth))

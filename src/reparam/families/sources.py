@@ -1,0 +1,144 @@
+"""Where a parameter's value comes from, and the link that maps a raw number to it.
+
+`Local` numbers come from the network, `Shared` is one learned tensor, `Fixed` a constant.
+"""
+
+import abc
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ..specs.spec import Spec
+
+
+@dataclass(frozen=True, repr=False)
+class Link(Spec, abc.ABC):
+    """Raw number a in (-inf, inf) -> parameter. `standard`: its unit is the data's standard deviation."""
+
+    standard: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def __call__(self, raw: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True, repr=False)
+class Identity(Link):
+    """a"""
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return raw
+
+
+WIDE, STEEP = 2.0, 10.0
+"""A standard deviation of e^2 times that of the data or the prior, and a rate of e^10 times that of the data,
+are past belief."""
+
+
+def exp_to_line(a: Tensor, top: float) -> Tensor:
+    """exp a, and beyond `top` its tangent: one odd row must not undo a training."""
+    return a.clamp(max=top).exp() * (a - (top - 1)).clamp_min(1)
+
+
+@dataclass(frozen=True, repr=False)
+class LogVariance(Link):
+    """sqrt(floor + exp a): a is the log-variance; past e^WIDE the standard deviation grows as a line."""
+
+    floor: float = 0.0
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        scale = exp_to_line(0.5 * raw, WIDE)
+        return scale if self.floor == 0 else (self.floor + scale.square()).sqrt()
+
+
+@dataclass(frozen=True, repr=False)
+class Square(Link):
+    """sqrt(floor + a^2): a is a scale of either sign, log(floor + a^2) its log-variance."""
+
+    floor: float = 1e-10
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return (self.floor + raw.square()).sqrt()
+
+
+@dataclass(frozen=True, repr=False)
+class LogScale(Link):
+    """exp a; past e^STEEP it grows as a line."""
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return exp_to_line(raw, STEEP)
+
+
+@dataclass(frozen=True, repr=False)
+class Softplus(Link):
+    """floor + log(1 + exp a)"""
+
+    floor: float = 0.0
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return self.floor + softplus(raw)
+
+
+@dataclass(frozen=True, repr=False)
+class Sigmoid(Link):
+    """1 / (1 + exp -a): a mean held in (0, 1), in the data's own unit."""
+
+    standard: ClassVar[bool] = False
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return raw.sigmoid()
+
+
+@dataclass(frozen=True, repr=False)
+class Share(Link):
+    """softmax(a), which a head multiplies with the total of the observed row: means that add up as the
+    row does, so that a datum's size is no news (Lopez et al. 2018). Where no row is observed, as in
+    sampling, the total is the median of the training rows."""
+
+    standard: ClassVar[bool] = False
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        return raw.softmax(-1)
+
+
+AnyLink = Annotated[Link, Identity, LogVariance, Square, LogScale, Softplus, Sigmoid, Share]
+
+
+@dataclass(frozen=True, repr=False)
+class Source(Spec, abc.ABC):
+    """Where a parameter's value comes from."""
+
+
+@dataclass(frozen=True, repr=False)
+class Local(Source):
+    """From the network, one value a datum. `link=None` takes the family's own."""
+
+    link: AnyLink | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Shared(Source):
+    """One learned tensor. `shape=None`: a value a column for vectors, one scalar for pictures (and for
+    each of the classes or components, where a family has those)."""
+
+    shape: tuple[int, ...] | None = None
+    link: AnyLink | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Fixed(Source):
+    """A constant, in the data's own unit; a number, or one for each column."""
+
+    value: float | tuple[float, ...]
+
+
+AnySource = Annotated[Source, Local, Shared, Fixed]
+
+
+Learned = Local | Shared
+
+
+def linked(source: Source, link: Link) -> Source:
+    """The source, its unnamed link filled in."""
+    return replace(source, link=link) if isinstance(source, Learned) and source.link is None else source

@@ -1,0 +1,1 @@
+"""The model: p(x, z) and q(z|x), its latents, labels and priors."""

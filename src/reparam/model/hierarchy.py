@@ -1,0 +1,165 @@
+"""The latent is a ladder; one rung is the plain VAE.
+
+From the top down: rung 0 is q(z_0|x) against p(z_0); each rung below is q(z_i|x, s) against p(z_i|s),
+where the state s carries what the rungs above said (Sonderby et al. 2016; Kingma et al. 2016). After
+rung 0 the state is z_0 itself. Inference, generation, replay and interpolation are the same walk; they
+differ in `draw` alone.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from ..distributions import Codes, base_of, has_density, is_certain, kl, mean_of, mixture
+from ..families import Family, Gaussian
+from ..nn.layers import Free, joined, reading
+from ..tensors import Shape, numel
+
+
+class Site(NamedTuple):
+    """One rung: its value z (S, B, L), what inference and what generation think of it."""
+
+    z: Tensor
+    q: Distribution | None
+    p: Distribution
+
+    def rate(self) -> Tensor:
+        """KL(q || p) in nats, (S, B): in closed form where one is known, else log q(z) - log p(z)."""
+        assert self.q is not None
+        exact = kl(self.q, self.p)
+        if exact is not None:
+            return exact.expand(self.z.shape[:2])
+        return self.q.log_prob(self.z) - self.p.log_prob(self.z)
+
+    def rates(self) -> Tensor:
+        """The rate by latent dimension, (S, B, L), where q and p factorise."""
+        assert self.q is not None
+        exact = kl(base_of(self.q), base_of(self.p))
+        assert exact is not None
+        return exact.expand(self.z.shape)
+
+    @property
+    def has_rate(self) -> bool:
+        return self.q is not None and has_density(self.q)
+
+    @property
+    def is_certain(self) -> bool:
+        return self.q is not None and is_certain(self.q)
+
+
+Draw = Callable[[int, Distribution | None, Distribution], Tensor]
+
+
+def inferring(samples: int) -> Draw:
+    """z ~ q, with gradients: `samples` of rung 0, one of each rung below for each of those."""
+
+    def draw(i: int, q: Distribution | None, p: Distribution) -> Tensor:
+        assert q is not None
+        return q.rsample(torch.Size((samples,)) if len(q.batch_shape) == 1 else torch.Size())
+
+    return draw
+
+
+def generating(n: int) -> Draw:
+    """z ~ p, shape (1, n, L)."""
+
+    def draw(i: int, q: Distribution | None, p: Distribution) -> Tensor:
+        return p.sample(torch.Size((1, n)) if i == 0 else torch.Size())
+
+    return draw
+
+
+def averaging(i: int, q: Distribution | None, p: Distribution) -> Tensor:
+    """z = the mean of q given the means above."""
+    assert q is not None
+    return mean_of(q)[None] if len(q.batch_shape) == 1 else mean_of(q)
+
+
+def replaying(zs: Sequence[Tensor]) -> Draw:
+    """z = what you say, a tensor (S, B, L) a rung."""
+    return lambda i, q, p: zs[i]
+
+
+class TopDown(nn.Module):
+    """The rungs: `posterior` heads over features and state, `prior` at the top, Gaussians below.
+
+    Without a `prior` the top is a VampPrior's: a mixture of q at the pseudo-inputs' features.
+    """
+
+    def __init__(
+        self, features: tuple[Shape, ...], rungs: tuple[Shape, ...], posterior: Family, prior: Family | None
+    ) -> None:
+        super().__init__()
+        self.widths = [numel(shape) for shape in features]
+        features = features if len(features) == len(rungs) else features * len(rungs)
+        self.dims = tuple(map(numel, rungs))
+        states = [*rungs[:1], *features[1:]]
+        self.state = states[-1:]
+        above = [[], *([state] for state in states)]
+        self.q = nn.ModuleList(
+            posterior.build((numel(rung),), partial(reading, (shape, *state), rung))
+            for rung, shape, state in zip(rungs, features, above, strict=False)
+        )
+        self.top: nn.Module | None = None
+        if rungs:
+            self.crown(posterior, prior)
+        self.p = nn.ModuleList(
+            Gaussian().build((numel(rung),), partial(reading, state, rung))
+            for rung, state in zip(rungs[1:], above[1:], strict=False)
+        )
+        self.merge = nn.ModuleList(
+            nn.Sequential(reading((a, rung), b, numel(b)), nn.ELU(), reading((b,), b, numel(b)))
+            for rung, (a, b) in zip(rungs[1:], pairwise(states), strict=True)
+        )
+
+    def crown(self, posterior: Family, prior: Family | None) -> None:
+        """Put a new prior on top. Over codes it is a law of choices (groups, K), placed on q's atoms."""
+        atoms = posterior.atoms
+        event = self.dims[:1] if atoms is None else (self.dims[0] // atoms[1], atoms[0])
+        self.top = None if prior is None else prior.build(event, Free)
+
+    def apart(self, h: Tensor) -> Sequence[Tensor]:
+        """The features of each rung."""
+        return torch.split(h, self.widths, -1) if len(self.widths) > 1 else [h] * len(self.dims)
+
+    def prior(self, pseudo: Tensor | None = None) -> Distribution:
+        """p(z_0); `pseudo` are the features (K, n_features) of a VampPrior's pseudo-inputs."""
+        if self.top is not None:
+            book = getattr(self.q[0], "book", None)
+            return self.top(None) if book is None else Codes(self.top(None), book)
+        assert pseudo is not None
+        q = self.q[0](self.apart(pseudo)[0])
+        return mixture(pseudo.new_zeros(len(pseudo)), q)
+
+    def forward(
+        self, h: Tensor | None, draw: Draw, pseudo: Tensor | None = None
+    ) -> tuple[Tensor | None, tuple[Site, ...]]:
+        """Features (B, n_features), or None to generate -> (the last state (S, B, n_state), sites)."""
+        state: Tensor | None = None
+        sites: list[Site] = []
+        features = None if h is None else self.apart(h)
+        for i in range(len(self.dims)):
+            above = [] if state is None else [state]
+            q = None if features is None else self.q[i](joined([features[i], *above]))
+            p = self.prior(pseudo) if i == 0 else self.p[i - 1](state)
+            z = draw(i, q, p)
+            sites.append(Site(z, q, p))
+            state = z if state is None else self.merge[i - 1](joined([state, z]))
+        return state, tuple(sites)
+
+
+class Scored(nn.Module):
+    """The ladder's log q(z) and log p(z) of each rung at given values."""
+
+    def __init__(self, latents: TopDown) -> None:
+        super().__init__()
+        self.latents = latents
+
+    def forward(self, h: Tensor, zs: Sequence[Tensor], pseudo: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        _, sites = self.latents(h, replaying(zs), pseudo)
+        return [(site.q.log_prob(site.z), site.p.log_prob(site.z)) for site in sites]

@@ -1,0 +1,112 @@
+"""What stands at the top of the ladder: a family conditioned on nothing, or the aggregate of q itself."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from ..errors import SpecError
+from ..families import (
+    AutoregressiveCodes,
+    CodePrior,
+    Family,
+    Flow,
+    FullGaussian,
+    Gaussian,
+    LowRankGaussian,
+    Mixture,
+    Point,
+    PowerSpherical,
+    Sphere,
+    StandardNormal,
+    Support,
+)
+from ..specs.spec import Count, Spec
+from ..tensors import Shape, numel
+from .labels import LabelHead
+
+
+@dataclass(frozen=True, repr=False)
+class VampPrior(Spec):
+    """p(z) = 1/K sum_k q(z | u_k), with K learned pseudo-inputs u_k (Tomczak and Welling 2018).
+
+    They live in the encoder's input space and start at rows of the data. Nothing holds q in place, so an
+    encoder that can saturate (tanh) may drift off and fall silent in its first steps: leave it "relu".
+    """
+
+    components: Count = 500
+    factorises: ClassVar[bool] = False
+
+
+Prior = Annotated[
+    Family | VampPrior,
+    Gaussian,
+    StandardNormal,
+    FullGaussian,
+    LowRankGaussian,
+    PowerSpherical,
+    Sphere,
+    Mixture,
+    Flow,
+    VampPrior,
+    CodePrior,
+    AutoregressiveCodes,
+]
+DEFAULTS: dict[Support, Family] = {"real": StandardNormal(), "sphere": Sphere(), "codes": CodePrior()}
+"""The prior of a posterior on each support, where none is named."""
+PLACES: dict[Support, str] = {"real": "real numbers", "sphere": "points of a sphere", "codes": "codes"}
+POSTERIORS: dict[Support, str] = {
+    "real": "Gaussian()",
+    "sphere": "PowerSpherical()",
+    "codes": "GumbelSoftmax(), FSQ() or VQ()",
+}
+
+
+def fit_together(
+    posterior: Family, prior: Family | VampPrior, rungs: tuple[Shape, ...], labels: LabelHead | None
+) -> None:
+    """Refuse a posterior, a prior and sizes that do not agree on what a latent is: SpecError, both named."""
+    named, support = f"posterior={posterior}", posterior.support
+    if not posterior.reparametrised:
+        raise SpecError(f"{named}: its draws carry no gradient. Use Flow() for a law of several peaks")
+    sizes = [numel(rung) for rung in rungs]
+    if len(rungs) > 1 and support != "real":
+        raise SpecError(
+            f"{named} with latent_dim={tuple(sizes)}: the rungs below the top are Gaussian, "
+            f"{PLACES[support]} are not. Use one rung, say latent_dim={sum(sizes)}, or posterior=Gaussian()"
+        )
+    for role, part, spatial in (("posterior", posterior, rungs), ("prior", prior, rungs[:1])):
+        if any(len(rung) == 3 for rung in spatial) and not isinstance(part, Gaussian | Point):
+            raise SpecError(
+                f"{role}={part} with latent maps {rungs}: maps are Gaussian. "
+                f"Use {role}=Gaussian(), or flat sizes, say latent_dim={tuple(sizes)}"
+            )
+    if isinstance(prior, VampPrior):
+        if isinstance(posterior, Point) or not posterior.tractable or support == "codes":
+            raise SpecError(
+                f"{named} with prior={prior}: a mixture of posteriors needs their density. "
+                f"Use prior={'CodePrior()' if support == 'codes' else 'Mixture(Gaussian(), 10)'}, "
+                "or posterior=Gaussian()"
+            )
+        if labels is not None and labels.to_encoder:
+            raise SpecError(
+                f"{prior} with labels={labels}: the encoder reads y, and pseudo-inputs have no label. "
+                "Use prior=Mixture(Gaussian(), 10), or labels=Auxiliary(classes)"
+            )
+        return
+    if isinstance(prior, Point) or not prior.tractable:
+        raise SpecError(
+            f"prior={prior} has no density at another's draws. "
+            "Use Mixture(Gaussian(), 10) or Flow(steps=(MAF(), MAF()))"
+        )
+    if prior.support != support:
+        raise SpecError(
+            f"{named} with prior={prior}: the posterior gives {PLACES[support]}, the prior is a law of "
+            f"{PLACES[prior.support]}, and their KL is infinite. "
+            f"Use prior={DEFAULTS[support]}, or posterior={POSTERIORS[prior.support]}"
+        )
+    if posterior.atoms and sizes and sizes[0] % posterior.atoms[1]:
+        size = posterior.atoms[1]
+        raise SpecError(
+            f"{named} with latent_dim={sizes[0]}: a code is {size} numbers. "
+            f"Use a multiple, say latent_dim={math.ceil(sizes[0] / size) * size}"
+        )

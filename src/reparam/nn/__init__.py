@@ -1,0 +1,1 @@
+"""Networks: encoders and decoders for data of any event shape."""

@@ -1,0 +1,131 @@
+"""Layers that the nets and the ladder are made of."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import SpecError
+from ..tensors import Shape, numel, over_leading
+
+Init = Literal["glorot", "he"]
+
+
+class Encoder(nn.Module):
+    """x, with label numbers beside it, through `blocks`; the outputs of those in `taps` are the features.
+
+    They lie flat, side by side; `shapes` says where one ends.
+    """
+
+    def __init__(
+        self, stem: nn.Module, blocks: Sequence[nn.Module], taps: Sequence[int], shapes: tuple[Shape, ...]
+    ) -> None:
+        super().__init__()
+        self.stem, self.blocks = stem, nn.ModuleList(blocks[: max(taps) + 1])
+        self.taps, self.shapes, self.n_out = tuple(taps), shapes, sum(numel(s) for s in shapes)
+
+    def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
+        h: Tensor = self.stem(x)
+        if extra is not None:
+            size = h.shape[2:]
+            h = torch.cat((h, extra.reshape(*extra.shape, *(1 for _ in size)).expand(-1, -1, *size)), 1)
+        seen = []
+        for block in self.blocks:
+            h = block(h)
+            seen.append(h)
+        return joined([seen[i].flatten(1) for i in self.taps])
+
+
+class Leading(nn.Module):
+    """Convolutions want one batch axis; a decoder sees (S, B, n_in)."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, z: Tensor) -> Tensor:
+        return over_leading(self.net, z, 1)
+
+
+class Free(nn.Module):
+    """n learned numbers that read nothing: the layer of a prior."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.raw = nn.Parameter(0.5 * torch.randn(n))
+
+    def forward(self, h: None) -> Tensor:
+        return self.raw
+
+
+class Maps(nn.Module):
+    """Flat tensors of `shapes`, side by side -> n numbers on maps of `size`: each is brought to that size,
+    a vector by a dense layer, and all are convolved together, 3 x 3."""
+
+    def __init__(self, shapes: Sequence[Shape], size: Shape, n: int) -> None:
+        super().__init__()
+        channels = n // numel(size)
+        if n % numel(size):
+            raise SpecError(f"maps of {size[0]} x {size[1]} do not hold {n} numbers. Use Gaussian()")
+        self.widths = [numel(shape) for shape in shapes]
+        self.fit = nn.ModuleList(
+            nn.Sequential(nn.Unflatten(-1, shape), nn.Upsample(size))
+            if len(shape) == 3
+            else nn.Sequential(linear(shape[0], n), nn.Unflatten(-1, (channels, *size)))
+            for shape in shapes
+        )
+        seen = sum(shape[0] if len(shape) == 3 else channels for shape in shapes)
+        self.conv = initialised(nn.Conv2d(seen, channels, 3, padding=1), "glorot")
+
+    def forward(self, t: Tensor) -> Tensor:
+        return over_leading(self.laid, t, 1)
+
+    def laid(self, t: Tensor) -> Tensor:
+        parts = zip(self.fit, torch.split(t, self.widths, -1), strict=True)
+        maps: Tensor = self.conv(torch.cat([fit(part) for fit, part in parts], 1))
+        return maps.flatten(1)
+
+
+def reading(shapes: Sequence[Shape], onto: Shape, n: int) -> nn.Module:
+    """Flat tensors of `shapes`, side by side -> n numbers laid on a vector or on the maps `onto`."""
+    return Maps(shapes, onto[1:], n) if len(onto) == 3 else linear(sum(map(numel, shapes)), n)
+
+
+def width_of(encoder: nn.Module) -> int:
+    """How many features an encoder gives; SpecError where a module of your own does not say."""
+    width = getattr(encoder, "n_out", None)
+    if not isinstance(width, int):
+        raise SpecError(
+            f"an encoder needs a whole number n_out, its feature count; {type(encoder).__name__} has {width}"
+        )
+    return width
+
+
+def shapes_of(encoder: nn.Module) -> tuple[Shape, ...]:
+    """The shapes of an encoder's features, one a rung; one alone is for all rungs."""
+    own: tuple[Shape, ...] = getattr(encoder, "shapes", None) or ((width_of(encoder),),)
+    return own
+
+
+def linear(n_in: int, n_out: int, init: Init = "glorot") -> nn.Module:
+    return initialised(nn.Linear(n_in, n_out), init)
+
+
+def initialised(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, init: Init) -> nn.Module:
+    if layer.weight.numel():
+        if init == "he":
+            nn.init.kaiming_normal_(layer.weight)
+        else:
+            nn.init.xavier_uniform_(layer.weight)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def joined(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors side by side on the last axis, leading axes broadcast."""
+    if len(tensors) == 1:
+        return tensors[0]
+    leading = torch.broadcast_shapes(*(t.shape[:-1] for t in tensors))  # type: ignore[no-untyped-call]
+    return torch.cat([t.expand(*leading, t.shape[-1]) for t in tensors], -1)

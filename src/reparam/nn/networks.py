@@ -1,0 +1,173 @@
+"""Networks as specs. An encoder gives features (B, n_out); a decoder gives the raw numbers of p(x|z).
+
+To bring your own, subclass `Network` as a frozen dataclass and return any nn.Module: an encoder takes
+(x, extra) and has an attribute `n_out`; a decoder maps (*leading, n_in) to (*leading, n). A model file
+holds its repr: `VAE.load(path, specs=[Mine])` hands the class over.
+"""
+
+import abc
+import math
+from dataclasses import dataclass
+from itertools import chain, pairwise, repeat
+from typing import Annotated, Literal
+
+from torch import nn
+
+from ..errors import SpecError
+from ..specs.spec import Spec
+from ..tensors import Shape, numel
+from .layers import Encoder, Init, Leading, Maps, initialised, linear
+
+Activation = Literal["relu", "elu", "gelu", "silu", "sigmoid", "softplus", "tanh"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+}
+
+
+@dataclass(frozen=True, repr=False)
+class Network(Spec, abc.ABC):
+    """How data of any event shape becomes features, and how codes become data."""
+
+    @abc.abstractmethod
+    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        """A module (x (B, *E), y (B, extra)) -> (B, n_out); `extra` label numbers enter beside x.
+
+        `rungs` are the latents' shapes. Features of their own for each, the first the deepest, lie side by
+        side, and the module's `shapes` tells them apart; without `shapes` every rung reads all.
+        """
+
+    @abc.abstractmethod
+    def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
+        """A module (*leading, n_in) -> (*leading, n): n raw numbers for a likelihood over `event`, from
+        flat tensors of the shapes `seen`, side by side."""
+
+
+@dataclass(frozen=True, repr=False)
+class MLP(Network):
+    """Dense layers, one for each of `hidden`; `MLP(())` is linear.
+
+    `init="he"` scales normal weights by sqrt(2 / fan-in) (He et al. 2015), `"glorot"` draws them
+    uniformly (Glorot and Bengio 2010). The last layer is always linear with Glorot's weights.
+    """
+
+    hidden: tuple[int, ...] = (256, 256)
+    activation: Activation = "relu"
+    init: Init = "glorot"
+
+    def check(self) -> None:
+        if any(width < 1 for width in self.hidden):
+            raise SpecError(f"MLP.hidden takes widths of 1 or more, not {self.hidden}")
+
+    def blocks(self, n_in: int) -> list[nn.Module]:
+        """A dense layer and its activation each."""
+        return [
+            nn.Sequential(linear(a, b, self.init), ACTIVATIONS[self.activation]())
+            for a, b in pairwise((n_in, *self.hidden))
+        ]
+
+    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        if any(len(rung) == 3 for rung in rungs):
+            raise SpecError(f"{self} makes no maps for the latents {rungs}. Use Conv(), or flat sizes")
+        n_in = numel(event) + extra
+        blocks = self.blocks(n_in) or [nn.Identity()]
+        taps = [max(len(blocks) - 1 - i, 0) for i in range(len(rungs))]
+        return Encoder(nn.Flatten(), blocks, taps, tuple(((self.hidden or (n_in,))[i],) for i in taps))
+
+    def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
+        n_in = sum(map(numel, seen))
+        return nn.Sequential(*self.blocks(n_in), linear((n_in, *self.hidden)[-1], n))
+
+
+@dataclass(frozen=True, repr=False)
+class Conv(Network):
+    """Stride-2 convolutions down to a small map, dense layers, and the mirror image up again.
+
+    Any height, width and number of channels: each layer halves the size, rounding up, and its mirror
+    undoes exactly that. Events are (H, W) or (C, H, W).
+    """
+
+    channels: tuple[int, ...] = (32, 64)
+    kernel: int = 3
+    hidden: tuple[int, ...] = (256,)
+    activation: Activation = "relu"
+    init: Init = "he"
+
+    def check(self) -> None:
+        if not self.channels or self.kernel % 2 == 0:
+            raise SpecError("Conv needs at least one width in channels, and an odd kernel")
+
+    def sizes(self, event: Shape) -> list[Shape]:
+        """Height and width before each layer, and after the last."""
+        if len(event) not in (2, 3):
+            raise SpecError(
+                f"Conv needs pictures, (H, W) or (C, H, W); these data have shape {event}. Use MLP"
+            )
+        sizes = [event[-2:]]
+        for _ in self.channels:
+            sizes.append(tuple((n + 1) // 2 for n in sizes[-1]))
+        return sizes
+
+    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        sizes = self.sizes(event)
+        widths = ((event[0] if len(event) == 3 else 1) + extra, *self.channels)
+        blocks: list[nn.Module] = []
+        for a, b in pairwise(widths):
+            conv = nn.Conv2d(a, b, self.kernel, stride=2, padding=self.kernel // 2)
+            blocks.append(nn.Sequential(initialised(conv, self.init), ACTIVATIONS[self.activation]()))
+        flat = numel(sizes[-1]) * widths[-1]
+        dense = MLP(self.hidden, self.activation, self.init).blocks(flat)
+        shapes: list[Shape] = [(c, *size) for c, size in zip(self.channels, sizes[1:], strict=True)]
+        shapes += [(width,) for width in (flat, *self.hidden)]
+        vectors = chain(range(len(shapes) - 1, len(blocks), -1), repeat(len(blocks)))
+        taps = [self.depth(event, rung) - 1 if len(rung) == 3 else next(vectors) for rung in rungs]
+        channel: nn.Module = nn.Unflatten(1, (1, event[0])) if len(event) == 2 else nn.Identity()
+        return Encoder(channel, [*blocks, nn.Flatten(), *dense], taps, tuple(shapes[i] for i in taps))
+
+    def depth(self, event: Shape, rung: Shape) -> int:
+        """How many layers lead down to the size of a rung's maps."""
+        sizes = self.sizes(event)
+        if rung[1:] not in sizes[1:]:
+            maps = ", ".join(f"{h} x {w}" for h, w in sizes[1:])
+            raise SpecError(f"latent maps {rung}: those of {self} on {event} are {maps}")
+        return sizes.index(rung[1:])
+
+    def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
+        if n % numel(event[-2:]):
+            raise SpecError(
+                "Conv gives the same raw numbers for every pixel; this likelihood asks otherwise. Use MLP"
+            )
+        depth = self.depth(event, seen[0]) if len(seen[0]) == 3 else len(self.channels)
+        sizes = self.sizes(event)[depth::-1]
+        widths = (*self.channels[:depth][::-1], n // numel(event[-2:]))
+        start = (widths[0], *sizes[0])
+        if len(seen[0]) == 3:
+            layers: list[nn.Module] = [Maps(seen, sizes[0], numel(start)), ACTIVATIONS[self.activation]()]
+        else:
+            layers = MLP((*self.hidden[::-1], numel(start)), self.activation, self.init).blocks(
+                sum(map(numel, seen))
+            )
+        layers.append(nn.Unflatten(1, start))
+        for i, (a, b) in enumerate(pairwise(widths)):
+            height, width = sizes[i + 1]
+            beyond = ((height + 1) % 2, (width + 1) % 2)
+            up = nn.ConvTranspose2d(a, b, self.kernel, 2, self.kernel // 2, output_padding=beyond)
+            layers += [ACTIVATIONS[self.activation]()] if i else []
+            layers.append(initialised(up, self.init if i + 2 < len(widths) else "glorot"))
+        return Leading(nn.Sequential(*layers, nn.Flatten()))
+
+
+def default_network(event: Shape) -> Network:
+    """Conv for pictures of more than 1,024 numbers, with layers enough to come down to 8 pixels; else MLP."""
+    if len(event) not in (2, 3) or numel(event) <= 1024:
+        return MLP()
+    layers = max(2, math.ceil(math.log2(max(event[-2:]) / 8)))
+    return Conv(tuple(min(16 << i, 256) for i in range(layers)))
+
+
+Net = Annotated[Network, MLP, Conv]

@@ -1,0 +1,66 @@
+"""Terms that own a network: a critic that learns to tell two sets of codes apart."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ..model.model import Parts, Trace
+from ..nn.networks import MLP
+from .base import Term
+
+
+@dataclass(frozen=True, repr=False)
+class Critic(Term):
+    """A term that owns a network: a critic that learns to tell two sets of codes apart.
+
+    The trainer holds it in `trace.critics`, with an Adam of its own. It is thrown away after training.
+    """
+
+    weight: float = 1.0
+    hidden: tuple[int, ...] = (256, 256)
+    learning_rate: float = 1e-4
+    one_code: ClassVar[bool] = True
+
+    def build(self, parts: Parts) -> nn.Module:
+        return MLP(self.hidden, "relu", "he").decoder(parts.rungs[:1], (), 1)
+
+    def other(self, trace: Trace) -> Tensor:
+        """The codes (B, L) that the critic is to tell from z."""
+        raise NotImplementedError
+
+    def lesson(self, trace: Trace) -> Tensor:
+        """The critic's own loss: real codes are 1, the others 0."""
+        critic = trace.critics[self]
+        logits = critic(torch.cat((trace.sites[0].z[0].detach(), self.other(trace).detach())))[:, 0]
+        truth = torch.zeros_like(logits)
+        truth[: len(trace.x)] = 1
+        return binary_cross_entropy_with_logits(logits, truth)
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        """weight * mean_B log D(z) / (1 - D(z)), the critic's log-odds: it estimates KL(z || other)."""
+        odds: Tensor = trace.critics[self](trace.sites[0].z[0])
+        return self.weight * odds.mean()
+
+
+@dataclass(frozen=True, repr=False)
+class FactorTC(Critic):
+    """weight * KL(q(z) || prod_j q(z_j)) by density ratio: the others are codes with their dimensions
+    permuted over the batch (FactorVAE, Kim and Mnih 2018, equation 3)."""
+
+    weight: float = 10.0
+
+    def other(self, trace: Trace) -> Tensor:
+        z = trace.sites[0].z[0]
+        return z.gather(0, torch.rand(z.shape, device=z.device).argsort(0))
+
+
+@dataclass(frozen=True, repr=False)
+class LatentCritic(Critic):
+    """weight * KL(q(z) || p(z)) by density ratio: the others are draws of the prior (AAE, Makhzani et
+    al. 2016; with ELBO(beta=0) an adversarial autoencoder)."""
+
+    def other(self, trace: Trace) -> Tensor:
+        return trace.sites[0].p.sample(torch.Size((len(trace.x),)))

@@ -1,0 +1,198 @@
+"""Bounds on log p(x), in nats per datum, negated so that they are minimised."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from torch import Tensor
+from torch.func import functional_call
+
+from ..errors import SpecError
+from ..families import Point
+from ..model.labels import Auxiliary, Enumerated
+from ..model.model import Parts, Trace
+from ..specs.schedules import Schedule, at
+from ..specs.spec import AtLeast, Count
+from ..tensors import log_mean_exp
+from .base import Bound, Term, needs_density, needs_dimensions, needs_replay, with_value
+
+
+@dataclass(frozen=True, repr=False)
+class ELBO(Bound):
+    """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the evidence lower bound negated.
+
+    Source: Kingma and Welling (2014), equation 3. Around it:
+
+    - `beta` other than 1 is the beta-VAE (Higgins et al. 2017), a schedule is KL annealing, 0 with a
+      Point posterior an autoencoder;
+    - `capacity` C: beta |KL - C| (Burgess et al. 2018, equation 8);
+    - `free_bits` f: max(f, KL) for the batch's mean KL of each latent dimension or each rung, in nats
+      (Kingma et al. 2016, equation 15);
+    - `gradient="path"`: the sampled KL without q's own score (Roeder et al. 2017, "sticking the landing").
+    """
+
+    beta: Schedule = 1.0
+    samples: Count = 1
+    capacity: Schedule | None = None
+    free_bits: Annotated[float, AtLeast(0)] = 0.0
+    free_per: Literal["dimension", "rung"] = "dimension"
+    gradient: Literal["total", "path"] = "total"
+    one_code: ClassVar[bool] = False
+
+    def check(self) -> None:
+        if isinstance(self.beta, float) and self.beta < 0:
+            raise SpecError(f"ELBO.beta must be 0 or more, not {self.beta}")
+        if self.free_bits and (self.capacity is not None or self.gradient == "path"):
+            raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        if isinstance(parts.posterior, Point) and self.beta != 0:
+            raise SpecError(
+                "ELBO(beta != 0) with posterior=Point(): a point has no KL to the prior. "
+                "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
+            )
+        if self.gradient == "path":
+            needs_density(self, parts)
+            needs_replay(self, parts)
+        if self.free_bits and self.free_per == "dimension":
+            needs_dimensions(self, parts, "Use free_per='rung'")
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        loss = trace.mean_distortion
+        beta = at(self.beta, step)
+        if beta == 0:
+            return loss
+        if self.gradient == "path":
+            held = zip(trace.sites, trace.frozen, strict=True)
+            rates = (log_q - site.p.log_prob(site.z) for site, (log_q, _) in held)
+            rate = sum((trace.average(r).mean() for r in rates), start=trace.label_rate.mean())
+        elif self.free_bits:
+            each = (self.freed(trace, i) for i in range(len(trace.sites)))
+            rate = sum(each, start=trace.label_rate.mean())
+        else:
+            rate = trace.mean_rate
+        if self.capacity is not None:
+            rate = (rate - at(self.capacity, step)).abs()
+        return loss.add(rate, alpha=beta)
+
+    def freed(self, trace: Trace, i: int) -> Tensor:
+        """The batch's mean KL of rung i, none of its dimensions (or not itself) below free_bits."""
+        if self.free_per == "rung":
+            return trace.average(trace.rates[i]).mean().clamp_min(self.free_bits)
+        by_dimension = trace.average(trace.sites[i].rates()).mean(0)
+        return by_dimension.clamp_min(self.free_bits).sum()
+
+
+@dataclass(frozen=True, repr=False)
+class IWAE(Bound):
+    """-mean_B log 1/k sum_s w_s, w = p(x, z) / q(z|x) (Burda et al. 2016, equation 8).
+
+    `gradient="dreg"` is the doubly reparametrised estimator (Tucker et al. 2019, equation 8): unbiased,
+    and its signal does not drown as k grows.
+    """
+
+    k: Count = 50
+    gradient: Literal["total", "dreg", "path"] = "total"
+    one_code: ClassVar[bool] = False
+
+    def check(self) -> None:
+        if self.gradient == "path":
+            raise SpecError(
+                "IWAE(gradient='path') is biased: q's score does not vanish under importance weights "
+                "(Tucker et al. 2019). Use gradient='dreg', or ELBO(gradient='path')"
+            )
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        super().fits(parts, others)
+        if self.gradient != "dreg":
+            return
+        needs_replay(self, parts)
+        if len(parts.latent_dim) > 1 or isinstance(parts.labels, Enumerated):
+            what = f"latent_dim={parts.latent_dim}" if len(parts.latent_dim) > 1 else f"labels={parts.labels}"
+            raise SpecError(f"{self} with {what}: DReG is biased there. Use gradient='total'")
+        if any(term.reads_z for term in others):
+            raise SpecError(f"{self} weighs the gradient of z, so that of {others} too. Leave them out")
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        if self.gradient == "total":
+            return -log_mean_exp(trace.log_w()).mean()
+        log_w = trace.log_w(frozen_q=True)
+        share = log_w.detach().softmax(0)
+        for site in trace.sites:
+            if site.z.requires_grad:
+                site.z.register_hook(lambda gradient: share[..., None] * gradient)  # type: ignore[no-untyped-call]
+        return with_value(-(share * log_w).sum(0).mean(), -log_mean_exp(log_w).mean())
+
+
+@dataclass(frozen=True, repr=False)
+class MIWAE(Bound):
+    """-mean_B 1/m sum_m log 1/k sum_k w: the mean of m bounds (Rainforth et al. 2018, equation 9)."""
+
+    m: Count = 8
+    k: Count = 8
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        return -log_mean_exp(trace.log_w().reshape(self.m, self.k, -1), 1).mean()
+
+
+@dataclass(frozen=True, repr=False)
+class CIWAE(Bound):
+    """beta ELBO + (1 - beta) IWAE, both over the same k samples (Rainforth et al. 2018, equation 10)."""
+
+    k: Count = 64
+    beta: float = 0.5
+
+    def check(self) -> None:
+        if not 0 <= self.beta <= 1:
+            raise SpecError(f"CIWAE.beta is in [0, 1], not {self.beta}: it weighs ELBO against IWAE")
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        log_w = trace.log_w()
+        return -(self.beta * log_w.mean(0) + (1 - self.beta) * log_mean_exp(log_w)).mean()
+
+
+@dataclass(frozen=True, repr=False)
+class PIWAE(Bound):
+    """Decoder and prior follow IWAE(m k), the encoder MIWAE(m, k) (Rainforth et al. 2018, section 4)."""
+
+    m: Count = 8
+    k: Count = 8
+
+    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+        super().fits(parts, others)
+        if len(parts.latent_dim) != 1 or isinstance(parts.labels, Auxiliary | Enumerated):
+            raise SpecError(
+                f"{self} parts the encoder from the rest; latent_dim={parts.latent_dim} with "
+                f"labels={parts.labels} shares them. Use MIWAE or IWAE"
+            )
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        model, (site,), ((_, held_p),) = trace.model, trace.sites, trace.frozen
+        assert site.q is not None
+        fixed, log_q = site.z.detach(), site.q.log_prob(site.z)
+        px = model.decode(fixed, trace.code, trace.seen)
+        ours = trace.log_px(px) + site.p.log_prob(fixed) - log_q.detach()
+        frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
+        px = functional_call(model.likelihood, frozen, model.told(trace.seen, site.z, trace.code))
+        theirs = trace.log_px(px) + held_p - log_q
+        value = -log_mean_exp(ours).mean()
+        return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)
+
+
+@dataclass(frozen=True, repr=False)
+class Renyi(Bound):
+    """-mean_B 1/(1 - alpha) log 1/k sum_s w_s^(1 - alpha) (Li and Turner 2016, equation 14).
+
+    alpha = 0 is IWAE, alpha -> 1 the ELBO; a negative alpha no longer bounds from below.
+    """
+
+    alpha: float = 0.5
+    k: Count = 50
+
+    def check(self) -> None:
+        if not 0 <= self.alpha < 1:
+            raise SpecError(f"Renyi.alpha is in [0, 1), not {self.alpha}; alpha = 1 is ELBO()")
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        share = 1 - self.alpha
+        return -log_mean_exp(share * trace.log_w()).mean() / share

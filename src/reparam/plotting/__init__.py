@@ -1,0 +1,1 @@
+"""Figures of a fitted model, and the page of an evaluation."""

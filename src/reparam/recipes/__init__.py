@@ -1,0 +1,3 @@
+"""Published models by name, one expression each."""
+
+from .recipes import ARTICLES, RECIPES, VARIANTS, Recipe, recipe, references

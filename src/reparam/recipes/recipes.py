@@ -1,0 +1,389 @@
+"""Published VAEs, one expression each. The table is also what the tests run.
+
+Where an article's text and its mathematics differ the mathematics wins, and the recipe says so. A paper's
+variant is its objective, posterior, prior or likelihood alone: on pictures the nets are those of Burda et
+al. (2016), two layers of 200 tanh, and grey pixels are binarised anew in each batch, so that their bounds
+can be compared.
+"""
+
+import difflib
+import re
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from sklearn.base import clone
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.semi_supervised import SelfTrainingClassifier
+
+from ..errors import SpecError
+from ..estimator.vae import VAE
+from ..families import (
+    FSQ,
+    IAF,
+    MAF,
+    VQ,
+    AutoregressiveCodes,
+    Bernoulli,
+    DiscretizedLogistic,
+    Family,
+    Fixed,
+    Flow,
+    FullGaussian,
+    Gaussian,
+    GumbelSoftmax,
+    Local,
+    LogVariance,
+    LowRankGaussian,
+    Mixture,
+    NegativeBinomial,
+    Planar,
+    Point,
+    PowerSpherical,
+    Share,
+    Shared,
+    Sigmoid,
+    Softplus,
+    Spline,
+    StudentT,
+    ZeroInflated,
+)
+from ..model.labels import Auxiliary, Enumerated, Given
+from ..model.priors import VampPrior
+from ..nn.networks import MLP, Conv
+from ..objectives import (
+    CIWAE,
+    ELBO,
+    IWAE,
+    L2,
+    MIWAE,
+    MMD,
+    PIWAE,
+    Commitment,
+    CrossEntropy,
+    Decorrelation,
+    FactorTC,
+    GradientPenalty,
+    LatentCritic,
+    LatentNorm,
+    PriorShare,
+    Renyi,
+    TotalCorrelation,
+)
+from ..specs.schedules import Linear
+from ..training.config import Adam, Decay, RMSprop, Training
+
+
+@cache
+def references() -> dict[str, str]:
+    """The BibTeX entries of `references.bib` by key."""
+    text = (files(__package__) / "references.bib").read_text(encoding="utf-8")
+    return {key: entry for entry, key in re.findall(r"^(@\w+\{(.+?),$.*?^\})", text, re.M | re.S)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model with its source, `key` in references.bib.
+
+    `rows`: train on so many first rows, each a class of its own; `then`: the prior that is refitted to the
+    codes afterwards. A recipe of two steps is a Pipeline.
+    """
+
+    model: VAE | Pipeline
+    about: str
+    key: str
+    expect: str
+    data: str = "mnist"
+    rows: int | None = None
+    then: Family | None = None
+
+    @property
+    def bibtex(self) -> str:
+        return references()[self.key]
+
+    @property
+    def source(self) -> str:
+        """Authors, title and year."""
+        field = dict(re.findall(r"^  (\w+) = \{(.*)\},?$", self.bibtex, re.M))
+        names = [name.split(",")[0] for name in field["author"].split(" and ")]
+        who = " and ".join(names) if len(names) < 3 else f"{names[0]} et al."
+        return f"{who} ({field['year']}), {re.sub('[{}]', '', field['title'])}"
+
+    def arguments(self) -> dict[str, Any]:
+        """What the model is built of; SpecError for a recipe of two steps."""
+        if isinstance(self.model, Pipeline):
+            raise SpecError(f"{self.about}: two steps, for Python: recipe(...).fit(X, y)")
+        return dict(self.model.get_params(deep=False))
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """A fresh copy, fitted to X; labels y where the model has a head for them."""
+        model = clone(self.model).fit(X, y)
+        return model if self.then is None else model.refit_prior(X, self.then, y)
+
+
+_FRANS: dict[str, Any] = {
+    "encoder": Conv((16, 32), kernel=5, hidden=()),
+    "likelihood": Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5)),
+}
+"""His net, and the sum of squares: sigma^2 = 1/2."""
+ARTICLES: dict[str, Recipe] = {
+    "zeldes": Recipe(
+        VAE(
+            latent_dim=10,
+            encoder=MLP((128,), "sigmoid"),
+            posterior=Gaussian(scale=Local(LogVariance(floor=1e-5))),
+            likelihood=Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5)),
+            labels=Auxiliary(10, network=MLP((128,), "sigmoid")),
+            objective=(ELBO(), CrossEntropy(10)),
+            training=Training(epochs=20, batch_size=100, learning_rate=1e-3, optimiser=Adam()),
+        ),
+        about="label-aware: a classifier's softmax joins z, so the digit to draw can be chosen",
+        expect="test accuracy about 96 %; ten recognisable digits from any z",
+        key="zeldes2018vae",
+    ),
+    "geron": Recipe(
+        VAE(
+            latent_dim=20,
+            encoder=MLP((500, 500), "elu", "he"),
+            posterior=Gaussian(scale=Local(LogVariance())),
+            likelihood=Bernoulli(grey="expected"),
+            training=Training(epochs=50, batch_size=150, learning_rate=1e-3, optimiser=Adam()),
+        ),
+        about="500-500-20 with sigmoid cross-entropy on grey pixels; gamma = log sigma^2",
+        expect="60 new digits, most of them convincing",
+        key="geron2017handson",
+    ),
+    # The article takes cross-entropy of pixels scaled to [-1, 1], samples with exp(log sigma) where its
+    # KL reads a log-variance, averages the KL over dimensions (beta = 1/2) and plots with an undefined n.
+    "guo": Recipe(
+        VAE(
+            latent_dim=2,
+            encoder=MLP((256,), "relu"),
+            likelihood=Bernoulli(grey="expected"),
+            training=Training(epochs=200, batch_size=100, optimiser=RMSprop(alpha=0.9, eps=1e-7)),
+        ),
+        about="two latent dimensions: the plane of digits and its 15 x 15 manifold. Corrected against the "
+        "article: pixels in [0, 1] not [-1, 1], one meaning for log sigma, KL summed not averaged, n = 15",
+        expect="classes apart in the plane; 10-nearest-neighbour accuracy above 0.65",
+        key="guo2020vae",
+    ),
+    "frans-memory": Recipe(
+        VAE(latent_dim=0, labels=Given(1), training=Training(epochs=400), **_FRANS),
+        about="step 1: one image memorised from a constant input through the deconvolutions",
+        expect="the image",
+        key="frans2016vae",
+        rows=1,
+    ),
+    "frans-codes": Recipe(
+        VAE(latent_dim=0, labels=Given(4), training=Training(epochs=600), **_FRANS),
+        about="step 2: four images from one-hot codes; Given(4, codes=...) takes real numbers chosen by hand",
+        expect="the four images",
+        key="frans2016vae",
+        rows=4,
+    ),
+    "frans-autoencoder": Recipe(
+        VAE(
+            latent_dim=20,
+            posterior=Point(),
+            objective=ELBO(beta=0),
+            training=Training(epochs=10, batch_size=100),
+            **_FRANS,
+        ),
+        about="step 3: the encoder chooses the codes; they rebuild the images, drawn codes give no digits",
+        expect="sharp reconstructions, poor samples",
+        key="frans2016vae",
+    ),
+    "frans": Recipe(
+        VAE(latent_dim=20, training=Training(epochs=10, batch_size=100), **_FRANS),
+        about="step 4: the convolutional VAE, squared error summed over pixels (the article's mean is "
+        "sigma^2 = 392 and all but collapses)",
+        expect="samples that look like digits",
+        key="frans2016vae",
+    ),
+}
+NET = MLP((200, 200), "tanh")
+PIXELS = Bernoulli(grey="sample")
+ABOVE = Local(Softplus(floor=1e-4))
+LEARNED = Gaussian(loc=Local(Sigmoid()), scale=Shared())
+
+
+def variant(
+    key: str, expect: str, *, data: str = "mnist", then: Family | None = None, **parts: Any
+) -> Recipe:
+    """The plain VAE but for `parts`."""
+    usual: dict[str, Any] = {"latent_dim": 50, "encoder": NET, "likelihood": PIXELS}
+    return Recipe(VAE(**(usual | parts)), "", key, expect, data, then=then)
+
+
+def low(key: str, expect: str, **parts: Any) -> Recipe:
+    """The same with ten latent dimensions."""
+    return variant(key, expect, **({"latent_dim": 10} | parts))
+
+
+def rungs(key: str, expect: str, **parts: Any) -> Recipe:
+    """A ladder of three rungs, none of which may fall silent; exploding steps are left out."""
+    steady = Training(clip=10, skip=1000, ema=0.999)
+    free = ELBO(free_bits=1, free_per="rung")
+    net = MLP((512, 256), "elu")
+    return variant(key, expect, latent_dim=(8, 16, 32), encoder=net, objective=free, training=steady, **parts)
+
+
+VARIANTS: dict[str, Recipe] = {
+    "vae": variant("kingma2014auto", "the yardstick"),
+    "ae": variant("hinton2006reducing", "sharp, poor draws", posterior=Point(), objective=ELBO(beta=0)),
+    "beta-vae": low("higgins2017beta", "a lower rate, fewer active units", objective=ELBO(beta=4)),
+    "annealed": variant("bowman2016generating", "more units", objective=ELBO(beta=Linear(0, 1, 5_000))),
+    "capacity": low(
+        "burgess2018understanding", "a rate of 25", objective=ELBO(beta=100, capacity=Linear(0, 25, 10_000))
+    ),
+    "free-bits": variant("kingma2016improved", "all units active", objective=ELBO(free_bits=0.1)),
+    "stl": variant("roeder2017sticking", "as vae, steadier gradients", objective=ELBO(gradient="path")),
+    "sigma-vae": variant("rybkin2021simple", "no beta to tune", likelihood=LEARNED),
+    "iwae": variant("burda2016importance", "a better likelihood than vae", objective=IWAE(50)),
+    "dreg": variant("tucker2019doubly", "as iwae or better", objective=IWAE(50, gradient="dreg")),
+    "multiply-iwae": variant("rainforth2018tighter", "between vae and iwae", objective=MIWAE(m=8, k=8)),
+    "ciwae": variant("rainforth2018tighter", "between vae and iwae", objective=CIWAE(k=64, beta=0.5)),
+    "piwae": variant("rainforth2018tighter", "as iwae, a better encoder", objective=PIWAE(m=8, k=8)),
+    "renyi": variant("li2016renyi", "between vae and iwae", objective=Renyi(alpha=0.5, k=50)),
+    "beta-tc": low("chen2018isolating", "latents less dependent", objective=(ELBO(), TotalCorrelation(5))),
+    "factor": low("kim2018disentangling", "latents less dependent", objective=(ELBO(), FactorTC(10))),
+    "dip": low("kumar2018variational", "uncorrelated latents", objective=(ELBO(), Decorrelation())),
+    "infovae": low("zhao2019infovae", "more information", objective=(ELBO(beta=0), MMD(100, kernel="rbf"))),
+    "wae": low("tolstikhin2018wasserstein", "sharper", posterior=Point(), objective=(ELBO(beta=0), MMD(100))),
+    "aae": low(
+        "makhzani2015adversarial", "sharper", posterior=Point(), objective=(ELBO(beta=0), LatentCritic(10))
+    ),
+    "rae": low(
+        "ghosh2020from",
+        "draws as good as vae's",
+        posterior=Point(),
+        objective=(ELBO(beta=0), LatentNorm(0.1), GradientPenalty(1e-3)),
+        then=Mixture(FullGaussian(), 10),
+    ),
+    "vampprior": variant(
+        "tomczak2018vae", "a better likelihood than vae", encoder=MLP((200, 200)), prior=VampPrior(500)
+    ),
+    "mixture-prior": low("jiang2017variational", "clusters", prior=Mixture(Gaussian(), 10)),
+    "flow-prior": variant(
+        "chen2017variational", "a better likelihood than vae", prior=Flow(steps=(MAF((200,)), MAF((200,))))
+    ),
+    "iaf": variant("kingma2016improved", "a tighter bound", posterior=Flow(steps=(IAF((320,)), IAF((320,))))),
+    "planar": variant("rezende2015variational", "a tighter bound", posterior=Flow(steps=(Planar(),) * 10)),
+    "nsf": low("durkan2019neural", "a tighter bound", posterior=Flow(steps=(Spline((200,)), Spline((200,))))),
+    "full-covariance": low("kingma2019introduction", "a tighter bound", posterior=FullGaussian()),
+    "low-rank": variant("rezende2014stochastic", "a tighter bound", posterior=LowRankGaussian(2)),
+    "hyperspherical": low("davidson2018hyperspherical", "good in few dimensions", posterior=PowerSpherical()),
+    "cvae": variant("sohn2015learning", "draws of a given digit", labels=Given(10)),
+    "m1": Recipe(
+        make_pipeline(
+            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS),
+            SelfTrainingClassifier(LogisticRegression(max_iter=1000), max_iter=0),
+        ),
+        "a classifier on the codes of a VAE that saw no labels; -1 where there is none",
+        "kingma2014semi",
+        "few labels go far",
+    ),
+    "m2": variant(
+        "kingma2014semi",
+        "labels where known, -1 elsewhere: far fewer errors than the classifier alone",
+        labels=Enumerated(10, MLP((500,))),
+        objective=(ELBO(), CrossEntropy(10)),
+    ),
+    "m1m2": Recipe(
+        make_pipeline(
+            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS),
+            VarianceThreshold(0.01),
+            VAE(10, likelihood=Gaussian(), labels=Enumerated(10), objective=(ELBO(), CrossEntropy(10))),
+        ),
+        "m2 on the active codes of a VAE that saw no labels",
+        "kingma2014semi",
+        "fewer errors than m2",
+    ),
+    "ladder": rungs("sonderby2016ladder", "a better likelihood than vae"),
+    "ladder-vamp": rungs("tomczak2018vae", "a better likelihood than ladder", prior=VampPrior(500)),
+    "vq-vae": variant(
+        "oord2017neural",
+        "a rate in nats of codes",
+        latent_dim=32,
+        posterior=VQ(codes=64, size=4),
+        objective=(ELBO(), Commitment()),
+        then=AutoregressiveCodes((256,)),
+    ),
+    "fsq-vae": variant(
+        "mentzer2024finite",
+        "as vq-vae, no code dies",
+        latent_dim=16,
+        posterior=FSQ((8, 8)),
+        then=AutoregressiveCodes((256,)),
+    ),
+    "gumbel": variant("jang2017categorical", "choices", latent_dim=100, posterior=GumbelSoftmax(10)),
+    # Stage two is here a flow, whose density is known, in the place of a second VAE, whose is not.
+    "two-stage": variant(
+        "dai2019diagnosing",
+        "better draws than vae's",
+        latent_dim=32,
+        likelihood=LEARNED,
+        then=Flow(steps=(MAF((200,)), MAF((200,)), MAF((200,)))),
+    ),
+    "pixel-vae": variant(
+        "salimans2017pixelcnn",
+        "bits per dimension that can be compared",
+        data="pictures of whole numbers 0 to 255",
+        latent_dim=64,
+        encoder=Conv(),
+        likelihood=DiscretizedLogistic(components=3),
+    ),
+    "missing-iwae": low(
+        "mattei2019miwae",
+        "better imputations than regression's",
+        data="a table of real numbers with holes",
+        encoder=MLP((128, 128), "tanh"),
+        likelihood=StudentT(scale=Local()),
+        objective=IWAE(20),
+    ),
+    # The article weighs the hidden layers alone in its L2 and does not tell the encoder which points are
+    # missing; here all matrices count, and a mask stands beside the window.
+    "donut": variant(
+        "xu2018donut",
+        "anomalies of a seasonal series: best F1 with segments adjusted 0.69 to 0.98",
+        data="a .csv with the columns timestamp and value",
+        latent_dim=3,
+        window=120,
+        encoder=MLP((100, 100)),
+        posterior=Gaussian(scale=ABOVE),
+        likelihood=Gaussian(scale=ABOVE),
+        objective=(ELBO(), PriorShare(), L2(1e-3)),
+        training=Training(epochs=250, batch_size=256, decay=Decay(0.75, 10), clip=10.0, missing=0.01),
+    ),
+    # The article also draws the total; as in later versions of its software it is the observed one, and
+    # labels=Given(batches) tells the decoder the batch of a cell.
+    "scvi": low(
+        "lopez2018deep",
+        "cell types apart in the latent space",
+        data="a sparse matrix of counts, .npz or .h5ad",
+        encoder=MLP((128,)),
+        likelihood=ZeroInflated(NegativeBinomial(mean=Local(Share()))),
+        training=Training(epochs=400, batch_size=128),
+    ),
+    "mixed-table": low(
+        "nazabal2020handling",
+        "draws, scores and imputations",
+        data="a table",
+        encoder=MLP((128, 128)),
+        likelihood=None,
+        objective=IWAE(5),
+    ),
+}
+RECIPES = ARTICLES | VARIANTS
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of that name, its model a new one; or a SpecError with the nearest name."""
+    if name in RECIPES:
+        return replace(RECIPES[name], model=clone(RECIPES[name].model))
+    near = difflib.get_close_matches(name, RECIPES, 1)
+    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(RECIPES)}"
+    raise SpecError(f"no recipe is called {name!r}; {hint}")

@@ -1,0 +1,1 @@
+"""One .safetensors file: weights and a readable header; nothing in it is ever executed."""

@@ -1,0 +1,93 @@
+"""One .safetensors file: weights, and a header of canonical JSON. Nothing in it is ever executed."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors, save as save_tensors
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from ..errors import FormatError
+from .atomic import replace_file
+from .header import FORMAT, LONGEST, VERSION, read_header
+
+SLACK = 1 << 26
+"""Bytes that a model may allocate beside what its file holds while it is built."""
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What a header that was tampered with may raise."""
+
+
+def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Write atomically: equal models give equal bytes, and a broken write leaves nothing behind."""
+    text = json.dumps({"format": FORMAT, "version": VERSION, **header}, sort_keys=True, allow_nan=False)
+    if len(text) > LONGEST:
+        raise FormatError(
+            f"the header has {len(text)} characters; at most {LONGEST} fit. Shorten the history"
+        )
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    replace_file(Path(path), save_tensors(held, {FORMAT: text}))
+
+
+def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    header = read_header(path)
+    try:
+        return load_tensors(Path(path).read_bytes()), header
+    except (SafetensorError, ValueError, KeyError):
+        raise FormatError(f"{path} is damaged: its weights cannot be read") from None
+
+
+class Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While a model is built, refuse a tensor that its file does not justify, before it is allocated."""
+
+    def __init__(self, tensors: dict[str, Tensor], path: str | Path) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.left = SLACK + 16 * sum(tensor.nbytes for tensor in tensors.values())
+        self.path = path
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        held = [arg for arg in args if isinstance(arg, Tensor)]
+        sizes = next((arg for arg in args if isinstance(arg, list | tuple)), None)
+        if name.startswith(("empty", "zeros", "ones", "full", "rand", "new_")) and sizes is not None:
+            self.take(math.prod(sizes))
+        elif not held and name in ("arange", "linspace", "randperm", "eye"):
+            whole = [abs(arg) for arg in args if isinstance(arg, int)]
+            self.take(math.prod(whole) if name == "eye" else max(whole, default=0))
+        elif len(held) > 1:
+            self.take(_broadcast(held))
+        return func(*args, **(kwargs or {}))
+
+    def take(self, numbers: int) -> None:
+        self.left -= 4 * numbers
+        if self.left < 0:
+            raise FormatError(f"{self.path}: the spec promises a larger model than the file holds")
+
+
+def _broadcast(tensors: list[Tensor]) -> int:
+    try:
+        return math.prod(torch.broadcast_shapes(*(tensor.shape for tensor in tensors)))  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        return 0
+
+
+def pour(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise FormatError(
+            f"{path}: the weights do not fit the spec ({str(error).splitlines()[-1].strip()})"
+        ) from None

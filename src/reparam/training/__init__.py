@@ -1,0 +1,1 @@
+"""Training: epochs, steps, checkpoints, and a new prior for a trained model."""

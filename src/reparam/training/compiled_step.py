@@ -1,0 +1,80 @@
+"""A training step as one list of tensor operations, which torch compiles as a whole.
+
+The step runs once while the operations of its loss and of the gradients are written down. Modules,
+distributions, autograd and Python are not in the list; what Python decides, it decides that once. Random
+numbers are drawn by the same operations in the same order, so the noise is that of the plain step.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from ..errors import SpecError
+
+See = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+"""(x, y) -> the loss of a batch, and the figures that are kept of it."""
+
+
+class Seeing(nn.Module):
+    """What `see` computes, as a function of the model's tensors."""
+
+    def __init__(self, model: nn.Module, see: See) -> None:
+        super().__init__()
+        self.model, self.see = model, see
+
+    def forward(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+        return self.see(x, y)
+
+
+class Recorded:
+    """(x, y) -> figures of a batch; gradients are left where `backward` leaves them. Batches of one size."""
+
+    def __init__(self, model: nn.Module, see: See) -> None:
+        self.seeing = Seeing(model, see)
+        parameters = dict(self.seeing.named_parameters())
+        self.learned = {name: p for name, p in parameters.items() if p.requires_grad and p.numel()}
+        self.tensors = parameters | dict(self.seeing.named_buffers())
+        self.run: Callable[..., Any] | None = None
+
+    def __call__(self, x: Tensor, y: Tensor | None) -> Tensor:
+        batch = (x,) if y is None else (x, y)
+        with torch.no_grad():
+            if self.run is None:
+                self.run = self._compiled(*batch)
+            figures, *gradients = self.run(*self.tensors.values(), *batch)
+        for p, gradient in zip(self.learned.values(), gradients, strict=True):
+            p.grad = gradient
+        return figures  # type: ignore[no-any-return]
+
+    @torch.enable_grad()
+    def _compiled(self, *batch: Tensor) -> Callable[..., Any]:
+        """The list, compiled; on a GPU as CUDA graphs, which read weights where they lie."""
+        cuda = batch[0].is_cuda
+        for tensor in self.tensors.values() if cuda else ():
+            torch._dynamo.mark_static_address(tensor)
+        try:
+            listed = make_fx(self._step, tracing_mode="fake")(*self.tensors.values(), *batch)
+        except RuntimeError as error:
+            why = str(error).strip().partition("\n")[0]
+            raise SpecError(f"Training.compile cannot record this step: {why}. Leave it out") from error
+        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
+        return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
+
+    def _step(self, *tensors: Tensor) -> tuple[Tensor | None, ...]:
+        """Figures, and the gradient of each parameter."""
+        own, batch = tensors[: len(self.tensors)], tensors[len(self.tensors) :]
+        x, y = (*batch, None)[:2]
+        named = dict(zip(self.tensors, own, strict=True))
+        loss, figures = functional_call(self.seeing, named, (x, y))
+        learned = [named[name] for name in self.learned]
+        gradients = torch.autograd.grad(loss, learned, allow_unused=True)
+        return figures, *(g if g is None else laid_as(p, g) for p, g in zip(learned, gradients, strict=True))
+
+
+def laid_as(p: Tensor, x: Tensor) -> Tensor:
+    """x in the order in memory of p: fused optimisers pair numbers by their places."""
+    return x if x.stride() == p.stride() else torch.empty_like(p).copy_(x)

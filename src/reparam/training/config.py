@@ -1,0 +1,129 @@
+"""How a model is trained: the description that `Trainer` follows."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from ..errors import SpecError
+from ..specs.schedules import Schedule, at
+from ..specs.spec import Count, Spec
+
+
+@dataclass(frozen=True, repr=False)
+class Optimiser(Spec):
+    """A rule that turns gradients into steps."""
+
+    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, repr=False)
+class Adam(Optimiser):
+    """Kingma and Ba (2015), fused; with `weight_decay` AdamW (Loshchilov and Hutter 2019)."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+        betas = (self.beta1, self.beta2)
+        return torch.optim.AdamW(parameters, rate, betas, self.eps, self.weight_decay, fused=True)
+
+
+@dataclass(frozen=True, repr=False)
+class RMSprop(Optimiser):
+    """Tieleman and Hinton (2012), with Keras' constants."""
+
+    alpha: float = 0.9
+    eps: float = 1e-7
+
+    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+        return torch.optim.RMSprop(parameters, rate, self.alpha, self.eps, foreach=True)
+
+
+@dataclass(frozen=True, repr=False)
+class Decay(Spec):
+    """The learning rate times `factor` after every so many epochs."""
+
+    factor: float = 0.75
+    epochs: int = 10
+
+    def check(self) -> None:
+        if not 0 < self.factor <= 1 or self.epochs < 1:
+            raise SpecError(f"Decay takes a factor in (0, 1] and epochs of 1 or more, not {self}")
+
+
+@dataclass(frozen=True, repr=False)
+class Training(Spec):
+    """How long and how.
+
+    - `epochs=None`: about 10,000 steps, at least 20 and at most 1,000 epochs.
+    - `validation` is the share of rows held out; with `patience` training stops when their bound has not
+      risen for so many epochs, and the best epoch's weights are kept.
+    - `missing`: each batch hides that share of the cells anew, and they count as missing (Xu et al. 2018,
+      section 3.2).
+    - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer (Child
+      2021, section 3; it waits for the device at each step).
+    - `ema`: weights are averaged over steps with that decay, (1 + t) / (10 + t) at step t if that is less,
+      and the average is what is kept.
+    - `devices`: so many processes share each batch (`processes`). Their loss is that of one process where
+      the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
+      a VQ codebook follows those of the first.
+    - `compile`: the operations of a step are recorded and compiled (`recorded`), on a GPU as CUDA graphs, for
+      batches of full size, once no schedule of the objective moves; modules of one's own must not decide
+      anything anew in Python at each call. The first such step takes 15 to 30 seconds and a C++ compiler.
+    """
+
+    epochs: Count | None = None
+    batch_size: Count = 128
+    learning_rate: Schedule = 1e-3
+    optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
+    validation: float = 0.0
+    patience: Count | None = None
+    clip: float | None = None
+    skip: float | None = None
+    ema: float | None = None
+    device: str = "auto"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    decay: Decay | None = None
+    missing: float = 0.0
+    devices: Count = 1
+    compile: bool = False
+
+    def check(self) -> None:
+        if not 0 <= self.validation < 1:
+            raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
+        if self.compile and self.devices > 1:
+            raise SpecError("Training.compile is for one process: leave it out, or devices")
+        if not 0 <= self.missing < 1:
+            raise SpecError(f"Training.missing is a share in [0, 1), not {self.missing}")
+        if self.patience is not None and not self.validation:
+            raise SpecError("Training.patience watches held-out rows: set validation, say 0.1")
+        if not 0 <= at(self.learning_rate, 0) < math.inf or self.learning_rate == 0:
+            raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
+        if any(longest is not None and not longest > 0 for longest in (self.clip, self.skip)):
+            raise SpecError(f"Training.clip and skip are norms above 0, not {self.clip} and {self.skip}")
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise SpecError(f"Training.ema is a decay in (0, 1), say 0.999; not {self.ema}")
+
+    def rate(self, step: int, epoch: int) -> float:
+        """The learning rate, its schedule and its decay together."""
+        decay = self.decay or Decay(1.0)
+        return at(self.learning_rate, step) * decay.factor ** (epoch // decay.epochs)
+
+    def resolved_epochs(self, n: int) -> int:
+        if self.epochs is not None:
+            return self.epochs
+        return min(max(20, math.ceil(10_000 / math.ceil(n / self.batch_size))), 1000)
+
+    def resolved_device(self) -> torch.device:
+        if self.device != "auto":
+            try:
+                return torch.device(self.device)
+            except RuntimeError:
+                raise SpecError(f"no device is called {self.device!r}; say auto, cpu or cuda") from None
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,129 @@
+"""Training on several processes: each takes its share of every batch, and gradients are summed.
+
+All processes hold the same weights and draw the same random numbers, those of the whole batch, of which each
+keeps its own rows': so two of them train as one would with the same batches.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from ..data.stream import Share
+from ..errors import SpecError
+
+
+class Alone:
+    """One process."""
+
+    rank, size = 0, 1
+
+    def total(self, x: Tensor) -> Tensor:
+        """The sum over processes."""
+        return x
+
+    def gather(self, parameters: Iterable[Tensor]) -> None:
+        """Sum gradients over processes."""
+
+    def agree(self, buffers: Iterable[Tensor]) -> None:
+        """Take the first process' numbers, where a batch has moved them."""
+
+
+class Processes(Alone):
+    """Several, launched by Lightning Fabric or, before it, by torchrun."""
+
+    def __init__(self, fabric: Any) -> None:
+        self.fabric, self.rank, self.size = fabric, fabric.global_rank, fabric.world_size
+        self.device: torch.device = fabric.device
+
+    def total(self, x: Tensor) -> Tensor:
+        summed: Tensor = self.fabric.all_reduce(x, reduce_op="sum")
+        return summed
+
+    def gather(self, parameters: Iterable[Tensor]) -> None:
+        self._summed([p.grad for p in parameters if p.grad is not None])
+
+    def agree(self, buffers: Iterable[Tensor]) -> None:
+        held = [buffer for buffer in buffers if buffer.is_floating_point()]
+        for buffer in held if self.rank else ():
+            buffer.zero_()
+        self._summed(held)
+
+    def _summed(self, tensors: list[Tensor]) -> None:
+        """Each tensor becomes its sum over processes, all in one message."""
+        if tensors:
+            summed = self.total(torch.cat([t.flatten() for t in tensors]))
+            for t, own in zip(tensors, torch.split(summed, [t.numel() for t in tensors]), strict=True):
+                t.copy_(own.view_as(t))
+
+
+@cache
+def launched(devices: int, kind: str) -> Alone:
+    """This process among those that share a training on devices of a `kind`. The others are started here,
+    once, unless torchrun or `fabric run` did; they run the same program from its start."""
+    torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    if devices == 1 and not torchrun:
+        return Alone()
+    try:
+        from lightning_fabric import Fabric
+    except ImportError:
+        raise SpecError(f"devices={devices} needs pip install 'reparam[devices]'") from None
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", devices)) if torchrun else devices
+    nodes = int(os.environ["WORLD_SIZE"]) // here if torchrun else 1
+    if "LT_CLI_USED" in os.environ:
+        fabric = Fabric()
+    else:
+        fabric = Fabric(accelerator=kind, devices=here, num_nodes=nodes, strategy="ddp")
+        fabric.launch()
+    if fabric.global_rank:
+        warnings.simplefilter("ignore")
+    return Processes(fabric)
+
+
+IN_PLACE = (Tensor.normal_, Tensor.uniform_, Tensor.exponential_)
+LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
+SIZED = (torch.rand, torch.randn)
+
+
+class Noise(TorchFunctionMode):
+    """Every draw for b rows, (b, ...) or (S, b, ...), is the share of a draw for the whole batch.
+
+    Draws by rejection (of Beta and Gamma laws) and those of no row are as they are.
+    """
+
+    def __init__(self, share: Share) -> None:
+        super().__init__()
+        self.rows, self.whole = len(share.rows), share.whole
+        self.start = min(share.start, self.whole - self.rows)
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in LIKE:
+            like = {"dtype": args[0].dtype, "device": args[0].device} | kwargs
+            return self.drawn(args[0].shape, lambda shape: LIKE[func](shape, **like))
+        if func in SIZED:
+            shape = args[0] if args and not isinstance(args[0], int) else args
+            return self.drawn(shape, lambda shape: func(shape, **kwargs))
+        if func in IN_PLACE:
+            own, *words = args
+            return own.copy_(
+                self.drawn(own.shape, lambda shape: func(own.new_empty(shape), *words, **kwargs))
+            )
+        return func(*args, **kwargs)
+
+    def drawn(self, shape: Any, draw: Callable[[torch.Size], Tensor]) -> Tensor:
+        shape = torch.Size(shape)
+        axis = next((a for a in (1, 0) if len(shape) > a and shape[a] == self.rows), None)
+        if axis is None:
+            return draw(shape)
+        every = torch.Size((*shape[:axis], self.whole, *shape[axis + 1 :]))
+        return draw(every).narrow(axis, self.start, self.rows)

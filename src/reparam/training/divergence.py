@@ -1,0 +1,59 @@
+"""Why a training left the finite numbers: which batch, which layer, which cell."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data.stream import Share
+
+
+def autopsy(model: nn.Module, steps: Iterable[tuple[Share, Tensor, bool]], y: Tensor | None) -> str:
+    """Which batch of an epoch broke, in which layer, and what is odd in it; "" where none does.
+
+    `steps` trains on: each batch, its figures, the loss first, and whether the step was taken.
+    """
+    kept = {name: t.clone() for name, t in model.state_dict().items()}
+    for batch, (share, figures, taken) in enumerate(steps):
+        slopes = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+        broken = [name for name, slope in slopes.items() if not slope.isfinite().all()]
+        if taken and (broken or not figures[0].isfinite()):
+            model.load_state_dict(kept)
+            labels = None if y is None else y[share.rows]
+            layer = first_broken(model, share.x, labels) or [*broken, "the loss"][0]
+            return f": batch {batch + 1} broke in {layer}; {widest(share.x)}"
+        kept = {name: t.clone() for name, t in model.state_dict().items()}
+    return ""
+
+
+def first_broken(model: nn.Module, x: Tensor, y: Tensor | None) -> str | None:
+    """The first layer whose numbers are not finite on that batch."""
+    found: list[str] = []
+    names = {module: name for name, module in model.named_modules() if not list(module.children())}
+
+    def look(module: nn.Module, inputs: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and not bool(output.isfinite().all()):
+            found.append(names[module])
+
+    hooks = [module.register_forward_hook(look) for module in names]
+    try:
+        with torch.no_grad():
+            getattr(model(x, y), "px")  # noqa: B009
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else None
+
+
+def widest(x: Tensor) -> str:
+    """Where a batch (B, *E) is furthest from its column's median, in words."""
+    known = x.flatten(1)
+    middle = known.nanmedian(0).values
+    off = (known - middle).abs().nan_to_num(0.0, posinf=math.inf)
+    finite = off.nan_to_num(posinf=0.0)
+    usual = torch.where(off.median(0).values > 0, off.median(0).values, finite.mean(0)).clamp_min(1e-12)
+    row, column = divmod(int((off / usual).argmax()), off.shape[1])
+    value, times = float(known[row, column]), float((off / usual)[row, column])
+    return f"column {column} holds {value:.4g}, {times:.3g} times the usual distance from its median"

@@ -1,0 +1,134 @@
+"""A new prior for a trained model: what others call a sampler is maximum likelihood of its codes.
+
+KL(q || p) = -H(q) - E_q log p(z), so with encoder and decoder held the bound rises by just what
+E_q log p(z) does.
+"""
+
+import copy
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..data.batching import part
+from ..errors import DataError, SpecError
+from ..families import Family
+from ..model.model import Model
+from ..model.priors import VampPrior
+from ..specs.schedules import at
+from ..tensors import Rowwise, random_from
+from .config import Training
+from .trainer import MONITORED, Rows
+
+PATIENCE = 30
+"""Epochs without a gain on the held-out codes before the search ends, unless `Training` says."""
+UNREAD = ("clip", "skip", "ema", "precision", "missing", "devices", "compile")
+"""What `Training` says of a whole model's steps; the search for a prior takes none of it."""
+
+
+def refuse(training: Training) -> None:
+    """SpecError at what a search would ignore."""
+    for name in UNREAD:
+        if getattr(training, name) != getattr(Training(), name):
+            raise SpecError(f"refit_prior takes no Training.{name}: leave it out")
+
+
+def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: Training, seed: int) -> Model:
+    """The model with `prior` at the top of its ladder, fitted to the codes of rows (x, y).
+
+    A tenth of the rows, or `training.validation`, chooses the epoch. Where it prefers the prior at hand, the
+    model comes back as it was, with a warning: so the bound never falls on those rows.
+    """
+    (x, y), held_out = rows, int(len(rows[0]) * (training.validation or 0.1))
+    if not model.parts.latent_dim:
+        raise SpecError(f"refit_prior({prior}) with latent_dim=0: there are no codes to explain")
+    if not held_out:
+        raise DataError(f"refit_prior holds out some of X to choose by; {len(x)} rows are too few")
+    device = training.resolved_device()
+    with random_from(seed):
+        order = torch.randperm(len(x))
+        held, train = (
+            (part(x, mine).to(device), None if y is None else y[mine].to(device))
+            for mine in (order[:held_out][:MONITORED], order[held_out:])
+        )
+        new = with_prior(model, prior, train[0]).to(device)
+        fixed = codes(new, held, samples=10)
+        model.to(device)
+        before = code_length(model, *fixed)
+        top: Any = new.latents.top
+        if top is not None:
+            top.start(codes(new, train)[0])
+        after = search(new, fixed, train, training)
+    model.to("cpu")
+    if after < before:
+        return new.requires_grad_(True).to("cpu").eval()
+    warnings.warn(
+        f"{prior} explains held-out codes no better than {model.parts.prior}, which stays: "
+        f"{after:.2f} against {before:.2f} nats a code",
+        stacklevel=3,
+    )
+    return model
+
+
+@torch.no_grad()
+def with_prior(model: Model, prior: Family | VampPrior, x: Rowwise) -> Model:
+    """The same model but for p(z_0), which alone will learn; pseudo-inputs stand on rows of x."""
+    new = Model(model.event, replace(model.parts, prior=prior))
+    ours = ("latents.top.", "pseudo")
+    held = {name: t for name, t in model.state_dict().items() if not name.startswith(ours)}
+    new.load_state_dict(held, strict=False)
+    new.n_data = model.n_data
+    for name, p in new.named_parameters():
+        p.requires_grad_(name.startswith(ours))
+    new.start_pseudo(x.to(torch.device("cpu")))
+    return new.eval()
+
+
+@torch.no_grad()
+def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
+    """Draws of q(z_0|x) (N, L) and what each counts (N,), 1 on average over a datum's draws."""
+    (x, y), zs, shares = rows, [], []
+    for i in range(0, len(x), MONITORED):
+        mine = slice(i, i + MONITORED)
+        trace = model(x[mine], None if y is None else y[mine], samples=samples)
+        z = trace.sites[0].z
+        share = torch.ones_like(z[..., 0]) if trace.weights is None else trace.weights * len(z)
+        zs.append(z.flatten(0, 1))
+        shares.append(share.flatten())
+    return torch.cat(zs), torch.cat(shares)
+
+
+@torch.no_grad()
+def code_length(model: Model, z: Tensor, share: Tensor) -> float:
+    """-E_q log p(z_0), nats: the part of the top rung's rate that the prior decides."""
+    p = model.latents.prior(model.pseudo_features())
+    each = torch.cat([p.log_prob(some) for some in torch.split(z, MONITORED)])
+    return -float((share * each).mean())
+
+
+def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Training) -> float:
+    """Maximum likelihood of fresh codes at each epoch; the epoch best on the codes `held` is kept."""
+    ours = [p for p in model.parameters() if p.requires_grad]
+    best, kept, waited, step = code_length(model, *held), copy.deepcopy(model.state_dict()), 0, 0
+    if not ours:
+        return best
+    optimiser = training.optimiser.build(list(ours), at(training.learning_rate, 0))
+    for epoch in range(training.resolved_epochs(len(rows[0]))):
+        z, share = codes(model, rows)
+        for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch_size):
+            p = model.latents.prior(model.pseudo_features())
+            loss = -(share[some] * p.log_prob(z[some])).mean()
+            optimiser.param_groups[0]["lr"] = training.rate(step, epoch)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            step += 1
+        now, waited = code_length(model, *held), waited + 1
+        if now < best:
+            best, waited, kept = now, 0, copy.deepcopy(model.state_dict())
+        if waited >= (training.patience or PATIENCE):
+            break
+    model.load_state_dict(kept)
+    return best
