@@ -30,7 +30,7 @@ def test_the_net_by_hand_has_the_same_gradients(name: str) -> None:
     torch.manual_seed(1)
     model.zero_grad()
     trace = model(x, None if vae.labels is None else y)
-    sum(term(trace, 0) for term in terms_of(vae.objective_, model.parts)).backward()
+    sum(term(trace, 0) for term in terms_of(vae.objective_, model.config)).backward()
     for ours, theirs in zip(hand.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
 

@@ -28,7 +28,7 @@ from reparam import (
 from reparam.cli.main import app
 from reparam.data.load import load
 from reparam.data.sparse import Sparse
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 
 SHARED = {
     "poisson": Poisson(rate=Local(Share())),
@@ -48,7 +48,7 @@ def counts(n: int = 200, d: int = 30) -> np.ndarray:
 def model(likelihood, d: int = 6, holes: bool = False) -> Model:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     net = MLP((8,))
-    parts = Parts((2,), net, net, Gaussian(), Gaussian(), likelihood, holes=holes)
+    parts = ModelConfig((2,), net, net, Gaussian(), Gaussian(), likelihood, holes=holes)
     return Model((d,), parts).double()
 
 

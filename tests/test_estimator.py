@@ -52,11 +52,11 @@ def test_check_estimator() -> None:
 def test_warm_start_goes_on() -> None:
     X = np.random.default_rng(0).normal(size=(80, 1)) + 0.1 * BITS
     vae = VAE(2, training=SHORT, random_state=0).fit(X)
-    first, units = vae.score(X), vae.model_.likelihood.stretch.clone()
+    first, units = vae.score(X), vae.model_.likelihood.scale.clone()
     vae.set_params(warm_start=True, training=Training(epochs=20)).fit(X)
     assert vae.score(X) > first and len(vae.history_) == 22
     vae.fit(X * 1.1)
-    assert torch.equal(units, vae.model_.likelihood.stretch)
+    assert torch.equal(units, vae.model_.likelihood.scale)
     vae.set_params(warm_start=False, training=SHORT).fit(X)
     assert vae.score(X) == first and len(vae.history_) == 2
 

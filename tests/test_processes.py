@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
-from reparam.data.stream import Share
-from reparam.training.distributed import Noise
+from reparam.data.stream import LocalBatch
+from reparam.training.distributed import SharedNoise
 
 PROGRAM = """
 import json, os, sys
@@ -82,6 +82,6 @@ def test_noise_is_a_share_of_the_batch(draw) -> None:  # type: ignore[no-untyped
     parts = []
     for start, n in ((0, 4), (4, 3)):
         torch.manual_seed(0)
-        with Noise(Share(torch.arange(n), torch.empty(n), start, n, 7)):
+        with SharedNoise(LocalBatch(torch.arange(n), torch.empty(n), start, n, 7)):
             parts.append(draw(n))
     torch.testing.assert_close(torch.cat(parts, 1), together)

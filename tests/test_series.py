@@ -24,9 +24,9 @@ from reparam import (
     Training,
 )
 from reparam.cli.main import app
-from reparam.data.codecs.series import Series
+from reparam.data.codecs.series import SeriesCodec
 from reparam.evaluation.anomaly import adjusted, detection, reconstruction, segments
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 
 
 def kpi(n: int = 600, seed: int = 0) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def test_windows_are_those_of_a_loop() -> None:
     held = dict(zip(frame.timestamp, frame.value, strict=True))
     expected = [[held.get(t - 300 * (8 - j), np.nan) for j in range(9)] for t in frame.timestamp]
     mixed = frame.sample(frac=1, random_state=0)
-    codec = Series.learn(frame, 9)
+    codec = SeriesCodec.learn(frame, 9)
     np.testing.assert_array_equal(codec.encode(frame), np.float32(expected))
     np.testing.assert_array_equal(codec.encode(mixed), np.float32(expected)[mixed.index])
 
@@ -72,10 +72,10 @@ def test_dates_seconds_and_bare_values_are_alike() -> None:
     frame = kpi(50)
     dates = frame.assign(timestamp=pd.to_datetime(frame.timestamp, unit="s"))
     text = dates.assign(timestamp=dates.timestamp.astype(str))
-    ours = Series.learn(frame, 5).encode(frame)
+    ours = SeriesCodec.learn(frame, 5).encode(frame)
     for other in (dates, text, frame.value.to_numpy()):
-        torch.testing.assert_close(Series.learn(other, 5).encode(other), ours, equal_nan=True)
-    assert Series.learn(dates, 5).step == Series.learn(text, 5).step == 1800
+        torch.testing.assert_close(SeriesCodec.learn(other, 5).encode(other), ours, equal_nan=True)
+    assert SeriesCodec.learn(dates, 5).step == SeriesCodec.learn(text, 5).step == 1800
 
 
 @torch.no_grad()
@@ -83,7 +83,9 @@ def test_modified_elbo() -> None:
     """E_q [sum_known log p(x|z) + beta log p(z) - log q(z|x)], by quadrature over z in float64."""
     torch.manual_seed(0)
     net, g = MLP((8,)), Gaussian()
-    model = Model((6,), Parts((1,), net, net, g, Gaussian(), Gaussian(scale=Local()), holes=True)).double()
+    model = Model(
+        (6,), ModelConfig((1,), net, net, g, Gaussian(), Gaussian(scale=Local()), holes=True)
+    ).double()
     for p in model.latents.top.parameters():
         p.uniform_(-0.3, 0.3)
     x = torch.randn(3, 6, dtype=torch.float64)

@@ -31,7 +31,7 @@ def random_from(seed: int) -> Iterator[None]:
         yield
 
 
-def lowest(x: Tensor) -> Tensor:
+def nan_to_neginf(x: Tensor) -> Tensor:
     """Log-densities, -inf where numbers overflowed on the way: a datum so far off is the least likely."""
     return x.masked_fill(x.isnan(), -math.inf)
 
@@ -60,14 +60,14 @@ def weighted_sum(weights: Tensor, t: Tensor) -> Tensor:
     return (weights.reshape(*weights.shape, *[1] * (t.dim() - 2)) * t).sum(0)
 
 
-def over_leading(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> Tensor:
+def over_batch_axes(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> Tensor:
     """Apply `f`, which wants one batch axis, to x of shape (*leading, *E)."""
     leading = x.shape[: x.dim() - event_ndim]
     y = f(x.reshape(-1, *x.shape[x.dim() - event_ndim :]))
     return y.reshape(*leading, *y.shape[1:])
 
 
-def parted(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+def split_last(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
     """x cut along its last axis; as it is where there is one part, because a cut is copied together again
     for the gradient."""
     return torch.split(x, sizes, -1) if len(sizes) > 1 else (x,)

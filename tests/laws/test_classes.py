@@ -26,7 +26,7 @@ from reparam import (
 )
 from reparam.distributions import kl
 from reparam.evaluation import imputation as impute
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 from reparam.training.refit_prior import code_length, codes, refit_prior
 from tests.laws.models import Top, X, blind, flat, small
 
@@ -222,7 +222,9 @@ def two_places(n: int = 200) -> tuple[Model, Tensor]:
     """q(z|x, y) = N(+-2, 0.3^2) by class, q(y = 1|x) = 0.9 whatever x is."""
     torch.manual_seed(0)
     labels = Enumerated(2, network=MLP((2,)))
-    model = Model((3,), Parts((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Bernoulli(), labels))
+    model = Model(
+        (3,), ModelConfig((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Bernoulli(), labels)
+    )
     with torch.no_grad():
         for w in model.parameters():
             w.zero_()
@@ -242,7 +244,7 @@ def test_codes_count_by_their_class() -> None:
     # -E log N(z; 0, 1) = log sqrt(2 pi) + (4 + 0.09) / 2 for both; of N(2, 1) it tells the classes apart
     found = code_length(model, z, share)
     assert found == pytest.approx(0.5 * math.log(2 * math.pi) + 4.09 / 2, abs=0.05)
-    model.latents.crown(Gaussian(), Gaussian(Fixed(2.0), Fixed(1.0)))
+    model.latents.set_prior(Gaussian(), Gaussian(Fixed(2.0), Fixed(1.0)))
     found = code_length(model, z, share)
     assert found == pytest.approx(0.5 * math.log(2 * math.pi) + (0.09 + 0.1 * 16) / 2, abs=0.05)
     known = torch.zeros(200, dtype=torch.long)

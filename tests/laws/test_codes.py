@@ -36,10 +36,10 @@ from reparam import (
     VampPrior,
 )
 from reparam.data.load import load
-from reparam.distributions import OneHot, Relaxed, choice, kl, mean_of, sample_with
+from reparam.distributions import OneHotCodebook, Relaxed, choice, kl, mean_of, sample_with
 from reparam.estimator.validation import KINDS
 from reparam.evaluation.likelihood import log_likelihood
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 from reparam.model.priors import Prior
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
@@ -55,7 +55,7 @@ POSTERIORS = [posterior for posterior, _ in SMALL]
 def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
     """A model in float64, in evaluation, its learned numbers far from their start."""
     torch.manual_seed(1)
-    model = Model((columns,), Parts((L,), MLP((8,)), MLP((8,)), posterior, prior, Bernoulli(), None))
+    model = Model((columns,), ModelConfig((L,), MLP((8,)), MLP((8,)), posterior, prior, Bernoulli(), None))
     with torch.no_grad():
         for p in model.parameters():
             p.copy_(0.5 * torch.randn_like(p))
@@ -124,7 +124,7 @@ def test_relaxed_gradient_tends_to_the_exact_one() -> None:
     errors = []
     for temperature in (2.0, 1.0, 0.5, 0.25, 0.1, 0.05):
         torch.manual_seed(0)
-        q = Relaxed(choice(logits[None]), temperature, OneHot(3))
+        q = Relaxed(choice(logits[None]), temperature, OneHotCodebook(3))
         (ours,) = torch.autograd.grad(f(q.rsample(torch.Size((400_000,)))).mean(), logits)
         errors.append(float((ours - exact).norm() / exact.norm()))
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.05
@@ -343,11 +343,11 @@ def test_sixty_steps_on_digits(posterior: Family, L: int) -> None:
 
 
 def test_prior_is_refitted_by_likelihood() -> None:
-    """A crown of another prior: autoregressive codes learn what the encoder says."""
+    """A set_prior of another prior: autoregressive codes learn what the encoder says."""
     vae = fitted(FSQ((5, 5)), 8, training=Training(epochs=12, batch_size=100, learning_rate=3e-3))
     latents, z = vae.model_.latents, torch.as_tensor(vae.transform(X)).float()
     torch.manual_seed(0)
-    latents.crown(vae.posterior_, AutoregressiveCodes((64,)))
+    latents.set_prior(vae.posterior_, AutoregressiveCodes((64,)))
     optimiser = torch.optim.Adam(latents.top.parameters(), 1e-2)
     for _ in range(100):
         optimiser.zero_grad()

@@ -28,7 +28,7 @@ from reparam import (
 from reparam.evaluation.evaluate import evaluate
 from reparam.evaluation.metrics import by_cell
 from reparam.model.labels import LabelHead
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 from reparam.training.trainer import Progress, Trainer
 from tests.laws.models import X, blind, small
 
@@ -60,7 +60,7 @@ def test_evaluation_in_nats_and_bits() -> None:
 def test_a_unit_is_active_above_one_hundredth() -> None:
     """Posterior means c_i x_i of standardised columns: variances 0.0081, 0.0099, 0.0101, 0.0121, 1."""
     wanted = torch.tensor([0.0081, 0.0099, 0.0101, 0.0121, 1.0], dtype=torch.float64)
-    parts = Parts((5,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(1.0)))
+    parts = ModelConfig((5,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(1.0)))
     model = Model((5,), parts).double().eval()
     torch.manual_seed(0)
     x = torch.randn(400, 5).double()
@@ -72,8 +72,8 @@ def test_a_unit_is_active_above_one_hundredth() -> None:
     assert evaluate(model, x, None, 2, 0).active_units == 3
 
 
-def test_grey_pixels_are_switched_on_where_the_number_is_evidence() -> None:
-    """All pixels 1/2: the grey expectation is the same for every row; the evidence is sum_j s_j b_j - c,
+def test_grey_pixels_are_switched_on_where_the_number_is_a_likelihood() -> None:
+    """All pixels 1/2: the grey expectation is the same for every row; log p(x) is sum_j s_j b_j - c,
     s_j fair coins, with variance sum b_j^2 / 4."""
     n, pixels = 1000, 8
     model = blind(Bernoulli(grey="expected"), pixels)

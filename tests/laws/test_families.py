@@ -39,7 +39,7 @@ from reparam import (
 from reparam.distributions import cells, mean_of
 from reparam.estimator.validation import KINDS
 from reparam.families import Likelihood
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
 
@@ -286,7 +286,7 @@ def test_best_guess_without_a_mean() -> None:
 def test_cells_sum_to_log_prob_and_every_parameter_learns(name: str, event: tuple[int, ...]) -> None:
     row, network = FAMILIES[name], MLP((8,), "tanh")
     torch.manual_seed(0)
-    model = Model(event, Parts((2,), network, network, Gaussian(), StandardNormal(), row.family))
+    model = Model(event, ModelConfig((2,), network, network, Gaussian(), StandardNormal(), row.family))
     x = torch.tensor(np.asarray(row.draw(np.random.default_rng(0), (6, *event)), dtype=np.float32))
     model.start(x)
     trace = model(x, samples=3)

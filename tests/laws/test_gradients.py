@@ -34,7 +34,7 @@ from reparam import (
 )
 from reparam.families import Family
 from reparam.model.hierarchy import replaying
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 from reparam.tensors import log_mean_exp
 from tests.laws.models import IAFS, MAFS, SPLINES, Top, X, flat, small
 
@@ -144,7 +144,7 @@ def test_gradients_are_unbiased_beside_a_classifier(detach: bool, term: Term, re
 
 def test_estimators_that_hold_q_vanish_at_the_posterior() -> None:
     """x = 2 z + e: where q is the posterior path and DReG give the encoder exactly 0, near it nearly so."""
-    parts = Parts((1,), MLP(()), MLP(()), Gaussian(), Gaussian(), Gaussian(scale=Fixed(1.0)))
+    parts = ModelConfig((1,), MLP(()), MLP(()), Gaussian(), Gaussian(), Gaussian(scale=Fixed(1.0)))
     model = Model((1,), parts).double()
     top, head, layer = model.latents.top, model.latents.q[0].layer, model.likelihood.layer[-1]
     x = torch.randn(6, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(2))

@@ -22,7 +22,7 @@ from reparam import (
 )
 from reparam.data.load import load
 from reparam.evaluation.likelihood import log_likelihood
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model, ModelConfig
 from reparam.nn.layers import Maps
 
 X = load("digits").X[:300]
@@ -38,7 +38,7 @@ IDS = [str(rungs) for rungs, _ in LADDERS]
 
 def model(rungs: tuple[int | tuple[int, ...], ...], net: MLP | Conv) -> Model:
     torch.manual_seed(0)
-    return Model((8, 8), Parts(rungs, net, net, Gaussian(), Gaussian(), Bernoulli(grey="sample")))
+    return Model((8, 8), ModelConfig(rungs, net, net, Gaussian(), Gaussian(), Bernoulli(grey="sample")))
 
 
 @pytest.mark.parametrize(("rungs", "net"), LADDERS, ids=IDS)

@@ -13,8 +13,8 @@ from reparam import IWAE, VAE, Adam, Bernoulli, Fixed, Gaussian, Training
 from reparam.data.load import load
 from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Local, StandardNormal
-from reparam.model.hierarchy import Site, inferring, replaying
-from reparam.model.model import Model, Parts
+from reparam.model.hierarchy import LatentLayer, inferring, replaying
+from reparam.model.model import Model, ModelConfig
 from reparam.nn.networks import MLP
 
 MNIST = pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA")
@@ -31,7 +31,9 @@ def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) ->
     b = rng.normal(size=columns)
     model = Model(
         (columns,),
-        Parts((latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise)), None),
+        ModelConfig(
+            (latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise)), None
+        ),
     ).double()
     precision = 1 + (W**2).sum(0) / noise**2
     sd = precision**-0.5
@@ -122,7 +124,7 @@ def test_bound_rises_with_samples() -> None:
 
 def test_bound_meets_quadrature_in_one_dimension() -> None:
     torch.manual_seed(0)
-    parts = Parts((1,), MLP((8,)), MLP((8,), "tanh"), Gaussian(), StandardNormal(), Bernoulli(), None)
+    parts = ModelConfig((1,), MLP((8,)), MLP((8,), "tanh"), Gaussian(), StandardNormal(), Bernoulli(), None)
     model = Model((5,), parts).double()
     x = (torch.rand(20, 5) < 0.5).double()
     z = torch.linspace(-10, 10, 20001, dtype=torch.float64)
@@ -173,13 +175,15 @@ def test_analytic_kl_equals_sampled() -> None:
     z = q.rsample(torch.Size((200_000,)))
     sampled = q.log_prob(z) - p.log_prob(z)
     error = sampled.std(0) / math.sqrt(len(z))
-    z_scores = (Site(z, q, p).rate()[0] - sampled.mean(0)) / error
+    z_scores = (LatentLayer(z, q, p).rate()[0] - sampled.mean(0)) / error
     assert float(z_scores.detach().abs().max()) < 4
 
 
 def test_replay_gives_the_same_ladder() -> None:
     torch.manual_seed(0)
-    parts = Parts((3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()), None)
+    parts = ModelConfig(
+        (3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()), None
+    )
     model = Model((4,), parts)
     h, _ = model.features(torch.randn(5, 4))
     state, sites = model.latents(h, inferring(7))

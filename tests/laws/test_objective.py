@@ -39,7 +39,7 @@ from reparam import (
     VampPrior,
 )
 from reparam.data.load import load
-from reparam.model.model import Model, Parts, Trace
+from reparam.model.model import Model, ModelConfig, Trace
 from reparam.objectives import decomposition, terms_of
 
 
@@ -47,7 +47,7 @@ def small(dims: tuple[int, ...] = (2,), **parts: object) -> Model:
     """A model whose q is far from the posterior, in float64."""
     torch.manual_seed(1)
     held = {"posterior": Gaussian(), "prior": StandardNormal(), "likelihood": Bernoulli()} | parts
-    model = Model((5,), Parts(dims, MLP((6,), "tanh"), MLP((6,), "tanh"), **held)).double()  # type: ignore[arg-type]
+    model = Model((5,), ModelConfig(dims, MLP((6,), "tanh"), MLP((6,), "tanh"), **held)).double()  # type: ignore[arg-type]
     for p in model.parameters():
         p.data.add_(0.3 * torch.randn_like(p))
     return model
@@ -125,7 +125,7 @@ def test_the_refused_estimators_are_biased() -> None:
 def test_better_estimators_vary_less() -> None:
     """At the exact posterior the path gradient vanishes; DReG's relative noise stays below the score's."""
     torch.manual_seed(0)
-    parts = Parts((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Shared()))
+    parts = ModelConfig((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Shared()))
     model = Model((1,), parts).double()
     with torch.no_grad():
         model.likelihood.layer[-1].weight.fill_(1.0)
@@ -249,9 +249,9 @@ def test_free_bits_and_capacity_by_hand() -> None:
     distortion = trace.distortion.mean()
     rungs = [site.rates()[0].mean(0) for site in trace.sites]
     by_dimension = distortion + sum(r.clamp_min(0.6).sum() for r in rungs)
-    by_rung = distortion + sum(r.sum().clamp_min(1.2) for r in rungs)
+    kl_by_layer = distortion + sum(r.sum().clamp_min(1.2) for r in rungs)
     torch.testing.assert_close(ELBO(free_bits=0.6)(trace, 0), by_dimension)
-    torch.testing.assert_close(ELBO(free_bits=1.2, free_per="rung")(trace, 0), by_rung)
+    torch.testing.assert_close(ELBO(free_bits=1.2, free_per="rung")(trace, 0), kl_by_layer)
     capacity = distortion + 10 * (trace.rate.mean() - 2.5).abs()
     torch.testing.assert_close(ELBO(10, capacity=Linear(0, 5, 10))(trace, 5), capacity)
 
@@ -290,7 +290,7 @@ def test_factor_critic_finds_the_total_correlation() -> None:
     torch.manual_seed(0)
     term, rho = FactorTC(1.0, (64, 64), learning_rate=1e-3), 0.8
     model = small((2,))
-    critic = term.build(model.parts)
+    critic = term.build(model.config)
     optimiser = torch.optim.Adam(critic.parameters(), 2e-3)
 
     class Drawn(Trace):
@@ -302,7 +302,7 @@ def test_factor_critic_finds_the_total_correlation() -> None:
 
     for _ in range(600):
         optimiser.zero_grad()
-        term.lesson(Drawn(512)).backward()
+        term.critic_loss(Drawn(512)).backward()
         optimiser.step()
     with torch.no_grad():
         found = float(term(Drawn(20_000), 0))
@@ -445,7 +445,7 @@ def refuse(objective: Term | tuple[Term, ...], **parts: object) -> None:
         "prior": StandardNormal(),
         "likelihood": Bernoulli(),
     } | parts
-    terms_of(objective, Parts(**held))  # type: ignore[arg-type]
+    terms_of(objective, ModelConfig(**held))  # type: ignore[arg-type]
 
 
 def test_reconstruction_free_terms_run_with_a_point() -> None:

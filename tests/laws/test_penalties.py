@@ -160,7 +160,7 @@ def test_latent_critic_tells_codes_from_the_prior(p: Top) -> None:
     model, term = small(p=p), LatentCritic(2.0, (4,))
     z = torch.randn(2000, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) - 5
     trace = placed(model, z)
-    critic = term.build(model.parts).double()
+    critic = term.build(model.config).double()
     trace.critics = {term: critic}
     torch.manual_seed(3)
     prior = trace.sites[0].p.sample(torch.Size((2000,)))
@@ -168,7 +168,7 @@ def test_latent_critic_tells_codes_from_the_prior(p: Top) -> None:
     torch.testing.assert_close(term.other(trace), prior)
     torch.manual_seed(3)
     real, other = critic(z)[:, 0].sigmoid(), critic(prior)[:, 0].sigmoid()
-    torch.testing.assert_close(term.lesson(trace), -(real.log().mean() + (1 - other).log().mean()) / 2)
+    torch.testing.assert_close(term.critic_loss(trace), -(real.log().mean() + (1 - other).log().mean()) / 2)
     torch.testing.assert_close(term(trace, 0), 2 * (real / (1 - real)).log().mean())
 
 

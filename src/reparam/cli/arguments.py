@@ -68,7 +68,7 @@ def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Rec
     return VAE(**(arguments | {"random_state": seed})), found
 
 
-def judges(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
+def evaluation_subset(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
     """At most 1,000 rows to judge a fit by: those that it held out, else the first."""
     import numpy as np
 
@@ -128,14 +128,14 @@ def dataset_of(
 
 def knows(vae: "VAE") -> list[str]:
     """The columns that a model of a table or a series reads."""
-    from ..data.codecs.array import Arrays
+    from ..data.codecs.array import ArrayCodec
 
     if vae.window is not None:
         return [getattr(vae.codec_, "time", ""), getattr(vae.codec_, "value", "")]
-    return [] if isinstance(vae.codec_, Arrays) else vae.codec_.names()
+    return [] if isinstance(vae.codec_, ArrayCodec) else vae.codec_.names()
 
 
-def both(
+def load_model_and_data(
     model: Path,
     data: str,
     na: list[str] | None = None,

@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, ReparamError, SpecError
-from .arguments import both, class_of, configured, dataset_of, judges, model_of, pair, pixels, read, toml
+from .arguments import (
+    class_of,
+    configured,
+    dataset_of,
+    evaluation_subset,
+    load_model_and_data,
+    model_of,
+    pair,
+    pixels,
+    read,
+    toml,
+)
 from .output import (
     announced,
     column_lines,
     detections,
-    follow,
     nats,
     print_detections,
     print_evaluation,
     print_json,
     print_profile,
+    show_progress,
     unclashing,
     write,
     write_blocks,
@@ -151,12 +162,12 @@ def fit(
     if profile:
         print_profile(vae, X, y if told else None)
     trackers = [Tracker(name, output) for name in log or []]
-    follow(announced(run.train(vae, X, y if told else None, resume), vae), trackers, quiet=as_json)
+    show_progress(announced(run.train(vae, X, y if told else None, resume), vae), trackers, quiet=as_json)
     if found and found.then:
         vae.refit_prior(X, found.then, y if told else None)
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe, "label": label}
     run.finish(vae)
-    last, judged = vae.history_[-1], judges(vae, X, y)
+    last, judged = vae.history_[-1], evaluation_subset(vae, X, y)
     if as_json:
         print_json(
             vae.evaluate(*judged).to_dict()
@@ -193,7 +204,7 @@ def evaluate(
     """
     if report is not None and report.suffix != ".html":
         raise SpecError(f"--report writes .html, not {report.name!r}")
-    vae, dataset = both(model, data, na, skip_bad, label, buffer)
+    vae, dataset = load_model_and_data(model, data, na, skip_bad, label, buffer)
     judged = bool(label and vae.window)
     if delay is not None and not judged:
         raise SpecError("--delay is for a series with --label: leave it out")
@@ -226,7 +237,7 @@ def score(
     buffer: Buffer = None,
 ) -> None:
     """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
-    vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
+    vae, dataset = load_model_and_data(model, data, na, skip_bad, buffer=buffer)
     cells = vae.codec_.names() if per_cell else []
     unclashing({"score"} & set(cells))
     names = ["score", *cells]
@@ -253,7 +264,7 @@ def encode(
     buffer: Buffer = None,
 ) -> None:
     """Posterior means, one row a datum, beside the row's key."""
-    vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
+    vae, dataset = load_model_and_data(model, data, na, skip_bad, buffer=buffer)
     names = [f"z{i + 1}" for i in range(vae.latent_dim_)]
     write_blocks(output, vae, dataset, lambda b: vae.transform(b.X, b.y), names)
 
@@ -268,7 +279,7 @@ def predict(
     buffer: Buffer = None,
 ) -> None:
     """Each class's probability, one row a datum, beside the row's key; by a label head's classifier."""
-    vae, dataset = both(model, data, na, skip_bad, buffer=buffer)
+    vae, dataset = load_model_and_data(model, data, na, skip_bad, buffer=buffer)
     if vae.classes_ is None or not hasattr(vae, "predict_proba"):
         cure = "fit with --label COLUMN --set 'labels=Auxiliary(CLASSES)'"
         raise DataError(f"{model} has no classifier; {cure}")
@@ -289,7 +300,7 @@ def reconstruct(
     model: ModelPath, data: Data, output: Out, skip_bad: SkipBad = False, na: Missing = None
 ) -> None:
     """Decoded means of the posterior means."""
-    vae, dataset = both(model, data, na, skip_bad)
+    vae, dataset = load_model_and_data(model, data, na, skip_bad)
     write(output, vae.reconstruct(dataset.X, dataset.y), of=vae)
 
 
@@ -307,7 +318,7 @@ def impute(
     na: Missing = None,
 ) -> None:
     """Fill missing cells: the best guess, or draws of it."""
-    vae, dataset = both(model, data, na, skip_bad)
+    vae, dataset = load_model_and_data(model, data, na, skip_bad)
     if draws is not None:
         unclashing({"draw"} & set(getattr(dataset.X, "columns", ())))
     filled = vae.impute(dataset.X, dataset.y, draws=draws, n_samples=k, random_state=seed)

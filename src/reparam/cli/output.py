@@ -22,7 +22,7 @@ SHOWN = 40
 """Columns of a table that are listed."""
 
 
-def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
+def show_progress(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
     """Iterate with a bar, which appears with the first epoch; trackers hear of each."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..families import Family
 from ..tensors import Rowwise
 from .sparse import Sparse
-from .stream import Share, Stream
+from .stream import LocalBatch, Stream
 
 PLACED = 1000
 """Rows looked at together where a value that was refused is to be placed."""
@@ -49,7 +49,7 @@ def whole(x: Rowwise) -> bool:
     return isinstance(x, Sparse) and all(((v >= 0) & (v == v.floor())).all() for v in pieces(x))
 
 
-def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device) -> Iterator[Share]:
+def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device) -> Iterator[LocalBatch]:
     """Batches of `size` rows in a new random order, of each the share of one of several processes."""
     if isinstance(x, Stream):
         yield from x.shuffled(size, rank, ranks)
@@ -58,4 +58,4 @@ def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device)
         shares = rows.tensor_split(ranks) if ranks > 1 else (rows,)
         start, count = sum(map(len, shares[:rank])), len(shares[rank])
         mine = shares[rank] if count else rows[:1]
-        yield Share(mine, x[mine], start, count, len(rows))
+        yield LocalBatch(mine, x[mine], start, count, len(rows))

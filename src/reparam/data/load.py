@@ -146,7 +146,7 @@ def _table(name: str, rows: Any, labels: Iterable[Any], like: Codec | None, labe
     if label is not None and label in rows[:1].columns:
         y = np.concatenate([block[label].to_numpy() for block in labels])
         rows = each(lambda block: block.drop(columns=label))
-    return Dataset(name, each(like.aligned) if isinstance(like, tables.Table) else rows, y)
+    return Dataset(name, each(like.aligned) if isinstance(like, tables.TableCodec) else rows, y)
 
 
 def _checked(name: str, rows: Rows) -> Dataset:

@@ -16,7 +16,7 @@ LARGE = 2 << 30
 """What would fill more bytes is streamed without being asked for."""
 
 
-class Share(NamedTuple):
+class LocalBatch(NamedTuple):
     """What one of several processes sees of a batch: rows `start` to `start + n` of `whole`."""
 
     rows: Tensor  # (b,) their numbers
@@ -108,7 +108,7 @@ class Stream:
         cut = max(1, int(np.searchsorted(held, share * len(self), side="right")))
         return sorted(order[:cut]), sorted(order[cut:])
 
-    def shuffled(self, size: int, rank: int, ranks: int) -> Iterator[Share]:
+    def shuffled(self, size: int, rank: int, ranks: int) -> Iterator[LocalBatch]:
         """Batches of `size` over all ranks: blocks in random order are dealt out, and each rank takes rows
         at random from as many of its own as fill the buffer."""
         random = np.random.default_rng(int(torch.randint(2**62, ())))
@@ -123,7 +123,7 @@ class Stream:
             counts = np.minimum(left, each)
             numbers, x = next(mine) if counts[rank] else (np.zeros(1, int), self[:1])
             start = int(counts[:rank].sum())
-            yield Share(torch.from_numpy(numbers), x, start, int(counts[rank]), int(counts.sum()))
+            yield LocalBatch(torch.from_numpy(numbers), x, start, int(counts[rank]), int(counts.sum()))
             left -= counts
 
     def _mixed(self, lane: Array, size: int, random: np.random.Generator) -> Iterator[tuple[Array, Tensor]]:

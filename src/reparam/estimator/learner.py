@@ -17,14 +17,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from ..data.batching import part, pieces
-from ..data.codecs.array import Arrays
+from ..data.codecs.array import ArrayCodec
 from ..data.codecs.base import Codec, is_frame
 from ..data.codecs.choose import learn
 from ..data.stream import Stream
 from ..errors import DataError, FormatError, SpecError
 from ..families import Family, Gaussian
 from ..model.labels import Auxiliary, Enumerated, Given, LabelHead
-from ..model.model import Model, Parts
+from ..model.model import Model, ModelConfig
 from ..model.priors import DEFAULTS, VampPrior
 from ..nn.networks import Network, default_network
 from ..objectives import ELBO, CrossEntropy, Term, terms_of
@@ -126,11 +126,11 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         door.refuse_arguments(self.get_params(deep=False))
         state = door.stated(self.random_state)
         if further:
-            door.refuse_changes(self.asked_, door.wanted(self))
+            door.refuse_changes(self.asked_, door.model_arguments(self))
         x, classes = self._training_rows(X, y, further)
         if not further:
             x = self._resolve(x)
-            self.asked_: dict[str, Any] = door.wanted(self)
+            self.asked_: dict[str, Any] = door.model_arguments(self)
         self.training_: Training = self.training or Training()
         self.random_state_, self.seed_ = state, door.seeded(state)
         with random_from(self.seed_):
@@ -151,7 +151,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
 
     def specs_(self) -> dict[str, str]:
         """Every argument as text, choices resolved, defaults written out."""
-        flat = len(self.rungs_) == 1 and len(self.model_.parts.rungs[0]) == 1
+        flat = len(self.rungs_) == 1 and len(self.model_.config.rungs[0]) == 1
         dims = self.latent_dim_ if flat or not self.rungs_ else self.rungs_
         held = {name: getattr(self, name + "_", None) for name in door.KINDS} | {
             "latent_dim": dims,
@@ -209,9 +209,10 @@ class Learner(BaseEstimator):  # type: ignore[misc]
 
     def _moments(self, X: Any, y: Any) -> Any:
         """A series in the order of time, its known anomalies missing."""
-        from ..data.codecs.series import Series
 
-        assert isinstance(self.codec_, Series)
+        from ..data.codecs.series import SeriesCodec
+
+        assert isinstance(self.codec_, SeriesCodec)
         return self.codec_.in_time(X if y is None else self.codec_.without(X, y))
 
     def _split(self, x: Rowwise, classes: Tensor | None) -> tuple[Rows, Rows | None]:
@@ -273,7 +274,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         self.decoder_ = self.decoder or self.encoder_
         self.posterior_ = self.posterior or Gaussian()
         self.prior_ = self.prior or DEFAULTS[self.posterior_.support]
-        self.likelihood_ = door.resolved_likelihood(self.codec_, x, self.likelihood)
+        self.likelihood_ = door.default_likelihood(self.codec_, x, self.likelihood)
         self.labels_ = self.labels
         default = (ELBO(), CrossEntropy(10.0)) if isinstance(self.labels, Auxiliary) else ELBO()
         self.objective_: Term | tuple[Term, ...] = (
@@ -291,8 +292,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
             raise SpecError(f"window={self.window} with labels={self.labels}: y marks a series' anomalies")
         return int(self.window)
 
-    def _parts(self) -> Parts:
-        return Parts(
+    def _parts(self) -> ModelConfig:
+        return ModelConfig(
             self.rungs_,
             self.encoder_,
             self.decoder_,
@@ -332,7 +333,7 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         """A frame where the training data were one, else a numeric array (n, *E); a series as it is."""
         if self.window_ is not None:
             return X
-        if is_frame(X) and (reset or not isinstance(self.codec_, Arrays)):
+        if is_frame(X) and (reset or not isinstance(self.codec_, ArrayCodec)):
             from ..data.codecs.table import to_pandas
 
             validate_data(self, to_pandas(X), reset=reset, skip_check_array=True)

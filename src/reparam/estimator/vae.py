@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..data.codecs.array import Arrays
+from ..data.codecs.array import ArrayCodec
 from ..data.codecs.choose import from_header
 from ..data.stream import Stream
 from ..distributions import mean_of
@@ -32,7 +32,7 @@ from ..model.priors import VampPrior
 from ..serialization import model_file as storage
 from ..specs.parse import parse
 from ..specs.spec import Spec, accepts, describe, plain
-from ..tensors import Rowwise, lowest, random_from
+from ..tensors import Rowwise, nan_to_neginf, random_from
 from ..training import refit_prior as refit
 from ..training.config import Training
 from . import validation as door
@@ -100,7 +100,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
             refit.refuse(training)
         training = training or replace(self.training_, epochs=None)
         self.model_ = refit.refit_prior(self.model_, prior, rows, training, self.seed_)
-        self.prior_ = self.model_.parts.prior
+        self.prior_ = self.model_.config.prior
         return self
 
     def transform(self, X: Any, y: Any = None) -> Array:
@@ -174,7 +174,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         `given` holds columns of a table at values: p(x | given), by resampling draws of the prior.
         """
         check_is_fitted(self)
-        door.at_least(1, n=n)
+        door.check_at_least(1, n=n)
         take: Take = mean_of if mean else methodcaller("sample")
         if given:
             return self._sample_given(n, given, take, random_state)
@@ -222,7 +222,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         in the range that their column had in training. Importance sampling with `n_samples` draws of z a
         row (Mattei and Frellsen 2019, equation 13).
         """
-        door.at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
+        door.check_at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
         x = self._tensor(X)
         classes, seed = self._classes(y, len(x)), self._seed(random_state)
         if draws is None:
@@ -232,7 +232,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing: which cell is strange."""
-        door.at_least(1, n_samples=n_samples)
+        door.check_at_least(1, n_samples=n_samples)
         x = self._tensor(X)
         return imputing.by_cell(self.model_, x, self._classes(y, len(x)), n_samples, self.seed_).numpy()
 
@@ -245,7 +245,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         Of a series E_q log p(x_t|z), of the last point of each window, NaN where it is missing; its
         noise comes from the row's place in X. y where labels are Given, and read only there.
         """
-        door.at_least(1, n_samples=n_samples)
+        door.check_at_least(1, n_samples=n_samples)
         x = self._rows(X)
         if self.window_ is not None:
             return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
@@ -254,9 +254,9 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
         def scored(a: Tensor, b: Tensor | None) -> Tensor:
             with random_from(self.seed_):
-                seen = self.model_.observe(a, evidence=rated, alike=True)
+                seen = self.model_.observe(a, for_likelihood=rated, alike=True)
             if not rated:
-                return lowest(self.model_(seen, b).log_likelihood[0])
+                return nan_to_neginf(self.model_(seen, b).log_likelihood[0])
             return log_likelihood(self.model_, seen, b, k, self.seed_)[0]
 
         return over_rows(scored, x, classes).double().numpy()
@@ -287,11 +287,11 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
         `ais`: beside it log p(x) by annealing over so many temperatures (Neal 2001), of at most 100 rows.
         """
-        door.at_least(1, k=k, **({} if ais is None else {"ais": ais}))
+        door.check_at_least(1, k=k, **({} if ais is None else {"ais": ais}))
         x = self._rows(X)
         told = y is not None and not isinstance(self.labels_, Given)
         truth = self._truth(y, len(x), unlabelled=True) if told else None
-        names = [] if isinstance(self.codec_, Arrays) else self.codec_.names()
+        names = [] if isinstance(self.codec_, ArrayCodec) else self.codec_.names()
         classes = self._classes(y, len(x))
         found = evaluation.evaluate(self.model_, x, classes, k, self.seed_, truth, names=names, ais=ais)
         return replace(found, warnings=found.warnings + doctor.of_history(self.history_))
@@ -302,7 +302,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         A row is an array (*E), or a frame or series of one row. With labels, `label` is one class or one
         a step; Given encodes a with the first and b with the last.
         """
-        door.at_least(2, n=n)
+        door.check_at_least(2, n=n)
         labels = None if label is None else door.one_each("label", label, n)
         first, last = (None, None) if labels is None else (labels[0], labels[-1])
         za, zb = self._one(a, first), self._one(b, last)
@@ -312,8 +312,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Any:
         """n decoded means as latent `dim` goes from -span to span, the rest as row x has it."""
         check_is_fitted(self)
-        door.at_least(1, n=n)
-        door.at_least(0, dim=dim)
+        door.check_at_least(1, n=n)
+        door.check_at_least(0, dim=dim)
         if dim >= self.latent_dim_:
             raise SpecError(f"dim={dim}: the latents are 0 to {self.latent_dim_ - 1}")
         Z = np.repeat(self._one(x, label), n, 0)
@@ -367,17 +367,17 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
             if list(vae.event_) != header["event"] or len(classes or ()) != (heads.classes if heads else 0):
                 raise FormatError(f"{path} has a damaged header: its event or classes contradict its spec")
             vae.classes_ = None if classes is None else np.asarray(classes)
-            vae.asked_ = door.wanted(vae)
+            vae.asked_ = door.model_arguments(vae)
             vae.random_state_ = int(words["random_state"])
             vae.seed_ = int(header.get("seed", vae.random_state_))
-            with storage.Bounded(tensors, path):
+            with storage.AllocationLimit(tensors, path):
                 vae.model_ = vae._built().eval()
         except SpecError as error:
             raise FormatError(f"{path}: {error}") from None
         except storage.DAMAGE as error:
             fault = (str(error).splitlines() or [""])[0]
             raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from None
-        storage.pour(vae.model_, tensors, path)
+        storage.load_weights(vae.model_, tensors, path)
         return vae
 
     def __sklearn_tags__(self) -> Any:

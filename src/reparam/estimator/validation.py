@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from torch import Tensor
 
 from ..data.batching import pieces, refusal, whole
-from ..data.codecs.array import Arrays
+from ..data.codecs.array import ArrayCodec
 from ..data.codecs.base import Codec
 from ..data.stream import Stream
 from ..errors import DataError, SpecError
@@ -89,13 +89,13 @@ def refuse_changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         )
 
 
-def wanted(vae: Any) -> dict[str, Any]:
+def model_arguments(vae: Any) -> dict[str, Any]:
     """The arguments that make a model what it is, to compare them later."""
     held = {name: plain(getattr(vae, name)) for name in KINDS if name not in ("training", "random_state")}
     return {name: dict(value) if isinstance(value, dict) else value for name, value in held.items()}
 
 
-def at_least(least: int, **numbers: Any) -> None:
+def check_at_least(least: int, **numbers: Any) -> None:
     """Refuse what is no whole number of `least` or more."""
     for name, value in numbers.items():
         if type(plain(value)) is not int or value < least:
@@ -218,15 +218,13 @@ def supported(family: Family, x: Rowwise, codec: Codec) -> Rowwise:
     if isinstance(x, Stream):
         return x.map(lambda block: supported(family, block, codec))
     if refused := refusal(family, x):
-        names = None if isinstance(codec, Arrays) else codec.names()
+        names = None if isinstance(codec, ArrayCodec) else codec.names()
         place = r"column (\d+)"
         raise DataError(re.sub(place, lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refused))
     return x
 
 
-def resolved_likelihood(
-    codec: Codec, x: Rowwise | None, said: Family | Mapping[str, Family] | None
-) -> Family:
+def default_likelihood(codec: Codec, x: Rowwise | None, said: Family | Mapping[str, Family] | None) -> Family:
     """The one that is said; else a table's columns say; an array is Bernoulli where all values are 0 or 1,
     else a Gaussian with one learned scale a column; a sparse one of counts is negative binomial, given a
     row's total."""

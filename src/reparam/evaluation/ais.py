@@ -11,7 +11,7 @@ from torch.distributions import constraints
 
 from ..distributions import base_of
 from ..errors import SpecError
-from ..model.hierarchy import Site, generating, replaying
+from ..model.hierarchy import LatentLayer, generating, replaying
 from ..model.labels import Auxiliary, Enumerated
 from ..model.model import Model, Trace
 from ..tensors import Rowwise, log_mean_exp, numel, random_from
@@ -60,7 +60,7 @@ Score = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 def refusal(model: Model) -> str | None:
     """Why a model cannot be annealed, and what to do instead; or None."""
-    parts = model.parts
+    parts = model.config
     if not parts.latent_dim:
         return "ais with latent_dim=0: there is no latent to anneal, log p(x|y) is exact. Leave ais out"
     if parts.posterior.atoms is not None:
@@ -139,7 +139,7 @@ def temperatures(steps: int) -> Tensor:
     return (raw - raw[0]) / (raw[-1] - raw[0])
 
 
-def through(sites: tuple[Site, ...]) -> Tensor:
+def through(sites: tuple[LatentLayer, ...]) -> Tensor:
     """The rungs' values side by side, (S, B, sum of L)."""
     return torch.cat([site.z for site in sites], -1)
 
@@ -147,7 +147,7 @@ def through(sites: tuple[Site, ...]) -> Tensor:
 @torch.no_grad()
 def simulated(model: Model, trace: Trace) -> tuple[Tensor, Trace]:
     """(z (1, B, L), the trace of x ~ p(x|z)): as many rows, of the same labels where those are given."""
-    n, labels = len(trace.x), model.parts.labels
+    n, labels = len(trace.x), model.config.labels
     state, sites = model.latents(None, generating(n), trace.pseudo)
     code = trace.code
     if isinstance(labels, Auxiliary):
@@ -171,7 +171,7 @@ def annealed(
     each, rates = [], []
     with random_from(seed):
         for part in torch.split(kept, batch):
-            trace = model(model.observe(x[part], evidence=True), None if y is None else y[part])
+            trace = model(model.observe(x[part], for_likelihood=True), None if y is None else y[part])
             z, made = simulated(model, trace)
             first = Steps(z.new_full((len(part),), 0.5), z.new_ones(size))
             start = through(model.latents(None, generating((chains + PILOTS) * len(part)), trace.pseudo)[1])

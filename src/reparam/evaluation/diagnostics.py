@@ -56,12 +56,12 @@ def of_scale(misfit: float | None) -> tuple[str, ...]:
     )
 
 
-def of_prior(told_apart: float | None) -> tuple[str, ...]:
+def of_prior(prior_auc: float | None) -> tuple[str, ...]:
     """Prior and aggregate posterior apart, from the area under a classifier's curve."""
-    if told_apart is None or told_apart < TOLD_APART:
+    if prior_auc is None or prior_auc < TOLD_APART:
         return ()
     return (
-        f"codes of the data and draws of the prior are told apart (AUC {told_apart:.2f}): samples "
+        f"codes of the data and draws of the prior are told apart (AUC {prior_auc:.2f}): samples "
         "fall where no data are. Fit the prior to the codes: vae.refit_prior(X, Mixture()), or train with "
         "VampPrior()",
     )

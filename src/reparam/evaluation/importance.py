@@ -67,7 +67,7 @@ class Sums:
 
 
 @dataclass
-class Weights:
+class ImportanceWeights:
     """What is kept of k log weights of each of B rows.
 
     `add` takes one draw (B,) after the other. Level j holds log sums of 10^j draws each; ten of them give
@@ -142,8 +142,8 @@ class Weights:
         return means | {self.k: self.sums.log_mean}
 
 
-def distrust(k: int, size: float, shape: float | None, skew: float) -> str | None:
-    """Why the estimate cannot be trusted, or None: means over rows of what `Weights` says."""
+def reliability_warning(k: int, size: float, shape: float | None, skew: float) -> str | None:
+    """Why the estimate cannot be trusted, or None: means over rows of what `ImportanceWeights` says."""
     words = f"of {k} importance samples {size:.1f} count"
     words += "" if shape is None else f", the weights' Pareto k is {shape:.2f}"
     cure = "raise k, use ais=1000, or train with IWAE, which widens q"

@@ -31,7 +31,9 @@ def weighed(
     for i in range(0, len(x), rows):
         trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
         log_w = trace.log_w() if trace.has_rate else trace.log_likelihood
-        px, log_w = by_class(trace, log_w) if isinstance(model.parts.labels, Auxiliary) else (trace.px, log_w)
+        px, log_w = (
+            by_class(trace, log_w) if isinstance(model.config.labels, Auxiliary) else (trace.px, log_w)
+        )
         yield trace.x, px, log_w.softmax(0)
 
 

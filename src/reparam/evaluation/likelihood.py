@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from ..distributions import sample_with
 from ..model.hierarchy import Draw, inferring
 from ..model.model import Model, Trace
-from ..tensors import Rowwise, lowest
+from ..tensors import Rowwise, nan_to_neginf
 from .importance import Sums
 from .passes import samples_at_once
 
@@ -41,7 +41,7 @@ def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | N
         draw = inferring(samples) if generator is None else common_noise(generator, samples, x.dtype)
         again = trace if samples == step else None
         trace = again.redrawn(draw) if again else model(x, y, samples=samples, draw=draw)
-        yield lowest(trace.log_w())
+        yield nan_to_neginf(trace.log_w())
 
 
 @torch.no_grad()

@@ -20,9 +20,9 @@ PAIRS = 1 << 24
 """The most numbers that such a comparison holds."""
 
 
-def by_rung(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
+def kl_by_layer(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
     """KL(q || p) of each rung, (B,), and of its dimensions, (B, L), where q and p factorise; else None."""
-    parts = trace.model.parts
+    parts = trace.model.config
     rungs = [trace.average(rate) for rate in trace.rates]
     if not (parts.posterior.factorises and parts.prior.factorises):
         return rungs, None
@@ -33,7 +33,7 @@ def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
     """p(x|z, y) for every class beside every draw, S = k K, and the weights' logarithms, each class with
     its share p(y) p(x_obs|z, y) of the sum over y that `log_w` holds."""
     model, k = trace.model, len(log_w)
-    labels, state = model.parts.labels, trace.state
+    labels, state = model.config.labels, trace.state
     assert isinstance(labels, Auxiliary)
     codes = labels.code(torch.arange(labels.classes, device=log_w.device)).repeat_interleave(k, 0)
     again = None if state is None else state.repeat(labels.classes, 1, 1)
@@ -44,7 +44,7 @@ def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
 
 def by_cell(trace: Trace) -> Tensor:
     """-E_q log p(x_j|z) of each number, (B, *E); with an Auxiliary head -E_q E_p(y|x,z) log p(x_j|z, y)."""
-    if not isinstance(trace.model.parts.labels, Auxiliary):
+    if not isinstance(trace.model.config.labels, Auxiliary):
         return -trace.average(cells(trace.px, trace.x))
     (px, share), k = by_class(trace, trace.log_likelihood), len(trace.log_likelihood)
     weights = share.reshape(-1, k, len(trace.x)).softmax(0).flatten(0, 1) / k
@@ -65,8 +65,8 @@ def residuals(trace: Trace) -> Tensor | None:
 
 
 def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[str, float]:
-    """Mutual information, KL(q(z) || p(z)) and `told_apart` of the top rung, over at most 1,000 rows."""
-    parts, n = model.parts, len(x)
+    """Mutual information, KL(q(z) || p(z)) and `prior_auc` of the top rung, over at most 1,000 rows."""
+    parts, n = model.config, len(x)
     if not parts.latent_dim or parts.posterior.atoms is not None or isinstance(parts.labels, Enumerated):
         return {}
     few = min(n, ROWS, math.isqrt(PAIRS // model.latents.dims[0]))
@@ -80,7 +80,7 @@ def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[s
         found = {"mutual_information": information, "aggregate_kl": sum(rest)}
     if n >= 200:
         drawn = trace.sites[0].p.sample(torch.Size((len(z),)))
-        found["told_apart"] = two_sample(z.numpy(), drawn.numpy()).auc
+        found["prior_auc"] = two_sample(z.numpy(), drawn.numpy()).auc
     return found
 
 

@@ -87,9 +87,11 @@ class Columns(Family):
                 return refusal
         return None
 
-    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
+    def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
         own = zip(self.groups, apart(x, self.runs), strict=True)
-        return together([f.observe(mine, evidence=evidence, alike=alike) for f, mine in own], self.runs)
+        return together(
+            [f.observe(mine, for_likelihood=for_likelihood, alike=alike) for f, mine in own], self.runs
+        )
 
     def inputs(self, x: Tensor) -> Tensor:
         own = zip(self.groups, apart(x, self.runs), strict=True)
@@ -114,7 +116,7 @@ class ColumnsHead(Conditional):
             for own, columns in family.groups.items()
         )
         self.sizes = [sum(head.sizes) for head in self.heads]
-        self.sized = any(head.sized for head in self.heads)
+        self.reads_rows = any(head.reads_rows for head in self.heads)
         self.layer = layer(sum(self.sizes)) if sum(self.sizes) else None
 
     @property

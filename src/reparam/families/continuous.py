@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
-from .base import Array, Cellwise, Role, refused
+from .base import Array, Factorized, Role, refused
 from .sources import AnySource, Fixed, Identity, Link, Local, LogVariance, Shared, Softplus
 
 SMALLEST = float(torch.finfo(torch.float32).tiny)
@@ -24,7 +24,7 @@ BELOW_ONE = 1 - 2.0**-24
 
 
 @dataclass(frozen=True, repr=False)
-class LocationScale(Cellwise, abc.ABC):
+class LocationScale(Factorized, abc.ABC):
     """A law that moves with `loc` and stretches with `scale`; learned, both are in standard deviations of
     the data."""
 
@@ -60,7 +60,7 @@ def StandardNormal() -> Gaussian:
 
 
 @dataclass(frozen=True, repr=False)
-class Point(Cellwise):
+class Point(Factorized):
     """All mass at one place: the code of a plain autoencoder. It has no density over real numbers."""
 
     loc: AnySource = Local()
@@ -99,14 +99,14 @@ class StudentT(LocationScale):
 
 @dataclass(frozen=True, repr=False)
 class LogNormal(LocationScale):
-    """log x ~ N(loc, scale^2), for positive data; loc and scale move and stretch with log x."""
+    """log x ~ N(loc, scale^2), for positive data; loc and scale move and scale with log x."""
 
     inside: ClassVar[float] = 1.0
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.LogNormal(**values, validate_args=False)
 
-    def measured(self, x: Tensor) -> Tensor:
+    def to_unit_axis(self, x: Tensor) -> Tensor:
         return x.log()
 
     def refusal(self, x: Array) -> str | None:
@@ -115,7 +115,7 @@ class LogNormal(LocationScale):
 
 
 @dataclass(frozen=True, repr=False)
-class Beta(Cellwise):
+class Beta(Factorized):
     """p(x) = x^(a - 1) (1 - x)^(b - 1) / B(a, b) on (0, 1), a = m / dispersion, b = (1 - m) / dispersion.
 
     m = sigmoid(logit) is the mean, and the variance m (1 - m) dispersion / (1 + dispersion). The floor
@@ -139,7 +139,7 @@ class Beta(Cellwise):
 
 
 @dataclass(frozen=True, repr=False)
-class ContinuousBernoulli(Cellwise):
+class ContinuousBernoulli(Factorized):
     """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit: grey pixels with a density.
 
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).

@@ -10,12 +10,12 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
-from .base import Array, Cellwise, Needs, Role, refused
+from .base import Array, Factorized, Needs, Role, refused
 from .sources import AnySource, Identity, Link, Local, LogScale, Shared, Softplus
 
 
 @dataclass(frozen=True, repr=False)
-class Counts(Cellwise, abc.ABC):
+class Counts(Factorized, abc.ABC):
     """Over whole numbers from 0 on; an encoder reads log(1 + x)."""
 
     def refusal(self, x: Array) -> str | None:

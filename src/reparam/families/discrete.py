@@ -12,12 +12,12 @@ from .. import distributions
 from ..errors import SpecError
 from ..specs.spec import Several
 from ..tensors import Shape
-from .base import Array, Cellwise, Needs, refused
+from .base import Array, Factorized, Needs, refused
 from .sources import AnySource, Identity, Link, Local, LogVariance
 
 
 @dataclass(frozen=True, repr=False)
-class Bernoulli(Cellwise):
+class Bernoulli(Factorized):
     """P(x = 1) = sigmoid(logit), independent over the event.
 
     Grey pixels x in [0, 1] have no Bernoulli probability. `grey` says what to make of them:
@@ -45,8 +45,8 @@ class Bernoulli(Cellwise):
         cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
         return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)
 
-    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
-        if self.grey == "sample" or (self.grey == "expected" and evidence):
+    def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
+        if self.grey == "sample" or (self.grey == "expected" and for_likelihood):
             return (torch.rand_like(x[:1] if alike else x) < x).to(x.dtype)
         return self.inputs(x)
 
@@ -55,7 +55,7 @@ class Bernoulli(Cellwise):
 
 
 @dataclass(frozen=True, repr=False)
-class Categorical(Cellwise):
+class Categorical(Factorized):
     """P(x = k) = softmax(logits)_k over whole numbers 0 .. classes - 1. Its best guess is the most
     probable class; an encoder reads one-hot numbers, the classes of a picture as channels.
 
@@ -90,7 +90,7 @@ class Categorical(Cellwise):
 
 
 @dataclass(frozen=True, repr=False)
-class DiscretizedLogistic(Cellwise):
+class DiscretizedLogistic(Factorized):
     """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the ends carrying the tails; F a
     logistic distribution function, or a mixture of `components` for each number.
 

@@ -17,11 +17,11 @@ from torch.distributions import Distribution
 
 from ..distributions import Codes, base_of, has_density, is_certain, kl, mean_of, mixture
 from ..families import Family, Gaussian
-from ..nn.layers import Free, joined, reading
+from ..nn.layers import LearnedVector, joined, reading
 from ..tensors import Shape, numel
 
 
-class Site(NamedTuple):
+class LatentLayer(NamedTuple):
     """One rung: its value z (S, B, L), what inference and what generation think of it."""
 
     z: Tensor
@@ -85,7 +85,7 @@ def replaying(zs: Sequence[Tensor]) -> Draw:
     return lambda i, q, p: zs[i]
 
 
-class TopDown(nn.Module):
+class Hierarchy(nn.Module):
     """The rungs: `posterior` heads over features and state, `prior` at the top, Gaussians below.
 
     Without a `prior` the top is a VampPrior's: a mixture of q at the pseudo-inputs' features.
@@ -107,7 +107,7 @@ class TopDown(nn.Module):
         )
         self.top: nn.Module | None = None
         if rungs:
-            self.crown(posterior, prior)
+            self.set_prior(posterior, prior)
         self.p = nn.ModuleList(
             Gaussian().build((numel(rung),), partial(reading, state, rung))
             for rung, state in zip(rungs[1:], above[1:], strict=False)
@@ -117,11 +117,11 @@ class TopDown(nn.Module):
             for rung, (a, b) in zip(rungs[1:], pairwise(states), strict=True)
         )
 
-    def crown(self, posterior: Family, prior: Family | None) -> None:
+    def set_prior(self, posterior: Family, prior: Family | None) -> None:
         """Put a new prior on top. Over codes it is a law of choices (groups, K), placed on q's atoms."""
         atoms = posterior.atoms
         event = self.dims[:1] if atoms is None else (self.dims[0] // atoms[1], atoms[0])
-        self.top = None if prior is None else prior.build(event, Free)
+        self.top = None if prior is None else prior.build(event, LearnedVector)
 
     def apart(self, h: Tensor) -> Sequence[Tensor]:
         """The features of each rung."""
@@ -138,25 +138,25 @@ class TopDown(nn.Module):
 
     def forward(
         self, h: Tensor | None, draw: Draw, pseudo: Tensor | None = None
-    ) -> tuple[Tensor | None, tuple[Site, ...]]:
+    ) -> tuple[Tensor | None, tuple[LatentLayer, ...]]:
         """Features (B, n_features), or None to generate -> (the last state (S, B, n_state), sites)."""
         state: Tensor | None = None
-        sites: list[Site] = []
+        sites: list[LatentLayer] = []
         features = None if h is None else self.apart(h)
         for i in range(len(self.dims)):
             above = [] if state is None else [state]
             q = None if features is None else self.q[i](joined([features[i], *above]))
             p = self.prior(pseudo) if i == 0 else self.p[i - 1](state)
             z = draw(i, q, p)
-            sites.append(Site(z, q, p))
+            sites.append(LatentLayer(z, q, p))
             state = z if state is None else self.merge[i - 1](joined([state, z]))
         return state, tuple(sites)
 
 
-class Scored(nn.Module):
+class LayerLogProbs(nn.Module):
     """The ladder's log q(z) and log p(z) of each rung at given values."""
 
-    def __init__(self, latents: TopDown) -> None:
+    def __init__(self, latents: Hierarchy) -> None:
         super().__init__()
         self.latents = latents
 

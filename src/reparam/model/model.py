@@ -16,16 +16,25 @@ from ..families import Conditional, Family
 from ..nn.layers import joined, shapes_of
 from ..nn.networks import Network
 from ..tensors import Rowwise, Shape, as_shape, numel, weighted_sum
-from .hierarchy import Draw, Scored, Site, TopDown, averaging, generating, inferring, replaying
+from .hierarchy import (
+    Draw,
+    Hierarchy,
+    LatentLayer,
+    LayerLogProbs,
+    averaging,
+    generating,
+    inferring,
+    replaying,
+)
 from .labels import Auxiliary, Enumerated, Given, LabelHead
-from .priors import VampPrior, fit_together
+from .priors import VampPrior, check_compatible
 
 SEEN = 1 << 22
 """Cells of a sparse matrix that units are taken from."""
 
 
 @dataclass(frozen=True)
-class Parts:
+class ModelConfig:
     """What a model is made of, every choice resolved."""
 
     latent_dim: tuple[int | Shape, ...]
@@ -49,13 +58,13 @@ class Model(nn.Module):
 
     log_prior_y: Tensor
 
-    def __init__(self, event: Shape, parts: Parts) -> None:
+    def __init__(self, event: Shape, parts: ModelConfig) -> None:
         super().__init__()
-        self.event, self.parts, labels = event, parts, parts.labels
-        fit_together(parts.posterior, parts.prior, parts.rungs, labels)
+        self.event, self.config, labels = event, parts, parts.labels
+        check_compatible(parts.posterior, parts.prior, parts.rungs, labels)
         self.n_data = 0
         zeros = torch.zeros(1, *event)
-        seen = tuple(marked(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
+        seen = tuple(append_mask(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
         if not parts.latent_dim and not isinstance(labels, Given):
             raise SpecError(
                 f"latent_dim=0 with labels={labels} leaves the decoder no data to read. "
@@ -66,7 +75,7 @@ class Model(nn.Module):
             self.encoder = parts.encoder.encoder(seen, labels.to_encoder if labels else 0, parts.rungs)
         features = shapes_of(self.encoder) if self.encoder else ()
         prior = parts.prior if isinstance(parts.prior, Family) else None
-        self.latents = TopDown(features, parts.rungs, parts.posterior, prior)
+        self.latents = Hierarchy(features, parts.rungs, parts.posterior, prior)
         pseudo = parts.prior.components if isinstance(parts.prior, VampPrior) else 0
         self.pseudo = nn.Parameter(torch.zeros(pseudo, *seen)) if pseudo else None
         self.classifier = labels.classifier(seen, sum(map(numel, features))) if labels else None
@@ -104,7 +113,7 @@ class Model(nn.Module):
         Where classes are enumerated there are `samples` draws for each of them.
         """
         x = self.observe(x)
-        labels, log_qy = self.parts.labels, None
+        labels, log_qy = self.config.labels, None
         if isinstance(labels, Enumerated):
             assert self.encoder is not None and self.classifier is not None
             inputs, codes = self.inputs(x), labels.code(torch.arange(labels.classes, device=x.device))
@@ -124,11 +133,11 @@ class Model(nn.Module):
 
     def has_holes(self, x: Tensor) -> bool:
         """Whether NaN must be looked for: in training only where the training set had holes."""
-        return self.parts.holes or (not self.training and bool(x.isnan().any()))
+        return self.config.holes or (not self.training and bool(x.isnan().any()))
 
-    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
+    def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
         """What counts as the datum (see `Family.observe`); missing cells stay missing."""
-        seen = self.likelihood.family.observe(x, evidence=evidence, alike=alike)
+        seen = self.likelihood.family.observe(x, for_likelihood=for_likelihood, alike=alike)
         return torch.where(x.isnan(), x, seen) if self.has_holes(x) else seen
 
     def inputs(self, x: Tensor) -> Tensor:
@@ -136,14 +145,14 @@ class Model(nn.Module):
         read = self.likelihood.family.inputs(self.likelihood.standardised(x))
         if not self.has_holes(x):
             return read
-        return marked(read.nan_to_num(nan=0.0), ~x.isnan() if self.parts.holes else None)
+        return append_mask(read.nan_to_num(nan=0.0), ~x.isnan() if self.config.holes else None)
 
     def features(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
         """What the encoder (B, n_features) and the classifier (B, K) make of a batch.
 
         An Enumerated head reads an unknown label as its most probable one.
         """
-        labels, inputs, logits = self.parts.labels, self.inputs(x), None
+        labels, inputs, logits = self.config.labels, self.inputs(x), None
         if isinstance(labels, Enumerated) and self.classifier:
             logits = self.classifier(inputs, None)
         extra = labels.code(self.label(y, logits)) if labels and labels.to_encoder else None
@@ -162,7 +171,7 @@ class Model(nn.Module):
 
     def code(self, y: Tensor | None, logits: Tensor | None) -> Tensor | None:
         """The label numbers that the decoder sees, (1, B, to_decoder)."""
-        labels = self.parts.labels
+        labels = self.config.labels
         if isinstance(labels, Auxiliary):
             assert logits is not None
             soft = logits.softmax(-1)[None]
@@ -190,12 +199,12 @@ class Model(nn.Module):
     ) -> Distribution:
         """p(x | state, label code): the one place where labels join the latent. A law that is
         conditioned on a row's total reads it in `rows`."""
-        return self.likelihood(*self.told(rows, state, code))  # type: ignore[no-any-return]
+        return self.likelihood(*self.head_inputs(rows, state, code))  # type: ignore[no-any-return]
 
-    def told(self, rows: Tensor | None, *parts: Tensor | None) -> tuple[Tensor | None, ...]:
+    def head_inputs(self, rows: Tensor | None, *parts: Tensor | None) -> tuple[Tensor | None, ...]:
         """What the likelihood's head takes."""
         read = joined([t for t in parts if t is not None])
-        return (read, rows) if self.likelihood.sized else (read,)
+        return (read, rows) if self.likelihood.reads_rows else (read,)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """The rungs' posterior means side by side, (B, sum of L)."""
@@ -217,7 +226,7 @@ class Model(nn.Module):
         return self.latents(None, generating(n), self.pseudo_features())[0]  # type: ignore[no-any-return]
 
 
-def marked(read: Tensor, mask: Tensor | None) -> Tensor:
+def append_mask(read: Tensor, mask: Tensor | None) -> Tensor:
     """The mask beside what is read, as more columns or as more channels of a picture."""
     if mask is None:
         return read
@@ -237,7 +246,7 @@ class Trace:
     h: Tensor | None
     pseudo: Tensor | None
     state: Tensor | None
-    sites: tuple[Site, ...]
+    sites: tuple[LatentLayer, ...]
     code: Tensor | None
     log_qy: Tensor | None
     critics: Mapping[object, nn.Module] = field(default_factory=dict)
@@ -322,7 +331,7 @@ class Trace:
     @cached_property
     def log_likelihood(self) -> Tensor:
         """log p(x|z), (S, B); with an Auxiliary head log sum_y p(y) p(x|z, y), exact over the classes."""
-        labels = self.model.parts.labels
+        labels = self.model.config.labels
         if not isinstance(labels, Auxiliary):
             return -self.distortion
         codes = labels.code(torch.arange(labels.classes, device=self.x.device))
@@ -339,7 +348,7 @@ class Trace:
         """log q(z) and log p(z) of each rung, (S, B), their own parameters held: gradients come through z
         alone. The densities are taken inside, because flows read their parameters as late as that."""
         assert self.h is not None
-        scored = Scored(self.model.latents)
+        scored = LayerLogProbs(self.model.latents)
         held = {name: p.detach() for name, p in scored.named_parameters()}
         pseudo = None if self.pseudo is None else self.pseudo.detach()
         zs = [site.z for site in self.sites]

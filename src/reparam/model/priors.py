@@ -61,7 +61,7 @@ POSTERIORS: dict[Support, str] = {
 }
 
 
-def fit_together(
+def check_compatible(
     posterior: Family, prior: Family | VampPrior, rungs: tuple[Shape, ...], labels: LabelHead | None
 ) -> None:
     """Refuse a posterior, a prior and sizes that do not agree on what a latent is: SpecError, both named."""

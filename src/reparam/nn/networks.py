@@ -16,7 +16,7 @@ from torch import nn
 from ..errors import SpecError
 from ..specs.spec import Spec
 from ..tensors import Shape, numel
-from .layers import Encoder, Init, Leading, Maps, initialised, linear
+from .layers import Encoder, FlattenBatch, Init, Maps, initialised, linear
 
 Activation = Literal["relu", "elu", "gelu", "silu", "sigmoid", "softplus", "tanh"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -159,7 +159,7 @@ class Conv(Network):
             up = nn.ConvTranspose2d(a, b, self.kernel, 2, self.kernel // 2, output_padding=beyond)
             layers += [ACTIVATIONS[self.activation]()] if i else []
             layers.append(initialised(up, self.init if i + 2 < len(widths) else "glorot"))
-        return Leading(nn.Sequential(*layers, nn.Flatten()))
+        return FlattenBatch(nn.Sequential(*layers, nn.Flatten()))
 
 
 def default_network(event: Shape) -> Network:

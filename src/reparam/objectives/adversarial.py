@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..model.model import Parts, Trace
+from ..model.model import ModelConfig, Trace
 from ..nn.networks import MLP
 from .base import Term
 
@@ -24,14 +24,14 @@ class Critic(Term):
     learning_rate: float = 1e-4
     one_code: ClassVar[bool] = True
 
-    def build(self, parts: Parts) -> nn.Module:
+    def build(self, parts: ModelConfig) -> nn.Module:
         return MLP(self.hidden, "relu", "he").decoder(parts.rungs[:1], (), 1)
 
     def other(self, trace: Trace) -> Tensor:
         """The codes (B, L) that the critic is to tell from z."""
         raise NotImplementedError
 
-    def lesson(self, trace: Trace) -> Tensor:
+    def critic_loss(self, trace: Trace) -> Tensor:
         """The critic's own loss: real codes are 1, the others 0."""
         critic = trace.critics[self]
         logits = critic(torch.cat((trace.sites[0].z[0].detach(), self.other(trace).detach())))[:, 0]

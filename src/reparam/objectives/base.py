@@ -16,7 +16,7 @@ from torch import Tensor
 from ..errors import SpecError
 from ..families import Point
 from ..model.labels import Enumerated
-from ..model.model import Parts, Trace
+from ..model.model import ModelConfig, Trace
 from ..specs.spec import Spec
 
 
@@ -37,7 +37,7 @@ class Term(Spec, abc.ABC):
     @abc.abstractmethod
     def __call__(self, trace: Trace, step: int) -> Tensor: ...
 
-    def fits(self, parts: Parts, others: Sequence["Term"]) -> None:
+    def check_compatible(self, parts: ModelConfig, others: Sequence["Term"]) -> None:
         """Refuse a model or other terms that this one makes no sense with: SpecError, both parts named."""
         labels = parts.labels
         if self.one_code and isinstance(labels, Enumerated):
@@ -61,24 +61,24 @@ class Bound(Term):
     def draws(self) -> int:
         return math.prod(getattr(self, name, 1) for name in ("samples", "m", "k"))
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point):
             raise SpecError(
                 f"{type(self).__name__} with posterior=Point(): a point has no density to weigh by. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
         needs_density(self, parts)
-        super().fits(parts, others)
+        super().check_compatible(parts, others)
 
 
-def needs_density(term: Term, parts: Parts) -> None:
+def needs_density(term: Term, parts: ModelConfig) -> None:
     """Refuse codes: no density moves with their draws."""
     q = parts.posterior
     if q.atoms is not None:
         raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
 
 
-def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
+def needs_dimensions(term: Term, parts: ModelConfig, cure: str) -> None:
     """Refuse a posterior or a prior whose KL is no sum over latent dimensions."""
     for role, part in (("posterior", parts.posterior), ("prior", parts.prior)):
         if not part.factorises or isinstance(part, Point):
@@ -88,7 +88,7 @@ def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
             )
 
 
-def needs_replay(term: Term, parts: Parts) -> None:
+def needs_replay(term: Term, parts: ModelConfig) -> None:
     """Refuse a posterior that cannot score a draw anew, its own parameters held."""
     if not parts.posterior.tractable:
         raise SpecError(
@@ -97,7 +97,7 @@ def needs_replay(term: Term, parts: Parts) -> None:
         )
 
 
-def terms_of(objective: Term | tuple[Term, ...], parts: Parts) -> tuple[Term, ...]:
+def terms_of(objective: Term | tuple[Term, ...], parts: ModelConfig) -> tuple[Term, ...]:
     """The terms, each fitting the parts and one another, exactly one a bound; else SpecError."""
     terms = objective if isinstance(objective, tuple) else (objective,)
     bounds = [term for term in terms if term.is_bound]
@@ -105,5 +105,5 @@ def terms_of(objective: Term | tuple[Term, ...], parts: Parts) -> tuple[Term, ..
         found = " and ".join(map(repr, bounds)) or "none"
         raise SpecError(f"an objective needs exactly one bound, not {found}: keep one of them, or add ELBO()")
     for term in terms:
-        term.fits(parts, [other for other in terms if other is not term])
+        term.check_compatible(parts, [other for other in terms if other is not term])
     return terms

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from ..errors import SpecError
 from ..families import Point
 from ..model.labels import Auxiliary, Enumerated
-from ..model.model import Parts, Trace
+from ..model.model import ModelConfig, Trace
 from ..specs.schedules import Schedule, at
 from ..specs.spec import AtLeast, Count
 from ..tensors import log_mean_exp
@@ -19,7 +19,7 @@ from .base import Bound, Term, needs_density, needs_dimensions, needs_replay, wi
 
 @dataclass(frozen=True, repr=False)
 class ELBO(Bound):
-    """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the evidence lower bound negated.
+    """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the for_likelihood lower bound negated.
 
     Source: Kingma and Welling (2014), equation 3. Around it:
 
@@ -45,7 +45,7 @@ class ELBO(Bound):
         if self.free_bits and (self.capacity is not None or self.gradient == "path"):
             raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
         if isinstance(parts.posterior, Point) and self.beta != 0:
             raise SpecError(
                 "ELBO(beta != 0) with posterior=Point(): a point has no KL to the prior. "
@@ -67,7 +67,7 @@ class ELBO(Bound):
             rates = (log_q - site.p.log_prob(site.z) for site, (log_q, _) in held)
             rate = sum((trace.average(r).mean() for r in rates), start=trace.label_rate.mean())
         elif self.free_bits:
-            each = (self.freed(trace, i) for i in range(len(trace.sites)))
+            each = (self.apply_free_bits(trace, i) for i in range(len(trace.sites)))
             rate = sum(each, start=trace.label_rate.mean())
         else:
             rate = trace.mean_rate
@@ -75,7 +75,7 @@ class ELBO(Bound):
             rate = (rate - at(self.capacity, step)).abs()
         return loss.add(rate, alpha=beta)
 
-    def freed(self, trace: Trace, i: int) -> Tensor:
+    def apply_free_bits(self, trace: Trace, i: int) -> Tensor:
         """The batch's mean KL of rung i, none of its dimensions (or not itself) below free_bits."""
         if self.free_per == "rung":
             return trace.average(trace.rates[i]).mean().clamp_min(self.free_bits)
@@ -102,8 +102,8 @@ class IWAE(Bound):
                 "(Tucker et al. 2019). Use gradient='dreg', or ELBO(gradient='path')"
             )
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(parts, others)
         if self.gradient != "dreg":
             return
         needs_replay(self, parts)
@@ -158,8 +158,8 @@ class PIWAE(Bound):
     m: Count = 8
     k: Count = 8
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(parts, others)
         if len(parts.latent_dim) != 1 or isinstance(parts.labels, Auxiliary | Enumerated):
             raise SpecError(
                 f"{self} parts the encoder from the rest; latent_dim={parts.latent_dim} with "
@@ -173,7 +173,7 @@ class PIWAE(Bound):
         px = model.decode(fixed, trace.code, trace.seen)
         ours = trace.log_px(px) + site.p.log_prob(fixed) - log_q.detach()
         frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
-        px = functional_call(model.likelihood, frozen, model.told(trace.seen, site.z, trace.code))
+        px = functional_call(model.likelihood, frozen, model.head_inputs(trace.seen, site.z, trace.code))
         theirs = trace.log_px(px) + held_p - log_q
         value = -log_mean_exp(ours).mean()
         return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)

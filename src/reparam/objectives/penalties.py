@@ -13,7 +13,7 @@ from ..distributions import Atom, base_of, mean_of
 from ..errors import SpecError
 from ..families import VQ
 from ..model.labels import Auxiliary, Enumerated
-from ..model.model import Parts, Trace
+from ..model.model import ModelConfig, Trace
 from ..specs.schedules import Schedule, at
 from .base import Term, needs_dimensions
 
@@ -25,7 +25,7 @@ class CrossEntropy(Term):
     weight: Schedule = 1.0
     reads_z: ClassVar[bool] = False
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
         if not isinstance(parts.labels, Auxiliary | Enumerated):
             raise SpecError(
                 f"CrossEntropy with labels={parts.labels}: there is no classifier to teach. "
@@ -98,8 +98,8 @@ class TotalCorrelation(Term):
     weight: Schedule = 5.0
     one_code: ClassVar[bool] = True
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(parts, others)
         needs_dimensions(self, parts, "Use FactorTC, whose critic needs no density")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
@@ -130,8 +130,8 @@ class Decorrelation(Term):
         off = covariance.square().sum() - diagonal.square().sum()
         return self.off * off + self.diagonal * (diagonal - 1).square().sum()
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(parts, others)
         if self.of == "samples":
             needs_dimensions(self, parts, "Use of='means'")
 
@@ -188,7 +188,7 @@ class Commitment(Term):
 
     weight: Schedule = 0.25
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
+    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
         if not isinstance(parts.posterior, VQ):
             raise SpecError(
                 f"{self} with posterior={parts.posterior}: there is no codebook to keep to. "
@@ -214,7 +214,7 @@ class GradientPenalty(Term):
     def __call__(self, trace: Trace, step: int) -> Tensor:
         mean = mean_of(trace.px)
         if not mean.requires_grad:
-            family = trace.model.parts.likelihood
+            family = trace.model.config.likelihood
             raise SpecError(
                 f"{self} with likelihood={family}: its best guess does not move with z. Use LatentNorm"
             )

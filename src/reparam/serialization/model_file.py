@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,18 @@ def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     header = read_header(path)
     try:
-        return load_tensors(Path(path).read_bytes()), header
+        tensors = load_tensors(Path(path).read_bytes())
+        return renamed(tensors) if header["version"] < 2 else tensors, header
     except (SafetensorError, ValueError, KeyError):
         raise FormatError(f"{path} is damaged: its weights cannot be read") from None
 
 
-class Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
+def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of version 1 by their names of today."""
+    return {re.sub(r"\bstretch$", "scale", name): tensor for name, tensor in tensors.items()}
+
+
+class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While a model is built, refuse a tensor that its file does not justify, before it is allocated."""
 
     def __init__(self, tensors: dict[str, Tensor], path: str | Path) -> None:
@@ -84,7 +91,7 @@ def _broadcast(tensors: list[Tensor]) -> int:
         return 0
 
 
-def pour(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
+def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

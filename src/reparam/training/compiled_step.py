@@ -30,7 +30,7 @@ class Seeing(nn.Module):
         return self.see(x, y)
 
 
-class Recorded:
+class CompiledStep:
     """(x, y) -> figures of a batch; gradients are left where `backward` leaves them. Batches of one size."""
 
     def __init__(self, model: nn.Module, see: See) -> None:

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ..data.stream import Share
+from ..data.stream import LocalBatch
 from ..errors import SpecError
 
 
-class Alone:
+class SingleProcess:
     """One process."""
 
     rank, size = 0, 1
@@ -35,7 +35,7 @@ class Alone:
         """Take the first process' numbers, where a batch has moved them."""
 
 
-class Processes(Alone):
+class MultiProcess(SingleProcess):
     """Several, launched by Lightning Fabric or, before it, by torchrun."""
 
     def __init__(self, fabric: Any) -> None:
@@ -64,12 +64,12 @@ class Processes(Alone):
 
 
 @cache
-def launched(devices: int, kind: str) -> Alone:
+def launched(devices: int, kind: str) -> SingleProcess:
     """This process among those that share a training on devices of a `kind`. The others are started here,
     once, unless torchrun or `fabric run` did; they run the same program from its start."""
     torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     if devices == 1 and not torchrun:
-        return Alone()
+        return SingleProcess()
     try:
         from lightning_fabric import Fabric
     except ImportError:
@@ -84,7 +84,7 @@ def launched(devices: int, kind: str) -> Alone:
         fabric.launch()
     if fabric.global_rank:
         warnings.simplefilter("ignore")
-    return Processes(fabric)
+    return MultiProcess(fabric)
 
 
 IN_PLACE = (Tensor.normal_, Tensor.uniform_, Tensor.exponential_)
@@ -92,13 +92,13 @@ LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
 SIZED = (torch.rand, torch.randn)
 
 
-class Noise(TorchFunctionMode):
+class SharedNoise(TorchFunctionMode):
     """Every draw for b rows, (b, ...) or (S, b, ...), is the share of a draw for the whole batch.
 
     Draws by rejection (of Beta and Gamma laws) and those of no row are as they are.
     """
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, share: LocalBatch) -> None:
         super().__init__()
         self.rows, self.whole = len(share.rows), share.whole
         self.start = min(share.start, self.whole - self.rows)

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.stream import Share
+from ..data.stream import LocalBatch
 
 
-def autopsy(model: nn.Module, steps: Iterable[tuple[Share, Tensor, bool]], y: Tensor | None) -> str:
+def diagnose_divergence(
+    model: nn.Module, steps: Iterable[tuple[LocalBatch, Tensor, bool]], y: Tensor | None
+) -> str:
     """Which batch of an epoch broke, in which layer, and what is odd in it; "" where none does.
 
     `steps` trains on: each batch, its figures, the loss first, and whether the step was taken.

@@ -42,7 +42,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
     model comes back as it was, with a warning: so the bound never falls on those rows.
     """
     (x, y), held_out = rows, int(len(rows[0]) * (training.validation or 0.1))
-    if not model.parts.latent_dim:
+    if not model.config.latent_dim:
         raise SpecError(f"refit_prior({prior}) with latent_dim=0: there are no codes to explain")
     if not held_out:
         raise DataError(f"refit_prior holds out some of X to choose by; {len(x)} rows are too few")
@@ -65,7 +65,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
     if after < before:
         return new.requires_grad_(True).to("cpu").eval()
     warnings.warn(
-        f"{prior} explains held-out codes no better than {model.parts.prior}, which stays: "
+        f"{prior} explains held-out codes no better than {model.config.prior}, which stays: "
         f"{after:.2f} against {before:.2f} nats a code",
         stacklevel=3,
     )
@@ -75,7 +75,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
 @torch.no_grad()
 def with_prior(model: Model, prior: Family | VampPrior, x: Rowwise) -> Model:
     """The same model but for p(z_0), which alone will learn; pseudo-inputs stand on rows of x."""
-    new = Model(model.event, replace(model.parts, prior=prior))
+    new = Model(model.event, replace(model.config, prior=prior))
     ours = ("latents.top.", "pseudo")
     held = {name: t for name, t in model.state_dict().items() if not name.startswith(ours)}
     new.load_state_dict(held, strict=False)

@@ -19,15 +19,15 @@ import torch
 from torch import Tensor
 
 from ..data.batching import shuffled
-from ..data.stream import Share
+from ..data.stream import LocalBatch
 from ..errors import DivergedError, SpecError
 from ..model.model import Model, Trace
 from ..objectives import ELBO, Critic, Term
 from ..specs.schedules import Clocked, Ramp, at
 from ..tensors import Rowwise, finite, random_from
 from .config import Adam, Training
-from .distributed import Alone, Noise, Processes, launched
-from .divergence import autopsy
+from .distributed import MultiProcess, SharedNoise, SingleProcess, launched
+from .divergence import diagnose_divergence
 
 MONITORED = 1000
 """Rows whose bound is taken at once, and at most so many at the end of an epoch where a classifier makes the
@@ -62,8 +62,8 @@ class Trainer:
     def __init__(self, model: Model, terms: tuple[Term, ...], training: Training, seed: int) -> None:
         self.model, self.terms, self.training, self.seed = model, terms, training, seed
         self.device = training.resolved_device()
-        self.processes: Alone = launched(training.devices, self.device.type)
-        if isinstance(self.processes, Processes):
+        self.processes: SingleProcess = launched(training.devices, self.device.type)
+        if isinstance(self.processes, MultiProcess):
             self.device = self.processes.device
         self.model.to(self.device)
         self.parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
@@ -71,7 +71,7 @@ class Trainer:
         self.own = next(term for term in terms if term.is_bound)
         self.samples = max(term.draws for term in terms)
         self.critics = {
-            term: term.build(model.parts).to(self.device) for term in terms if isinstance(term, Critic)
+            term: term.build(model.config).to(self.device) for term in terms if isinstance(term, Critic)
         }
         self.teachers = {
             term: Adam(0.5, 0.9).build(list(net.parameters()), term.learning_rate)
@@ -88,7 +88,7 @@ class Trainer:
 
     def _recorded(self) -> Any:
         """`_learn`, compiled; SpecError where it is not the same operations at every step."""
-        from .compiled_step import Recorded
+        from .compiled_step import CompiledStep
 
         if self.processes.size > 1:
             raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
@@ -97,7 +97,7 @@ class Trainer:
                 f"Training.compile with {odd[0]}: what changes at each step would be compiled at each step, "
                 "and critics learn beside it. Leave compile out"
             )
-        recorded = Recorded(self.model, lambda x, y: self._see(x, y)[:2])
+        recorded = CompiledStep(self.model, lambda x, y: self._see(x, y)[:2])
         return lambda _, x, y: (recorded(x, y), None)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -217,7 +217,7 @@ class Trainer:
         """The epoch once more, now looking at every batch: which one broke, and where."""
         self.restore(*before)
         with self._drawing():
-            return autopsy(self.model, self._steps(x, y), y)
+            return diagnose_divergence(self.model, self._steps(x, y), y)
 
     @torch.no_grad()
     def _swap(self) -> None:
@@ -242,7 +242,7 @@ class Trainer:
         found = self.processes.total(torch.cat([totals, totals.new_tensor([rows])]))
         return found[:-1] / found[-1]
 
-    def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[Share, Tensor, bool]]:
+    def _steps(self, x: Rowwise, y: Tensor | None) -> Iterator[tuple[LocalBatch, Tensor, bool]]:
         """Step after step: the rows of the batch, its loss, distortion, rate and each term, and whether the
         step was taken."""
         self.model.train()
@@ -256,15 +256,15 @@ class Trainer:
             figures, trace = learn(share, *batch)
             taken = self._step()
             for term, teacher in self.teachers.items():
-                self._descend(term.lesson(trace), share, teacher, self.critics[term].parameters())
+                self._descend(term.critic_loss(trace), share, teacher, self.critics[term].parameters())
                 teacher.step()
             if ranks > 1:
                 self.processes.agree(self.model.buffers())
             yield share, figures, taken
 
-    def _learn(self, share: Share, x: Tensor, y: Tensor | None) -> tuple[Tensor, Trace]:
+    def _learn(self, share: LocalBatch, x: Tensor, y: Tensor | None) -> tuple[Tensor, Trace]:
         """The gradients of a batch's loss; its figures, and the trace."""
-        with Noise(share) if self.processes.size > 1 else nullcontext():
+        with SharedNoise(share) if self.processes.size > 1 else nullcontext():
             loss, figures, trace = self._see(x, y)
         self._descend(loss, share, self.optimiser, self.parameters)
         return figures, trace
@@ -283,7 +283,7 @@ class Trainer:
         return loss, figures, trace
 
     def _descend(
-        self, loss: Tensor, share: Share, optimiser: torch.optim.Optimizer, parameters: Iterable[Tensor]
+        self, loss: Tensor, share: LocalBatch, optimiser: torch.optim.Optimizer, parameters: Iterable[Tensor]
     ) -> None:
         """The gradient of the whole batch's mean, of which `loss` is a share."""
         optimiser.zero_grad(set_to_none=True)

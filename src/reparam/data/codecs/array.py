@@ -15,7 +15,7 @@ from ..sparse import Sparse
 from .base import Array, number
 
 
-class Arrays:
+class ArrayCodec:
     """numpy arrays, pictures with their channels first or last; sparse matrices stay sparse."""
 
     def __init__(self, event: tuple[int, ...], dtype: str) -> None:

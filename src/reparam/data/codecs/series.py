@@ -14,7 +14,7 @@ from pandas.api import types
 from torch import Tensor
 
 from ...errors import DataError
-from .array import Arrays
+from .array import ArrayCodec
 from .table import to_pandas
 
 Array = np.ndarray[Any, Any]
@@ -22,13 +22,13 @@ SPARSEST = 1000
 """A grid with this many times more steps than the file has points is a mistake in its timestamps."""
 
 
-class Series:
+class SeriesCodec:
     """The codec of a series: frames with a `time` and a `value` column -> (n, window), the last cell now.
 
     `step` is the training data's commonest difference of timestamps, in seconds where they are dates.
 
     >>> frame = pd.DataFrame({"timestamp": [0, 60, 180, 240], "value": [1.0, 2.0, 3.0, 4.0]})
-    >>> Series.learn(frame, window=3).encode(frame)
+    >>> SeriesCodec.learn(frame, window=3).encode(frame)
     tensor([[nan, nan, 1.],
             [nan, 1., 2.],
             [2., nan, 3.],
@@ -40,7 +40,7 @@ class Series:
         self.event: tuple[int, ...] = (window,)
         if type(window) is not int or window < 2 or not step > 0:
             raise ValueError(f"a series of windows of {window!r} points, {step!r} apart")
-        self.windows = Arrays(self.event, "float32")
+        self.windows = ArrayCodec(self.event, "float32")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from ..readers import tables as frames
 from .column import Column, _column, _typed
 
 
-class Table:
+class TableCodec:
     """The codec of a table: pandas or polars frames to (n, modelled columns), and back to the `library` of
     the training data."""
 
@@ -37,7 +37,7 @@ class Table:
         return (len(self.modelled),)
 
     @classmethod
-    def learn(cls, frame: Any) -> "Table":
+    def learn(cls, frame: Any) -> "TableCodec":
         """What the columns of a training frame hold."""
         library = "polars" if is_polars(frame) else "pandas"
         frame = to_pandas(frame)
