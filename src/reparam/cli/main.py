@@ -151,7 +151,7 @@ def fit(
     told = vae.labels is not None or vae.window is not None
     run = Run(output)
     training = vae.training or Training()
-    if launched(training.devices, training.resolved_device().type).rank:
+    if launched(training.devices, training.resolved_device()).rank:
         run.follow(vae, X, y if told else None, resume)
         return
     if label is not None and not told:
