@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .plain import PLAIN, Plain, burda
+from ..torch_nets import PLAIN, Plain, burda
 
 
 class Clock:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
-from .plain import PLAIN
+from ..torch_nets import PLAIN
 
 PEERS = {"pythae": "pythae==0.1.2", "pyod": "pyod", "keras": "keras"}
 """The peers, as pip is asked for them; `constraints.txt` holds torch at our own version."""

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from reparam import VAE, Bernoulli, Conv, Training
 from reparam.recipes import recipe
 
-from .contest import PAIRS, PEERS, Effort, children, ratio, rounds, timed
-from .pages import Rows
-from .plain import PLAIN, Plain
+from .timing import PAIRS, PEERS, Effort, children, ratio, rounds, timed
+from ..markdown import Rows
+from ..torch_nets import PLAIN, Plain
 
 Turn = Callable[[], object]
 """Trains one epoch of the rows it was made with."""

@@ -23,11 +23,11 @@ from sklearn.neural_network import MLPClassifier
 from reparam import VAE
 from reparam.data.load import load
 
-from .factors import FACTORS
-from .pages import fill, markdown
-from .published import PUBLISHED
-from .quality import MARKS, quality
-from .vocabulary import VOCABULARY
+from ..quality.disentanglement import FACTORS
+from ..markdown import fill, markdown
+from .log_likelihoods import PUBLISHED
+from ..quality.against_time import MARKS, quality
+from ..quality.parts import VOCABULARY
 
 RUNS, RESULTS, PAGE = Path("runs"), Path("docs/results.json"), Path("docs/results.md")
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from reparam import MLP, VAE, Training
 
-from .contest import ROOT, Effort, ratio, rounds, timed
-from .pages import Rows
+from .timing import ROOT, Effort, ratio, rounds, timed
+from ..markdown import Rows
 
 MAIN = "from reparam.cli.main import main; main()"
 LIBRARIES = "import torch, sklearn.base"

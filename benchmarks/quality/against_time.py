@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from reparam import VAE, Training
 from reparam.data.load import load
 
-from .judge import negative_log_likelihood
-from .plain import Dense
+from ..importance_sampling import negative_log_likelihood
+from ..torch_nets import Dense
 
 MARKS = (60, 300)
 """Seconds of training."""

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from .contest import PAIRS, PEERS, Effort, PeerError, installed
-from .nets import training
-from .pages import Rows, fill, markdown
-from .plain import PLAIN
-from .process import growth, startup, warmup
-from .use import likelihood, use
+from .timing import PAIRS, PEERS, Effort, PeerError, installed
+from .training import training
+from ..markdown import Rows, fill, markdown
+from ..torch_nets import PLAIN
+from .processes import growth, startup, warmup
+from .inference import likelihood, use
 
 RESULTS, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
 

@@ -15,10 +15,10 @@ from torch.nn.functional import softplus
 
 from reparam import MLP, VAE, Training
 
-from .contest import Effort, children, ratio, rounds, timed
-from .nets import VAES, Turn
-from .pages import Rows
-from .plain import PLAIN, burda
+from .timing import Effort, children, ratio, rounds, timed
+from .training import VAES, Turn
+from ..markdown import Rows
+from ..torch_nets import PLAIN, burda
 
 Array = np.ndarray
 

@@ -14,7 +14,7 @@ import tempfile
 import numpy as np
 import torch
 
-from .judge import negative_log_likelihood
+from ..importance_sampling import negative_log_likelihood
 
 
 def main() -> None:
