@@ -1,7 +1,8 @@
-"""pythae's VAE, trained an epoch at a time: `.venv-peers/bin/python -m benchmarks.pythae DATA`.
+"""pythae's VAE on static MNIST, an epoch at a time: `python -m benchmarks.peers.static_mnist DATA`.
 
-It runs where reparam is not installed and talks by lines: `epoch` trains one, `judge` answers the test
-negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train` and `test`, (n, 784).
+`quality/against_time.py` starts it where reparam is not installed. It talks by lines: `epoch` trains one,
+`judge` answers the test negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train` and
+`test`, (n, 784).
 """
 
 import contextlib

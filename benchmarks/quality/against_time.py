@@ -22,16 +22,15 @@ from torch import Tensor, nn
 from reparam import VAE, Training
 from reparam.data.load import load
 
+from .. import ROOT
 from ..importance_sampling import negative_log_likelihood
+from ..markdown import Rows
+from ..peers.environment import PYTHON
 from ..torch_nets import Dense
 
 MARKS = (60, 300)
 """Seconds of training."""
 IMAGES = 1000
-PEERS = Path(".venv-peers/bin/python")
-"""An environment with pythae in it; without one its row is left out."""
-
-Figures = dict[str, object]
 
 
 class Contestant(Protocol):
@@ -119,24 +118,23 @@ def race(contestants: dict[str, Contestant], marks: tuple[float, ...], test: Ten
                 yield name, mark, epochs[name], contestants[name].judge(test)
 
 
-def quality(
-    marks: tuple[float, ...] = MARKS, rows: int | None = None, images: int = IMAGES
-) -> dict[str, Figures]:
+def against_time(marks: tuple[float, ...] = MARKS, rows: int | None = None, images: int = IMAGES) -> Rows:
+    """The rows of all contestants; pythae's is left out where no environment of the peers is."""
     train, test = (load(f"binarized-mnist:{part}").X.reshape(-1, 784) for part in ("train", "test"))
     train = train[:rows]
     test = test[np.sort(np.random.default_rng(0).choice(len(test), images, replace=False))]
-    found: dict[str, Figures] = {}
+    found: Rows = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as open_:
         contestants: dict[str, Contestant] = {
             "reparam, VAE(40)": Reparam(train),
             "plain PyTorch loop": ByHand(train),
         }
-        if PEERS.exists():
+        if PYTHON.exists():
             np.savez(Path(folder) / "data.npz", train=train, test=test)
-            words = [str(PEERS), "-m", "benchmarks.pythae", f"{folder}/data.npz"]
+            words = [str(PYTHON), "-m", "benchmarks.peers.static_mnist", f"{folder}/data.npz"]
             quiet = os.environ | {"TQDM_DISABLE": "1"}
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            process = open_.enter_context(subprocess.Popen(words, text=True, env=quiet, **pipes))
+            process = open_.enter_context(subprocess.Popen(words, text=True, cwd=ROOT, env=quiet, **pipes))
             contestants["pythae, default MLP"] = Pythae(process)
         for name, mark, epochs, figures in race(contestants, marks, torch.as_tensor(test)):
             row = found.setdefault(name, {"tables": ["quality"]})

@@ -1,4 +1,4 @@
-"""`make bench ARGS="..."`: speed against the floor, against the same by hand, and against peers.
+"""Speed against the floor, against the same by hand, and against peers: `make bench ARGS="..."`.
 
 Each part's tables are printed, and written to docs/benchmarks.json and docs/benchmarks.md. The name of a net
 stands for the training of that net alone; this and --small write nothing.
@@ -8,18 +8,19 @@ import argparse
 import json
 import platform
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
-from .timing import PAIRS, PEERS, Effort, PeerError, installed
-from .training import training
+from .. import ROOT
 from ..markdown import Rows, fill, markdown
+from ..peers.environment import PEERS, PeerError, installed
 from ..torch_nets import PLAIN
-from .processes import growth, startup, warmup
 from .inference import likelihood, use
+from .processes import growth, startup, warmup
+from .timing import Effort
+from .training import PAIRS, training
 
-RESULTS, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
+RESULTS, PAGE = ROOT / "docs/benchmarks.json", ROOT / "docs/benchmarks.md"
 
 PARTS: dict[str, Callable[[Effort], Rows]] = {
     "training": training,
@@ -83,27 +84,29 @@ def tables(part: str, result: dict[str, dict]) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    names = [*PARTS, *PLAIN]
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join([*PARTS, *PLAIN])}; default all parts"
+        "names", nargs="*", metavar="NAME", choices=names, help=f"{', '.join(names)}; default all parts"
     )
-    parser.add_argument("--rounds", type=int, default=Effort.rounds)
-    parser.add_argument("--threads", type=int, default=Effort.threads)
+    parser.add_argument(
+        "--rounds", type=int, default=Effort.rounds, help="turns of each (default %(default)s)"
+    )
+    parser.add_argument("--threads", type=int, default=Effort.threads, help="of torch (default %(default)s)")
     parser.add_argument("--no-peers", action="store_true", help="ours alone: nothing is installed")
     parser.add_argument("--bf16", action="store_true", help="bf16 too: slow without AMX or its like")
     parser.add_argument("--small", action="store_true", help="a rehearsal: tiny sizes, one round, no peers")
-    words = parser.parse_args()
-    if unknown := set(words.names) - set(PARTS) - set(PLAIN):
-        parser.error(f"{', '.join(unknown)}: neither a part nor a net")
-    nets = tuple(name for name in words.names if name in PLAIN)
-    parts = [name for name in words.names if name in PARTS] or (["training"] if nets else list(PARTS))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    nets = tuple(name for name in arguments.names if name in PLAIN)
+    parts = [name for name in arguments.names if name in PARTS] or (["training"] if nets else list(PARTS))
     effort = Effort(
-        rounds=1 if words.small else words.rounds,
-        threads=words.threads,
-        peers=not (words.no_peers or words.small),
-        bf16=words.bf16,
-        small=words.small,
+        rounds=1 if arguments.small else arguments.rounds,
+        threads=arguments.threads,
+        peers=not (arguments.no_peers or arguments.small),
+        bf16=arguments.bf16,
+        small=arguments.small,
         nets=nets or Effort.nets,
     )
     torch.set_num_threads(effort.threads)
@@ -115,7 +118,3 @@ def main() -> None:
             results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
             RESULTS.write_text(json.dumps(results | {part: result}, indent=1) + "\n")
             fill(PAGE, filled)
-
-
-if __name__ == "__main__":
-    main()
