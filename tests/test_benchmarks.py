@@ -1,5 +1,6 @@
 """What is measured is the same net, and the bench runs: its times are nobody's law."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,27 @@ def test_tables_stand_between_their_markers(tmp_path: Path) -> None:
     page.write_text("a\n<!-- one -->\nold\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\nc\n")
     fill(page, {"one": "new\n"})
     assert page.read_text() == "a\n<!-- one -->\nnew\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\nc\n"
+
+
+def test_fingerprints_equal_themselves_and_say_what_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads, first, second = torch.get_num_threads(), tmp_path / "first.json", tmp_path / "second.json"
+    words = ["fingerprints", "--only", "vae", "series", "sparse", "interpolate"]
+    try:
+        main([*words, "-o", str(first)])
+        with pytest.raises(SystemExit) as same:
+            main([*words, "-o", str(second), "--against", str(first)])
+        hashes = json.loads(first.read_text())
+        assert same.value.code == 0 and json.loads(second.read_text()) == hashes
+        assert {"vae/weights", "series/impute", "sparse/evaluation", "interpolate"} <= hashes.keys()
+        first.write_text(
+            json.dumps(hashes | {"sparse/scores": "other", "sparse/lost": "", "table/codes": ""})
+        )
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as differs:
+            main(["fingerprints", "--only", "sparse", "--against", str(first)])
+        assert differs.value.code == 1
+        assert capsys.readouterr().out == "5 hashes, 2 differ\nsparse/scores\nsparse/lost\n"
+    finally:
+        torch.set_num_threads(threads)
