@@ -9,6 +9,7 @@ import torch
 
 from . import ROOT
 from .markdown import Rows, fill, markdown
+from .names import add_names
 from .quality.against_time import MARKS
 
 RESULTS, PAGE = ROOT / "docs/results.json", ROOT / "docs/results.md"
@@ -94,10 +95,10 @@ def record(command: str, name: str, rows: Rows, budget: dict[str, int]) -> None:
     print(json.dumps(rows), flush=True)
 
 
-def add_arguments(parser: argparse.ArgumentParser, names: Collection[str], budgeted: Collection[str]) -> None:
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=names, help=f"{', '.join(names)}; default all"
-    )
+def add_arguments(
+    parser: argparse.ArgumentParser, names: Collection[str], budgeted: Collection[str], default: str = "all"
+) -> None:
+    add_names(parser, names, default)
     parser.add_argument("--epochs", type=int, help=f"another budget of {', '.join(budgeted)}")
     parser.add_argument("--compile", action="store_true", default=None, help="compile their steps")
 

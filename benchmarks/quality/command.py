@@ -38,7 +38,9 @@ def rows(name: str, budget: dict[str, int]) -> Rows:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    results.add_arguments(parser, [*RECORDED, "breast-cancer", *OF_A_TABLE], DISENTANGLEMENT)
+    results.add_arguments(
+        parser, [*RECORDED, "breast-cancer", *OF_A_TABLE], DISENTANGLEMENT, "all that need no --table"
+    )
     parser.add_argument("--table", metavar="CSV", help=f"for {' and '.join(OF_A_TABLE)}")
 
 

@@ -6,6 +6,7 @@ streams       a fit of 1, 10 and 100 times the rows, streamed and in memory
 
 import argparse
 
+from ..names import add_names
 from .command_line import command_line
 from .streams import streams
 
@@ -13,9 +14,7 @@ TABLES = {"command-line": command_line, "streams": streams}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=TABLES, help=f"{', '.join(TABLES)}; default both"
-    )
+    add_names(parser, TABLES, "both")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import torch
 
 from .. import ROOT
 from ..markdown import Rows, fill, markdown
+from ..names import add_names
 from ..peers.environment import PEERS, PeerError, installed
 from ..torch_nets import PLAIN
 from .inference import likelihood, use
@@ -85,10 +86,7 @@ def tables(part: str, result: dict[str, dict]) -> dict[str, str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    names = [*PARTS, *PLAIN]
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", choices=names, help=f"{', '.join(names)}; default all parts"
-    )
+    add_names(parser, [*PARTS, *PLAIN], "all parts")
     parser.add_argument(
         "--rounds", type=int, default=Effort.rounds, help="turns of each (default %(default)s)"
     )
