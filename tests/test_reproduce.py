@@ -1,4 +1,4 @@
-"""What the results page rests on: the likelihood, the schedule, the race, and rows at tiny budgets."""
+"""What the results page rests on: the likelihood, the schedule, the turns, and rows at tiny budgets."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from benchmarks.reproduce import log_likelihoods
 from reparam import VAE, Training
 
 
-def test_the_judge_knows_a_likelihood_in_closed_form() -> None:
+def test_importance_sampling_finds_a_likelihood_in_closed_form() -> None:
     """One latent that says of one pixel whether it is on: p(x) is a mean over z by fine quadrature."""
     z = torch.linspace(-8, 8, 20_001, dtype=torch.float64)
     law = torch.distributions.Normal(0.0, 1.0)
@@ -45,7 +45,7 @@ def test_the_schedule_is_burdas() -> None:
     assert rate(10 * epochs) == pytest.approx(1e-4)
 
 
-def test_the_clock_that_is_behind_moves_and_judging_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_that_is_behind_moves_and_evaluation_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now, turns = [0.0], []
 
     class Runner:
@@ -56,13 +56,13 @@ def test_the_clock_that_is_behind_moves_and_judging_stops_it(monkeypatch: pytest
             turns.append(self.name)
             now[0] += self.pace
 
-        def judge(self, test: torch.Tensor) -> dict[str, float]:
+        def evaluate(self, test: torch.Tensor) -> dict[str, float]:
             now[0] += 100
             return {"mean": 1.0, "se": 0.1}
 
     monkeypatch.setattr(against_time.time, "perf_counter", lambda: now[0])
     runners = {"slow": Runner("slow", 4.0), "fast": Runner("fast", 1.0)}
-    marks = [row[:3] for row in against_time.race(runners, (2, 6), torch.zeros(0))]
+    marks = [row[:3] for row in against_time.alternate(runners, (2, 6), torch.zeros(0))]
     assert marks == [("slow", 2, 1), ("fast", 2, 2), ("slow", 6, 2), ("fast", 6, 6)]
     assert turns == ["slow", *["fast"] * 4, "slow", "fast", "fast"]
 
@@ -117,7 +117,7 @@ def test_the_recipes_themselves_stay_as_they_are(few: np.ndarray) -> None:
     assert repr(log_likelihoods.recipe("iwae").model) == before
 
 
-def test_a_race_is_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_has_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(against_time, "PYTHON", Path("nowhere"))
     rows = against_time.against_time((0.001, 0.01), images=5)
     assert list(rows) == ["reparam, VAE(40)", "plain PyTorch loop"]

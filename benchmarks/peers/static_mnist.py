@@ -1,7 +1,7 @@
 """pythae's VAE on static MNIST, an epoch at a time: `python -m benchmarks.peers.static_mnist DATA`.
 
 `quality/against_time.py` starts it where reparam is not installed. It talks by lines: `epoch` trains one,
-`judge` answers the test negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train` and
+`evaluate` answers the test negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train` and
 `test`, (n, 784).
 """
 
@@ -40,13 +40,13 @@ def main() -> None:
         trainer.prepare_training()
         for epoch, line in enumerate(sys.stdin, 1):
             with contextlib.redirect_stdout(sys.stderr):
-                answer = judged(model, arrays["test"]) if line.strip() == "judge" else None
+                answer = evaluated(model, arrays["test"]) if line.strip() == "evaluate" else None
                 if answer is None:
                     trainer.train_step(epoch)
             print(json.dumps(answer), flush=True)
 
 
-def judged(model: torch.nn.Module, test: torch.Tensor) -> dict[str, float]:
+def evaluated(model: torch.nn.Module, test: torch.Tensor) -> dict[str, float]:
     model = copy.deepcopy(model).double().eval()
 
     def encode(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

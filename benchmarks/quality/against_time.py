@@ -1,7 +1,8 @@
 """Quality against time: who models static MNIST best after so many seconds of training?
 
-Contestants take turns epoch by epoch in one run, always the one whose clock is behind, so that a machine's
-moods meet them all; judging stops every clock. Judged on the same random 1,000 test images.
+Contestants take turns epoch by epoch in one run, always the one whose clock is behind, so that a machine that
+slows down slows all of them; evaluation stops every clock. All are evaluated on the same random 1,000 test
+images.
 """
 
 import copy
@@ -35,7 +36,7 @@ IMAGES = 1000
 
 class Contestant(Protocol):
     def epoch(self) -> object: ...
-    def judge(self, test: Tensor) -> dict[str, float]: ...
+    def evaluate(self, test: Tensor) -> dict[str, float]: ...
 
 
 class Reparam:
@@ -48,7 +49,7 @@ class Reparam:
     def epoch(self) -> None:
         next(self.epochs)
 
-    def judge(self, test: Tensor) -> dict[str, float]:
+    def evaluate(self, test: Tensor) -> dict[str, float]:
         model = copy.deepcopy(self.vae.model_).double().eval()
 
         def encode(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +78,7 @@ class ByHand:
             loss.backward()
             self.optimiser.step()
 
-    def judge(self, test: Tensor) -> dict[str, float]:
+    def evaluate(self, test: Tensor) -> dict[str, float]:
         net = copy.deepcopy(self.net).double()
 
         def encode(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,11 +102,11 @@ class Pythae:
     def epoch(self) -> None:
         self.ask("epoch")
 
-    def judge(self, test: Tensor) -> dict[str, float]:
-        return self.ask("judge")
+    def evaluate(self, test: Tensor) -> dict[str, float]:
+        return self.ask("evaluate")
 
 
-def race(contestants: dict[str, Contestant], marks: tuple[float, ...], test: Tensor) -> Iterator[tuple]:
+def alternate(contestants: dict[str, Contestant], marks: tuple[float, ...], test: Tensor) -> Iterator[tuple]:
     """(name, mark, epochs, figures) each time a clock passes a mark."""
     clocks, epochs = dict.fromkeys(contestants, 0.0), dict.fromkeys(contestants, 0)
     while (name := min(clocks, key=clocks.__getitem__)) and clocks[name] < marks[-1]:
@@ -115,7 +116,7 @@ def race(contestants: dict[str, Contestant], marks: tuple[float, ...], test: Ten
         epochs[name] += 1
         for mark in marks:
             if before < mark <= clocks[name]:
-                yield name, mark, epochs[name], contestants[name].judge(test)
+                yield name, mark, epochs[name], contestants[name].evaluate(test)
 
 
 def against_time(marks: tuple[float, ...] = MARKS, rows: int | None = None, images: int = IMAGES) -> Rows:
@@ -136,7 +137,7 @@ def against_time(marks: tuple[float, ...] = MARKS, rows: int | None = None, imag
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             process = open_.enter_context(subprocess.Popen(words, text=True, cwd=ROOT, env=quiet, **pipes))
             contestants["pythae, default MLP"] = Pythae(process)
-        for name, mark, epochs, figures in race(contestants, marks, torch.as_tensor(test)):
+        for name, mark, epochs, figures in alternate(contestants, marks, torch.as_tensor(test)):
             row = found.setdefault(name, {"tables": ["quality"]})
             row |= {f"nll_{mark}": figures, f"epochs_{mark}": epochs}
     return found

@@ -18,7 +18,7 @@ from reparam import IWAE, VAE, Training
 from reparam.recipes import recipe
 
 TRAIN, TEST = 5_000, 2_000
-"""Rows that the imputers see and are judged on: KNNImputer's time grows with their product."""
+"""Rows that the imputers see and are measured on: KNNImputer's time grows with their product."""
 
 
 def holes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -27,20 +27,20 @@ def holes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     return table.mask(hidden & table.notna().to_numpy())
 
 
-def judged(
+def errors(
     filled: pd.DataFrame, truth: pd.DataFrame, seen: pd.DataFrame, train: pd.DataFrame
 ) -> tuple[float, float]:
     """Root mean squared error of numbers in standard deviations, and share of categories filled right, each
     the mean over columns."""
-    errors, right = [], []
+    deviations, right = [], []
     for name in truth.columns:
         asked = (seen[name].isna() & truth[name].notna()).to_numpy()
         ours, real = filled[name][asked], truth[name][asked]
         if pd.api.types.is_numeric_dtype(truth[name]):
-            errors.append(np.sqrt((((ours - real) / train[name].std()).astype(float) ** 2).mean()))
+            deviations.append(np.sqrt((((ours - real) / train[name].std()).astype(float) ** 2).mean()))
         else:
             right.append((ours.astype(str) == real.astype(str)).mean())
-    return float(np.mean(errors)), float(np.mean(right))
+    return float(np.mean(deviations)), float(np.mean(right))
 
 
 def simple(train: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
@@ -98,7 +98,7 @@ def imputation(table: pd.DataFrame) -> None:
     print("| way | error of numbers, standard deviations | categories right | seconds |\n|---|---|---|---|")
     for name, way in ways.items():
         start = time.monotonic()
-        error, right = judged(way(), test, seen, few)
+        error, right = errors(way(), test, seen, few)
         print(f"| {name} | {error:.3f} | {right:.1%} | {time.monotonic() - start:.0f} |", flush=True)
 
 
