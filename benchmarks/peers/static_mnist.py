@@ -1,8 +1,8 @@
 """pythae's VAE on static MNIST, an epoch at a time: `python -m benchmarks.peers.static_mnist DATA`.
 
 `quality/against_time.py` starts it where reparam is not installed. It talks by lines: `epoch` trains one,
-`evaluate` answers the test negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train` and
-`test`, (n, 784).
+`evaluate` answers the test negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train`
+and `test`, (n, 784).
 """
 
 import contextlib
