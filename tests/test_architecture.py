@@ -37,7 +37,7 @@ HEAVY = {"cli": {"typer", "rich"}, "web": {"fastapi", "uvicorn", "starlette"}}
 
 def modules() -> dict[str, Path]:
     """Every module by its dotted name inside the package."""
-    names = {p: list(p.relative_to(SRC).with_suffix("").config) for p in SRC.rglob("*.py")}
+    names = {p: list(p.relative_to(SRC).with_suffix("").parts) for p in SRC.rglob("*.py")}
     return {".".join(n[:-1] if n[-1] == "__init__" else n): p for p, n in names.items()}
 
 

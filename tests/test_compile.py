@@ -20,7 +20,7 @@ from reparam import (
     SpecError,
     Training,
 )
-from reparam.training.compiled_step import CompiledStep
+from reparam.training.compiled_step import Operations
 from reparam.training.distributed import SingleProcess
 
 TRAINING = Training(epochs=3, batch_size=64)
@@ -83,7 +83,7 @@ def test_gradients_lie_in_memory_as_their_parameters(monkeypatch: pytest.MonkeyP
         loss = (x @ net.weight.T.contiguous()).square().sum()
         return loss, loss.detach()
 
-    CompiledStep(net, see)(x, None)
+    Operations(net, see)(x, None)
     assert net.weight.grad.stride() == net.weight.stride()
     torch.testing.assert_close(net.weight.grad, 2 * (x @ net.weight.detach().T).T @ x)
 

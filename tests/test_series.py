@@ -151,15 +151,15 @@ def test_spikes_are_found_in_a_fresh_process(fitted: VAE, tmp_path: Path) -> Non
 
 
 def test_hidden_cells_have_their_share() -> None:
-    from reparam.training.trainer import Trainer
+    from reparam.training.step import Loss
 
     vae = VAE(1, likelihood=Gaussian(), training=Training(epochs=1, missing=0.3), random_state=0)
     X = np.random.default_rng(0).normal(size=(400, 5))
     vae.fit(X)
-    assert vae.holes_ and np.isfinite(vae.score(X))
-    trainer = Trainer(vae.model_, (ELBO(),), vae.training_, 0)
+    assert vae.config_.model.has_missing and np.isfinite(vae.score(X))
+    loss = Loss(vae.model_, (ELBO(),), {}, vae.training_)
     torch.manual_seed(0)
-    assert trainer._hidden(torch.zeros(1000, 20)).isnan().float().mean() == pytest.approx(0.3, abs=0.02)
+    assert loss.mask(torch.zeros(1000, 20)).isnan().float().mean() == pytest.approx(0.3, abs=0.02)
 
 
 def test_learning_rate_decays_by_epoch() -> None:

@@ -53,7 +53,7 @@ class Reparam:
         model = copy.deepcopy(self.vae.model_).double().eval()
 
         def encode(x: Tensor) -> tuple[Tensor, Tensor]:
-            q = model(x.reshape(-1, 28, 28)).sites[0].q
+            q = model(x.reshape(-1, 28, 28)).layers[0].q
             return q.mean, q.stddev
 
         def decode(z: Tensor) -> Tensor:

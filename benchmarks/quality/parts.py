@@ -25,7 +25,7 @@ def static(name: str, epochs: int = 60, **parts: Any) -> Figures:
 def ladder(free_bits: float, epochs: int = 30, **words: Any) -> Figures:
     """A ladder on statically binarised MNIST: which rungs carry something?"""
     vae = recipe("ladder").model.set_params(
-        objective=ELBO(free_bits=free_bits, free_per="rung"),
+        objective=ELBO(free_bits=free_bits, free_per="layer"),
         training=Training(epochs, batch_size=100, clip=10, skip=1000, ema=0.999, **words),
         random_state=0,
     )

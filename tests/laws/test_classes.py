@@ -43,7 +43,7 @@ def with_classes(p: Top | None = None, latent: int = 1) -> Model:
 
 def class_shares(model: Model, y: Tensor | None) -> Tensor:
     """q(y|x), (B, K): one-hot on a labelled row."""
-    shares = model.features(X)[1].softmax(-1)
+    shares = model.conditioning(X).logits.softmax(-1)
     if y is None:
         return shares
     return torch.stack([shares[i] if k < 0 else torch.eye(3).double()[k] for i, k in enumerate(y.tolist())])

@@ -56,7 +56,7 @@ POSTERIORS = [posterior for posterior, _ in SMALL]
 def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
     """A model in float64, in evaluation, its learned numbers far from their start."""
     torch.manual_seed(1)
-    model = Model((columns,), ModelConfig((L,), MLP((8,)), MLP((8,)), posterior, prior, Bernoulli(), None))
+    model = Model((columns,), ModelConfig((L,), MLP((8,)), MLP((8,)), posterior, prior, Bernoulli()))
     with torch.no_grad():
         for p in model.parameters():
             p.copy_(0.5 * torch.randn_like(p))
@@ -100,7 +100,7 @@ def test_posterior_sums_to_one_over_codes(posterior: Family, L: int) -> None:
     noise = sample_with(layer.q, 20_000, lambda shape: torch.randn(shape, dtype=torch.float64))
     often = torch.stack([(noise == code).all(-1).double().mean(0) for code in z])
     assert float((often - mass).abs().max()) < 4 * 0.5 / math.sqrt(20_000)
-    if layer.is_certain:
+    if model.config.deterministic:
         assert set(mass.flatten().tolist()) == {0.0, 1.0}
         assert torch.equal(z[mass.argmax(0)], mean_of(layer.q))
 
@@ -261,7 +261,7 @@ REFUSED = [
     (dict(posterior=CodePrior()), "CodePrior.*is a prior"),
     (dict(posterior=AutoregressiveCodes()), "AutoregressiveCodes.*is a prior"),
     (dict(posterior=VQ(8, 4)), r"VQ\(8, 4\).*latent_dim=10.*4 numbers.*latent_dim=12"),
-    (dict(posterior=GumbelSigmoid(), latent_dim=(4, 2)), r"GumbelSigmoid.*latent_dim=\(4, 2\).*one rung"),
+    (dict(posterior=GumbelSigmoid(), latent_dim=(4, 2)), r"GumbelSigmoid.*latent_dim=\(4, 2\).*one layer"),
     (
         dict(posterior=GumbelSoftmax(5), objective=ELBO(gradient="path")),
         "path.*GumbelSoftmax.*no density. Use ELBO",

@@ -28,7 +28,7 @@ from reparam import (
 from reparam.evaluation.evaluate import evaluate
 from reparam.evaluation.metrics import by_cell
 from reparam.model.config import ModelConfig
-from reparam.model.labels import LabelHead
+from reparam.model.labels import LabelHead, NoLabels
 from reparam.model.model import Model
 from reparam.training.trainer import Progress, Trainer
 from tests.laws.models import X, blind, small
@@ -43,7 +43,7 @@ def test_evaluation_in_nats_and_bits() -> None:
     each = -0.5 * ((x - np.linspace(-1, 2, 6)) / 0.5) ** 2 - math.log(0.5) - 0.5 * math.log(2 * math.pi)
     exact = np.nansum(each, 1)
     known = (~np.isnan(x)).sum(1).mean()
-    found = evaluate(model, torch.tensor(x), None, 3, 0, names=list("abcdef"))
+    found = evaluate(model, (torch.tensor(x), None), 3, 0, names=list("abcdef"))
     assert found.log_likelihood is not None and found.log_likelihood.se is not None
     assert (found.n, found.k) == (300, 3)
     assert found.log_likelihood.mean == pytest.approx(exact.mean(), rel=1e-9)
@@ -54,7 +54,7 @@ def test_evaluation_in_nats_and_bits() -> None:
     assert found.ess == pytest.approx(3)
     by_column = [found.distortion_by_column[name] for name in "abcdef"]  # type: ignore[index]
     np.testing.assert_allclose(by_column, -np.nanmean(each, 0), rtol=1e-9)
-    one = evaluate(model, torch.tensor(x[:1]), None, 3, 0)
+    one = evaluate(model, (torch.tensor(x[:1]), None), 3, 0)
     assert one.log_likelihood is not None and one.log_likelihood.se is None
 
 
@@ -70,7 +70,7 @@ def test_a_unit_is_active_above_one_hundredth() -> None:
         head = model.latents.q[0].layer
         head.weight.copy_(torch.cat((torch.diag(wanted.sqrt()), torch.zeros(5, 5))))
         head.bias.zero_()
-    assert evaluate(model, x, None, 2, 0).active_units == 3
+    assert evaluate(model, (x, None), 2, 0).active_units == 3
 
 
 def test_grey_pixels_are_switched_on_where_the_number_is_a_likelihood() -> None:
@@ -80,15 +80,15 @@ def test_grey_pixels_are_switched_on_where_the_number_is_a_likelihood() -> None:
     model = blind(Bernoulli(grey="expected"), pixels)
     x, b = torch.full((n, pixels), 0.5, dtype=torch.float64), np.linspace(-1, 2, pixels)
     grey = (0.5 * b - np.log1p(np.exp(b))).sum()
-    found = evaluate(model, x, None, 2, 0)
+    found = evaluate(model, (x, None), 2, 0)
     assert found.distortion == pytest.approx(-grey) and found.elbo == pytest.approx(grey)
     assert found.log_likelihood is not None and found.log_likelihood.se is not None
     spread = math.sqrt((b**2).sum() / 4)
     assert found.log_likelihood.se == pytest.approx(spread / math.sqrt(n), rel=0.1)
     assert 1e-6 < abs(found.log_likelihood.mean - grey) < 4.5 * spread / math.sqrt(n)
-    assert any("switched on at random" in words for words in found.warnings)
+    assert any("binarised at random" in words for words in found.warnings)
     bits = torch.tensor([[0.0, 1.0] * 4], dtype=torch.float64).expand(20, 8)
-    same = evaluate(model, bits, None, 2, 0)
+    same = evaluate(model, (bits, None), 2, 0)
     assert same.log_likelihood is not None and same.log_likelihood.mean == pytest.approx(-same.distortion)
 
 
@@ -146,10 +146,10 @@ def test_bound_under_iwae_with_classes_is_its_own(labels: LabelHead) -> None:
     assert progress.bound == pytest.approx(-progress.terms["IWAE"], abs=0.1)
 
 
-@pytest.mark.parametrize("labels", [None, Enumerated(3)], ids=repr)
-def test_columns_add_up_to_the_distortion(labels: LabelHead | None) -> None:
+@pytest.mark.parametrize("labels", [NoLabels(), Enumerated(3)], ids=repr)
+def test_columns_add_up_to_the_distortion(labels: LabelHead) -> None:
     model = small(labels=labels).eval()
-    found = evaluate(model, X, None, 2, 0, names=list("abcd"))
+    found = evaluate(model, (X, None), 2, 0, names=list("abcd"))
     assert sum(found.distortion_by_column.values()) == pytest.approx(found.distortion)  # type: ignore[union-attr]
 
 

@@ -88,10 +88,10 @@ def test_each_rung_reads_its_own_depth() -> None:
     built = model((3, 4), MLP((32, 16)))
     assert built.encoder is not None and built.encoder.shapes == ((16,), (32,))
     x = torch.as_tensor(X[:5])
-    before = built.latents.apart(built.conditioning(x).features)
+    before = built.latents.split_features(built.conditioning(x).features)
     with torch.no_grad():
         built.encoder.blocks[1][0].bias.add_(1.0)
-    after = built.latents.apart(built.conditioning(x).features)
+    after = built.latents.split_features(built.conditioning(x).features)
     assert not torch.allclose(before[0], after[0]) and torch.allclose(before[1], after[1])
 
 

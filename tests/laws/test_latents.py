@@ -320,7 +320,7 @@ def test_mixture_chooses_once_for_all_dimensions() -> None:
 
 def small(q: Family, p: Family | VampPrior, L: int = 2) -> tuple[Model, Tensor]:
     torch.manual_seed(7)
-    model = Model((5,), ModelConfig((L,), MLP((8,)), MLP((8,), "tanh"), q, p, Bernoulli(), None)).double()
+    model = Model((5,), ModelConfig((L,), MLP((8,)), MLP((8,), "tanh"), q, p, Bernoulli())).double()
     x = (torch.rand(12, 5) < 0.5).double()
     model.start(x)
     return model, x
@@ -433,7 +433,7 @@ PLANAR = Flow(steps=(Planar(),))
         ),
         ({"prior": Mixture(PowerSpherical(), 2)}, r"gives real numbers, .* their KL is infinite"),
         ({"posterior": PowerSpherical(), "prior": Sphere(), "latent_dim": 1}, "a sphere needs 2 dimensions"),
-        ({"posterior": PowerSpherical(), "prior": Sphere(), "latent_dim": (3, 2)}, "rungs below the top"),
+        ({"posterior": PowerSpherical(), "prior": Sphere(), "latent_dim": (3, 2)}, "layers below the top"),
         ({"posterior": Mixture()}, r"posterior=Mixture\(\): its draws carry no gradient. Use Flow"),
         ({"posterior": Flow(Mixture())}, "its draws carry no gradient"),
         ({"prior": PLANAR}, r"prior=Flow\(steps=\(Planar.* has no density at another's draws"),

@@ -32,9 +32,7 @@ def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) ->
     b = rng.normal(size=columns)
     model = Model(
         (columns,),
-        ModelConfig(
-            (latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise)), None
-        ),
+        ModelConfig((latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise))),
     ).double()
     precision = 1 + (W**2).sum(0) / noise**2
     sd = precision**-0.5
@@ -125,7 +123,7 @@ def test_bound_rises_with_samples() -> None:
 
 def test_bound_meets_quadrature_in_one_dimension() -> None:
     torch.manual_seed(0)
-    parts = ModelConfig((1,), MLP((8,)), MLP((8,), "tanh"), Gaussian(), StandardNormal(), Bernoulli(), None)
+    parts = ModelConfig((1,), MLP((8,)), MLP((8,), "tanh"), Gaussian(), StandardNormal(), Bernoulli())
     model = Model((5,), parts).double()
     x = (torch.rand(20, 5) < 0.5).double()
     z = torch.linspace(-10, 10, 20001, dtype=torch.float64)
@@ -182,11 +180,9 @@ def test_analytic_kl_equals_sampled() -> None:
 
 def test_replay_gives_the_same_ladder() -> None:
     torch.manual_seed(0)
-    parts = ModelConfig(
-        (3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()), None
-    )
+    parts = ModelConfig((3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()))
     model = Model((4,), parts)
-    h = model.conditioning(torch.randn(5, 4))
+    h = model.conditioning(torch.randn(5, 4)).features
     state, layers = model.latents(h, inferring(7))
     again, replayed = model.latents(h, replaying([layer.z for layer in layers]))
     assert state.shape == (7, 5, 8)

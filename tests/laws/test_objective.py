@@ -252,7 +252,7 @@ def test_free_bits_and_capacity_by_hand() -> None:
     by_dimension = distortion + sum(r.clamp_min(0.6).sum() for r in rungs)
     kl_by_layer = distortion + sum(r.sum().clamp_min(1.2) for r in rungs)
     torch.testing.assert_close(ELBO(free_bits=0.6)(trace, 0), by_dimension)
-    torch.testing.assert_close(ELBO(free_bits=1.2, free_per="rung")(trace, 0), kl_by_layer)
+    torch.testing.assert_close(ELBO(free_bits=1.2, free_per="layer")(trace, 0), kl_by_layer)
     capacity = distortion + 10 * (trace.rate.mean() - 2.5).abs()
     torch.testing.assert_close(ELBO(10, capacity=Linear(0, 5, 10))(trace, 5), capacity)
 
@@ -280,7 +280,9 @@ def test_critics_learn_beside_the_model(term: Term) -> None:
     vae = VAE(3, objective=(ELBO(), term), training=Training(epochs=8, batch_size=50), random_state=0)
     seen = []
     for _ in vae.fit_iter(X):
-        seen.append(torch.cat([p.detach().flatten() for p in vae.trainer_.critics[term].parameters()]))
+        seen.append(
+            torch.cat([p.detach().flatten() for p in vae.trainer_.adversary.critics[term].parameters()])
+        )
     assert vae.history_[-1]["distortion"] < vae.history_[0]["distortion"]
     assert not torch.equal(seen[0], seen[-1])
     assert not any("critic" in name for name in vae.model_.state_dict())
@@ -422,7 +424,7 @@ FULL = Gaussian()
         (lambda: refuse(MMD()), "exactly one bound, not none"),
         (lambda: refuse(ELBO(), posterior=Point()), "ELBO.*Point.*ELBO\\(beta=0\\)"),
         (lambda: refuse(IWAE(), posterior=Point()), "IWAE with posterior=Point"),
-        (lambda: refuse(ELBO(free_bits=0.1), prior=VampPrior(5)), "VampPrior.*free_per='rung'"),
+        (lambda: refuse(ELBO(free_bits=0.1), prior=VampPrior(5)), "VampPrior.*free_per='layer'"),
         (lambda: refuse((ELBO(), TotalCorrelation()), prior=VampPrior(5)), "TotalCorrelation.*VampPrior"),
         (lambda: refuse(PIWAE(), latent_dim=(2, 2)), "PIWAE.*Use MIWAE"),
         (lambda: refuse((ELBO(), CrossEntropy())), "no classifier to teach"),

@@ -133,7 +133,7 @@ def evaluate(
     means: dict[str, Any] = {name: rows.nanmean(0).tolist() for name, rows in every.items()}
     code, dimensions = every["code"], means.get("dimensions")
     active = int((code.var(0) > 0.01).sum()) if len(x) > 1 and code.shape[1] else 0
-    speaking = None if dimensions is None else sum(rate > diagnostics.SILENT for rate in dimensions)
+    speaking = None if dimensions is None else sum(rate > diagnostics.INACTIVE_KL for rate in dimensions)
     told = None
     if truth is not None and "logits" in every and bool((truth >= 0).any()):
         told = every["logits"][truth >= 0], truth[truth >= 0]
@@ -181,7 +181,7 @@ def of_estimate(
     each = every.get("score", every["distortion"])
     if len(far := each.isinf().nonzero()):
         yield (
-            f"{len(far)} of {len(each)} rows, the first of them row {int(far[0])}, lie so far from the "
+            f"{len(far)} of {len(each)} rows, the first of them row {int(far[0])}, are so far from the "
             "training data that their density is 0 in float32, and the means are infinite. Correct them or "
             "leave them out"
         )
@@ -191,7 +191,7 @@ def of_estimate(
         yield words
     if getattr(model.likelihood.family, "grey", None) == "expected":
         yield (
-            "log_likelihood is of pixels switched on at random with their grey value as probability, at a "
+            "log_likelihood is of pixels binarised at random with their grey value as probability, at a "
             "fixed seed; rate, distortion and ELBO are of the grey pixels, their expectation"
         )
 
