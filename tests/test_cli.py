@@ -154,7 +154,8 @@ def test_show_cite_recipes(model: Path, capsys: Capture) -> None:
         (["fit", "digits", "--recipe", "geronn"], 2, "did you mean geron?"),
         (["fit", "digits", "--set", "likelihood=Bernouli()"], 2, "did you mean Bernoulli?"),
         (["fit", "digits", "--set", "prior=__import__('os').system('true')"], 2, "not a spec"),
-        (["fit", "digits", "--set", "nonsense=1"], 2, "--set takes KEY=VALUE"),
+        (["fit", "digits", "--set", "nonsense"], 2, "--set takes KEY=VALUE"),
+        (["fit", "digits", "--set", "nonsense=1"], 2, "unknown key 'nonsense': there are latent_dim,"),
         (["fit", "digits", "--set", "likelihood=Bernoulli()"], 3, "Bernoulli needs values in {0, 1}"),
         (["fit", "digits", "--set", "training.learning_rate=1e30"], 4, "Lower learning_rate"),
         (["fit", "digitz"], 3, "did you mean"),
@@ -313,10 +314,70 @@ def test_stumbles_are_told_before_the_work(
     assert message in err and len(err.strip().splitlines()) == 1
 
 
-def test_a_toml_table_is_a_part(tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text("latent_dim = 3\n[training]\nepochs = 2\n")
-    assert run("fit", "digits:test", "-o", tmp_path / "run", "--config", tmp_path / "c.toml") == 0
-    assert len((tmp_path / "run/history.jsonl").read_text().splitlines()) == 2
+TOML = """
+latent_dim = [3, 2]
+encoder = "MLP((16,))"
+[training]
+epochs = 2
+learning_rate = 1
+clip = 5.0
+compile = false
+device = "cpu"
+"""
+
+
+def test_a_toml_file_holds_typed_values_and_specs(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "c.toml").write_text(TOML)
+    words = ("--config", tmp_path / "c.toml", "--set", "training.learning_rate=0.01")
+    assert run("fit", "digits:test", "-o", tmp_path / "run", *words, "--epochs", 1) == 0
+    assert len((tmp_path / "run/history.jsonl").read_text().splitlines()) == 1
+    capsys.readouterr()
+    assert run("show", tmp_path / "run") == 0
+    shown = capsys.readouterr().out
+    assert "(3, 2)" in shown and "MLP((16,)" in shown and "Training(1, 128, 0.01" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("latentdim = 2", "unknown key 'latentdim': did you mean latent_dim?"),
+        ("latent_dim = 2.5", "latent_dim=2.5: 2.5 is not int"),
+        ("training.epochs = 'many'", "training.epochs=many: not a spec"),
+        ("training.epochs = '2'", ""),
+        ("training.precision = 'fp8'", "not a spec"),
+        ("training.clip = -1", "norms above 0"),
+        ("likelihood = 'Bernouli()'", "did you mean Bernoulli?"),
+    ],
+)
+def test_values_of_a_toml_file_are_checked(line: str, message: str, tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "c.toml").write_text(line)
+    status = run("fit", "digits:test", "-o", tmp_path / "run", "--config", tmp_path / "c.toml")
+    assert message in capsys.readouterr().err and status == (2 if message else 0)
+
+
+def test_a_label_is_left_out_of_what_a_verb_reads(tmp_path: Path, capsys: Capture) -> None:
+    """Every verb that reads a table takes --label, also of a model that was fitted without the column."""
+    data = labelled(tmp_path / "kinds.csv")
+    pd.read_csv(data).drop(columns="kind").to_csv(tmp_path / "plain.csv", index=False)
+    assert run("fit", tmp_path / "plain.csv", "--epochs", 1, "-o", tmp_path / "run") == 0
+    capsys.readouterr()
+    for verb in ("score", "encode", "reconstruct", "impute"):
+        assert run(verb, tmp_path / "run", data, "--label", "kind", "-o", tmp_path / f"{verb}.csv") == 0
+        assert "was not in training" not in capsys.readouterr().err
+
+
+def test_impute_and_reconstruct_block_by_block(tmp_path: Path, capsys: Capture) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(90, 3)), columns=list("abc"))
+    frame.iloc[::7, 1] = np.nan
+    frame.to_parquet(tmp_path / "t.parquet", row_group_size=30)
+    model, data = tmp_path / "run", tmp_path / "t.parquet"
+    assert run("fit", data, "--epochs", 1, "-o", model) == 0
+    for verb in ("impute", "reconstruct"):
+        assert run(verb, model, data, "--buffer", 1, "-o", tmp_path / "o.parquet") == 0
+        filled = pd.read_parquet(tmp_path / "o.parquet")
+        assert filled.shape == (90, 3) and filled.notna().all(axis=None)
+    assert run("impute", model, data, "--buffer", 1, "--draws", 2, "-o", tmp_path / "d.csv") == 2
+    assert "leave --draws out" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
@@ -365,7 +426,7 @@ def test_result_columns_of_the_users_own_name_are_refused(tmp_path: Path, capsys
     for words in (("impute", "--draws", 2), ("score", "--per-cell")):
         verb, *options = words
         assert run(verb, tmp_path / "run", tmp_path / "t.csv", "-o", tmp_path / "o.csv", *options) == 3
-        assert "rename it" in capsys.readouterr().err
+        assert "duplicate column name" in capsys.readouterr().err
 
 
 def test_options_that_nothing_reads_are_refused(tmp_path: Path, capsys: Capture) -> None:
@@ -377,7 +438,11 @@ def test_options_that_nothing_reads_are_refused(tmp_path: Path, capsys: Capture)
         (("evaluate", out, tmp_path / "x.npy", "--delay", 3), "--delay is for a series"),
         (("evaluate", out, tmp_path / "x.npy", "--na", "zz"), "na is for .csv files"),
         (("score", out, tmp_path / "x.npy", "-o", tmp_path / "s.csv", "--skip-bad"), "folders of pictures"),
-        (("sample", out, "-o", tmp_path / "s.csv", "--given", "0=1", "--given", "0=2"), "twice"),
+        (("plot", out, "-o", tmp_path / "figures", "--skip-bad"), "say how --data is read"),
+        (
+            ("sample", out, "-o", tmp_path / "s.csv", "--given", "0=1", "--given", "0=2"),
+            "duplicate column '0' in --given",
+        ),
         (("fit", tmp_path / "x.npy", "-o", out, "--set", "training.learning_rate=abc"), "learning_rate=abc"),
         (("fit", tmp_path / "x.npy", "-o", out, "--set", "training.learning_rate=1e999"), "above 0"),
     ):

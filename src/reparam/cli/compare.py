@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..evaluation.evaluate import Estimate
 
 TABLES = (".csv", ".parquet")
+BLOCK = 128
+"""Rows that are scored with the same noise, as many as `score_samples` takes at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
         vae, X, y = candidate.vae, candidate.dataset.X, candidate.dataset.y
         try:
             evaluation = vae.evaluate(X, None if vae.classes_ is None else y, k)
-            scores = vae.score_samples(X, y, k) if evaluation.log_likelihood and len(candidates) > 1 else None
+            scores = scores_of_rows(vae, X, y, k) if evaluation.log_likelihood else None
         except ReparamError as error:
             raise type(error)(f"{candidate.name}: {error}") from None
         if not rows:
@@ -127,6 +129,26 @@ def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
         paired = rows and reference is not None and scores is not None
         rows.append(Row(candidate.name, evaluation, paired_difference(scores, reference) if paired else None))
     return rows
+
+
+def scores_of_rows(vae: "VAE", X: Any, y: Any, k: int) -> Any:
+    """`score_samples` (n,) with noise that is the same for every model, and another for each block of rows.
+
+    Rows that share one noise share its error too, which their standard error does not show. A row of a series
+    is read with those before it, so a series is one block.
+    """
+    import numpy as np
+
+    n, seed = X.shape[0], vae.seed_
+    step = n if vae.window is not None else BLOCK
+    scores = []
+    try:
+        for i, start in enumerate(range(0, n, step)):
+            vae.seed_, rows = i, slice(start, start + step)
+            scores.append(vae.score_samples(X[rows], None if y is None else y[rows], k))
+    finally:
+        vae.seed_ = seed
+    return np.concatenate(scores)
 
 
 def paired_difference(scores: Any, reference: Any) -> "Estimate | None":
@@ -205,52 +227,62 @@ def is_discrete(family: "Family") -> bool:
 
 
 COLUMNS = {
-    "bits/dim": "bits_per_dim",
-    "ELBO": "elbo",
-    "KL": "rate",
-    "reconstruction": "distortion",
-    "active units": "active_units",
-    "ESS": "ess",
-    "accuracy": "accuracy",
+    "log_likelihood": ("log-\nlikelihood", ".2f"),
+    "difference": ("difference", "+.2f"),
+    "bits_per_dim": ("bits/\ndim", ".3f"),
+    "elbo": ("ELBO", ".2f"),
+    "rate": ("KL", ".2f"),
+    "distortion": ("recon-\nstruction", ".2f"),
+    "active_units": ("active\nunits", "d"),
+    "ess": ("ESS", ".1f"),
+    "accuracy": ("accuracy", ".3f"),
 }
-"""Columns of the table, and the figures of an evaluation that they show."""
+"""The figures of a row that are shown, each with its title and format."""
 
 
 def print_comparison(rows: Sequence[Row]) -> None:
-    """A model a row, and the columns that any of them has."""
+    """A model a row, and the figures that any of them has; as wide as the numbers are."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     first = rows[0]
-    shown = {title: name for title, name in COLUMNS.items() if has_figure(rows, name)}
-    title = f"{first.evaluation.n} rows, {first.evaluation.k} importance samples; nats per datum"
-    caption = f"difference: log-likelihood less that of {first.name}, of the same rows; above 0 is better"
-    table = Table(title=title, caption=caption if len(rows) > 1 else None)
-    table.add_column("model", overflow="fold")
-    for column in ("log-likelihood", "difference", *shown):
-        table.add_column(column, justify="right")
-    for row in rows:
-        figures = [getattr(row.evaluation, name) for name in ("log_likelihood", *shown.values())]
-        words = [format_figure(value) for value in figures]
-        table.add_row(row.name, words[0], format_figure(row.difference, "+"), *words[1:])
-    Console().print(table)
+    table = Table(
+        title=f"{first.evaluation.n} rows, {first.evaluation.k} importance samples; nats per datum",
+        caption=f"difference: log-likelihood less that of {first.name}, row by row; above 0 is better"
+        if len(rows) > 1
+        else None,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("model", no_wrap=True)
+    figures = [row.to_dict() for row in rows]
+    shown = [name for name in COLUMNS if any(each[name] is not None for each in figures)]
+    for name in shown:
+        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True)
+    for each in figures:
+        table.add_row(each["model"], *(format_figure(each[name], COLUMNS[name][1]) for name in shown))
+    wide = Console(width=10_000).measure(table).maximum
+    console = Console()
+    console.width = max(console.width, wide)
+    console.print(table)
 
 
-def has_figure(rows: Sequence[Row], name: str) -> bool:
-    return any(getattr(row.evaluation, name) is not None for row in rows)
+def format_figure(value: Any, form: str) -> str:
+    """A figure, or a mean and its standard error.
 
-
-def format_figure(value: Any, sign: str = "") -> str:
-    """A figure in a table; a mean beside its standard error.
-
-    >>> format_figure(None), format_figure(7), format_figure(0.123456)
-    ('', '7', '0.12')
+    >>> format_figure(None, ".2f"), format_figure({"mean": 0.5, "se": 0.125}, "+.2f")
+    ('', '+0.50 ± 0.12')
     """
-    if value is None or isinstance(value, int):
-        return "" if value is None else str(value)
-    if isinstance(value, float):
-        return f"{value:.2f}"
-    return f"{value.mean:{sign}.2f}" + ("" if value.se is None else f" ± {value.se:.2f}")
+    if value is None:
+        return ""
+    if not isinstance(value, dict):
+        return f"{value:{form}}"
+    if value["mean"] is None:
+        return ""
+    se = "" if value["se"] is None else f" ± {value['se']:{form.lstrip('+')}}"
+    return f"{value['mean']:{form}}{se}"
 
 
 def write_comparison(path: Path, rows: Sequence[Row]) -> None:
@@ -261,10 +293,13 @@ def write_comparison(path: Path, rows: Sequence[Row]) -> None:
 
     records = []
     for row in rows:
-        found, each = row.evaluation, row.to_dict()
-        record: dict[str, Any] = {"model": row.name, "n": found.n, "k": found.k}
-        for name in ("log_likelihood", "difference"):
-            estimate = each[name] or {"mean": None, "se": None}
-            record |= {name: estimate["mean"], f"{name}_se": estimate["se"]}
-        records.append(record | {name: each[name] for name in COLUMNS.values()})
+        record: dict[str, Any] = {"model": row.name, "n": row.evaluation.n, "k": row.evaluation.k}
+        for name in COLUMNS:
+            value = row.to_dict()[name]
+            if name in ("log_likelihood", "difference"):
+                value = value or {"mean": None, "se": None}
+                record |= {name: value["mean"], f"{name}_se": value["se"]}
+            else:
+                record[name] = value
+        records.append(record)
     write(path, pd.DataFrame(records))
