@@ -106,7 +106,7 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
 
 
 def test_it_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = SingleProcess()
+    two = SingleProcess(torch.device("cpu"))
     two.size = 2
     monkeypatch.setattr("reparam.training.trainer.launched", lambda *_: two)
     with pytest.raises(SpecError, match=r"Training\.compile is for one process.* torchrun"):

@@ -28,7 +28,8 @@ from reparam import (
 from reparam.cli.main import app
 from reparam.data.load import load
 from reparam.data.sparse import Sparse
-from reparam.model.model import Model, ModelConfig
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 
 SHARED = {
     "poisson": Poisson(rate=Local(Share())),
@@ -87,7 +88,7 @@ def test_given_the_total_probabilities_sum_to_one(name: str) -> None:
 
 @torch.no_grad()
 def test_means_add_up_as_the_row_does() -> None:
-    ours = model(SHARED["poisson"], holes=True)
+    ours = model(SHARED["poisson"], has_missing=True)
     x = torch.tensor([[3.0, 0, 1, 0, 9, 2], [40, torch.nan, 2, 7, torch.nan, 0]], dtype=torch.float64)
     mean = ours(x).px.mean[0]
     torch.testing.assert_close(torch.where(x.isnan(), 0.0, mean).sum(1), x.nansum(1))

@@ -25,8 +25,9 @@ from reparam import (
 )
 from reparam.cli.main import app
 from reparam.data.codecs.series import SeriesCodec
-from reparam.evaluation.anomaly import adjusted, detection, reconstruction, segments
-from reparam.model.model import Model, ModelConfig
+from reparam.evaluation.anomaly import adjusted, detection, reconstruction_log_prob, segments
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 
 
 def kpi(n: int = 600, seed: int = 0) -> pd.DataFrame:
@@ -84,7 +85,7 @@ def test_modified_elbo() -> None:
     torch.manual_seed(0)
     net, g = MLP((8,)), Gaussian()
     model = Model(
-        (6,), ModelConfig((1,), net, net, g, Gaussian(), Gaussian(scale=Local()), holes=True)
+        (6,), ModelConfig((1,), net, net, g, Gaussian(), Gaussian(scale=Local()), has_missing=True)
     ).double()
     for p in model.latents.top.parameters():
         p.uniform_(-0.3, 0.3)
@@ -92,7 +93,7 @@ def test_modified_elbo() -> None:
     x[0, :4], x[1, 2] = torch.nan, torch.nan
     z, weight = np.polynomial.hermite_e.hermegauss(40)
     trace = model(x, samples=20_000)
-    q, p = trace.sites[0].q, trace.sites[0].p
+    q, p = trace.layers[0].q, trace.layers[0].p
     mu, sd, m, s = (t.numpy()[..., 0] for t in (q.mean, q.stddev, p.mean, p.stddev))
     value = np.zeros(3)
     for node, w in zip(z, weight / weight.sum(), strict=True):
@@ -113,7 +114,7 @@ def test_modified_elbo() -> None:
 def test_reconstruction_probability(fitted: VAE) -> None:
     """Of a whole window E_q log p(x_j|z) by quadrature; a missing point has none and is filled first."""
     x, model = fitted.codec_.encode(kpi())[50:54], fitted.model_.eval()
-    q = model(x).sites[0].q
+    q = model(x).layers[0].q
     nodes, weights = np.polynomial.hermite_e.hermegauss(24)
     exact = 0.0
     for a, v in zip(nodes, weights, strict=True):
@@ -121,10 +122,10 @@ def test_reconstruction_probability(fitted: VAE) -> None:
             px = model.decode((q.mean + q.stddev * torch.tensor([a, b], dtype=x.dtype))[None])
             each = norm(px.mean[0].double(), px.stddev[0].double()).logpdf(x.double())
             exact = exact + v * w / weights.sum() ** 2 * each
-    np.testing.assert_allclose(reconstruction(model, x, 20_000, 0), exact, atol=0.03, rtol=0.02)
+    np.testing.assert_allclose(reconstruction_log_prob(model, x, 20_000, 0), exact, atol=0.03, rtol=0.02)
     holed = x.clone()
     holed[:, 3:6] = torch.nan
-    scores = reconstruction(model, holed, 2000, 0).numpy()
+    scores = reconstruction_log_prob(model, holed, 2000, 0).numpy()
     assert np.isnan(scores[:, 3:6]).all() and np.abs(scores - exact)[:, -1].max() < 0.5
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import torch
@@ -29,6 +30,24 @@ def random_from(seed: int) -> Iterator[None]:
         for device in devices:
             torch.cuda.default_generators[device].manual_seed(seed)
         yield
+
+
+_rows_axis = ContextVar("rows_axis", default=0)
+
+
+@contextmanager
+def rows_on_axis(axis: int) -> Iterator[None]:
+    """In here random numbers are drawn with the rows of the batch on `axis`; elsewhere that is the first."""
+    token = _rows_axis.set(axis)
+    try:
+        yield
+    finally:
+        _rows_axis.reset(token)
+
+
+def rows_axis() -> int:
+    """The axis of the batch in what is being drawn."""
+    return _rows_axis.get()
 
 
 def nan_to_neginf(x: Tensor) -> Tensor:

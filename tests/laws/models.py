@@ -8,7 +8,8 @@ from torch import Tensor
 from reparam import IAF, MAF, MLP, Bernoulli, Flow, Gaussian, Sphere, Spline, StandardNormal, VampPrior
 from reparam.data.load import load
 from reparam.families import Family
-from reparam.model.model import Model, ModelConfig
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 
 Top = Family | VampPrior
 IAFS = Flow(steps=(IAF((6,)), IAF((6,))))

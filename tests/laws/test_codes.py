@@ -39,7 +39,8 @@ from reparam.data.load import load
 from reparam.distributions import OneHotCodebook, Relaxed, choice, kl, mean_of, sample_with
 from reparam.estimator.validation import KINDS
 from reparam.evaluation.likelihood import log_likelihood
-from reparam.model.model import Model, ModelConfig
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.model.priors import Prior
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
@@ -92,16 +93,16 @@ def test_prior_sums_to_one_and_samples_itself(posterior: Family, L: int, prior: 
 def test_posterior_sums_to_one_over_codes(posterior: Family, L: int) -> None:
     model = small(posterior, L, CodePrior())
     z, x = every_code(model), (torch.rand(7, 5) < 0.5).double()
-    (site,) = model(x, samples=3).sites
-    mass = site.q.log_prob(z[:, None]).exp().detach()
+    (layer,) = model(x, samples=3).layers
+    mass = layer.q.log_prob(z[:, None]).exp().detach()
     torch.testing.assert_close(mass.sum(0), torch.ones(7).double())
-    assert (site.z[:, :, None] == z).all(-1).any(-1).all()
-    noise = sample_with(site.q, 20_000, lambda shape: torch.randn(shape, dtype=torch.float64))
+    assert (layer.z[:, :, None] == z).all(-1).any(-1).all()
+    noise = sample_with(layer.q, 20_000, lambda shape: torch.randn(shape, dtype=torch.float64))
     often = torch.stack([(noise == code).all(-1).double().mean(0) for code in z])
     assert float((often - mass).abs().max()) < 4 * 0.5 / math.sqrt(20_000)
-    if site.is_certain:
+    if layer.is_certain:
         assert set(mass.flatten().tolist()) == {0.0, 1.0}
-        assert torch.equal(z[mass.argmax(0)], mean_of(site.q))
+        assert torch.equal(z[mass.argmax(0)], mean_of(layer.q))
 
 
 def test_logits_of_a_group_see_the_groups_before_it() -> None:
@@ -136,7 +137,7 @@ def test_relaxed_rate_is_the_discrete_one(prior: Family) -> None:
     model = small(GumbelSoftmax(3), 9, prior)
     x = (torch.rand(7, 5) < 0.5).double()
     exact, z = model(x), every_code(model)
-    q, p = exact.sites[0].q.log_prob(z[:, None]), exact.sites[0].p.log_prob(z)[:, None]
+    q, p = exact.layers[0].q.log_prob(z[:, None]), exact.layers[0].p.log_prob(z)[:, None]
     torch.testing.assert_close(exact.rate, (q.exp() * (q - p)).sum(0))
     torch.testing.assert_close(model.train()(x, samples=2).rate, exact.rate)
 
@@ -355,7 +356,7 @@ def test_prior_is_refitted_by_likelihood() -> None:
         loss.backward()
         optimiser.step()
     assert float(loss.detach()) < 4 * math.log(25) - 3
-    assert kl(vae.model_(vae.codec_.encode(X)).sites[0].q, latents.prior()).shape == (500,)
+    assert kl(vae.model_(vae.codec_.encode(X)).layers[0].q, latents.prior()).shape == (500,)
 
 
 def test_enumerated_labels_go_with_codes() -> None:

@@ -27,8 +27,9 @@ from reparam import (
 )
 from reparam.evaluation.evaluate import evaluate
 from reparam.evaluation.metrics import by_cell
+from reparam.model.config import ModelConfig
 from reparam.model.labels import LabelHead
-from reparam.model.model import Model, ModelConfig
+from reparam.model.model import Model
 from reparam.training.trainer import Progress, Trainer
 from tests.laws.models import X, blind, small
 
@@ -38,7 +39,7 @@ def test_evaluation_in_nats_and_bits() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 6)) * 3
     x[rng.random(x.shape) < rng.random((300, 1))] = np.nan
-    model = blind(Gaussian(scale=Fixed(0.5)), 6, holes=True)
+    model = blind(Gaussian(scale=Fixed(0.5)), 6, has_missing=True)
     each = -0.5 * ((x - np.linspace(-1, 2, 6)) / 0.5) ** 2 - math.log(0.5) - 0.5 * math.log(2 * math.pi)
     exact = np.nansum(each, 1)
     known = (~np.isnan(x)).sum(1).mean()

@@ -39,7 +39,8 @@ from reparam import (
 from reparam.distributions import cells, mean_of
 from reparam.estimator.validation import KINDS
 from reparam.families import Likelihood
-from reparam.model.model import Model, ModelConfig
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
 
@@ -359,7 +360,7 @@ def test_fits_and_saves(name: str, tmp_path: Path) -> None:
     vae.save(tmp_path / "m.safetensors")
     again = VAE.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(vae.score_samples(X), again.score_samples(X))
-    assert vae.sample(7).shape == (7, X.shape[1]) and family.refusal(vae.sample(7)) is None
+    assert vae.sample(7).shape == (7, X.shape[1]) and family.support_error(vae.sample(7)) is None
 
 
 @pytest.mark.parametrize("name", [*(name for name in NAMES if FAMILIES[name].moves), "table"])
@@ -412,7 +413,7 @@ def test_columns_are_the_sum_of_their_families() -> None:
     draws = d.sample(torch.Size((20,)))
     draws[..., 8].clamp_(1e-6, 1 - 1e-6)  # a U-shaped Beta's draws round to 0 and 1
     assert draws.shape == (20, 50, 9) and mean_of(d).shape == (50, 9)
-    assert TABLE.refusal(draws.numpy().reshape(-1, 9)) is None
+    assert TABLE.support_error(draws.numpy().reshape(-1, 9)) is None
     assert TABLE.inputs(law.standardised(x)).shape == (50, 13)
 
 
@@ -468,11 +469,11 @@ def test_refusals_name_value_place_and_cure(name: str, value: float, message: st
     with pytest.raises(ValueError, match=message) as refusal:
         VAE(2, likelihood=family, training=Training(epochs=1)).fit(X)
     assert "in row 4, column 1. " in str(refusal.value)
-    assert "pixel (0, 1)" in (family.refusal(X[:, None]) or "")
+    assert "pixel (0, 1)" in (family.support_error(X[:, None]) or "")
     X[4, 1] = np.nan
-    assert family.refusal(X) is None
+    assert family.support_error(X) is None
     assert "row 4, column 3" in (
-        Columns((Bernoulli(), Poisson(), family, family)).refusal(
+        Columns((Bernoulli(), Poisson(), family, family)).support_error(
             np.column_stack([np.zeros((9, 2)), X[:, 0], spoilt(name, value)[:, 1]])
         )
         or ""

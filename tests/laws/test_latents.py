@@ -53,7 +53,8 @@ from reparam.distributions.spherical import log_area
 from reparam.estimator.validation import KINDS
 from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Family
-from reparam.model.model import Model, ModelConfig
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.nn.layers import LearnedVector
 from reparam.specs.parse import parse
 from reparam.specs.spec import text

@@ -13,8 +13,9 @@ from reparam import IWAE, VAE, Adam, Bernoulli, Fixed, Gaussian, Training
 from reparam.data.load import load
 from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Local, StandardNormal
+from reparam.model.config import ModelConfig
 from reparam.model.hierarchy import LatentLayer, inferring, replaying
-from reparam.model.model import Model, ModelConfig
+from reparam.model.model import Model
 from reparam.nn.networks import MLP
 
 MNIST = pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA")
@@ -157,8 +158,8 @@ def test_elbo_of_the_log_is_the_one_recomputed_by_hand() -> None:
     order = torch.randperm(64)
     x = torch.tensor(X, dtype=torch.float32)[order]
     trace = vae.model_(x)
-    (site,) = trace.sites
-    loc, scale = site.q.mean, site.q.stddev
+    (layer,) = trace.layers
+    loc, scale = layer.q.mean, layer.q.stddev
     kl = (0.5 * (scale**2 + loc**2 - 1) - scale.log()).sum(-1).mean()
     mean, sd = trace.px.mean, trace.px.stddev
     log_px = -0.5 * ((x - mean) / sd) ** 2 - sd.log() - 0.5 * math.log(2 * math.pi)
@@ -185,11 +186,11 @@ def test_replay_gives_the_same_ladder() -> None:
         (3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()), None
     )
     model = Model((4,), parts)
-    h, _ = model.features(torch.randn(5, 4))
-    state, sites = model.latents(h, inferring(7))
-    again, replayed = model.latents(h, replaying([site.z for site in sites]))
+    h = model.conditioning(torch.randn(5, 4))
+    state, layers = model.latents(h, inferring(7))
+    again, replayed = model.latents(h, replaying([layer.z for layer in layers]))
     assert state.shape == (7, 5, 8)
     torch.testing.assert_close(state, again)
-    for a, b in zip(sites, replayed, strict=True):
+    for a, b in zip(layers, replayed, strict=True):
         torch.testing.assert_close(a.rate(), b.rate())
         assert a.rate().shape == (7, 5)

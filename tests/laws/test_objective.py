@@ -39,7 +39,8 @@ from reparam import (
     VampPrior,
 )
 from reparam.data.load import load
-from reparam.model.model import Model, ModelConfig, Trace
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model, Trace
 from reparam.objectives import decomposition, terms_of
 
 
@@ -183,7 +184,7 @@ def test_rate_is_information_plus_correlation_plus_dimension_wise_kl() -> None:
     model = small((3,))
     model.n_data = 500
     trace = model(X.repeat(20, 1))
-    sampled = trace.sites[0].q.log_prob(trace.sites[0].z) - trace.sites[0].p.log_prob(trace.sites[0].z)
+    sampled = trace.layers[0].q.log_prob(trace.layers[0].z) - trace.layers[0].p.log_prob(trace.layers[0].z)
     torch.testing.assert_close(sum(decomposition(trace)), sampled[0])
 
 
@@ -197,7 +198,7 @@ def test_total_correlation_of_a_correlated_gaussian() -> None:
     model = small()
     model.n_data = 2000
     trace = model(X[:1].expand(2000, 5))
-    trace.sites = (trace.sites[0]._replace(z=q.sample((1,)), q=q, p=p),)
+    trace.layers = (trace.layers[0]._replace(z=q.sample((1,)), q=q, p=p),)
     widened = R + 0.01 * np.eye(2)
     exact = -0.5 * np.linalg.slogdet(widened / 1.01)[1]
     assert float(decomposition(trace)[1].mean().detach()) == pytest.approx(exact, abs=0.12)
@@ -206,12 +207,12 @@ def test_total_correlation_of_a_correlated_gaussian() -> None:
 def test_mmd_is_zero_for_the_prior_and_positive_beyond() -> None:
     model = small((2,))
     trace = model(X[:1].expand(1000, 5))
-    site = trace.sites[0]
+    layer = trace.layers[0]
     for kernel in ("imq", "rbf"):
         values = {}
         for shift in (0.0, 1.0):
             torch.manual_seed(0)
-            trace.sites = (site._replace(z=torch.randn(1, 1000, 2, dtype=torch.float64) + shift),)
+            trace.layers = (layer._replace(z=torch.randn(1, 1000, 2, dtype=torch.float64) + shift),)
             values[shift] = float(MMD(1.0, kernel)(trace, 0).detach())
         assert abs(values[0.0]) < 0.01 < 0.05 < values[1.0]
 
@@ -219,7 +220,7 @@ def test_mmd_is_zero_for_the_prior_and_positive_beyond() -> None:
 def test_decorrelation_by_hand() -> None:
     model = small((3,))
     trace = model(X)
-    q = trace.sites[0].q
+    q = trace.layers[0].q
     for of in ("means", "samples"):
         C = np.cov(q.mean.detach().numpy().T, bias=True)
         C = C + np.diag(q.variance.mean(0).detach().numpy()) * (of == "samples")
@@ -231,7 +232,7 @@ def test_decorrelation_by_hand() -> None:
 def test_gradient_penalty_is_the_squared_jacobian() -> None:
     model = small((2,), likelihood=Gaussian())
     trace = model(X[:1])
-    z = trace.sites[0].z
+    z = trace.layers[0].z
     J = torch.autograd.functional.jacobian(lambda z: model.decode(z).mean.squeeze(), z.detach()).reshape(
         -1, 2
     )
@@ -247,7 +248,7 @@ def test_free_bits_and_capacity_by_hand() -> None:
     torch.manual_seed(0)
     trace = model(X)
     distortion = trace.distortion.mean()
-    rungs = [site.rates()[0].mean(0) for site in trace.sites]
+    rungs = [layer.rates()[0].mean(0) for layer in trace.layers]
     by_dimension = distortion + sum(r.clamp_min(0.6).sum() for r in rungs)
     kl_by_layer = distortion + sum(r.sum().clamp_min(1.2) for r in rungs)
     torch.testing.assert_close(ELBO(free_bits=0.6)(trace, 0), by_dimension)
@@ -297,7 +298,7 @@ def test_factor_critic_finds_the_total_correlation() -> None:
         def __init__(self, n: int) -> None:
             a, b = torch.randn(2, n)
             z = torch.stack((a, rho * a + (1 - rho**2) ** 0.5 * b), -1)[None]
-            self.sites = (model(X).sites[0]._replace(z=z),)
+            self.layers = (model(X).layers[0]._replace(z=z),)
             self.x, self.critics = z[0], {term: critic}
 
     for _ in range(600):

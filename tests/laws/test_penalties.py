@@ -41,7 +41,7 @@ def gaussian_codes(n: int | None = None) -> tuple[Model, Tensor]:
     model = small(rungs=(3,), likelihood=Gaussian(scale=Shared()))
     model.start(ROWS)
     torch.manual_seed(3)
-    return model, model(ROWS).sites[0].z.detach()
+    return model, model(ROWS).layers[0].z.detach()
 
 
 def test_share_of_each_row_by_hand() -> None:
@@ -49,7 +49,7 @@ def test_share_of_each_row_by_hand() -> None:
     model, z = gaussian_codes()
     for N in (1000, 6):
         trace = model(ROWS, draw=replaying([z]))
-        q, p = trace.sites[0].q.base_dist, trace.sites[0].p
+        q, p = trace.layers[0].q.base_dist, trace.layers[0].p
         with torch.no_grad():
             information, correlation, dimensions = decomposition(trace, N)
             cells = torch.stack([Normal(q.loc[j], q.scale[j]).log_prob(z[0]).exp() for j in range(6)], 1)
@@ -70,7 +70,7 @@ def test_aggregate_density_is_unbiased_over_batches() -> None:
     assert model.n_data == 6
     with torch.no_grad():
         whole = model(ROWS, draw=replaying([z]))
-        each = whole.sites[0].q.log_prob(z[0][:, None])
+        each = whole.layers[0].q.log_prob(z[0][:, None])
         exact = each.exp().mean(1)
         for i in range(6):
             found = []
@@ -118,9 +118,9 @@ def test_mmd_of_the_same_law_is_zero_on_average(kernel: str) -> None:
     model, term = small(p=Gaussian(Fixed(2.0), Fixed(0.7))), MMD(3.0, kernel)  # type: ignore[arg-type]
     torch.manual_seed(0)
     trace = placed(model, torch.zeros(4, 2).double())
-    site, found = trace.sites[0], []
+    layer, found = trace.layers[0], []
     for _ in range(1500):
-        trace.sites = (site._replace(z=site.p.sample(torch.Size((1, 4)))),)
+        trace.layers = (layer._replace(z=layer.p.sample(torch.Size((1, 4)))),)
         found.append(float(term(trace, 0)))
     assert abs(np.mean(found)) < 4.5 * np.std(found) / math.sqrt(len(found))
 
@@ -134,7 +134,7 @@ def test_mmd_by_hand(kernel: str) -> None:
     torch.manual_seed(4)
     found = float(MMD(3.0, kernel)(trace, 0))  # type: ignore[arg-type]
     torch.manual_seed(4)
-    p = trace.sites[0].p.sample(torch.Size((5,)))
+    p = trace.layers[0].p.sample(torch.Size((5,)))
 
     def k(a: Tensor, b: Tensor) -> float:
         square = float((a - b).square().sum())
@@ -150,7 +150,7 @@ def test_mmd_by_hand(kernel: str) -> None:
 def test_latent_norm_is_half_the_square() -> None:
     model = small(rungs=(2, 3))
     trace = model(X, samples=4)
-    squares = sum(float(site.z.detach().square().sum()) / 12 for site in trace.sites)
+    squares = sum(float(layer.z.detach().square().sum()) / 12 for layer in trace.layers)
     assert float(LatentNorm(3.0)(trace, 0).detach()) == pytest.approx(3 * squares / 2)
 
 
@@ -163,7 +163,7 @@ def test_latent_critic_tells_codes_from_the_prior(p: Top) -> None:
     critic = term.build(model.config).double()
     trace.critics = {term: critic}
     torch.manual_seed(3)
-    prior = trace.sites[0].p.sample(torch.Size((2000,)))
+    prior = trace.layers[0].p.sample(torch.Size((2000,)))
     torch.manual_seed(3)
     torch.testing.assert_close(term.other(trace), prior)
     torch.manual_seed(3)
@@ -188,13 +188,13 @@ def test_commitment_moves_the_encoder_alone() -> None:
     model = small(VQ(5, 2), CodePrior(), rungs=(4,))
     model.eval()
     trace = model(X, samples=2)
-    q = trace.sites[0].q
+    q = trace.layers[0].q
     raw = q.before.detach().requires_grad_()
     book = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
     atom = VQ(5, 2).distribution((4,), raw=raw, codebook=book)
     distance = torch.cdist(raw.detach().reshape(-1, 2), book.detach())
     after = book.detach()[distance.argmin(1)].reshape(3, 4)
-    trace.sites = (trace.sites[0]._replace(q=atom),)
+    trace.layers = (trace.layers[0]._replace(q=atom),)
     loss = Commitment(0.7)(trace, 0)
     torch.testing.assert_close(loss, 0.7 * (raw.detach() - after).square().sum(-1).mean())
     moved, still = torch.autograd.grad(loss, (raw, book), allow_unused=True)

@@ -79,7 +79,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     torch.manual_seed(0)
     terms = [
         replace(term, free_bits=0) if isinstance(term, ELBO) else term
-        for term in terms_of(vae.objective_, vae._parts())
+        for term in terms_of(vae.objective_, vae.config_.model)
     ]
     trainer = Trainer(model, tuple(terms), vae.training_, 0)
     trace = model(vae.codec_.encode(X), y, samples=trainer.samples)

@@ -30,7 +30,8 @@ from reparam.evaluation.evaluate import Evaluation, evaluate
 from reparam.evaluation.importance import ImportanceWeights, pareto_k
 from reparam.evaluation.metrics import calibration_error
 from reparam.families import StandardNormal
-from reparam.model.model import Model, ModelConfig
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.nn.networks import MLP
 
 

@@ -26,7 +26,7 @@ SAMPLE_BYTES = 64 << 20
 def is_first_process(vae: VAE) -> bool:
     """Whether this process writes; the others that share a training do not, and are started here."""
     training = vae.training or Training()
-    return launched(training.devices, training.resolved_device().type).rank == 0
+    return launched(training.devices, training.resolved_device()).rank == 0
 
 
 class RunFolder:

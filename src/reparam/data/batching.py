@@ -1,16 +1,19 @@
 """What is asked of rows however they are held: a tensor, a sparse matrix, or a stream from disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..families import Family
+from ..errors import DataError
+from ..families import Family, Violation
 from ..tensors import Rowwise
 from .sparse import Sparse
 from .stream import LocalBatch, Stream
 
+Rows = tuple[Rowwise, Tensor | None]
+"""x (n, *E), and class numbers y (n,) where a label head learns from them."""
 PLACED = 1000
 """Rows looked at together where a value that was refused is to be placed."""
 
@@ -31,22 +34,46 @@ def part(x: Rowwise, rows: Tensor) -> Rowwise:
     return Sparse(x.rows(rows), x.device) if isinstance(x, Sparse) else x[rows]
 
 
-def refusal(family: Family, x: Rowwise) -> str | None:
-    """What `family` says against the values of x, those that a sparse matrix does not store among them."""
+def support_error(family: Family, x: Rowwise) -> Violation | None:
+    """The first value of x that `family` gives no probability, those that a sparse matrix does not store
+    among them."""
     if not isinstance(x, Sparse):
-        return family.refusal(x[:].numpy())
+        return family.support_error(x[:].numpy())
     values = (x.matrix.data[:, None], np.zeros((1, 1), np.float32))
-    if all(family.refusal(each) is None for each in values):
+    if all(family.support_error(each) is None for each in values):
         return None
     for first in range(0, len(x), PLACED):
-        if found := family.refusal(x[first : first + PLACED].numpy()):
-            return f"{found} (rows counted from {first})" if first else found
+        if found := family.support_error(x[first : first + PLACED].numpy()):
+            return found._replace(row=found.row + first)
     return None
 
 
-def whole(x: Rowwise) -> bool:
+def holds_counts(x: Rowwise) -> bool:
     """Whether a sparse x holds counts."""
     return isinstance(x, Sparse) and all(((v >= 0) & (v == v.floor())).all() for v in pieces(x))
+
+
+def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | None, Tensor]:
+    """Rows to train on, those held out, and the numbers of these: a `share` at random, the last where rows
+    are `in_order`, whole blocks of a stream."""
+    (x, y), n = rows, len(rows[0])
+    if not share:
+        return rows, None, torch.arange(0)
+    sides: Sequence[Rowwise]
+    if isinstance(x, Stream):
+        blocks = x.split(share)
+        held, kept = (torch.from_numpy(x.numbers(some)) for some in blocks)
+        sides = [x.part(some) for some in blocks]
+    else:
+        order = torch.arange(n).flip(0) if in_order else torch.randperm(n)
+        held, kept = order[: int(n * share)], order[int(n * share) :]
+        sides = [part(x, held), part(x, kept)]
+    if not len(held) or not len(kept):
+        raise DataError(f"validation={share} of {n} rows leaves none on one side")
+    late, early = sides
+    if y is None:
+        return (early, None), (late, None), held
+    return (early, y[kept]), (late, y[held]), held
 
 
 def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device) -> Iterator[LocalBatch]:

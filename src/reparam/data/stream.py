@@ -17,13 +17,13 @@ LARGE = 2 << 30
 
 
 class LocalBatch(NamedTuple):
-    """What one of several processes sees of a batch: rows `start` to `start + n` of `whole`."""
+    """What one of several processes sees of a batch: rows `start` to `start + n` of `total`."""
 
     rows: Tensor  # (b,) their numbers
     x: Tensor  # (b, *E)
     start: int
     n: int  # b, or 0 where the one row that is here does not count
-    whole: int
+    total: int
 
 
 class Stream:
@@ -159,3 +159,20 @@ def taken(rows: Any, numbers: Array) -> Any:
     if isinstance(rows, Tensor):
         return rows[torch.from_numpy(numbers)]
     return rows.iloc[numbers] if hasattr(rows, "iloc") else rows[numbers]
+
+
+def map_blocks(X: Any, f: Callable[[Any], Any]) -> Any:
+    """f of X; of a stream f of each block, when it is read."""
+    return X.map(lambda block: f(block)[:]) if isinstance(X, Stream) else f(X)
+
+
+def typical_rows(X: Any, most: int) -> Any:
+    """X; of a stream about `most` rows of it, spread over all blocks."""
+    return X.some(most) if isinstance(X, Stream) else X
+
+
+def dtype_of(X: Any) -> Any:
+    """The type of X's numbers; None of a stream, whose blocks say it when they are read."""
+    if isinstance(X, Stream) or hasattr(X, "dtype"):
+        return getattr(X, "dtype", None)
+    return np.asarray(X).dtype

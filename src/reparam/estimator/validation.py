@@ -1,40 +1,25 @@
-"""The estimator's door: arguments, labels and rows are checked here, and refused in a line with its cure."""
+"""Input validation: arguments and labels are checked here, and refused in a line with its cure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from ..data.batching import pieces, refusal, whole
-from ..data.codecs.array import ArrayCodec
-from ..data.codecs.base import Codec
-from ..data.stream import Stream
+from ..data.stream import typical_rows
 from ..errors import DataError, SpecError
 from ..families import (
-    Bernoulli,
     Cell,
-    Columns,
-    Family,
-    Gaussian,
     Likelihood,
-    Local,
-    NegativeBinomial,
     Posterior,
-    Share,
-    Shared,
 )
-from ..model.labels import Enumerated, LabelHead, Labels
+from ..model.labels import LabelHead, Labels
 from ..model.priors import Prior
 from ..nn.networks import Net
 from ..objectives import Objective
 from ..specs.spec import accepts, describe, plain
-from ..tensors import Rowwise
 from ..training.config import Training
 
 Array = np.ndarray[Any, Any]
@@ -45,7 +30,7 @@ KINDS: dict[str, Any] = {
     "posterior": Posterior,
     "prior": Prior,
     "likelihood": Likelihood,
-    "labels": Labels | None,
+    "labels": Labels,
     "objective": Objective,
     "training": Training,
     "random_state": int | None,
@@ -63,7 +48,7 @@ UNLABELLED = (-1, "-1")
 # -- arguments -------------------------------------------------------------------------------------------
 
 
-def refuse_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
+def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
     """SpecError at the first argument of VAE of the wrong kind; `listed` as in `accepts`."""
     for name, kind in KINDS.items():
         value = plain(held[name])
@@ -80,7 +65,7 @@ def refuse_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
             raise SpecError(f"VAE.{name} takes {describe(kind)}, not {shown}{own}")
 
 
-def refuse_changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_unchanged(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """A fit that goes further may train otherwise, but is of the same model."""
     if differs := [name for name in asked if asked[name] != now[name]]:
         raise SpecError(
@@ -95,6 +80,19 @@ def model_arguments(vae: Any) -> dict[str, Any]:
     return {name: dict(value) if isinstance(value, dict) else value for name, value in held.items()}
 
 
+def check_window(window: Any, labels: LabelHead, X: Any) -> int | None:
+    """The window, refused where it makes no sense."""
+    if window is None:
+        return None
+    if not isinstance(window, int | np.integer) or window < 2:
+        raise SpecError(f"VAE.window takes a number of points, 2 or more; not {window!r}")
+    if labels.to_decoder:
+        raise SpecError(f"window={window} with labels={labels}: y marks a series' anomalies")
+    if typical_rows(X, 1) is not X:
+        raise DataError("a window reaches over blocks of a stream: hand the series over whole, as X[:]")
+    return int(window)
+
+
 def check_at_least(least: int, **numbers: Any) -> None:
     """Refuse what is no whole number of `least` or more."""
     for name, value in numbers.items():
@@ -102,13 +100,13 @@ def check_at_least(least: int, **numbers: Any) -> None:
             raise SpecError(f"{name} takes a whole number of {least} or more, not {plain(value)!r}")
 
 
-def stated(random_state: Any) -> int:
+def stated_seed(random_state: Any) -> int:
     """The whole number that is said, else one that is drawn: with it a fit can be done again."""
     said = plain(random_state)
-    return said if type(said) is int else seeded(random_state)
+    return said if type(said) is int else seed_of(random_state)
 
 
-def seeded(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
     try:
         return int(check_random_state(random_state).randint(2**31 - 1))
     except ValueError:
@@ -148,15 +146,15 @@ def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:
 
 def classes_of(y: Array, head: LabelHead) -> Array:
     """The classes among labels y, sorted, as many as the head says."""
-    known = ~np.isin(y, UNLABELLED[y.dtype.kind == "U"]) if isinstance(head, Enumerated) else slice(None)
+    known = ~np.isin(y, UNLABELLED[y.dtype.kind == "U"]) if head.partial else slice(None)
     classes: Array = np.unique(y[known])
     if not len(classes):
         raise DataError("every row of y is -1, unlabelled: label some rows, or leave labels out")
-    if len(classes) == 1 < head.classes:
+    if len(classes) == 1 < head.n_classes:
         raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or label others too")
-    if len(classes) != head.classes:
+    if len(classes) != head.n_classes:
         raise DataError(
-            f"y has {len(classes)} classes; labels={head} says {head.classes}. "
+            f"y has {len(classes)} classes; labels={head} says {head.n_classes}. "
             f"Use {type(head).__name__}({len(classes)})"
         )
     return classes
@@ -180,60 +178,3 @@ def one_each(name: str, labels: Any, n: int) -> Array:
         raise DataError(f"{name} has shape {held.shape}: say one label, or one for each of the {n} rows")
     rows: Array = np.broadcast_to(held, (n,))
     return rows
-
-
-# -- rows ------------------------------------------------------------------------------------------------
-
-
-def numeric(vae: Any, X: Any, *, reset: bool, holes: bool) -> Any:
-    """A numeric array (n, *E) or a sparse matrix, where `holes` with NaN."""
-    finite = "allow-nan" if holes else True
-    words = {"accept_sparse": "csr", "allow_nd": True, "dtype": "numeric", "ensure_all_finite": finite}
-    try:
-        X = validate_data(vae, X, reset=reset, **words)
-    except ValueError as error:
-        if not str(error).startswith("Input X contains"):
-            raise DataError(str(error)) from None
-        cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
-        raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
-    if issparse(X):
-        return X
-    X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
-    if X[:1].size == 0:
-        raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
-    return X
-
-
-def _first_odd(X: Any) -> str:
-    """Where an array has its first NaN or infinity."""
-    odd = ~np.isfinite(np.asarray(X, dtype=float))
-    place = [int(i) for i in np.unravel_index(int(odd.argmax()), odd.shape)]
-    cell = f"column {place[1]}" if len(place) == 2 else f"pixel {tuple(place[1:])}"
-    return f" The first is in row {place[0]}, {cell};"
-
-
-def supported(family: Family, x: Rowwise, codec: Codec) -> Rowwise:
-    """x; DataError where values are outside the likelihood's support, a table's column by its name. The
-    blocks of a stream are judged when they are read."""
-    if isinstance(x, Stream):
-        return x.map(lambda block: supported(family, block, codec))
-    if refused := refusal(family, x):
-        names = None if isinstance(codec, ArrayCodec) else codec.names()
-        place = r"column (\d+)"
-        raise DataError(re.sub(place, lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refused))
-    return x
-
-
-def default_likelihood(codec: Codec, x: Rowwise | None, said: Family | Mapping[str, Family] | None) -> Family:
-    """The one that is said; else a table's columns say; an array is Bernoulli where all values are 0 or 1,
-    else a Gaussian with one learned scale a column; a sparse one of counts is negative binomial, given a
-    row's total."""
-    if isinstance(said, Family):
-        return said
-    families = codec.families(said or {})
-    if families:
-        return Columns(families)
-    if x is not None and all(bool(((piece == 0) | (piece == 1)).all()) for piece in pieces(x)):
-        return Bernoulli()
-    counts = x is not None and whole(x)
-    return NegativeBinomial(mean=Local(Share())) if counts else Gaussian(scale=Shared())

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from .base import Conditional, Family, Head, Support
+from .base import Conditional, Family, Head, Measurement, Support, Violation
 from .code_priors import AutoregressiveCodes, CodePrior
-from .columns import Cell, Columns
+from .columns import Cell, Columns, default_family
 from .continuous import (
     Beta,
     ContinuousBernoulli,

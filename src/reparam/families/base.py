@@ -6,9 +6,9 @@ one class, and a prior is a family conditioned on nothing.
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ PIECE = 1 << 22
 
 Role = Literal["location", "scale", "rate"]
 Support = Literal["real", "sphere", "codes"]
+Measurement = Literal["real", "positive", "count", "binary", "nominal", "ordinal", "share"]
 
 
 Array = np.ndarray[Any, Any]
@@ -34,6 +35,25 @@ Needs = dict[str, tuple[Shape, Source]]
 """What a family needs, and from where: name -> (shape, source with its link)."""
 Layer = Callable[[int], nn.Module]
 """n -> the net that gives n numbers."""
+
+
+class Violation(NamedTuple):
+    """A value that a likelihood gives no probability."""
+
+    family: str
+    value: float
+    row: int
+    cell: tuple[int, ...]
+    wanted: str
+    fix: str
+
+    def words(self, names: Sequence[str] = ()) -> str:
+        """In one line with its cure; `names` are those of the columns."""
+        column = self.cell[0] if self.cell else 0
+        where = f"column {repr(names[column]) if names else column}"
+        where = where if len(self.cell) < 2 else f"pixel {self.cell}"
+        found = f"X has {self.value:.6g} in row {self.row}, {where}"
+        return f"{self.family} needs {self.wanted}; {found}. {self.fix}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,8 +75,22 @@ class Family(Spec, abc.ABC):
     """Whether log_prob is known everywhere, not for own draws alone."""
     reparametrised: ClassVar[bool] = True
     """Whether draws carry gradients, as a posterior's must."""
+    has_density: ClassVar[bool] = True
+    """Whether log_prob is defined; not for a point mass over real numbers."""
+    deterministic: ClassVar[bool] = False
+    """Whether all draws are alike, so that one says all."""
+    spatial: ClassVar[bool] = False
+    """Whether a latent of it may be laid out as maps (C, H, W)."""
+    learns_codebook: ClassVar[bool] = False
+    measurement: ClassVar[Measurement | None] = None
+    """What kind of number each cell is, of a likelihood of single numbers."""
     top: ClassVar[float | None] = None
     """The largest value, of families over [0, top]: what is white where data are pictures."""
+
+    @property
+    def has_fixed_scale(self) -> bool:
+        """Whether its scale is a constant, which data can contradict."""
+        return False
 
     @property
     def atoms(self) -> tuple[int, int] | None:
@@ -72,9 +106,9 @@ class Family(Spec, abc.ABC):
         """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
         raise NotImplementedError(f"{type(self).__name__} is no law of plain numbers: build it")
 
-    def refusal(self, x: Array) -> str | None:
-        """Why these values (n, *E) are outside the support, or None; NaN is no value. Checked once, at
-        the door."""
+    def support_error(self, x: Array) -> Violation | None:
+        """The first of these values (n, *E) that is outside the support, or None; NaN is no value. Checked
+        once, in input validation."""
         return None
 
     def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
@@ -113,15 +147,13 @@ class Factorized(Family, abc.ABC):
         return distributions.event(self.law(event, **values), len(event))
 
 
-def refused(family: Family, x: Array, outside: Array, wanted: str, cure: str) -> str | None:
-    """The words that refuse the first value of x (n, *E) that is `outside`; None where all are NaN."""
+def first_outside(family: Family, x: Array, outside: Array, wanted: str, fix: str) -> Violation | None:
+    """The first value of x (n, *E) that is `outside` the support; None where all are NaN."""
     outside = outside & ~np.isnan(x)
     if not outside.any():
         return None
-    place = np.unravel_index(int(outside.argmax()), x.shape)
-    where = f"column {place[1]}" if x.ndim == 2 else f"pixel {tuple(map(int, place[1:]))}"
-    name, value = type(family).__name__, float(x[place])
-    return f"{name} needs {wanted}; X has {value:.6g} in row {place[0]}, {where}. {cure}"
+    row, *cell = map(int, np.unravel_index(int(outside.argmax()), x.shape))
+    return Violation(type(family).__name__, float(x[row, *cell]), row, tuple(cell), wanted, fix)
 
 
 class Conditional(nn.Module, abc.ABC):

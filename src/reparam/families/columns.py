@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ..distributions import Product, Runs, apart, together
-from ..errors import SpecError
+from ..errors import DataError, SpecError
 from ..tensors import Shape, whole
-from .base import Array, Conditional, Family, Head, Layer
+from .base import Array, Conditional, Family, Head, Layer, Measurement, Violation
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
+from .sources import Shared
 
 Cell = Annotated[
     Family,
@@ -34,6 +35,26 @@ Cell = Annotated[
     ZeroInflated,
 ]
 """The families whose numbers are independent given the parameters."""
+
+
+def default_family(measurement: Measurement, levels: int = 0, *, inflated: bool = False) -> Family:
+    """The likelihood of a column where none is said; `inflated`: counts with more zeros than their mean and
+    variance explain."""
+    match measurement:
+        case "binary":
+            return Bernoulli()
+        case "nominal":
+            return Categorical(levels)
+        case "ordinal":
+            return DiscretizedLogistic(levels)
+        case "count":
+            return ZeroInflated(NegativeBinomial()) if inflated else NegativeBinomial()
+        case "positive":
+            return LogNormal(scale=Shared())
+        case "share":
+            return ContinuousBernoulli()
+        case "real":
+            return Gaussian(scale=Shared())
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,13 +99,15 @@ class Columns(Family):
             runs.append((group, start, seen[group]))
         return tuple(runs)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         if x.shape[1:] != (len(self.families),):
-            return f"Columns names {len(self.families)} families; each row of X has shape {x.shape[1:]}"
+            raise DataError(
+                f"Columns names {len(self.families)} families; each row of X has shape {x.shape[1:]}"
+            )
         for family, columns in self.groups.items():
             rest = np.isin(np.arange(len(self.families)), columns, invert=True)
-            if refusal := family.refusal(np.where(rest, np.nan, x)):
-                return refusal
+            if found := family.support_error(np.where(rest, np.nan, x)):
+                return found
         return None
 
     def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:

@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
-from .base import Array, Factorized, Role, refused
+from .base import Array, Factorized, Measurement, Role, Violation, first_outside
 from .sources import AnySource, Fixed, Identity, Link, Local, LogVariance, Shared, Softplus
 
 SMALLEST = float(torch.finfo(torch.float32).tiny)
@@ -32,9 +32,10 @@ class LocationScale(Factorized, abc.ABC):
     scale: AnySource = Shared()
     links: ClassVar[dict[str, Link]] = {"loc": Identity(), "scale": LogVariance()}
     roles: ClassVar[dict[str, Role]] = {"loc": "location", "scale": "scale"}
+    measurement: ClassVar[Measurement | None] = "real"
 
-    def refusal(self, x: Array) -> str | None:
-        return refused(self, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
+    def support_error(self, x: Array) -> Violation | None:
+        return first_outside(self, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +50,11 @@ class Gaussian(LocationScale):
     """
 
     scale: AnySource = Local()
+    spatial: ClassVar[bool] = True
+
+    @property
+    def has_fixed_scale(self) -> bool:
+        return isinstance(self.scale, Fixed)
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.Normal(**values)
@@ -65,6 +71,9 @@ class Point(Factorized):
 
     loc: AnySource = Local()
     links: ClassVar[dict[str, Link]] = {"loc": Identity()}
+    has_density: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = True
+    spatial: ClassVar[bool] = True
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.Point(**values)
@@ -102,6 +111,7 @@ class LogNormal(LocationScale):
     """log x ~ N(loc, scale^2), for positive data; loc and scale move and scale with log x."""
 
     inside: ClassVar[float] = 1.0
+    measurement: ClassVar[Measurement | None] = "positive"
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.LogNormal(**values, validate_args=False)
@@ -109,9 +119,9 @@ class LogNormal(LocationScale):
     def to_unit_axis(self, x: Tensor) -> Tensor:
         return x.log()
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         cure = "Use Poisson() or NegativeBinomial() for counts, Gaussian() for real numbers"
-        return refused(self, x, x < SMALLEST, "values above 0", cure) or super().refusal(x)
+        return first_outside(self, x, x < SMALLEST, "values above 0", cure) or super().support_error(x)
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,14 +138,15 @@ class Beta(Factorized):
     links: ClassVar[dict[str, Link]] = {"logit": Identity(), "dispersion": Softplus(floor=1e-4)}
     inside: ClassVar[float] = 0.5
     top: ClassVar[float | None] = 1.0
+    measurement: ClassVar[Measurement | None] = "share"
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         mean, dispersion = values["logit"].sigmoid().clamp(1e-6, 1 - 1e-6), values["dispersion"]
         return by_torch.Beta(mean / dispersion, (1 - mean) / dispersion, validate_args=False)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         cure = "Use ContinuousBernoulli() where 0 and 1 occur, Gaussian() for real numbers"
-        return refused(self, x, (x < SMALLEST) | (x > BELOW_ONE), "values above 0 and below 1", cure)
+        return first_outside(self, x, (x < SMALLEST) | (x > BELOW_ONE), "values above 0 and below 1", cure)
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,10 +159,11 @@ class ContinuousBernoulli(Factorized):
     logit: AnySource = Local()
     links: ClassVar[dict[str, Link]] = {"logit": Identity()}
     top: ClassVar[float | None] = 1.0
+    measurement: ClassVar[Measurement | None] = "share"
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.ContinuousBernoulli(values["logit"])
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
-        return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)
+        return first_outside(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)

@@ -166,6 +166,7 @@ class FSQ(Family):
 
     levels: tuple[int, ...] = (8, 5, 5)
     support: ClassVar[Support] = "codes"
+    deterministic: ClassVar[bool] = True
     links: ClassVar[dict[str, Link]] = {"raw": Identity()}
 
     def check(self) -> None:
@@ -246,6 +247,8 @@ class VQ(Family):
     decay: float = 0.99
     restart: float = 0.1
     support: ClassVar[Support] = "codes"
+    deterministic: ClassVar[bool] = True
+    learns_codebook: ClassVar[bool] = True
 
     def check(self) -> None:
         if self.codes < 2 or self.size < 1:

@@ -87,7 +87,7 @@ class Maps(nn.Module):
         return maps.flatten(1)
 
 
-def reading(shapes: Sequence[Shape], onto: Shape, n: int) -> nn.Module:
+def projection(shapes: Sequence[Shape], onto: Shape, n: int) -> nn.Module:
     """Flat tensors of `shapes`, side by side -> n numbers laid on a vector or on the maps `onto`."""
     return Maps(shapes, onto[1:], n) if len(onto) == 3 else linear(sum(map(numel, shapes)), n)
 
@@ -103,7 +103,7 @@ def width_of(encoder: nn.Module) -> int:
 
 
 def shapes_of(encoder: nn.Module) -> tuple[Shape, ...]:
-    """The shapes of an encoder's features, one a rung; one alone is for all rungs."""
+    """The shapes of an encoder's features, one for each layer; one alone is for all layers."""
     own: tuple[Shape, ...] = getattr(encoder, "shapes", None) or ((width_of(encoder),),)
     return own
 

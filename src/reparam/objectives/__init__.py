@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from .adversarial import Critic, FactorTC, LatentCritic
-from .base import Bound, Term, needs_density, needs_dimensions, needs_replay, terms_of, with_value
+from .base import Bound, Term, names_of, needs_density, needs_dimensions, needs_replay, terms_of, with_value
 from .bounds import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi
 from .penalties import (
     L2,

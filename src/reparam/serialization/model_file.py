@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import FormatError
+from . import version_1
 from .atomic import replace_file
 from .header import FORMAT, LONGEST, VERSION, read_header
 
@@ -47,14 +47,11 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     header = read_header(path)
     try:
         tensors = load_tensors(Path(path).read_bytes())
-        return renamed(tensors) if header["version"] < 2 else tensors, header
+        if header["version"] < 2:
+            tensors = {version_1.tensor_name(name): tensor for name, tensor in tensors.items()}
+        return tensors, header
     except (SafetensorError, ValueError, KeyError):
         raise FormatError(f"{path} is damaged: its weights cannot be read") from None
-
-
-def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of version 1 by their names of today."""
-    return {re.sub(r"\bstretch$", "scale", name): tensor for name, tensor in tensors.items()}
 
 
 class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -35,6 +35,8 @@ class SeriesCodec:
             [nan, 3., 4.]])
     """
 
+    takes_frames = True
+
     def __init__(self, window: int, step: float, time: str, value: str) -> None:
         self.window, self.step, self.time, self.value = window, step, time, value
         self.event: tuple[int, ...] = (window,)
@@ -96,9 +98,9 @@ class SeriesCodec:
             )
         return slot
 
-    def in_time(self, X: Any) -> pd.DataFrame:
-        """X in the order of time."""
-        frame = self.pair(X)
+    def training_rows(self, X: Any, y: Any) -> pd.DataFrame:
+        """X in the order of time, the values of known anomalies (y = 1) missing."""
+        frame = self.pair(X if y is None else self.without(X, y))
         return frame.iloc[np.argsort(_seconds(frame[self.time]), kind="stable")]
 
     def without(self, X: Any, anomalous: Any) -> pd.DataFrame:
@@ -123,6 +125,9 @@ class SeriesCodec:
 
     def row(self, x: Any) -> Any:
         raise DataError("a row of a series is a moment with its past: decode its code, of transform(X)")
+
+    def column_names(self) -> list[str]:
+        return self.names()
 
     def names(self) -> list[str]:
         return [f"t-{i}" for i in range(self.window - 1, 0, -1)] + ["t"]

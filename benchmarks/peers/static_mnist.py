@@ -1,7 +1,8 @@
-"""pythae's VAE, trained an epoch at a time: `.venv-peers/bin/python -m benchmarks.pythae DATA`.
+"""pythae's VAE on static MNIST, an epoch at a time: `python -m benchmarks.peers.static_mnist DATA`.
 
-It runs where reparam is not installed and talks by lines: `epoch` trains one, `judge` answers the test
-negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train` and `test`, (n, 784).
+`quality/against_time.py` starts it where reparam is not installed. It talks by lines: `epoch` trains one,
+`evaluate` answers the test negative log-likelihood, each answer one line of JSON. DATA is an .npz of `train`
+and `test`, (n, 784).
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import tempfile
 import numpy as np
 import torch
 
-from .judge import negative_log_likelihood
+from ..importance_sampling import negative_log_likelihood
 
 
 def main() -> None:
@@ -39,13 +40,13 @@ def main() -> None:
         trainer.prepare_training()
         for epoch, line in enumerate(sys.stdin, 1):
             with contextlib.redirect_stdout(sys.stderr):
-                answer = judged(model, arrays["test"]) if line.strip() == "judge" else None
+                answer = evaluated(model, arrays["test"]) if line.strip() == "evaluate" else None
                 if answer is None:
                     trainer.train_step(epoch)
             print(json.dumps(answer), flush=True)
 
 
-def judged(model: torch.nn.Module, test: torch.Tensor) -> dict[str, float]:
+def evaluated(model: torch.nn.Module, test: torch.Tensor) -> dict[str, float]:
     model = copy.deepcopy(model).double().eval()
 
     def encode(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

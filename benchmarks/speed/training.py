@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from reparam import VAE, Bernoulli, Conv, Training
 from reparam.recipes import recipe
 
-from .contest import PAIRS, PEERS, Effort, children, ratio, rounds, timed
-from .pages import Rows
-from .plain import PLAIN, Plain
+from ..markdown import Rows
+from ..peers.environment import PEERS, children
+from ..torch_nets import PLAIN, Plain
+from .timing import Effort, ratio, rounds, timed
 
 Turn = Callable[[], object]
 """Trains one epoch of the rows it was made with."""
@@ -24,6 +25,14 @@ VAES: dict[str, VAE] = {
     "conv": VAE(20, encoder=Conv(), likelihood=Bernoulli(grey="expected")),
 }
 """The nets of `PLAIN` in reparam's words."""
+
+PAIRS = (
+    *(("reparam", who) for who in ("floor", "hand", "compiled", "bf16")),
+    ("compiled", "floor"),
+    *((who, "reparam") for who in ("expert", *PEERS)),
+    ("expert", "compiled"),
+)
+"""Whose time is held against whose."""
 
 
 def floor(net: Plain, steps: int) -> Turn:
@@ -135,7 +144,7 @@ def training(effort: Effort) -> Rows:
         net = PLAIN[name]
         steps = 1 if effort.small else net.steps
         tasks = {peer: name for peer in PEERS if net.hidden or peer != "pyod"}
-        with children(tasks, effort, steps) as (peers, absent):
+        with children(tasks if effort.peers else {}, effort.threads, steps) as (peers, absent):
             turns = {who: timed(turn) for who, turn in ours(name, steps, effort).items()} | peers
             seconds = rounds(turns, effort.rounds)
         medians = {who: statistics.median(each) / steps for who, each in seconds.items()}

@@ -16,11 +16,11 @@ from reparam import ELBO, MLP, VAE, Training
 from reparam.evaluation.disentanglement import mig
 from reparam.objectives import Term, TotalCorrelation
 
-Figures = dict[str, object]
+from ..markdown import Figures
 
 
 @dataclass(frozen=True)
-class Factors:
+class Disentanglement:
     """One row: the MIG of the posterior means over all pictures, and its quartiles over seeds."""
 
     objective: Term | tuple[Term, ...]
@@ -62,8 +62,8 @@ class Factors:
         }
 
 
-FACTORS = {
-    "beta-vae": Factors(ELBO(beta=6)),
-    "beta-tc-vae": Factors((ELBO(), TotalCorrelation(5))),
+DISENTANGLEMENT = {
+    "beta-vae": Disentanglement(ELBO(beta=6)),
+    "beta-tc-vae": Disentanglement((ELBO(), TotalCorrelation(5))),
 }
 """Both with beta = 6: what is weighed is the whole rate or its total correlation."""

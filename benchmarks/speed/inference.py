@@ -15,10 +15,11 @@ from torch.nn.functional import softplus
 
 from reparam import MLP, VAE, Training
 
-from .contest import Effort, children, ratio, rounds, timed
-from .nets import VAES, Turn
-from .pages import Rows
-from .plain import PLAIN, burda
+from ..markdown import Rows
+from ..peers.environment import children
+from ..torch_nets import PLAIN, burda
+from .timing import Effort, ratio, rounds, timed
+from .training import VAES, Turn
 
 Array = np.ndarray
 
@@ -79,7 +80,8 @@ def likelihood(effort: Effort) -> Rows:
         "by hand": (lambda: score(net, X, k), images),
         "its products": (lambda: products(net, images, k), images),
     }
-    with children({"pythae": "likelihood"}, effort, few, k) as (peers, absent):
+    tasks = {"pythae": "likelihood"} if effort.peers else {}
+    with children(tasks, effort.threads, few, k) as (peers, absent):
         seconds = rounds({who: timed(turn) for who, (turn, _) in turns.items()} | peers, effort.rounds)
     each = {who: [s / turns.get(who, (None, few))[1] for s in ss] for who, ss in seconds.items()}
     rows = {who: {"k": k, "images": 1 / statistics.median(ss)} for who, ss in each.items()}

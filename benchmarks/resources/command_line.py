@@ -1,7 +1,4 @@
-"""Seconds and peak memory of the command line on the data of docs/results.md, each in a process of its own.
-
-`REPARAM_DATA=... python -m benchmarks.costs` prints the table; data that are not there are left out.
-"""
+"""Seconds and peak memory of the command line on the data of docs/results.md, each verb a process."""
 
 import os
 import sys
@@ -33,7 +30,8 @@ def cost(*words: str) -> str:
     return f"{time.monotonic() - start:.0f} s, {used.ru_maxrss // 1024} MiB" if not status else "-"
 
 
-def main() -> None:
+def command_line() -> None:
+    """Prints the table; data that $REPARAM_DATA does not hold are left out."""
     print("| data | options of `fit` | fit |", " | ".join(VERBS), "|")
     print("|---|---|---|" + "---|" * len(VERBS))
     for name, words in RUNS.items():
@@ -50,7 +48,3 @@ def main() -> None:
                 )
                 costs.append(cost(verb, run, *given, *output))
         print(f"| {name} | {' '.join(words)} |", " | ".join(costs), "|", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-Rows = dict[str, dict[str, object]]
+Figures = dict[str, object]
+Rows = dict[str, Figures]
 """A table's rows by name, each with its figures by key."""
 
 

@@ -17,7 +17,7 @@ from reparam.specs.schedules import Ramp
 from reparam.tensors import Shape, numel
 from reparam.training.config import Adam
 
-Figures = dict[str, object]
+from ..markdown import Figures
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,7 +140,7 @@ TWO = (START, ("latent_dim", (50, 100)), ("encoder", MLP((200, 200, 100), "tanh"
 WARM: tuple[str, Any] = ("objective", ELBO(beta=Linear(0, 1, 60_000)))
 """Twenty epochs of warm-up (Sonderby et al. 2016, section 2.3), which Burda's q did not need."""
 
-PUBLISHED = {
+LOG_LIKELIHOODS = {
     "iwae-1": Entry("vae", 86.76, 3280, 200, BURDA, (START,)),
     "iwae-5": Entry("iwae", 85.54, 3280, 120, BURDA, (START, ("objective", IWAE(5)))),
     "iwae-50": Entry("iwae", 84.78, 3280, 60, BURDA, (START,)),

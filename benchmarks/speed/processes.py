@@ -14,8 +14,9 @@ import numpy as np
 
 from reparam import MLP, VAE, Training
 
-from .contest import ROOT, Effort, ratio, rounds, timed
-from .pages import Rows
+from .. import ROOT
+from ..markdown import Rows
+from .timing import Effort, ratio, rounds, timed
 
 MAIN = "from reparam.cli.main import main; main()"
 LIBRARIES = "import torch, sklearn.base"
@@ -23,8 +24,8 @@ LIBRARIES = "import torch, sklearn.base"
 
 FIRST = """
 import sys, time, torch
-from benchmarks.nets import reparam
-from benchmarks.plain import PLAIN
+from benchmarks.speed.training import reparam
+from benchmarks.torch_nets import PLAIN
 name, compile, threads = sys.argv[1], sys.argv[2] == "compiled", int(sys.argv[3])
 torch.set_num_threads(threads)
 x = torch.rand(PLAIN[name].batch, 28, 28)

@@ -1,30 +1,24 @@
-"""Adult (UCI) with reparam: filled gaps against scikit-learn's imputers, drawn rows against real ones.
+"""Gaps of tables filled by reparam and by scikit-learn's imputers.
 
-`python -m benchmarks.tables CSV` prints the tables of docs/results.md; without a CSV the errors on
-scikit-learn's breast cancer data, half of the cells hidden under five masks.
+Half of the known cells of a table (docs/results.md: Adult of UCI) are hidden from rows held out, or half of
+scikit-learn's breast cancer data under five masks.
 """
 
-import sys
 import time
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import cross_val_predict
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from reparam import IWAE, VAE, Training
-from reparam.data.load import load
 from reparam.recipes import recipe
 
 TRAIN, TEST = 5_000, 2_000
-"""Rows that the imputers see and are judged on: KNNImputer's time grows with their product."""
+"""Rows that the imputers see and are measured on: KNNImputer's time grows with their product."""
 
 
 def holes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -33,20 +27,20 @@ def holes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     return table.mask(hidden & table.notna().to_numpy())
 
 
-def judged(
+def errors(
     filled: pd.DataFrame, truth: pd.DataFrame, seen: pd.DataFrame, train: pd.DataFrame
 ) -> tuple[float, float]:
     """Root mean squared error of numbers in standard deviations, and share of categories filled right, each
     the mean over columns."""
-    errors, right = [], []
+    deviations, right = [], []
     for name in truth.columns:
         asked = (seen[name].isna() & truth[name].notna()).to_numpy()
         ours, real = filled[name][asked], truth[name][asked]
         if pd.api.types.is_numeric_dtype(truth[name]):
-            errors.append(np.sqrt((((ours - real) / train[name].std()).astype(float) ** 2).mean()))
+            deviations.append(np.sqrt((((ours - real) / train[name].std()).astype(float) ** 2).mean()))
         else:
             right.append((ours.astype(str) == real.astype(str)).mean())
-    return float(np.mean(errors)), float(np.mean(right))
+    return float(np.mean(deviations)), float(np.mean(right))
 
 
 def simple(train: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
@@ -104,44 +98,8 @@ def imputation(table: pd.DataFrame) -> None:
     print("| way | error of numbers, standard deviations | categories right | seconds |\n|---|---|---|---|")
     for name, way in ways.items():
         start = time.monotonic()
-        error, right = judged(way(), test, seen, few)
+        error, right = errors(way(), test, seen, few)
         print(f"| {name} | {error:.3f} | {right:.1%} | {time.monotonic() - start:.0f} |", flush=True)
-
-
-def likeness(table: pd.DataFrame, target: str = "income") -> None:
-    """Classifiers trained on rows of each kind, judged on real ones, and one that tells the kinds apart."""
-    rows = np.random.default_rng(0).permutation(len(table))
-    test, train = table.iloc[rows[: len(rows) // 5]], table.iloc[rows[len(rows) // 5 :]]
-    vae = model().fit(train)
-    shuffled = pd.DataFrame(
-        {n: np.random.default_rng(i).permutation(train[n].to_numpy()) for i, n in enumerate(train)}
-    )
-    kinds = {
-        "real rows": train,
-        "drawn by reparam": vae.sample(len(train), random_state=0),
-        "columns shuffled": shuffled,
-    }
-    words = [n for n, c in table.items() if not pd.api.types.is_numeric_dtype(c)]
-    print("| trained on | AUC on real rows | told from real rows, AUC |\n|---|---|---|")
-    for name, kind in kinds.items():
-        inputs = [n for n in words if n != target]
-        numbers = [n for n in table if n not in words]
-        code = make_column_transformer(
-            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), inputs), ("passthrough", numbers)
-        )
-        boosted = HistGradientBoostingClassifier(random_state=0)
-        known = kind[kind[target].notna()]
-        boosted.fit(code.fit_transform(known), known[target].astype(str))
-        top = sorted(set(table[target].astype(str)))[-1]
-        odds = boosted.predict_proba(code.transform(test))[:, list(boosted.classes_).index(top)]
-        auc = roc_auc_score(test[target].astype(str) == top, odds)
-        both = pd.concat([test, kind.sample(len(test), random_state=0)])
-        coder = make_column_transformer(
-            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words), ("passthrough", numbers)
-        )
-        said = np.r_[np.zeros(len(test)), np.ones(len(test))]
-        guess = cross_val_predict(boosted, coder.fit_transform(both), said, cv=3, method="predict_proba")
-        print(f"| {name} | {auc:.3f} | {roc_auc_score(said, guess[:, 1]):.3f} |", flush=True)
 
 
 def breast_cancer() -> None:
@@ -157,12 +115,3 @@ def breast_cancer() -> None:
         errors.append(float(((filled - X)[hidden] ** 2).mean()))
         print(f"| {mask} | {errors[-1]:.3f} | {time.monotonic() - start:.0f} |", flush=True)
     print(f"| mean | {np.mean(errors):.3f} | |")
-
-
-if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        adult = load(sys.argv[1]).X
-        imputation(adult)
-        likeness(adult, adult.columns[-1])
-    else:
-        breast_cancer()

@@ -1,8 +1,8 @@
-"""A peer in its own environment: `python -m benchmarks.peers PEER NET STEPS`.
+"""A peer in its own environment: `python -m benchmarks.peers.training PEER NET STEPS`.
 
 Its own loop trains the net. Before each epoch it waits for a line on stdin, after it the epoch's seconds go
-to stdout; when stdin ends, so does it. `python -m benchmarks.peers pythae likelihood IMAGES K` takes the
-importance-weighted likelihood of so many images in each turn. Nothing of reparam is imported here.
+to stdout; when stdin ends, so does it. With `pythae likelihood IMAGES K` a turn takes the importance-weighted
+likelihood of so many images. `environment.py` starts it; nothing of reparam is imported here.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .plain import PLAIN, Plain, burda
+from ..torch_nets import PLAIN, Plain, burda
 
 
 class Clock:

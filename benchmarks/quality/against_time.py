@@ -1,7 +1,8 @@
 """Quality against time: who models static MNIST best after so many seconds of training?
 
-Contestants take turns epoch by epoch in one run, always the one whose clock is behind, so that a machine's
-moods meet them all; judging stops every clock. Judged on the same random 1,000 test images.
+Contestants take turns epoch by epoch in one run, always the one whose clock is behind, so that a machine that
+slows down slows all of them; evaluation stops every clock. All are evaluated on the same random 1,000 test
+images.
 """
 
 import copy
@@ -22,21 +23,20 @@ from torch import Tensor, nn
 from reparam import VAE, Training
 from reparam.data.load import load
 
-from .judge import negative_log_likelihood
-from .plain import Dense
+from .. import ROOT
+from ..importance_sampling import negative_log_likelihood
+from ..markdown import Rows
+from ..peers.environment import PYTHON
+from ..torch_nets import Dense
 
 MARKS = (60, 300)
 """Seconds of training."""
 IMAGES = 1000
-PEERS = Path(".venv-peers/bin/python")
-"""An environment with pythae in it; without one its row is left out."""
-
-Figures = dict[str, object]
 
 
 class Contestant(Protocol):
     def epoch(self) -> object: ...
-    def judge(self, test: Tensor) -> dict[str, float]: ...
+    def evaluate(self, test: Tensor) -> dict[str, float]: ...
 
 
 class Reparam:
@@ -49,7 +49,7 @@ class Reparam:
     def epoch(self) -> None:
         next(self.epochs)
 
-    def judge(self, test: Tensor) -> dict[str, float]:
+    def evaluate(self, test: Tensor) -> dict[str, float]:
         model = copy.deepcopy(self.vae.model_).double().eval()
 
         def encode(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -78,7 +78,7 @@ class ByHand:
             loss.backward()
             self.optimiser.step()
 
-    def judge(self, test: Tensor) -> dict[str, float]:
+    def evaluate(self, test: Tensor) -> dict[str, float]:
         net = copy.deepcopy(self.net).double()
 
         def encode(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,11 +102,11 @@ class Pythae:
     def epoch(self) -> None:
         self.ask("epoch")
 
-    def judge(self, test: Tensor) -> dict[str, float]:
-        return self.ask("judge")
+    def evaluate(self, test: Tensor) -> dict[str, float]:
+        return self.ask("evaluate")
 
 
-def race(contestants: dict[str, Contestant], marks: tuple[float, ...], test: Tensor) -> Iterator[tuple]:
+def alternate(contestants: dict[str, Contestant], marks: tuple[float, ...], test: Tensor) -> Iterator[tuple]:
     """(name, mark, epochs, figures) each time a clock passes a mark."""
     clocks, epochs = dict.fromkeys(contestants, 0.0), dict.fromkeys(contestants, 0)
     while (name := min(clocks, key=clocks.__getitem__)) and clocks[name] < marks[-1]:
@@ -116,29 +116,28 @@ def race(contestants: dict[str, Contestant], marks: tuple[float, ...], test: Ten
         epochs[name] += 1
         for mark in marks:
             if before < mark <= clocks[name]:
-                yield name, mark, epochs[name], contestants[name].judge(test)
+                yield name, mark, epochs[name], contestants[name].evaluate(test)
 
 
-def quality(
-    marks: tuple[float, ...] = MARKS, rows: int | None = None, images: int = IMAGES
-) -> dict[str, Figures]:
+def against_time(marks: tuple[float, ...] = MARKS, rows: int | None = None, images: int = IMAGES) -> Rows:
+    """The rows of all contestants; pythae's is left out where no environment of the peers is."""
     train, test = (load(f"binarized-mnist:{part}").X.reshape(-1, 784) for part in ("train", "test"))
     train = train[:rows]
     test = test[np.sort(np.random.default_rng(0).choice(len(test), images, replace=False))]
-    found: dict[str, Figures] = {}
+    found: Rows = {}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as open_:
         contestants: dict[str, Contestant] = {
             "reparam, VAE(40)": Reparam(train),
             "plain PyTorch loop": ByHand(train),
         }
-        if PEERS.exists():
+        if PYTHON.exists():
             np.savez(Path(folder) / "data.npz", train=train, test=test)
-            words = [str(PEERS), "-m", "benchmarks.pythae", f"{folder}/data.npz"]
+            words = [str(PYTHON), "-m", "benchmarks.peers.static_mnist", f"{folder}/data.npz"]
             quiet = os.environ | {"TQDM_DISABLE": "1"}
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            process = open_.enter_context(subprocess.Popen(words, text=True, env=quiet, **pipes))
+            process = open_.enter_context(subprocess.Popen(words, text=True, cwd=ROOT, env=quiet, **pipes))
             contestants["pythae, default MLP"] = Pythae(process)
-        for name, mark, epochs, figures in race(contestants, marks, torch.as_tensor(test)):
+        for name, mark, epochs, figures in alternate(contestants, marks, torch.as_tensor(test)):
             row = found.setdefault(name, {"tables": ["quality"]})
             row |= {f"nll_{mark}": figures, f"epochs_{mark}": epochs}
     return found

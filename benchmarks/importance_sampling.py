@@ -1,5 +1,5 @@
-"""One judge for every library: the importance-weighted log-likelihood in float64, of a Gaussian q and a
-Bernoulli p. It asks for nothing but `encode` and `decode`, and imports torch alone."""
+"""The importance-weighted log-likelihood in float64 of a Gaussian q and a Bernoulli p, the same for every
+library. It asks for nothing but `encode` and `decode`, and imports torch alone."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def negative_log_likelihood(
 ) -> dict[str, float]:
     """-mean log 1/k sum_s p(x|z_s) p(z_s) / q(z_s|x) of x (n, 784) in {0, 1}, nats; and its standard error.
 
-    Burda et al. (2016), equation 8, with p(z) = N(0, 1). Everybody is judged on the same noise.
+    Burda et al. (2016), equation 8, with p(z) = N(0, 1). Every library gets the same noise.
     """
     noise = torch.Generator().manual_seed(seed)
     found = []

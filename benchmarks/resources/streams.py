@@ -1,7 +1,4 @@
-"""Peak memory of a fit and an encoding of 1, 10 and 100 times the rows, streamed and in memory.
-
-`python -m benchmarks.streams` prints the table of docs/results.md.
-"""
+"""Peak memory of a fit and an encoding of 1, 10 and 100 times the rows, streamed and in memory."""
 
 import subprocess
 import sys
@@ -50,7 +47,7 @@ def peak() -> int:
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) // 1024
 
 
-def main() -> None:
+def streams() -> None:
     print(
         "| data | held | 1x, MiB | 10x, MiB | 100x, MiB | 100x, seconds an epoch |\n|---|---|---|---|---|---|"
     )
@@ -59,7 +56,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for kind, path in make(Path(folder), times).items():
                 for held in ("streamed", *(["in memory"] if kind == ".npy" else [])):
-                    command = [sys.executable, "-m", "benchmarks.streams", str(path), held]
+                    command = [sys.executable, "-m", "benchmarks.resources.streams", str(path), held]
                     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
                     peak, seconds = printed.split()
                     peaks.setdefault((kind, held), []).append(peak)
@@ -70,4 +67,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    measure(*sys.argv[1:]) if len(sys.argv) > 1 else main()
+    measure(*sys.argv[1:])
