@@ -11,7 +11,7 @@ import pytest
 
 from reparam import Training
 from reparam.cli import main as cli, run_folder as runs
-from reparam.training.trainer import Trainer
+from reparam.training.update import Update
 
 Capture = pytest.CaptureFixture[str]
 
@@ -236,15 +236,17 @@ def test_an_interrupted_fit_goes_on_as_if_never_stopped(
     model: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped in the midst of the third epoch: two are kept, and half of one is not."""
-    steps, taken = Trainer._step, []
+    take_step, steps = Update.__call__, 0
 
-    def interrupted(trainer: Trainer) -> None:
-        taken.append(steps(trainer))
-        if trainer.epoch == 2 and len(taken) % 5 == 0:
+    def interrupted(update: Update, epoch: int) -> bool:
+        nonlocal steps
+        steps += 1
+        if epoch == 2 and steps % 5 == 0:
             raise KeyboardInterrupt
+        return take_step(update, epoch)
 
     fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs", 3)
-    monkeypatch.setattr(Trainer, "_step", interrupted)
+    monkeypatch.setattr(Update, "__call__", interrupted)
     assert run(*fit) == 130 and "stopped" in capsys.readouterr().err
     monkeypatch.undo()
     assert run(*fit, "--resume") == 0

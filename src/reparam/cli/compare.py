@@ -12,10 +12,12 @@ from .arguments import AsJson, Data, DataOptions, data_options, unique_names
 from .output import print_json, warn
 
 if TYPE_CHECKING:
-    from .. import VAE, Dataset, Evaluation, Family
+    from .. import VAE, Dataset, Evaluation
     from ..evaluation.evaluate import Estimate
 
 TABLES = (".csv", ".parquet")
+DISCRETE = ("count", "binary", "nominal", "ordinal")
+"""The measurements whose values have probabilities and not densities."""
 BLOCK = 128
 """Rows that are scored with the same noise, as many as `score_samples` takes at once."""
 
@@ -190,7 +192,7 @@ def difference_in_kind(a: "VAE", b: "VAE") -> str | None:
         return f"one models the column {min(only)!r} and the other does not"
     if pixel_range(a) != pixel_range(b) and len(a.event_) > 1:
         return f"pixels up to {pixel_range(a):g} and up to {pixel_range(b):g}"
-    if conditional(a) != conditional(b):
+    if a.labels_.observed != b.labels_.observed:
         return "one is of log p(x | label) and the other of log p(x)"
     kinds, others = value_kinds(a), value_kinds(b)
     names = [name for name in kinds if others.get(name, kinds[name]) != kinds[name]]
@@ -201,26 +203,11 @@ def difference_in_kind(a: "VAE", b: "VAE") -> str | None:
     return None
 
 
-def conditional(vae: "VAE") -> bool:
-    """Whether the labels are given, so that the model is of p(x | label)."""
-    from .. import Given
-
-    return isinstance(vae.labels_, Given)
-
-
 def value_kinds(vae: "VAE") -> dict[str, bool]:
     """For each number of a row, whether its likelihood is a probability and not a density."""
     names = vae.codec_.names() if vae.window is None else ["value"]
     families = getattr(vae.likelihood_, "families", (vae.likelihood_,) * len(names))
-    return {name: is_discrete(family) for name, family in zip(names, families, strict=True)}
-
-
-def is_discrete(family: "Family") -> bool:
-    """Whether values of this family have probabilities."""
-    from .. import Bernoulli, Categorical, DiscretizedLogistic, NegativeBinomial, Poisson, ZeroInflated
-
-    discrete = (Bernoulli, Categorical, DiscretizedLogistic, NegativeBinomial, Poisson, ZeroInflated)
-    return isinstance(family, discrete)
+    return {name: family.measurement in DISCRETE for name, family in zip(names, families, strict=True)}
 
 
 # -- what is shown and written ---------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def profile_step(vae: VAE, X: Any, y: Any = None) -> dict[str, float]:
     start = time.perf_counter()
     next(epochs)
     seconds = time.perf_counter() - start
-    cuda = [ProfilerActivity.CUDA] if own.trainer_.device.type == "cuda" else []
+    cuda = [ProfilerActivity.CUDA] if next(own.model_.parameters()).is_cuda else []
     with profile(activities=[ProfilerActivity.CPU, *cuda]) as profiled:
         next(epochs)
     times = dict.fromkeys([*GROUPS, REST], 0.0)
