@@ -29,14 +29,20 @@ def healthy() -> VAE:
 
 def test_the_healthy_model_is_left_in_peace(healthy: VAE) -> None:
     words = warnings_of(healthy)
-    for sickness in ("collapse", "too large", "scale too", "differs from", "never used", "over-fitting", "diverged"):
+    for sickness in (
+        "collapse",
+        "too large",
+        "scale too",
+        "differs from",
+        "never used",
+        "over-fitting",
+        "diverged",
+    ):
         assert sickness not in words, words
 
 
 def test_collapse_of_all() -> None:
-    assert "posterior collapse: KL is 0.0" in warnings_of(
-        fitted(objective=ELBO(beta=50.0), epochs=20)
-    )
+    assert "posterior collapse: KL is 0.0" in warnings_of(fitted(objective=ELBO(beta=50.0), epochs=20))
 
 
 def test_collapse_of_a_rung() -> None:

@@ -72,7 +72,7 @@ def of_codes(used: int, atoms: int, drawn: int) -> tuple[str, ...]:
     if drawn < 10 * atoms or used > atoms / 2:
         return ()
     return (
-        f"{atoms - used} of {atoms} codes are never used. Take fewer; a codebook's can be a grid: posterior=FSQ()",
+        f"{atoms - used} of {atoms} codes are never used. Take fewer; a codebook may be a grid: FSQ()",
     )
 
 
