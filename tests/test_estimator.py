@@ -288,15 +288,15 @@ def test_a_step_that_overflows_can_be_skipped() -> None:
     def trained(skip: float | None) -> tuple[Progress, list[float]]:
         model = VAE(2, training=SHORT, random_state=0).fit(X).model_
         trainer = Trainer(model, (ELBO(),), Training(epochs=1, batch_size=10, skip=skip), 0)
-        see, seen = trainer._see, []
+        own, seen = trainer.step.loss, []
 
-        def bursting(x: torch.Tensor, y: None) -> tuple[torch.Tensor, torch.Tensor, object]:
-            loss, figures, trace = see(x, y)
+        def bursting(x: torch.Tensor, y: None, step: int) -> tuple[torch.Tensor, torch.Tensor, object]:
+            loss, figures, trace = own(x, y, step)
             burst = math.inf if len(seen) == 2 else 1.0
             seen.append(float(figures[0]) * burst)
             return loss * burst, figures * burst, trace
 
-        trainer._see = bursting
+        trainer.step.loss = bursting
         return next(trainer.run((torch.as_tensor(X, dtype=torch.float32), None))), seen
 
     progress, losses = trained(skip=1e3)

@@ -71,9 +71,7 @@ def of_codes(used: int, atoms: int, drawn: int) -> tuple[str, ...]:
     """Unused codes: how many of the atoms `drawn` choices used."""
     if drawn < 10 * atoms or used > atoms / 2:
         return ()
-    return (
-        f"{atoms - used} of {atoms} codes are never used. Take fewer; a codebook may be a grid: FSQ()",
-    )
+    return (f"{atoms - used} of {atoms} codes are never used. Take fewer; a codebook may be a grid: FSQ()",)
 
 
 def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
