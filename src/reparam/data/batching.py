@@ -1,6 +1,7 @@
 """What is asked of rows however they are held: a tensor, a sparse matrix, or a stream from disk."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -48,9 +49,27 @@ def support_error(family: Family, x: Rowwise) -> Violation | None:
     return None
 
 
-def holds_counts(x: Rowwise) -> bool:
-    """Whether a sparse x holds counts."""
-    return isinstance(x, Sparse) and all(((v >= 0) & (v == v.floor())).all() for v in pieces(x))
+class Values(NamedTuple):
+    """What one pass over all numbers of a data set tells of them."""
+
+    binary: bool  # all are 0 or 1
+    counts: bool  # all are 0, 1, 2, ...
+    missing: bool  # some are NaN
+
+
+def survey(x: Rowwise) -> Values:
+    """One pass over all numbers; those that a sparse matrix does not store are 0."""
+    binary = counts = True
+    missing = False
+    for piece in pieces(x):
+        binary = binary and bool(((piece == 0) | (piece == 1)).all())
+        counts = counts and bool(((piece >= 0) & (piece == piece.floor())).all())
+        missing = missing or bool(piece.isnan().any())
+    return Values(binary, counts, missing)
+
+
+def is_sparse(x: Rowwise) -> bool:
+    return isinstance(x, Sparse)
 
 
 def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | None, Tensor]:

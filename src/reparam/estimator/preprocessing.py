@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from ..data.batching import Rows, holds_counts, pieces, support_error
+from ..data.batching import Rows, Values, is_sparse, support_error, survey
 from ..data.codecs.base import Codec, is_frame
 from ..data.codecs.choose import from_header, learn
 from ..data.stream import map_blocks, typical_rows
@@ -22,15 +22,10 @@ from ..errors import DataError
 from ..families import Bernoulli, Columns, Family, Gaussian, Local, NegativeBinomial, Share, Shared
 from ..model.labels import LabelHead
 from ..tensors import Rowwise
-from .validation import (
-    class_numbers,
-    classes_of,
-    labels_of,
-    one_each,
-)
 
 Array = np.ndarray[Any, Any]
 
+UNLABELLED = (-1, "-1")
 LEARNED = 50_000
 """Rows of a stream by which its columns are judged."""
 
@@ -62,25 +57,36 @@ class Preprocessor:
     ) -> tuple[Self, Rows]:
         """The preprocessor of training data X, y, and their rows."""
         some = typical_rows(X, LEARNED)
+        streamed = some is not X
+        if streamed and window is not None:
+            raise DataError("a window reaches over blocks of a stream: hand the series over whole, as X[:]")
         allow_missing = likelihood is not None or is_frame(some)
         like = checked(estimator, some, window, frames=True, allow_missing=allow_missing, reset=True)
         self = cls(estimator, learn(like, window), labels, None, window, allow_missing)
-        streamed = some is not X
         own = self.codec.training_rows(like, y)
         x = map_blocks(X, self.encode) if streamed else self.codec.encode(own)
         if labels.to_decoder:
             self.classes = classes_of(labels_of(y, len(x), labels, labels.partial), labels)
-        self.likelihood = default_likelihood(self.codec, x, likelihood)
-        x = self.supported(x)
-        self.has_missing = any(bool(piece.isnan().any()) for piece in pieces(x))
+        self.likelihood = stated_likelihood(self.codec, likelihood)
+        x, self.has_missing = self._surveyed(x)
         return self, (x, self.truth(y, len(x)))
 
     def refit(self, X: Any, y: Any, has_missing: bool) -> Rows:
         """The rows of a training that goes further, as those of the first were read."""
-        x = self.supported(map_blocks(self.codec.training_rows(X, y), self.encode))
-        if not has_missing and any(piece.isnan().any() for piece in pieces(x)):
+        x, missing = self._surveyed(map_blocks(self.codec.training_rows(X, y), self.encode))
+        if missing and not has_missing:
             raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
         return x, self.truth(y, len(x))
+
+    def _surveyed(self, x: Rowwise) -> tuple[Rowwise, bool]:
+        """Rows that the likelihood supports, which the values choose where none is said; and whether cells
+        are missing."""
+        known = self.likelihood is not None
+        x = self.supported(x) if known else x
+        values = survey(x)
+        if self.likelihood is None:
+            self.likelihood = default_likelihood(values, is_sparse(x))
+        return x if known else self.supported(x), values.missing
 
     def transform(self, X: Any, y: Any = None) -> Rows:
         """X as the model reads it, and the class numbers that it is conditional on, if it is."""
@@ -194,9 +200,7 @@ def checked(
     if window is not None:
         return X
     if is_frame(X) and frames:
-        from ..data.codecs.table import to_pandas
-
-        validate_data(estimator, to_pandas(X), reset=reset, skip_check_array=True)
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
         return X
     finite = "allow-nan" if allow_missing else True
     words = {"accept_sparse": "csr", "allow_nd": True, "dtype": "numeric", "ensure_all_finite": finite}
@@ -223,16 +227,78 @@ def first_not_finite(X: Any) -> str:
     return f" The first is in row {place[0]}, {cell};"
 
 
-def default_likelihood(codec: Codec, x: Rowwise, said: Family | Mapping[str, Family] | None) -> Family:
-    """The one that is said; else a table's columns say; an array is Bernoulli where all values are 0 or 1,
-    else a Gaussian with one learned scale a column; a sparse one of counts is negative binomial, given a
-    row's total."""
-    if isinstance(said, Mapping) or said is None:
-        families = codec.families(said or {})
-        if families:
-            return Columns(families)
-    else:
+def stated_likelihood(codec: Codec, said: Family | Mapping[str, Family] | None) -> Family | None:
+    """The one that is said, or what a table's columns say; None where the values of an array decide."""
+    if said is not None and not isinstance(said, Mapping):
         return said
-    if all(bool(((piece == 0) | (piece == 1)).all()) for piece in pieces(x)):
+    families = codec.families(said or {})
+    return Columns(families) if families else None
+
+
+def default_likelihood(values: Values, sparse: bool) -> Family:
+    """Of an array: Bernoulli where all values are 0 or 1, else a Gaussian with one learned scale a column; of
+    a sparse matrix of counts negative binomial, given a row's total."""
+    if values.binary:
         return Bernoulli()
-    return NegativeBinomial(mean=Local(Share())) if holds_counts(x) else Gaussian(scale=Shared())
+    return NegativeBinomial(mean=Local(Share())) if sparse and values.counts else Gaussian(scale=Shared())
+
+
+def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:
+    """y as n numbers or words; -1, or nothing, where a row may be and is `unlabelled`."""
+    if y is None:
+        raise DataError(f"labels={head} needs y: fit(X, y)")
+    held: Array = np.asarray(y)
+    if held.shape != (n,):
+        raise DataError(f"y has shape {held.shape}; X has {n} rows: one label a row is needed")
+    cure = "label every row, or leave out those without a label; labels=Enumerated(...) learns from them too"
+    if held.dtype.kind in "Of":
+        missing = np.array([value is None or value != value for value in held.tolist()], dtype=bool)
+        if missing.any() and not unlabelled:
+            raise DataError(f"y has no label in row {int(missing.argmax())}; {cure}")
+        held = np.where(missing, -1, held)
+    if held.dtype.kind == "O":
+        for row, value in enumerate(held.tolist()):
+            if not isinstance(value, str | bool | int | float | np.generic):
+                raise DataError(f"y holds {value!r} in row {row}; labels are numbers or text")
+        held = np.asarray(held.tolist())
+    if held.dtype.kind == "f" and not np.isfinite(held).all():
+        raise DataError(f"y has infinity; {cure}")
+    if held.dtype.kind not in "biufU":
+        raise DataError(f"y holds {held.dtype}; labels are numbers or text: y.astype(str)")
+    return held
+
+
+def classes_of(y: Array, head: LabelHead) -> Array:
+    """The classes among labels y, sorted, as many as the head says."""
+    known = ~np.isin(y, UNLABELLED[y.dtype.kind == "U"]) if head.partial else slice(None)
+    classes: Array = np.unique(y[known])
+    if not len(classes):
+        raise DataError("every row of y is -1, unlabelled: label some rows, or leave labels out")
+    if len(classes) == 1 < head.n_classes:
+        raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or label others too")
+    if len(classes) != head.n_classes:
+        raise DataError(
+            f"y has {len(classes)} classes; labels={head} says {head.n_classes}. "
+            f"Use {type(head).__name__}({len(classes)})"
+        )
+    return classes
+
+
+def class_numbers(classes: Array, y: Array, *, unlabelled: bool = False) -> Tensor:
+    """Labels y (n,) -> 0 .. K-1, and -1 where a row may be and is `unlabelled`."""
+    numbers: dict[Any, int] = {label: i for i, label in enumerate(classes.tolist())}
+    if unlabelled:
+        numbers = dict.fromkeys(UNLABELLED, -1) | numbers
+    held = y.tolist()
+    if absent := [label for label in held if label not in numbers]:
+        raise DataError(f"{absent[0]!r} is no class of this model: {classes.tolist()}")
+    return torch.tensor([numbers[label] for label in held], dtype=torch.long)
+
+
+def one_each(name: str, labels: Any, n: int) -> Array:
+    """One label for all n rows, or one a row."""
+    held = np.asarray(labels)
+    if held.shape not in ((), (1,), (n,)):
+        raise DataError(f"{name} has shape {held.shape}: say one label, or one for each of the {n} rows")
+    rows: Array = np.broadcast_to(held, (n,))
+    return rows

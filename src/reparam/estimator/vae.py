@@ -40,7 +40,7 @@ from ..training.config import Training
 from ..training.trainer import Progress, Trainer
 from . import saving
 from .defaults import FitConfig, resolve
-from .preprocessing import Preprocessor
+from .preprocessing import Preprocessor, one_each
 from .validation import (
     KINDS,
     check_arguments,
@@ -48,7 +48,6 @@ from .validation import (
     check_unchanged,
     check_window,
     model_arguments,
-    one_each,
     seed_of,
     stated_seed,
 )
@@ -175,7 +174,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             X,
             y,
             estimator=self,
-            window=check_window(self.window, labels, X),
+            window=check_window(self.window, labels),
             labels=labels,
             likelihood=self.likelihood,
         )

@@ -1,15 +1,12 @@
-"""Input validation: arguments and labels are checked here, and refused in a line with its cure."""
+"""Input validation: arguments are checked here, and refused in a line with its cure."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.utils import check_random_state
-from torch import Tensor
 
-from ..data.stream import typical_rows
-from ..errors import DataError, SpecError
+from ..errors import SpecError
 from ..families import (
     Cell,
     Likelihood,
@@ -42,7 +39,6 @@ OWN = (
     "decoder(self, seen, event, n), both of which return a module; say {name}=Mine(), and hand it over in "
     "VAE.load(path, specs=[Mine])"
 )
-UNLABELLED = (-1, "-1")
 
 
 # -- arguments -------------------------------------------------------------------------------------------
@@ -80,7 +76,7 @@ def model_arguments(vae: Any) -> dict[str, Any]:
     return {name: dict(value) if isinstance(value, dict) else value for name, value in held.items()}
 
 
-def check_window(window: Any, labels: LabelHead, X: Any) -> int | None:
+def check_window(window: Any, labels: LabelHead) -> int | None:
     """The window, refused where it makes no sense."""
     if window is None:
         return None
@@ -88,8 +84,6 @@ def check_window(window: Any, labels: LabelHead, X: Any) -> int | None:
         raise SpecError(f"VAE.window takes a number of points, 2 or more; not {window!r}")
     if labels.to_decoder:
         raise SpecError(f"window={window} with labels={labels}: y marks a series' anomalies")
-    if typical_rows(X, 1) is not X:
-        raise DataError("a window reaches over blocks of a stream: hand the series over whole, as X[:]")
     return int(window)
 
 
@@ -114,67 +108,3 @@ def seed_of(random_state: Any) -> int:
             f"random_state takes a whole number from 0 to {2**32 - 1}, a RandomState or None, "
             f"not {plain(random_state)!r}"
         ) from None
-
-
-# -- labels ----------------------------------------------------------------------------------------------
-
-
-def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:
-    """y as n numbers or words; -1, or nothing, where a row may be and is `unlabelled`."""
-    if y is None:
-        raise DataError(f"labels={head} needs y: fit(X, y)")
-    held: Array = np.asarray(y)
-    if held.shape != (n,):
-        raise DataError(f"y has shape {held.shape}; X has {n} rows: one label a row is needed")
-    cure = "label every row, or leave out those without a label; labels=Enumerated(...) learns from them too"
-    if held.dtype.kind in "Of":
-        missing = np.array([value is None or value != value for value in held.tolist()], dtype=bool)
-        if missing.any() and not unlabelled:
-            raise DataError(f"y has no label in row {int(missing.argmax())}; {cure}")
-        held = np.where(missing, -1, held)
-    if held.dtype.kind == "O":
-        for row, value in enumerate(held.tolist()):
-            if not isinstance(value, str | bool | int | float | np.generic):
-                raise DataError(f"y holds {value!r} in row {row}; labels are numbers or text")
-        held = np.asarray(held.tolist())
-    if held.dtype.kind == "f" and not np.isfinite(held).all():
-        raise DataError(f"y has infinity; {cure}")
-    if held.dtype.kind not in "biufU":
-        raise DataError(f"y holds {held.dtype}; labels are numbers or text: y.astype(str)")
-    return held
-
-
-def classes_of(y: Array, head: LabelHead) -> Array:
-    """The classes among labels y, sorted, as many as the head says."""
-    known = ~np.isin(y, UNLABELLED[y.dtype.kind == "U"]) if head.partial else slice(None)
-    classes: Array = np.unique(y[known])
-    if not len(classes):
-        raise DataError("every row of y is -1, unlabelled: label some rows, or leave labels out")
-    if len(classes) == 1 < head.n_classes:
-        raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or label others too")
-    if len(classes) != head.n_classes:
-        raise DataError(
-            f"y has {len(classes)} classes; labels={head} says {head.n_classes}. "
-            f"Use {type(head).__name__}({len(classes)})"
-        )
-    return classes
-
-
-def class_numbers(classes: Array, y: Array, *, unlabelled: bool = False) -> Tensor:
-    """Labels y (n,) -> 0 .. K-1, and -1 where a row may be and is `unlabelled`."""
-    numbers: dict[Any, int] = {label: i for i, label in enumerate(classes.tolist())}
-    if unlabelled:
-        numbers = dict.fromkeys(UNLABELLED, -1) | numbers
-    held = y.tolist()
-    if absent := [label for label in held if label not in numbers]:
-        raise DataError(f"{absent[0]!r} is no class of this model: {classes.tolist()}")
-    return torch.tensor([numbers[label] for label in held], dtype=torch.long)
-
-
-def one_each(name: str, labels: Any, n: int) -> Array:
-    """One label for all n rows, or one a row."""
-    held = np.asarray(labels)
-    if held.shape not in ((), (1,), (n,)):
-        raise DataError(f"{name} has shape {held.shape}: say one label, or one for each of the {n} rows")
-    rows: Array = np.broadcast_to(held, (n,))
-    return rows
