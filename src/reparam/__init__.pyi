@@ -69,6 +69,9 @@ from .families.multivariate import (
     FullGaussian as FullGaussian,
     LowRankGaussian as LowRankGaussian,
 )
+from .families.ordinal import (
+    OrderedLogistic as OrderedLogistic,
+)
 from .families.quantizers import (
     FSQ as FSQ,
     VQ as VQ,
