@@ -133,6 +133,9 @@ from .objectives.penalties import (
     PriorShare as PriorShare,
     TotalCorrelation as TotalCorrelation,
 )
+from .objectives.sparsity import (
+    Sparsity as Sparsity,
+)
 from .specs.schedules import (
     Cosine as Cosine,
     Cyclic as Cyclic,
