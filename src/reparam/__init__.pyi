@@ -107,6 +107,10 @@ from .nn.networks import (
     Conv as Conv,
     Network as Network,
 )
+from .nn.residual import (
+    ResMLP as ResMLP,
+    ResNet as ResNet,
+)
 from .objectives.adversarial import (
     FactorTC as FactorTC,
     LatentCritic as LatentCritic,

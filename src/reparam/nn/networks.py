@@ -9,7 +9,7 @@ import abc
 import math
 from dataclasses import dataclass
 from itertools import chain, pairwise, repeat
-from typing import Annotated, Literal
+from typing import Literal
 
 from torch import nn
 
@@ -168,6 +168,3 @@ def default_network(event: Shape) -> Network:
         return MLP()
     layers = max(2, math.ceil(math.log2(max(event[-2:]) / 8)))
     return Conv(tuple(min(16 << i, 256) for i in range(layers)))
-
-
-Net = Annotated[Network, MLP, Conv]
