@@ -86,7 +86,7 @@ def discretized(x: np.ndarray, v: Values) -> np.ndarray:
 
 def ordered(x: np.ndarray, v: Values) -> np.ndarray:
     u = stats.logistic.ppf(np.arange(1, 5) / 5)
-    gaps = np.diff(u)[:, None] * v["step"] / np.log(2)
+    gaps = np.diff(u)[:, None] * (v["step"] + 1e-3)
     cuts = (v["first"] + u[0])[..., None, :] + np.cumsum(np.insert(gaps, 0, 0, -2), -2)
     below = np.insert(np.insert(stats.logistic.cdf(cuts - v["eta"][..., None, :]), 0, 0, -2), 5, 1, -2)
     return np.take_along_axis(np.log(np.diff(below, axis=-2)), x.astype(int)[..., None, :], -2)[..., 0, :]

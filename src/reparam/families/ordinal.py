@@ -1,7 +1,6 @@
 """Families over ordered levels."""
 
 from dataclasses import dataclass
-from math import log
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +13,10 @@ from ..distributions.univariate import unexpanded
 from ..specs.spec import Several
 from ..tensors import Shape
 from .base import Array, Factorized, Needs, refused
-from .sources import AnySource, Identity, Link, Local, Shared, Softplus
+from .sources import AnySource, Identity, Link, Local, LogScale, Shared
+
+FLOOR = 1e-3
+"""The least step: a level that no row has keeps some probability, and its numbers stay finite."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,11 +25,11 @@ class OrderedLogistic(Factorized):
 
     The network gives eta; the cut points c_1 < ... < c_{levels-1} are learned for each column:
 
-        c_1 = first + u_1,    c_{k+1} = c_k + (u_{k+1} - u_k) step_k / log 2,    u_k = logit(k / levels)
+        c_1 = first + u_1,    c_{k+1} = c_k + (u_{k+1} - u_k) (step_k + 0.001),    u_k = logit(k / levels)
 
-    where step = floor + log(1 + exp a) > 0, so at a = 0, where training starts, all levels are equally
-    likely at eta = first. Unlike `DiscretizedLogistic` it knows no distances between levels, and unlike
-    `Categorical` it knows their order. Its best guess is the median level.
+    where step = exp a, so at a = 0, where training starts, all levels are equally likely at eta = first.
+    Unlike `DiscretizedLogistic` it knows no distances between levels, and unlike `Categorical` it knows
+    their order. Its best guess is the median level.
     Source: McCullagh, "Regression models for ordinal data" (1980), section 2.
 
     >>> OrderedLogistic(3).inputs(torch.tensor([[0.0, 1.0, 2.0]]))
@@ -38,7 +40,7 @@ class OrderedLogistic(Factorized):
     eta: AnySource = Local()
     first: AnySource = Shared()
     step: AnySource = Shared()
-    links: ClassVar[dict[str, Link]] = {"eta": Identity(), "first": Identity(), "step": Softplus(floor=1e-3)}
+    links: ClassVar[dict[str, Link]] = {"eta": Identity(), "first": Identity(), "step": LogScale()}
 
     @property
     def top(self) -> float | None:  # type: ignore[override]
@@ -52,9 +54,9 @@ class OrderedLogistic(Factorized):
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         eta, first = values["eta"], unexpanded(values["first"])
         u = (torch.arange(1, self.levels, device=eta.device, dtype=eta.dtype) / self.levels).logit()
-        gaps = u.diff() / log(2)
+        gaps = u.diff()
         if self.levels > 2:
-            gaps = gaps * unexpanded(values["step"].movedim(-1 - len(event), -1))
+            gaps = gaps * (FLOOR + unexpanded(values["step"].movedim(-1 - len(event), -1)))
         return distributions.OrderedLogistic(eta, first + u[0], gaps)
 
     def refusal(self, x: Array) -> str | None:
