@@ -27,7 +27,8 @@ from reparam import (
     load,
 )
 from reparam.estimator.validation import KINDS
-from reparam.model.model import Model, ModelConfig
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.nn import Net
 from reparam.nn.residual import Attend
 from reparam.specs.parse import parse
@@ -91,7 +92,7 @@ def test_shapes_and_gradients_of_any_event(name: str) -> None:
     for event in events(NETWORKS[name]):
         model, x = built(NETWORKS[name], event), data(event)
         trace = model(x, samples=3)
-        assert trace.h.shape == (6, model.encoder.n_out)
+        assert trace.conditioning.features.shape == (6, model.encoder.n_out)
         assert sum(map(math.prod, model.encoder.shapes)) == model.encoder.n_out
         assert trace.px.mean.shape == (3, 6, *event)
         (-trace.bound.mean()).backward()
@@ -159,7 +160,7 @@ def test_each_layer_of_latents_reads_features_of_its_own(latents: Latents, netwo
     for shape, latent in zip(model.encoder.shapes, latents, strict=True):
         assert isinstance(latent, int) or shape[1:] == latent[1:]
     sizes = [latent if isinstance(latent, int) else math.prod(latent) for latent in latents]
-    assert [tuple(site.z.shape) for site in trace.sites] == [(2, 6, size) for size in sizes]
+    assert [tuple(layer.z.shape) for layer in trace.layers] == [(2, 6, size) for size in sizes]
     (-trace.bound.mean()).backward()
     assert not [key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 

@@ -150,4 +150,6 @@ def test_pixels_of_17_levels(family: OrderedLogistic) -> None:
     X = (16 * load("digits").X[:200]).round()
     vae = VAE(2, encoder=MLP((32,)), likelihood=family, training=Training(epochs=5), random_state=0).fit(X)
     assert vae.history_[-1]["bound"] > vae.history_[0]["bound"]
-    assert family.refusal(vae.sample(5)) is None and family.refusal(vae.reconstruct(X[:5])) is None
+    assert (
+        family.support_error(vae.sample(5)) is None and family.support_error(vae.reconstruct(X[:5])) is None
+    )

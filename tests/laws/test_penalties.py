@@ -164,7 +164,7 @@ def test_sparsity_is_the_mean_of_a_folded_normal() -> None:
     torch.manual_seed(0)
     with torch.no_grad():
         trace = model(X, samples=200_000)
-        mu, s = trace.sites[0].q.mean, trace.sites[0].q.stddev
+        mu, s = trace.layers[0].q.mean, trace.layers[0].q.stddev
         folded = s * math.sqrt(2 / math.pi) * (-0.5 * (mu / s) ** 2).exp() + mu * torch.erf(
             mu / (s * math.sqrt(2))
         )
@@ -174,7 +174,7 @@ def test_sparsity_is_the_mean_of_a_folded_normal() -> None:
 
 def test_sparsity_adds_layers_and_follows_a_schedule() -> None:
     trace = small(rungs=(2, 3))(X, samples=4)
-    norms = sum(float(site.z.detach().abs().sum()) / 12 for site in trace.sites)
+    norms = sum(float(layer.z.detach().abs().sum()) / 12 for layer in trace.layers)
     for step, weight in ((0, 0.0), (5, 2.0), (99, 4.0)):
         found = Sparsity(Linear(0, 4, 10))(trace, step)
         assert float(found.detach()) == pytest.approx(weight * norms)
@@ -184,7 +184,7 @@ def test_sparsity_weighs_enumerated_classes() -> None:
     """sum_y q(y|x) |z_y|: the code of each class has the weight of the class."""
     model = small(labels=Enumerated(3, network=MLP((4,))))
     trace = model(X, torch.full((3,), -1), samples=2)
-    norms = trace.sites[0].z.abs().sum(-1).reshape(2, 3, 3)
+    norms = trace.layers[0].z.abs().sum(-1).reshape(2, 3, 3)
     by_hand = (trace.logits.softmax(-1).T * norms.mean(0)).sum(0).mean()
     torch.testing.assert_close(Sparsity()(trace, 0), by_hand)
 

@@ -12,7 +12,7 @@ from .. import distributions
 from ..distributions.univariate import unexpanded
 from ..specs.spec import Several
 from ..tensors import Shape
-from .base import Array, Factorized, Needs, refused
+from .base import Array, Factorized, Measurement, Needs, Violation, first_outside
 from .sources import AnySource, Identity, Link, Local, LogScale, Shared
 
 FLOOR = 1e-3
@@ -41,6 +41,7 @@ class OrderedLogistic(Factorized):
     first: AnySource = Shared()
     step: AnySource = Shared()
     links: ClassVar[dict[str, Link]] = {"eta": Identity(), "first": Identity(), "step": LogScale()}
+    measurement: ClassVar[Measurement | None] = "ordinal"
 
     @property
     def top(self) -> float | None:  # type: ignore[override]
@@ -59,10 +60,10 @@ class OrderedLogistic(Factorized):
             gaps = gaps * (FLOOR + unexpanded(values["step"].movedim(-1 - len(event), -1)))
         return distributions.OrderedLogistic(eta, first + u[0], gaps)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         outside = (x < 0) | (x >= self.levels) | (x != np.floor(x))
         cure = "Say as many levels as there are and number them from 0, or use Gaussian() for real numbers"
-        return refused(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
+        return first_outside(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
 
     def inputs(self, x: Tensor) -> Tensor:
         return 2 * x / (self.levels - 1) - 1

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..errors import SpecError
-from ..model.model import ModelConfig, Trace
+from ..model.config import ModelConfig
+from ..model.model import Trace
 from ..specs.schedules import Schedule, at
 from .base import Term
 
@@ -26,14 +27,14 @@ class Sparsity(Term):
 
     weight: Schedule = 1.0
 
-    def check_compatible(self, parts: ModelConfig, others: Sequence[Term]) -> None:
-        if parts.posterior.atoms is not None:
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        if config.posterior.atoms is not None:
             raise SpecError(
-                f"{self} with posterior={parts.posterior}: a code is one of its atoms, and none is sparser. "
+                f"{self} with posterior={config.posterior}: a code is one of its atoms, and none is sparser. "
                 "Use posterior=Gaussian(), or leave Sparsity out"
             )
-        super().check_compatible(parts, others)
+        super().check_compatible(config, others)
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        norms = (trace.average(site.z.abs().sum(-1)).mean() for site in trace.sites)
+        norms = (trace.average(layer.z.abs().sum(-1)).mean() for layer in trace.layers)
         return at(self.weight, step) * sum(norms, start=trace.x.new_zeros(()))
