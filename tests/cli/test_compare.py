@@ -9,7 +9,7 @@ import pytest
 
 from reparam import VAE, load
 from reparam.cli.compare import paired_difference, scores_of_rows
-from test_cli import Capture, run
+from tests.cli.helpers import Capture, run
 
 N = 300
 
