@@ -17,6 +17,7 @@ from reparam import (
     MMD,
     PIWAE,
     VAE,
+    VQ,
     Auxiliary,
     Bernoulli,
     CrossEntropy,
@@ -31,6 +32,7 @@ from reparam import (
     Point,
     Renyi,
     Shared,
+    Sparsity,
     SpecError,
     StandardNormal,
     Term,
@@ -428,6 +430,7 @@ FULL = Gaussian()
         (lambda: refuse((ELBO(), TotalCorrelation()), prior=VampPrior(5)), "TotalCorrelation.*VampPrior"),
         (lambda: refuse(PIWAE(), latent_dim=(2, 2)), "PIWAE.*Use MIWAE"),
         (lambda: refuse((ELBO(), CrossEntropy())), "no classifier to teach"),
+        (lambda: refuse((ELBO(), Sparsity()), posterior=VQ()), "Sparsity.*VQ.*none is sparser.*Gaussian"),
         (lambda: ELBO(free_bits=0.1, capacity=3.0), "leave one out"),
         (lambda: Renyi(1.0), "alpha = 1 is ELBO"),
         (lambda: MIWAE(0, 3), "MIWAE.m must be 1 or more"),
@@ -456,6 +459,7 @@ def test_reconstruction_free_terms_run_with_a_point() -> None:
     X, _ = digits(200)
     for term in (
         LatentNorm(0.1),
+        Sparsity(0.1),
         MMD(10.0),
         LatentCritic(1.0),
         GradientPenalty(1e-2),

@@ -13,19 +13,23 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from reparam import (
+    MLP,
     MMD,
     VQ,
     Auxiliary,
     CodePrior,
     Commitment,
     CrossEntropy,
+    Enumerated,
     FactorTC,
     Fixed,
     Gaussian,
     LatentCritic,
     LatentNorm,
+    Linear,
     Mixture,
     Shared,
+    Sparsity,
     TotalCorrelation,
 )
 from reparam.model.hierarchy import replaying
@@ -152,6 +156,37 @@ def test_latent_norm_is_half_the_square() -> None:
     trace = model(X, samples=4)
     squares = sum(float(layer.z.detach().square().sum()) / 12 for layer in trace.layers)
     assert float(LatentNorm(3.0)(trace, 0).detach()) == pytest.approx(3 * squares / 2)
+
+
+def test_sparsity_is_the_mean_of_a_folded_normal() -> None:
+    """E |z| = s sqrt(2 / pi) exp(-mu^2 / 2 s^2) + mu (1 - 2 Phi(-mu / s)) for z of N(mu, s^2)."""
+    model, term = small(rungs=(3,)), Sparsity(2.5)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        trace = model(X, samples=200_000)
+        mu, s = trace.layers[0].q.mean, trace.layers[0].q.stddev
+        folded = s * math.sqrt(2 / math.pi) * (-0.5 * (mu / s) ** 2).exp() + mu * torch.erf(
+            mu / (s * math.sqrt(2))
+        )
+    expected = 2.5 * float(folded.sum(-1).mean())
+    assert float(term(trace, 0)) == pytest.approx(expected, rel=0.005)
+
+
+def test_sparsity_adds_layers_and_follows_a_schedule() -> None:
+    trace = small(rungs=(2, 3))(X, samples=4)
+    norms = sum(float(layer.z.detach().abs().sum()) / 12 for layer in trace.layers)
+    for step, weight in ((0, 0.0), (5, 2.0), (99, 4.0)):
+        found = Sparsity(Linear(0, 4, 10))(trace, step)
+        assert float(found.detach()) == pytest.approx(weight * norms)
+
+
+def test_sparsity_weighs_enumerated_classes() -> None:
+    """sum_y q(y|x) |z_y|: the code of each class has the weight of the class."""
+    model = small(labels=Enumerated(3, network=MLP((4,))))
+    trace = model(X, torch.full((3,), -1), samples=2)
+    norms = trace.layers[0].z.abs().sum(-1).reshape(2, 3, 3)
+    by_hand = (trace.logits.softmax(-1).T * norms.mean(0)).sum(0).mean()
+    torch.testing.assert_close(Sparsity()(trace, 0), by_hand)
 
 
 @pytest.mark.parametrize("p", [Gaussian(Fixed(3.0), Fixed(0.1)), Mixture(Gaussian(), 3), MAFS], ids=repr)

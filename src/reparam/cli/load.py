@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import VAE, Dataset, Family, Stream, Training, load
-from ..data.codecs.array import ArrayCodec
+from .. import VAE, Dataset, Training, load
 from ..data.readers.images import size_of
+from ..data.stream import map_blocks
 from ..errors import DataError, SpecError
 from ..estimator.validation import KINDS
 from ..families import Cell
@@ -115,23 +115,24 @@ def load_data_for(vae: VAE, data: str, options: DataOptions) -> Dataset:
 def pixel_range(vae: VAE) -> float:
     """The largest value of a pixel that the model takes: 1, or `top` of a likelihood over whole numbers."""
     likelihood = getattr(vae, "likelihood_", vae.likelihood)
-    top = likelihood.top if isinstance(likelihood, Family) else None
-    return max(top or 1.0, 1.0)
+    return max(getattr(likelihood, "top", None) or 1.0, 1.0)
 
 
 def scale_pixels(X: Any, vae: VAE) -> Any:
     """Pixels, which are read in [0, 1], in the units that the model takes."""
-    if isinstance(X, Stream):
-        return X.map(lambda block: scale_pixels(block, vae))
     top = pixel_range(vae)
-    return X if top == 1 or X.ndim < 3 or X.max() > 1 else (X * top).round()
+
+    def scaled(rows: Any) -> Any:
+        return rows if top == 1 or rows.ndim < 3 or rows.max() > 1 else (rows * top).round()
+
+    return map_blocks(X, scaled)
 
 
 def model_columns(vae: VAE) -> list[str]:
     """The columns that a model of a table or a series reads."""
     if vae.window is not None:
         return [getattr(vae.codec_, "time", ""), getattr(vae.codec_, "value", "")]
-    return [] if isinstance(vae.codec_, ArrayCodec) else vae.codec_.names()
+    return vae.codec_.column_names()
 
 
 def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:

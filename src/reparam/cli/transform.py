@@ -68,7 +68,6 @@ def impute(
     seed: Seed = None,
 ) -> None:
     """Fill missing cells: the best guess, or draws of it."""
-    from .. import Stream
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
@@ -80,7 +79,7 @@ def impute(
             lambda block: vae.impute(block.X, block.y, n_samples=k, random_state=seed),
         )
         return
-    if isinstance(dataset.X, Stream):
+    if dataset.streamed:
         raise SpecError(f"--draws needs all rows in memory and {data} is streamed: leave --draws out")
     refuse_duplicate_columns(["draw"], getattr(dataset.X, "columns", ()))
     filled = vae.impute(dataset.X, dataset.y, draws=draws, n_samples=k, random_state=seed)

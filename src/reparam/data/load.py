@@ -34,9 +34,14 @@ class Dataset:
     keys: Array | None = None  # (n,) what rows are called: the files of a folder
     note: str = ""  # what the source chose, for the user to know
 
+    @property
+    def streamed(self) -> bool:
+        """Whether X is read from disk block by block."""
+        return isinstance(self.X, Stream)
+
     def blocks(self) -> "Iterator[Dataset]":
         """The blocks of a stream one by one; other rows at once."""
-        if not isinstance(self.X, Stream):
+        if not self.streamed:
             yield self
             return
         for first, X in zip(self.X.starts, self.X, strict=False):

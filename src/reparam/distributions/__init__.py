@@ -30,6 +30,7 @@ from .discrete import (
 )
 from .flows import CachedTransform, FlowDistribution
 from .mixtures import GaussianMixture, mixture
+from .ordinal import OrderedLogistic
 from .product import Product, Runs, apart, together
 from .spherical import PowerSpherical, UniformSphere
 from .univariate import (

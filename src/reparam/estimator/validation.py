@@ -14,7 +14,7 @@ from ..families import (
 )
 from ..model.labels import LabelHead, Labels
 from ..model.priors import Prior
-from ..nn.networks import Net
+from ..nn import Net
 from ..objectives import Objective
 from ..specs.spec import accepts, describe, plain
 from ..training.config import Training

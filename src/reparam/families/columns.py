@@ -17,6 +17,7 @@ from .base import Array, Conditional, Family, Head, Layer, Measurement, Violatio
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
+from .ordinal import OrderedLogistic
 from .sources import Shared
 
 Cell = Annotated[
@@ -30,6 +31,7 @@ Cell = Annotated[
     Bernoulli,
     Categorical,
     DiscretizedLogistic,
+    OrderedLogistic,
     Poisson,
     NegativeBinomial,
     ZeroInflated,

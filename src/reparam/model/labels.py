@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from ..errors import SpecError
+from ..nn import MLP, Net
 from ..nn.layers import linear, width_of
-from ..nn.networks import MLP, Net
 from ..specs.spec import Count, Several, Spec
 from ..tensors import Shape
 

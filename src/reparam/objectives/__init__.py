@@ -17,6 +17,7 @@ from .penalties import (
     TotalCorrelation,
     decomposition,
 )
+from .sparsity import Sparsity
 
 AnyTerm = Annotated[
     Term,
@@ -34,6 +35,7 @@ AnyTerm = Annotated[
     Commitment,
     LatentCritic,
     LatentNorm,
+    Sparsity,
     GradientPenalty,
     PriorShare,
     L2,
