@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reparam.cli.compare import paired_difference
-from test_cli import Capture, run
+from tests.cli.helpers import Capture, run
 
 N = 300
 

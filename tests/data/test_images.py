@@ -15,7 +15,7 @@ from reparam.data.readers import images
 from reparam.data.stream import Stream
 from reparam.errors import DataError, SpecError
 from reparam.nn.networks import MLP, Conv, default_network
-from test_cli import Capture, run
+from tests.cli.helpers import Capture, run
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 10), dtype=np.uint8)

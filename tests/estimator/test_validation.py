@@ -34,7 +34,7 @@ from reparam import (
 from reparam.cli import write_results as sinks
 from reparam.serialization.model_file import read, write
 from reparam.tensors import Shape, numel
-from test_tables import frame
+from tests.parts import people
 
 SHORT = Training(epochs=2)
 SMALL: dict[str, Any] = {"latent_dim": 2, "encoder": MLP((8,)), "training": SHORT, "random_state": 0}
@@ -42,7 +42,7 @@ X = np.random.default_rng(0).normal(size=(60, 4))
 HOLED = np.where(np.arange(240).reshape(60, 4) == 5, np.nan, X)
 Y = np.repeat(["a", "b"], 30)
 SOME = np.where(np.arange(60) % 3 == 0, "-1", Y)
-TABLE = frame()
+TABLE = people()
 TWICE = pd.concat([TABLE, TABLE[["sex"]]], axis=1)
 
 

@@ -58,7 +58,7 @@ from reparam.model.model import Model
 from reparam.nn.layers import LearnedVector
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
-from tests.laws.models import DIGITS
+from tests.parts import DIGITS
 
 POSTERIORS: list[Family] = [
     Gaussian(),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reparam import Training
-from test_cli import Capture, run
+from tests.cli.helpers import Capture, run
 
 
 def labelled(path: Path) -> Path:

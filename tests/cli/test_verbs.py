@@ -14,7 +14,7 @@ from typer.models import ParameterInfo
 
 from reparam import cli
 from reparam.cli.main import VERBS, app
-from test_cli import Capture, run
+from tests.cli.helpers import Capture, run
 
 SMOKE = {
     "fit": "DATA -o OUT/run --epochs 1 --json",

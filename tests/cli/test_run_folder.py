@@ -8,7 +8,7 @@ import pytest
 
 from reparam.cli import run_folder as runs
 from reparam.training.update import Update
-from test_cli import Capture, run
+from tests.cli.helpers import Capture, run
 
 
 @pytest.fixture(scope="module")

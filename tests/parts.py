@@ -1,7 +1,9 @@
-"""The small models that the laws are held against."""
+"""Small models and tables that several tests share."""
 
 from collections.abc import Iterable
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -54,3 +56,27 @@ def blind(likelihood: Family, columns: int, **parts: object) -> Model:
         last = model.likelihood.layer[-1].bias
         last.copy_(torch.linspace(-1, 2, len(last), dtype=torch.float64))
     return model
+
+
+def people(n: int = 300) -> pd.DataFrame:
+    """Every kind of column; sex and height hang together."""
+    rng = np.random.default_rng(0)
+    male = rng.random(n) < 0.5
+    table = pd.DataFrame(
+        {
+            "id": np.arange(n),
+            "name": [f"person {i}" for i in range(n)],
+            "sex": np.where(male, "male", "female"),
+            "height": 165 + 15 * male + rng.normal(0, 3, n),
+            "income": np.exp(rng.normal(8, 1.5, n)),
+            "children": rng.poisson(1.5, n),
+            "grade": rng.integers(1, 6, n),
+            "smokes": rng.random(n) < 0.3,
+            "size": pd.Categorical(rng.choice(["S", "M", "L"], n), ["S", "M", "L"], ordered=True),
+            "born": pd.Timestamp("1990-01-01") + pd.to_timedelta(rng.integers(0, 9000, n), unit="D"),
+            "planet": "Earth",
+        }
+    )
+    table.loc[::7, "height"] = np.nan
+    table.loc[3::11, "sex"] = None
+    return table

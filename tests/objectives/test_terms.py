@@ -40,7 +40,7 @@ from reparam.data.load import load
 from reparam.objectives import AnyTerm, Critic, Objective
 from reparam.specs.parse import parse
 from reparam.specs.spec import rows, text
-from tests.laws.models import X, flat, small
+from tests.parts import X, flat, small
 
 
 class Row(NamedTuple):

@@ -25,31 +25,7 @@ from reparam.data.load import load
 from reparam.families import Columns, Family, Shared
 from reparam.nn.networks import MLP
 from reparam.specs.parse import parse
-
-
-def frame(n: int = 300) -> pd.DataFrame:
-    """Every kind of column; sex and height hang together."""
-    rng = np.random.default_rng(0)
-    male = rng.random(n) < 0.5
-    table = pd.DataFrame(
-        {
-            "id": np.arange(n),
-            "name": [f"person {i}" for i in range(n)],
-            "sex": np.where(male, "male", "female"),
-            "height": 165 + 15 * male + rng.normal(0, 3, n),
-            "income": np.exp(rng.normal(8, 1.5, n)),
-            "children": rng.poisson(1.5, n),
-            "grade": rng.integers(1, 6, n),
-            "smokes": rng.random(n) < 0.3,
-            "size": pd.Categorical(rng.choice(["S", "M", "L"], n), ["S", "M", "L"], ordered=True),
-            "born": pd.Timestamp("1990-01-01") + pd.to_timedelta(rng.integers(0, 9000, n), unit="D"),
-            "planet": "Earth",
-        }
-    )
-    table.loc[::7, "height"] = np.nan
-    table.loc[3::11, "sex"] = None
-    return table
-
+from tests.parts import people
 
 KINDS = {
     "id": "key",
@@ -69,12 +45,12 @@ KINDS = {
 @pytest.fixture(scope="module")
 def fitted() -> VAE:
     return VAE(3, encoder=MLP((32,)), training=Training(epochs=250, batch_size=50), random_state=0).fit(
-        frame()
+        people()
     )
 
 
 def test_kinds_are_read_from_types_and_values() -> None:
-    assert {c.name: c.kind for c in tables.TableCodec.learn(frame()).columns} == KINDS
+    assert {c.name: c.kind for c in tables.TableCodec.learn(people()).columns} == KINDS
 
 
 def test_counts_with_too_many_zeros_are_zero_inflated() -> None:
@@ -97,7 +73,7 @@ def test_missing_cells_of_a_column_leave_gradients_finite(law: Family) -> None:
 
 
 def test_encoding_goes_back() -> None:
-    table = frame()
+    table = people()
     codec = tables.TableCodec.learn(table)
     back = codec.decode(codec.encode(table))
     ours = table[[name for name, kind in KINDS.items() if kind != "key"]]
@@ -105,7 +81,7 @@ def test_encoding_goes_back() -> None:
 
 
 def test_samples_look_like_the_table(fitted: VAE) -> None:
-    table, drawn = frame(), fitted.sample(200, random_state=1)
+    table, drawn = people(), fitted.sample(200, random_state=1)
     expected = [name for name, kind in KINDS.items() if kind != "key"]
     assert list(drawn.columns) == expected
     assert (drawn.dtypes == table[expected].dtypes).all()
@@ -126,7 +102,7 @@ def test_given_columns_condition_the_others(fitted: VAE) -> None:
 
 
 def test_impute_keeps_what_is_known(fitted: VAE) -> None:
-    table = frame()
+    table = people()
     filled = fitted.impute(table)
     assert not filled.isna().any().any()
     assert list(filled.columns) == list(table.columns) and (filled.index == table.index).all()
@@ -140,7 +116,7 @@ def test_impute_keeps_what_is_known(fitted: VAE) -> None:
 
 
 def test_a_strange_cell_is_found(fitted: VAE) -> None:
-    table = frame().iloc[:50].copy()
+    table = people().iloc[:50].copy()
     table.loc[10, "sex"], table.loc[10, "height"] = "female", 195.0
     scores = fitted.score_samples(table)
     assert scores.argmin() == 10
@@ -188,13 +164,13 @@ def test_missing_cells_are_marginalised() -> None:
 def test_holes_train_without_nan_and_survive_a_file(tmp_path: Path, fitted: VAE) -> None:
     fitted.save(tmp_path / "m.safetensors")
     again = VAE.load(tmp_path / "m.safetensors")
-    np.testing.assert_array_equal(fitted.score_samples(frame()), again.score_samples(frame()))
+    np.testing.assert_array_equal(fitted.score_samples(people()), again.score_samples(people()))
     pd.testing.assert_frame_equal(fitted.sample(5, random_state=2), again.sample(5, random_state=2))
     assert all(np.isfinite(row["bound"]) for row in fitted.history_)
 
 
 def test_polars_and_arrays_enter(fitted: VAE) -> None:
-    table = frame().drop(columns=["size"])
+    table = people().drop(columns=["size"])
     vae = VAE(2, encoder=MLP((16,)), training=Training(epochs=2), random_state=0)
     a = vae.fit(table).transform(table)
     b = vae.fit(pl.from_pandas(table)).transform(pl.from_pandas(table))
@@ -202,7 +178,7 @@ def test_polars_and_arrays_enter(fitted: VAE) -> None:
 
 
 def test_columns_can_be_said() -> None:
-    table = frame()[["height", "smokes"]]
+    table = people()[["height", "smokes"]]
     vae = VAE(1, likelihood=Columns((Gaussian(), Bernoulli())), training=Training(epochs=2)).fit(table)
     assert parse(repr(vae.likelihood_), type(vae.likelihood_)) == vae.likelihood_
     said = VAE(1, likelihood={"height": Gaussian()}, training=Training(epochs=2)).fit(table)
@@ -224,11 +200,11 @@ def test_columns_can_be_said() -> None:
 )
 def test_refusals_name_the_column(fitted: VAE, change, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
-        fitted.score_samples(change(frame()))
+        fitted.score_samples(change(people()))
 
 
 def test_a_category_of_no_training_row_is_missing(fitted: VAE) -> None:
-    table = frame()
+    table = people()
     with pytest.warns(UserWarning, match="'sex' holds 'unknown', which it did not in training .* 300 in all"):
         scores = fitted.score_samples(table.assign(sex="unknown"))
     np.testing.assert_array_equal(scores, fitted.score_samples(table.assign(sex=None)))
@@ -254,7 +230,7 @@ def test_an_array_with_holes_needs_a_likelihood() -> None:
 
 
 def test_a_column_with_nothing_in_it_is_carried_along() -> None:
-    table = frame()[["height", "sex"]].assign(empty=np.nan)
+    table = people()[["height", "sex"]].assign(empty=np.nan)
     with pytest.warns(UserWarning, match="column 'empty' is empty and not modelled"):
         vae = VAE(1, training=Training(epochs=2), random_state=0).fit(table)
     assert vae.sample(3).empty is not None and vae.impute(table).height.notna().all()

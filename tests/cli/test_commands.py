@@ -2,24 +2,13 @@
 
 import json
 import struct
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from reparam.cli import main as cli
-
-Capture = pytest.CaptureFixture[str]
-
-
-def run(*words: object) -> int:
-    from unittest.mock import patch
-
-    with patch.object(sys, "argv", ["reparam", *map(str, words)]), pytest.raises(SystemExit) as stop:
-        cli.main()
-    return int(stop.value.code or 0)
+from tests.cli.helpers import Capture, run
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from reparam.data.load import load
 from reparam.errors import DataError
-from test_cli import Capture, run
+from tests.cli.helpers import Capture, run
 
 NUMBERS = np.random.default_rng(0).normal(size=30).round(3).tolist()
 
