@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import DataError, extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,7 +87,8 @@ def beside_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], o
     keys = [time] if time else [column.name for column in columns if column.kind == "key"]
     if output.suffix.lower() not in (".csv", ".parquet") or (dataset.keys is None and not keys):
         return values
-    import pandas as pd
+    with extra("tables", "a table of results"):
+        import pandas as pd
 
     held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
     unclashing(set(names) & set(held.columns))

@@ -21,7 +21,7 @@ from ..data.codecs.array import Arrays
 from ..data.codecs.base import Codec, is_frame
 from ..data.codecs.choose import learn
 from ..data.stream import Stream
-from ..errors import DataError, FormatError, SpecError
+from ..errors import DataError, FormatError, SpecError, extra
 from ..families import Family, Gaussian
 from ..model.labels import Auxiliary, Enumerated, Given, LabelHead
 from ..model.model import Model, Parts
@@ -333,7 +333,8 @@ class Learner(BaseEstimator):  # type: ignore[misc]
         if self.window_ is not None:
             return X
         if is_frame(X) and (reset or not isinstance(self.codec_, Arrays)):
-            from ..data.codecs.table import to_pandas
+            with extra("tables", "a data frame"):
+                from ..data.codecs.table import to_pandas
 
             validate_data(self, to_pandas(X), reset=reset, skip_check_array=True)
             return X
