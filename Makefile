@@ -37,11 +37,12 @@ test: setup  ## the tests and doctests that take seconds
 test-all: setup  ## every test
 	$(BIN)/python -m pytest
 
+# Warnings are no errors here: an old library may warn of a newer one beside it.
 test-lowest:  ## some fast tests with the lowest versions allowed; LOWEST_TORCH=2.13.0 takes another torch
 	python3 -m venv --clear $(LOWEST)
 	python3 tools/lowest.py cli tables devices $(LOWEST_TORCH:%=torch==%) > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet -r $(LOWEST)/lowest.txt $(TESTERS) -e .
-	$(LOWEST)/bin/python -m pytest -m "not slow" $(LOWEST_TESTS)
+	$(LOWEST)/bin/python -m pytest -W default -m "not slow" $(LOWEST_TESTS)
 
 test-core:  ## a bare install without extras: arrays work, and a missing extra is named
 	rm -rf build
