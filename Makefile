@@ -10,7 +10,7 @@ TESTERS := $(shell grep -E '^(pytest|hypothesis)==' constraints.txt)
 
 LOWEST := .venv-lowest
 LOWEST_TORCH :=
-LOWEST_TESTS := tests/test_architecture.py tests/test_config.py tests/test_estimator.py tests/laws/test_families.py
+LOWEST_TESTS := $(patsubst %,tests/test_%.py,architecture config estimator tables) tests/laws/test_families.py
 
 CORE := .venv-core
 
