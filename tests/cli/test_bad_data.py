@@ -43,7 +43,7 @@ FIT = {
         "line 20, column 'b' holds 'soon' among dates like '2024-01-05'",
     ),
     "no rows": (b"a,b\n", "has a header and no rows; at least one row is needed"),
-    "one row": (b"a,b\n1,x\n", "has one row; a model learns from two or more"),
+    "one row": (b"a,b\n1,x\n", "has one row; training needs two or more"),
     "no bytes": (b"", "is empty (0 bytes)"),
     "nothing varies": (b"a,b\n1,x\n1,x\n", "no column of the table varies"),
 }
@@ -125,7 +125,7 @@ def test_columns_are_matched_by_name(model: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_category_is_scored_as_missing(model: Path, tmp_path: Path) -> None:
     missing = scores(model, tmp_path, table("1.5,"))
-    with pytest.warns(UserWarning, match=r"t.csv, line 7, column 'b' holds 'z', which it did not in"):
+    with pytest.warns(UserWarning, match=r"t.csv, line 7, column 'b' holds 'z', a value not seen in"):
         assert scores(model, tmp_path, table("1.5,z")) == missing
 
 

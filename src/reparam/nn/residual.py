@@ -97,11 +97,11 @@ class ResNet(Network):
     def check(self) -> None:
         if not self.channels or any(width < 1 for width in (*self.channels, *self.hidden)):
             raise SpecError("ResNet needs at least one width in channels, and widths of 1 or more")
-        odd = [c for c in self.channels if self.norm and (c % self.norm or c == self.norm)]
-        if odd:
+        bad = [c for c in self.channels if self.norm and (c % self.norm or c == self.norm)]
+        if bad:
             raise SpecError(
-                f"ResNet.channels has {odd[0]}: {self.norm} groups need 2 or more channels each, as many in "
-                f"each. Use a multiple such as {self.norm * max(2, round(odd[0] / self.norm))}, or norm=0"
+                f"ResNet.channels has {bad[0]}: {self.norm} groups need 2 or more channels each, as many in "
+                f"each. Use a multiple such as {self.norm * max(2, round(bad[0] / self.norm))}, or norm=0"
             )
 
     def ready(self, c: int) -> list[nn.Module]:
