@@ -61,14 +61,13 @@ check: setup  ## lint, format, types, stray spaces and large files
 	$(BIN)/mypy
 
 bench: setup  ## measure speed against peers; ARGS="training --rounds 5" picks parts
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks speed $(ARGS)
 
 bench-smoke: setup  ## a rehearsal of the same: ours alone, tiny, nothing written
-	$(BIN)/python -m benchmarks --small $(ARGS)
+	$(BIN)/python -m benchmarks speed --small $(ARGS)
 
-reproduce: setup  ## recompute the published figures
-	@if [ -f benchmarks/reproduce.py ]; then $(BIN)/python -m benchmarks.reproduce; \
-	else echo "reproduce: there is no benchmarks/reproduce.py yet"; fi
+reproduce: setup  ## recompute our figures beside the published ones
+	$(BIN)/python -m benchmarks reproduce
 
 clean:  ## remove caches and build products; .venv and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

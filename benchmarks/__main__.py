@@ -1,121 +1,38 @@
-"""`make bench ARGS="..."`: speed against the floor, against the same by hand, and against peers.
-
-Each part's tables are printed, and written to docs/benchmarks.json and docs/benchmarks.md. The name of a net
-stands for the training of that net alone; this and --small write nothing.
-"""
+"""What reparam is measured by. Each command's `--help` says what it measures and its options."""
 
 import argparse
-import json
-import platform
-from collections.abc import Callable
-from pathlib import Path
+import sys
+from importlib import import_module
 
-import torch
-
-from .contest import PAIRS, PEERS, Effort, PeerError, installed
-from .nets import training
-from .pages import Rows, fill, markdown
-from .plain import PLAIN
-from .process import growth, startup, warmup
-from .use import likelihood, use
-
-RESULTS, PAGE = Path("docs/benchmarks.json"), Path("docs/benchmarks.md")
-
-PARTS: dict[str, Callable[[Effort], Rows]] = {
-    "training": training,
-    "likelihood": likelihood,
-    "use": use,
-    "startup": startup,
-    "warmup": warmup,
-    "growth": growth,
+COMMANDS = {
+    "speed": ("seconds of training, likelihood, encoding and start-up, against peers", "speed.command"),
+    "quality": ("likelihoods, labels, factors and filled gaps, against other ways", "quality.command"),
+    "resources": ("seconds and peak memory of the command line and of streams", "resources.command"),
+    "reproduce": ("our figures beside the published ones", "reproduce.command"),
+    "fingerprints": ("hashes of what fits give, to tell whether a change changes numbers", "fingerprints"),
 }
-OURS = ("floor", "expert", "hand", "reparam", "compiled", "bf16")
-TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "training": (
-        "training",
-        "net",
-        {who: f"{who}, ms" for who in (*OURS, *PEERS)} | {"samples": "samples/s"},
-    ),
-    "ratios": ("training", "net", {f"{a} / {b}": f"{a} / {b}" for a, b in PAIRS}),
-    "likelihood": (
-        "likelihood",
-        "way",
-        {"k": "draws", "images": "images/s", "against by hand": "x by hand", "against pythae": "x pythae"},
-    ),
-    "use": (
-        "use",
-        "net, verb",
-        {"reparam": "reparam, rows/s", "hand": "by hand, rows/s", "share": "reparam / by hand"},
-    ),
-    "startup": (
-        "startup",
-        "process",
-        {"seconds": "seconds", "torch": "imports torch", "share": "x torch and sklearn.base"},
-    ),
-    "warmup": ("warmup", "net", {"plain": "first step, s", "compiled": "first step compiled, s"}),
-    "growth": (
-        "growth",
-        "rows x width",
-        {"parameters": "parameters", "seconds": "seconds an epoch", "each": "microseconds a row"},
-    ),
-}
-"""Each marker of the page: its part, and the title of each column."""
+"""What each command measures, and the module with its options: only the one asked for is imported."""
 
 
-def about(effort: Effort) -> dict[str, object]:
-    """What the figures were measured with."""
-    versions: dict[str, object] = {"torch": torch.__version__}
-    for peer in PEERS if effort.peers else ():
-        try:
-            versions[peer] = installed(peer)
-        except PeerError as error:
-            versions[peer] = str(error)
-    return {"machine": platform.machine(), "threads": effort.threads, "rounds": effort.rounds, **versions}
-
-
-def tables(part: str, result: dict[str, dict]) -> dict[str, str]:
-    """The tables of a part by their markers, what they were measured with below."""
-    said = ", ".join(f"{key} {value}" for key, value in result["about"].items())
-    return {
-        mark: f"{markdown(result['rows'], columns, corner)}\n{said}\n"
-        for mark, (own, corner, columns) in TABLES.items()
-        if own == part
-    }
-
-
-def main() -> None:
+def parsed(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"{', '.join([*PARTS, *PLAIN])}; default all parts"
-    )
-    parser.add_argument("--rounds", type=int, default=Effort.rounds)
-    parser.add_argument("--threads", type=int, default=Effort.threads)
-    parser.add_argument("--no-peers", action="store_true", help="ours alone: nothing is installed")
-    parser.add_argument("--bf16", action="store_true", help="bf16 too: slow without AMX or its like")
-    parser.add_argument("--small", action="store_true", help="a rehearsal: tiny sizes, one round, no peers")
-    words = parser.parse_args()
-    if unknown := set(words.names) - set(PARTS) - set(PLAIN):
-        parser.error(f"{', '.join(unknown)}: neither a part nor a net")
-    nets = tuple(name for name in words.names if name in PLAIN)
-    parts = [name for name in words.names if name in PARTS] or (["training"] if nets else list(PARTS))
-    effort = Effort(
-        rounds=1 if words.small else words.rounds,
-        threads=words.threads,
-        peers=not (words.no_peers or words.small),
-        bf16=words.bf16,
-        small=words.small,
-        nets=nets or Effort.nets,
-    )
-    torch.set_num_threads(effort.threads)
-    for part in parts:
-        result = {"about": about(effort), "rows": PARTS[part](effort)}
-        filled = tables(part, result)
-        print(part, *filled.values(), sep="\n\n", flush=True)
-        if not effort.small and not nets:
-            results = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-            RESULTS.write_text(json.dumps(results | {part: result}, indent=1) + "\n")
-            fill(PAGE, filled)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, (measures, module) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=measures, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if words[:1] == [name]:
+            found = import_module(f"benchmarks.{module}")
+            command.description = found.__doc__
+            command.set_defaults(run=found.run, refuse=command.error)
+            found.add_arguments(command)
+    return parser.parse_args(words)
+
+
+def main(words: list[str]) -> None:
+    arguments = parsed(words)
+    arguments.run(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -115,3 +115,31 @@ def test_public_names() -> None:
     assert len(set(reparam.__all__)) == len(reparam.__all__)
     for name in reparam.__all__:
         assert getattr(reparam, name).__name__ == name
+
+
+def defined() -> dict[str, set[str]]:
+    """Every class of the package, and the rooms that define one of that name."""
+    found: dict[str, set[str]] = {}
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found.setdefault(node.name, set()).add(room(name))
+    return found
+
+
+def test_no_room_asks_for_the_class_of_another_rooms_part() -> None:
+    """`isinstance` on a part stays where the part lives; elsewhere a part is asked what it can do."""
+    homes, spec = defined(), {"Spec", "Ramp", "Clocked"}
+    for name, path in modules().items():
+        tree = ast.parse(path.read_text())
+        ours = {
+            alias.asname or alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.level
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+                asked = {n.id for n in ast.walk(node.args[1]) if isinstance(n, ast.Name)} & ours - spec
+                abroad = {cls for cls in asked if cls in homes and room(name) not in homes[cls]}
+                assert not abroad, f"{name}, line {node.lineno}, asks for {abroad}"

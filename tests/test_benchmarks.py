@@ -1,5 +1,6 @@
 """What is measured is the same net, and the bench runs: its times are nobody's law."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,12 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from benchmarks import contest
-from benchmarks.nets import VAES
-from benchmarks.pages import fill
-from benchmarks.plain import PLAIN
+from benchmarks import ROOT
+from benchmarks.__main__ import COMMANDS, main
+from benchmarks.markdown import fill
+from benchmarks.peers import environment
+from benchmarks.speed.training import VAES
+from benchmarks.torch_nets import PLAIN
 from reparam import Training
 from reparam.objectives import terms_of
 
@@ -30,14 +33,33 @@ def test_the_net_by_hand_has_the_same_gradients(name: str) -> None:
     torch.manual_seed(1)
     model.zero_grad()
     trace = model(x, None if vae.labels is None else y)
-    sum(term(trace, 0) for term in terms_of(vae.objective_, model.parts)).backward()
+    sum(term(trace, 0) for term in terms_of(vae.objective_, model.config)).backward()
     for ours, theirs in zip(hand.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_its_options(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], [name, "--help"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(words)
+        assert stopped.value.code == 0
+        assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_name_that_a_command_does_not_know_is_refused(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    option = ["--only"] if name == "fingerprints" else []
+    with pytest.raises(SystemExit):
+        main([name, *option, "nonsense"])
+    assert "'nonsense' (choose from" in capsys.readouterr().err
+
+
 def test_a_rehearsal_of_every_part() -> None:
-    words = [sys.executable, "-m", "benchmarks", "--small", "--threads", "1"]
-    done = subprocess.run(words, cwd=contest.ROOT, capture_output=True, text=True)
+    words = [sys.executable, "-m", "benchmarks", "speed", "--small", "--threads", "1"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for row in ("| zeldes |", "| by hand |", "| conv, score |", "| `reparam --help` |", "| 1,000 x 64 |"):
         assert row in done.stdout
@@ -45,10 +67,10 @@ def test_a_rehearsal_of_every_part() -> None:
 
 def test_a_peer_that_cannot_be_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(peer: str) -> str:
-        raise contest.PeerError("cannot be installed")
+        raise environment.PeerError("cannot be installed")
 
-    monkeypatch.setattr(contest, "installed", refuse)
-    with contest.children({"keras": "geron"}, contest.Effort(), 1) as (ready, absent):
+    monkeypatch.setattr(environment, "installed", refuse)
+    with environment.children({"keras": "geron"}, 1, 1) as (ready, absent):
         assert (ready, absent) == ({}, {"keras": "cannot be installed"})
 
 
@@ -57,3 +79,27 @@ def test_tables_stand_between_their_markers(tmp_path: Path) -> None:
     page.write_text("a\n<!-- one -->\nold\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\nc\n")
     fill(page, {"one": "new\n"})
     assert page.read_text() == "a\n<!-- one -->\nnew\n<!-- end -->\nb\n<!-- two -->\n<!-- end -->\nc\n"
+
+
+def test_fingerprints_equal_themselves_and_say_what_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    threads, first, second = torch.get_num_threads(), tmp_path / "first.json", tmp_path / "second.json"
+    words = ["fingerprints", "--only", "vae", "series", "sparse", "interpolate"]
+    try:
+        main([*words, "-o", str(first)])
+        with pytest.raises(SystemExit) as same:
+            main([*words, "-o", str(second), "--against", str(first)])
+        hashes = json.loads(first.read_text())
+        assert same.value.code == 0 and json.loads(second.read_text()) == hashes
+        assert {"vae/weights", "series/impute", "sparse/evaluation", "interpolate"} <= hashes.keys()
+        first.write_text(
+            json.dumps(hashes | {"sparse/scores": "other", "sparse/lost": "", "table/codes": ""})
+        )
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as differs:
+            main(["fingerprints", "--only", "sparse", "--against", str(first)])
+        assert differs.value.code == 1
+        assert capsys.readouterr().out == "5 hashes, 2 differ\nsparse/scores\nsparse/lost\n"
+    finally:
+        torch.set_num_threads(threads)

@@ -20,8 +20,8 @@ from reparam import (
     SpecError,
     Training,
 )
-from reparam.training.compiled_step import Recorded
-from reparam.training.distributed import Alone
+from reparam.training.compiled_step import Operations
+from reparam.training.distributed import SingleProcess
 
 TRAINING = Training(epochs=3, batch_size=64)
 X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
@@ -83,7 +83,7 @@ def test_gradients_lie_in_memory_as_their_parameters(monkeypatch: pytest.MonkeyP
         loss = (x @ net.weight.T.contiguous()).square().sum()
         return loss, loss.detach()
 
-    Recorded(net, see)(x, None)
+    Operations(net, see)(x, None)
     assert net.weight.grad.stride() == net.weight.stride()
     torch.testing.assert_close(net.weight.grad, 2 * (x @ net.weight.detach().T).T @ x)
 
@@ -106,7 +106,7 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
 
 
 def test_it_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = Alone()
+    two = SingleProcess(torch.device("cpu"))
     two.size = 2
     monkeypatch.setattr("reparam.training.trainer.launched", lambda *_: two)
     with pytest.raises(SpecError, match=r"Training\.compile is for one process.* torchrun"):

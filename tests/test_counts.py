@@ -28,7 +28,8 @@ from reparam import (
 from reparam.cli.main import app
 from reparam.data.load import load
 from reparam.data.sparse import Sparse
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 
 SHARED = {
     "poisson": Poisson(rate=Local(Share())),
@@ -45,10 +46,10 @@ def counts(n: int = 200, d: int = 30) -> np.ndarray:
     return rng.poisson(profile * rng.lognormal(4, 1, (n, 1))).astype(np.float32)
 
 
-def model(likelihood, d: int = 6, holes: bool = False) -> Model:  # type: ignore[no-untyped-def]
+def model(likelihood, d: int = 6, has_missing: bool = False) -> Model:  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     net = MLP((8,))
-    parts = Parts((2,), net, net, Gaussian(), Gaussian(), likelihood, holes=holes)
+    parts = ModelConfig((2,), net, net, Gaussian(), Gaussian(), likelihood, has_missing=has_missing)
     return Model((d,), parts).double()
 
 
@@ -87,7 +88,7 @@ def test_given_the_total_probabilities_sum_to_one(name: str) -> None:
 
 @torch.no_grad()
 def test_means_add_up_as_the_row_does() -> None:
-    ours = model(SHARED["poisson"], holes=True)
+    ours = model(SHARED["poisson"], has_missing=True)
     x = torch.tensor([[3.0, 0, 1, 0, 9, 2], [40, torch.nan, 2, 7, torch.nan, 0]], dtype=torch.float64)
     mean = ours(x).px.mean[0]
     torch.testing.assert_close(torch.where(x.isnan(), 0.0, mean).sum(1), x.nansum(1))
@@ -175,7 +176,7 @@ def test_a_matrix_is_never_dense(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refused_value_is_placed() -> None:
     X = sparse.lil_matrix((1500, 4))
     X[0], X[1203, 2] = 1, -1
-    with pytest.raises(DataError, match=r"-1 in row 203, column 2.*rows counted from 1000"):
+    with pytest.raises(DataError, match=r"-1 in row 1203, column 2"):
         VAE(1, likelihood=SHARED["poisson"]).fit(X.tocsr())
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pooch
 import pytest
 
-from reparam.data import load as sources
+from reparam.data import named
 from reparam.data.load import load
 from reparam.data.named import NAMES, Remote
 from reparam.errors import DataError
@@ -102,7 +102,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
                 (root / folder / name).write_bytes(content)
             digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
             remote = Remote(f"http://127.0.0.1:{httpd.server_port}/{folder}/", digests)
-            monkeypatch.setitem(sources.REMOTES, folder, remote)
+            monkeypatch.setitem(named.REMOTES, folder, remote)
         yield httpd.asked
         httpd.shutdown()
         thread.join()
@@ -176,7 +176,7 @@ def test_without_network_the_error_says_what_was_tried(monkeypatch: pytest.Monke
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
-    monkeypatch.setitem(sources.REMOTES, "mnist", Remote(url, sources.REMOTES["mnist"].files))
+    monkeypatch.setitem(named.REMOTES, "mnist", Remote(url, named.REMOTES["mnist"].files))
     assert fault("mnist") == (
         f"train-images-idx3-ubyte.gz is not in $REPARAM_DATA and did not come from {url} (ConnectionError); "
         "put mnist/train-images-idx3-ubyte.gz into a folder and name that folder in $REPARAM_DATA"
@@ -191,8 +191,8 @@ def test_a_missing_page_is_an_error(server: list[str], tmp_path: Path) -> None:
 
 
 def test_every_published_file_has_a_sha256() -> None:
-    assert sorted(sources.REMOTES) == sorted(FOLDERS.values())
-    for folder, remote in sources.REMOTES.items():
+    assert sorted(named.REMOTES) == sorted(FOLDERS.values())
+    for folder, remote in named.REMOTES.items():
         assert remote.url.endswith("/")
         assert sorted(remote.files) == sorted(FILES[folder])
         assert all(len(bytes.fromhex(digest)) == 32 for digest in remote.files.values())

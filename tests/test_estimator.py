@@ -52,11 +52,11 @@ def test_check_estimator() -> None:
 def test_warm_start_goes_on() -> None:
     X = np.random.default_rng(0).normal(size=(80, 1)) + 0.1 * BITS
     vae = VAE(2, training=SHORT, random_state=0).fit(X)
-    first, units = vae.score(X), vae.model_.likelihood.stretch.clone()
+    first, units = vae.score(X), vae.model_.likelihood.scale.clone()
     vae.set_params(warm_start=True, training=Training(epochs=20)).fit(X)
     assert vae.score(X) > first and len(vae.history_) == 22
     vae.fit(X * 1.1)
-    assert torch.equal(units, vae.model_.likelihood.stretch)
+    assert torch.equal(units, vae.model_.likelihood.scale)
     vae.set_params(warm_start=False, training=SHORT).fit(X)
     assert vae.score(X) == first and len(vae.history_) == 2
 
@@ -288,15 +288,15 @@ def test_a_step_that_overflows_can_be_skipped() -> None:
     def trained(skip: float | None) -> tuple[Progress, list[float]]:
         model = VAE(2, training=SHORT, random_state=0).fit(X).model_
         trainer = Trainer(model, (ELBO(),), Training(epochs=1, batch_size=10, skip=skip), 0)
-        see, seen = trainer._see, []
+        own, seen = trainer.step.loss, []
 
-        def bursting(x: torch.Tensor, y: None) -> tuple[torch.Tensor, torch.Tensor, object]:
-            loss, figures, trace = see(x, y)
+        def bursting(x: torch.Tensor, y: None, step: int) -> tuple[torch.Tensor, torch.Tensor, object]:
+            loss, figures, trace = own(x, y, step)
             burst = math.inf if len(seen) == 2 else 1.0
             seen.append(float(figures[0]) * burst)
             return loss * burst, figures * burst, trace
 
-        trainer._see = bursting
+        trainer.step.loss = bursting
         return next(trainer.run((torch.as_tensor(X, dtype=torch.float32), None))), seen
 
     progress, losses = trained(skip=1e3)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from reparam.data.codecs.array import Arrays
+from reparam.data.codecs.array import ArrayCodec
 from reparam.data.load import load
 from reparam.data.readers import images
 from reparam.data.stream import Stream
@@ -89,10 +89,10 @@ def test_a_size_is_chosen_and_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("event", [(5, 7), (5, 7, 1), (1, 5, 7), (5, 7, 3), (3, 5, 7)])
 def test_a_model_reads_a_folder_in_its_own_layout(tmp_path: Path, event: tuple[int, ...]) -> None:
-    got = load(str(folder(tmp_path, a=GREY, b=RGB)), like=Arrays(event, "float32"))
+    got = load(str(folder(tmp_path, a=GREY, b=RGB)), like=ArrayCodec(event, "float32"))
     assert got.X.shape == (2, *event) and not got.note
     with pytest.raises(DataError, match=r"fitted on rows of shape \(7,\), and a folder holds pictures"):
-        load(str(tmp_path), like=Arrays((7,), "float32"))
+        load(str(tmp_path), like=ArrayCodec((7,), "float32"))
 
 
 def test_parts_are_folders(tmp_path: Path) -> None:

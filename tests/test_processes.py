@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
-from reparam.data.stream import Share
-from reparam.training.distributed import Noise
+from reparam.data.stream import LocalBatch
+from reparam.tensors import rows_on_axis
+from reparam.training.distributed import SharedNoise
 
 PROGRAM = """
 import json, os, sys
@@ -69,19 +70,26 @@ def test_processes_hold_the_same_weights(results: dict[str, dict]) -> None:
     assert results["of2-0"]["weights"] != results["of1-0"]["weights"]
 
 
-@pytest.mark.parametrize("draw", [
-    lambda n: Independent(Normal(torch.zeros(n, 3), torch.ones(n, 3)), 1).rsample((2,)),
-    lambda n: torch.rand_like(torch.empty(n, 5))[None],
-    lambda n: torch.rand(2, n, 3),
-    lambda n: torch.randn((2, n, 3), dtype=torch.float64),
-    lambda n: torch.empty(2, n, 3).exponential_(),
-])  # fmt: skip
-def test_noise_is_a_share_of_the_batch(draw) -> None:  # type: ignore[no-untyped-def]
+DRAWS = {  # the axis of the batch, and a draw for n rows
+    "posterior": (1, lambda n: Independent(Normal(torch.zeros(n, 3), torch.ones(n, 3)), 1).rsample((2,))),
+    "mask": (0, lambda n: torch.rand_like(torch.empty(n, 5))),
+    "uniform": (1, lambda n: torch.rand(2, n, 3)),
+    "float64": (1, lambda n: torch.randn((2, n, 3), dtype=torch.float64)),
+    "in place": (1, lambda n: torch.empty(2, n, 3).exponential_()),
+    "as many columns as rows": (0, lambda n: torch.rand(n, 4)),
+    "as many draws as rows": (1, lambda n: torch.randn(4, n, 3)),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_noise_is_a_share_of_the_batch(name: str) -> None:
+    """The axis of the batch is said, never guessed by its size: the first process has 4 rows."""
+    axis, draw = DRAWS[name]
     torch.manual_seed(0)
     together = draw(7)
     parts = []
     for start, n in ((0, 4), (4, 3)):
         torch.manual_seed(0)
-        with Noise(Share(torch.arange(n), torch.empty(n), start, n, 7)):
+        with SharedNoise(LocalBatch(torch.arange(n), torch.empty(n), start, n, 7)), rows_on_axis(axis):
             parts.append(draw(n))
-    torch.testing.assert_close(torch.cat(parts, 1), together)
+    torch.testing.assert_close(torch.cat(parts, axis), together)

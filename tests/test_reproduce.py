@@ -1,18 +1,25 @@
-"""What the results page rests on: the judge, the schedule, the race, and rows at tiny budgets."""
+"""What the results page rests on: the likelihood, the schedule, the turns, and rows at tiny budgets."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 
-from benchmarks import factors, published, quality, reproduce
-from benchmarks.judge import negative_log_likelihood
+from benchmarks import results
+from benchmarks.__main__ import main, parsed
+from benchmarks.importance_sampling import negative_log_likelihood
+from benchmarks.quality import against_time, disentanglement, imputation, synthesis
+from benchmarks.reproduce import log_likelihoods
+from reparam import VAE, Training
 
 
-def test_the_judge_knows_a_likelihood_in_closed_form() -> None:
+def test_importance_sampling_finds_a_likelihood_in_closed_form() -> None:
     """One latent that says of one pixel whether it is on: p(x) is a mean over z by fine quadrature."""
     z = torch.linspace(-8, 8, 20_001, dtype=torch.float64)
     law = torch.distributions.Normal(0.0, 1.0)
@@ -32,13 +39,13 @@ def test_the_judge_knows_a_likelihood_in_closed_form() -> None:
 
 def test_the_schedule_is_burdas() -> None:
     epochs = sum(3**i for i in range(8))
-    rate = published.Stages(1e-3, 1e-4, epochs)
+    rate = log_likelihoods.Stages(1e-3, 1e-4, epochs)
     burda = [1e-3 * 10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
     assert np.allclose([rate(epoch) for epoch in range(epochs)], burda)
     assert rate(10 * epochs) == pytest.approx(1e-4)
 
 
-def test_the_clock_that_is_behind_moves_and_judging_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_that_is_behind_moves_and_evaluation_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now, turns = [0.0], []
 
     class Runner:
@@ -49,13 +56,13 @@ def test_the_clock_that_is_behind_moves_and_judging_stops_it(monkeypatch: pytest
             turns.append(self.name)
             now[0] += self.pace
 
-        def judge(self, test: torch.Tensor) -> dict[str, float]:
+        def evaluate(self, test: torch.Tensor) -> dict[str, float]:
             now[0] += 100
             return {"mean": 1.0, "se": 0.1}
 
-    monkeypatch.setattr(quality.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(against_time.time, "perf_counter", lambda: now[0])
     runners = {"slow": Runner("slow", 4.0), "fast": Runner("fast", 1.0)}
-    marks = [row[:3] for row in quality.race(runners, (2, 6), torch.zeros(0))]
+    marks = [row[:3] for row in against_time.alternate(runners, (2, 6), torch.zeros(0))]
     assert marks == [("slow", 2, 1), ("fast", 2, 2), ("slow", 6, 2), ("fast", 6, 6)]
     assert turns == ["slow", *["fast"] * 4, "slow", "fast", "fast"]
 
@@ -64,14 +71,14 @@ def test_the_clock_that_is_behind_moves_and_judging_stops_it(monkeypatch: pytest
 def few(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """40 pictures of nothing, in the place of every data set."""
     X = (np.random.default_rng(0).random((40, 28, 28)) < 0.2).astype(np.float32)
-    for module in (published, quality):
+    for module in (log_likelihoods, against_time):
         monkeypatch.setattr(module, "load", lambda name: SimpleNamespace(X=X))
     return X
 
 
-@pytest.mark.parametrize("name", published.PUBLISHED)
+@pytest.mark.parametrize("name", log_likelihoods.LOG_LIKELIHOODS)
 def test_a_published_row_runs(name: str, few: np.ndarray) -> None:
-    row = replace(published.PUBLISHED[name], epochs=1, k=3)()
+    row = replace(log_likelihoods.LOG_LIKELIHOODS[name], epochs=1, k=3)()
     assert row["difference"] == pytest.approx(row["ours"]["mean"] - row["published"])
     assert row["k"] == 3 and row["n"] == len(few) and row["epochs"] == 1
 
@@ -80,35 +87,45 @@ def test_a_row_reaches_its_table_with_its_budget_and_its_command(
     few: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("RESULTS", "PAGE"):
-        monkeypatch.setattr(reproduce, name, tmp_path / getattr(reproduce, name).name)
-    marks = "".join(f"<!-- {mark} -->\n<!-- end -->\n" for mark in reproduce.TABLES)
-    reproduce.PAGE.write_text(marks)
-    monkeypatch.setattr("sys.argv", ["reproduce", "pythae-vae", "--epochs", "1"])
-    reproduce.main()
-    (line,) = [line for line in reproduce.PAGE.read_text().splitlines() if line.startswith("| pythae-vae |")]
+        monkeypatch.setattr(results, name, tmp_path / getattr(results, name).name)
+    marks = "".join(f"<!-- {mark} -->\n<!-- end -->\n" for mark in results.TABLES)
+    results.PAGE.write_text(marks)
+    main(["reproduce", "pythae-vae", "--epochs", "1"])
+    (line,) = [line for line in results.PAGE.read_text().splitlines() if line.startswith("| pythae-vae |")]
     assert "| 89.78 |" in line and "| 1 | 500 |" in line
-    assert "`python -m benchmarks.reproduce pythae-vae --epochs 1`" in line
-    for wrong in (["geron", "--epochs", "1"], ["nonsense"]):
-        monkeypatch.setattr("sys.argv", ["reproduce", *wrong])
+    assert "`python -m benchmarks reproduce pythae-vae --epochs 1`" in line
+    for wrong in (["reproduce", "geron", "--epochs", "1"], ["quality", "imputation"]):
         with pytest.raises(SystemExit):
-            reproduce.main()
+            main(wrong)
+
+
+def test_the_page_has_the_rows_of_the_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each command that a row names is one of today's."""
+    page, rows = results.PAGE.read_text(), json.loads(results.RESULTS.read_text())
+    for name, text in (("RESULTS", ""), ("PAGE", page)):
+        monkeypatch.setattr(results, name, tmp_path / name)
+        getattr(results, name).write_text(text)
+    results.write(rows)
+    assert results.PAGE.read_text() == page
+    for command in {row["command"].strip("`") for row in rows.values() if "command" in row}:
+        parsed(command.removeprefix("python -m benchmarks ").split())
 
 
 def test_the_recipes_themselves_stay_as_they_are(few: np.ndarray) -> None:
-    before = repr(published.recipe("iwae").model)
-    replace(published.PUBLISHED["iwae-5"], epochs=1, k=1)()
-    assert repr(published.recipe("iwae").model) == before
+    before = repr(log_likelihoods.recipe("iwae").model)
+    replace(log_likelihoods.LOG_LIKELIHOODS["iwae-5"], epochs=1, k=1)()
+    assert repr(log_likelihoods.recipe("iwae").model) == before
 
 
-def test_a_race_is_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality, "PEERS", quality.Path("nowhere"))
-    rows = quality.quality((0.001, 0.01), images=5)
+def test_time_has_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against_time, "PYTHON", Path("nowhere"))
+    rows = against_time.against_time((0.001, 0.01), images=5)
     assert list(rows) == ["reparam, VAE(40)", "plain PyTorch loop"]
     for row in rows.values():
         assert row["nll_0.001"]["mean"] > 0 and row["epochs_0.01"] >= row["epochs_0.001"] >= 1
 
 
-@pytest.mark.parametrize("name", factors.FACTORS)
+@pytest.mark.parametrize("name", disentanglement.DISENTANGLEMENT)
 def test_factors_have_quartiles_over_seeds(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,5 +137,21 @@ def test_factors_have_quartiles_over_seeds(
     }
     np.savez(tmp_path / "dsprites" / "dsprites_downsampled.npz", **arrays)
     monkeypatch.setenv("REPARAM_DATA", str(tmp_path))
-    row = replace(factors.FACTORS[name], epochs=1, seeds=(0, 1))()
+    row = replace(disentanglement.DISENTANGLEMENT[name], epochs=1, seeds=(0, 1))()
     assert len(row["mig"]) == 2 and min(row["mig"]) <= row["mig_median"] <= max(row["mig"])
+
+
+def test_a_table_is_filled_and_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    n = 60
+    table = pd.DataFrame({"age": rng.normal(40, 9, n), "job": rng.choice(["a", "b"], n)})
+    table.assign(income=np.where(table["age"] > 40, "high", "low")).to_csv(tmp_path / "t.csv", index=False)
+    brief = VAE(2, training=Training(epochs=1), random_state=0)
+    for module in (imputation, synthesis):
+        monkeypatch.setattr(module, "model", lambda: clone(brief))
+    monkeypatch.setattr(imputation, "TEST", 20)
+    main(["quality", "imputation", "synthesis", "--table", str(tmp_path / "t.csv")])
+    printed = capsys.readouterr().out
+    assert "| reparam, the same rows |" in printed and "| columns shuffled |" in printed

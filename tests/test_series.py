@@ -24,9 +24,10 @@ from reparam import (
     Training,
 )
 from reparam.cli.main import app
-from reparam.data.codecs.series import Series
-from reparam.evaluation.anomaly import adjusted, detection, reconstruction, segments
-from reparam.model.model import Model, Parts
+from reparam.data.codecs.series import SeriesCodec
+from reparam.evaluation.anomaly import adjusted, detection, reconstruction_log_prob, segments
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 
 
 def kpi(n: int = 600, seed: int = 0) -> pd.DataFrame:
@@ -63,7 +64,7 @@ def test_windows_are_those_of_a_loop() -> None:
     held = dict(zip(frame.timestamp, frame.value, strict=True))
     expected = [[held.get(t - 300 * (8 - j), np.nan) for j in range(9)] for t in frame.timestamp]
     mixed = frame.sample(frac=1, random_state=0)
-    codec = Series.learn(frame, 9)
+    codec = SeriesCodec.learn(frame, 9)
     np.testing.assert_array_equal(codec.encode(frame), np.float32(expected))
     np.testing.assert_array_equal(codec.encode(mixed), np.float32(expected)[mixed.index])
 
@@ -72,10 +73,10 @@ def test_dates_seconds_and_bare_values_are_alike() -> None:
     frame = kpi(50)
     dates = frame.assign(timestamp=pd.to_datetime(frame.timestamp, unit="s"))
     text = dates.assign(timestamp=dates.timestamp.astype(str))
-    ours = Series.learn(frame, 5).encode(frame)
+    ours = SeriesCodec.learn(frame, 5).encode(frame)
     for other in (dates, text, frame.value.to_numpy()):
-        torch.testing.assert_close(Series.learn(other, 5).encode(other), ours, equal_nan=True)
-    assert Series.learn(dates, 5).step == Series.learn(text, 5).step == 1800
+        torch.testing.assert_close(SeriesCodec.learn(other, 5).encode(other), ours, equal_nan=True)
+    assert SeriesCodec.learn(dates, 5).step == SeriesCodec.learn(text, 5).step == 1800
 
 
 @torch.no_grad()
@@ -83,14 +84,16 @@ def test_modified_elbo() -> None:
     """E_q [sum_known log p(x|z) + beta log p(z) - log q(z|x)], by quadrature over z in float64."""
     torch.manual_seed(0)
     net, g = MLP((8,)), Gaussian()
-    model = Model((6,), Parts((1,), net, net, g, Gaussian(), Gaussian(scale=Local()), holes=True)).double()
+    model = Model(
+        (6,), ModelConfig((1,), net, net, g, Gaussian(), Gaussian(scale=Local()), has_missing=True)
+    ).double()
     for p in model.latents.top.parameters():
         p.uniform_(-0.3, 0.3)
     x = torch.randn(3, 6, dtype=torch.float64)
     x[0, :4], x[1, 2] = torch.nan, torch.nan
     z, weight = np.polynomial.hermite_e.hermegauss(40)
     trace = model(x, samples=20_000)
-    q, p = trace.sites[0].q, trace.sites[0].p
+    q, p = trace.layers[0].q, trace.layers[0].p
     mu, sd, m, s = (t.numpy()[..., 0] for t in (q.mean, q.stddev, p.mean, p.stddev))
     value = np.zeros(3)
     for node, w in zip(z, weight / weight.sum(), strict=True):
@@ -111,7 +114,7 @@ def test_modified_elbo() -> None:
 def test_reconstruction_probability(fitted: VAE) -> None:
     """Of a whole window E_q log p(x_j|z) by quadrature; a missing point has none and is filled first."""
     x, model = fitted.codec_.encode(kpi())[50:54], fitted.model_.eval()
-    q = model(x).sites[0].q
+    q = model(x).layers[0].q
     nodes, weights = np.polynomial.hermite_e.hermegauss(24)
     exact = 0.0
     for a, v in zip(nodes, weights, strict=True):
@@ -119,10 +122,10 @@ def test_reconstruction_probability(fitted: VAE) -> None:
             px = model.decode((q.mean + q.stddev * torch.tensor([a, b], dtype=x.dtype))[None])
             each = norm(px.mean[0].double(), px.stddev[0].double()).logpdf(x.double())
             exact = exact + v * w / weights.sum() ** 2 * each
-    np.testing.assert_allclose(reconstruction(model, x, 20_000, 0), exact, atol=0.03, rtol=0.02)
+    np.testing.assert_allclose(reconstruction_log_prob(model, x, 20_000, 0), exact, atol=0.03, rtol=0.02)
     holed = x.clone()
     holed[:, 3:6] = torch.nan
-    scores = reconstruction(model, holed, 2000, 0).numpy()
+    scores = reconstruction_log_prob(model, holed, 2000, 0).numpy()
     assert np.isnan(scores[:, 3:6]).all() and np.abs(scores - exact)[:, -1].max() < 0.5
 
 
@@ -148,15 +151,15 @@ def test_spikes_are_found_in_a_fresh_process(fitted: VAE, tmp_path: Path) -> Non
 
 
 def test_hidden_cells_have_their_share() -> None:
-    from reparam.training.trainer import Trainer
+    from reparam.training.step import Loss
 
     vae = VAE(1, likelihood=Gaussian(), training=Training(epochs=1, missing=0.3), random_state=0)
     X = np.random.default_rng(0).normal(size=(400, 5))
     vae.fit(X)
-    assert vae.holes_ and np.isfinite(vae.score(X))
-    trainer = Trainer(vae.model_, (ELBO(),), vae.training_, 0)
+    assert vae.config_.model.has_missing and np.isfinite(vae.score(X))
+    loss = Loss(vae.model_, (ELBO(),), {}, vae.training_)
     torch.manual_seed(0)
-    assert trainer._hidden(torch.zeros(1000, 20)).isnan().float().mean() == pytest.approx(0.3, abs=0.02)
+    assert loss.mask(torch.zeros(1000, 20)).isnan().float().mean() == pytest.approx(0.3, abs=0.02)
 
 
 def test_learning_rate_decays_by_epoch() -> None:

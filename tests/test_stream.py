@@ -14,7 +14,7 @@ from reparam import VAE, Auxiliary, DataError, SpecError, Stream, Training, load
 from reparam.cli.main import main
 from reparam.data.batching import shuffled
 from reparam.data.readers import arrays, images
-from reparam.estimator import learner
+from reparam.estimator import preprocessing
 
 QUICK = Training(epochs=2, batch_size=50)
 
@@ -66,7 +66,7 @@ def test_an_epoch_sees_each_row_once(folder: Path, buffer: int, ranks: int) -> N
     for rank in range(ranks):
         torch.manual_seed(0)
         shares = list(shuffled(x, 30, rank, ranks, torch.device("cpu")))
-        sizes.append([share.whole for share in shares])
+        sizes.append([share.total for share in shares])
         for share in shares:
             torch.testing.assert_close(share.x, x[share.rows])
             seen += share.rows[: share.n].tolist()
@@ -113,7 +113,7 @@ def test_labels_of_a_stream(folder: Path) -> None:
 
 
 def test_faults_name_their_place(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learner, "LEARNED", 7)
+    monkeypatch.setattr(preprocessing, "LEARNED", 7)
     X = np.load(folder / "numbers.npy")
     X[130, 2] = np.inf
     np.save(folder / "bad.npy", X)

@@ -74,14 +74,14 @@ def fitted() -> VAE:
 
 
 def test_kinds_are_read_from_types_and_values() -> None:
-    assert {c.name: c.kind for c in tables.Table.learn(frame()).columns} == KINDS
+    assert {c.name: c.kind for c in tables.TableCodec.learn(frame()).columns} == KINDS
 
 
 def test_counts_with_too_many_zeros_are_zero_inflated() -> None:
     rng = np.random.default_rng(0)
     few = rng.poisson(0.3, 4000)
     gains = np.where(rng.random(4000) < 0.9, 0, rng.negative_binomial(3, 1e-3, 4000))
-    table = tables.Table.learn(pd.DataFrame({"few": few, "gains": gains}))
+    table = tables.TableCodec.learn(pd.DataFrame({"few": few, "gains": gains}))
     assert table.families({}) == (NegativeBinomial(), ZeroInflated(NegativeBinomial()))
 
 
@@ -98,7 +98,7 @@ def test_missing_cells_of_a_column_leave_gradients_finite(law: Family) -> None:
 
 def test_encoding_goes_back() -> None:
     table = frame()
-    codec = tables.Table.learn(table)
+    codec = tables.TableCodec.learn(table)
     back = codec.decode(codec.encode(table))
     ours = table[[name for name, kind in KINDS.items() if kind != "key"]]
     pd.testing.assert_frame_equal(back, ours, check_dtype=False, rtol=1e-5)

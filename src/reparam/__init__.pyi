@@ -69,6 +69,9 @@ from .families.multivariate import (
     FullGaussian as FullGaussian,
     LowRankGaussian as LowRankGaussian,
 )
+from .families.ordinal import (
+    OrderedLogistic as OrderedLogistic,
+)
 from .families.quantizers import (
     FSQ as FSQ,
     VQ as VQ,
@@ -104,6 +107,10 @@ from .nn.networks import (
     Conv as Conv,
     Network as Network,
 )
+from .nn.residual import (
+    ResMLP as ResMLP,
+    ResNet as ResNet,
+)
 from .objectives.adversarial import (
     FactorTC as FactorTC,
     LatentCritic as LatentCritic,
@@ -129,6 +136,9 @@ from .objectives.penalties import (
     LatentNorm as LatentNorm,
     PriorShare as PriorShare,
     TotalCorrelation as TotalCorrelation,
+)
+from .objectives.sparsity import (
+    Sparsity as Sparsity,
 )
 from .specs.schedules import (
     Cosine as Cosine,

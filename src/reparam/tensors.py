@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import torch
@@ -31,7 +32,25 @@ def random_from(seed: int) -> Iterator[None]:
         yield
 
 
-def lowest(x: Tensor) -> Tensor:
+_rows_axis = ContextVar("rows_axis", default=0)
+
+
+@contextmanager
+def rows_on_axis(axis: int) -> Iterator[None]:
+    """In here random numbers are drawn with the rows of the batch on `axis`; elsewhere that is the first."""
+    token = _rows_axis.set(axis)
+    try:
+        yield
+    finally:
+        _rows_axis.reset(token)
+
+
+def rows_axis() -> int:
+    """The axis of the batch in what is being drawn."""
+    return _rows_axis.get()
+
+
+def nan_to_neginf(x: Tensor) -> Tensor:
     """Log-densities, -inf where numbers overflowed on the way: a datum so far off is the least likely."""
     return x.masked_fill(x.isnan(), -math.inf)
 
@@ -60,14 +79,14 @@ def weighted_sum(weights: Tensor, t: Tensor) -> Tensor:
     return (weights.reshape(*weights.shape, *[1] * (t.dim() - 2)) * t).sum(0)
 
 
-def over_leading(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> Tensor:
+def over_batch_axes(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> Tensor:
     """Apply `f`, which wants one batch axis, to x of shape (*leading, *E)."""
     leading = x.shape[: x.dim() - event_ndim]
     y = f(x.reshape(-1, *x.shape[x.dim() - event_ndim :]))
     return y.reshape(*leading, *y.shape[1:])
 
 
-def parted(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+def split_last(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
     """x cut along its last axis; as it is where there is one part, because a cut is copied together again
     for the gradient."""
     return torch.split(x, sizes, -1) if len(sizes) > 1 else (x,)

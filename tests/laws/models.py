@@ -8,7 +8,8 @@ from torch import Tensor
 from reparam import IAF, MAF, MLP, Bernoulli, Flow, Gaussian, Sphere, Spline, StandardNormal, VampPrior
 from reparam.data.load import load
 from reparam.families import Family
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 
 Top = Family | VampPrior
 IAFS = Flow(steps=(IAF((6,)), IAF((6,))))
@@ -25,7 +26,7 @@ def small(q: Family = NORMAL, p: Top | None = None, rungs: tuple[int, ...] = (2,
     torch.manual_seed(1)
     top = p if p is not None else Sphere() if q.support == "sphere" else StandardNormal()
     held = {"posterior": q, "prior": top, "likelihood": Bernoulli()} | parts
-    model = Model((4,), Parts(rungs, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()  # type: ignore[arg-type]
+    model = Model((4,), ModelConfig(rungs, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()  # type: ignore[arg-type]
     model.start(X)
     with torch.no_grad():
         for w in model.parameters():
@@ -46,7 +47,7 @@ def blind(likelihood: Family, columns: int, **parts: object) -> Model:
     """A model that reads nothing: q is the prior, and p(x|z) the same for every z; log p(x) is exact."""
     torch.manual_seed(0)
     held = {"posterior": Gaussian(), "prior": StandardNormal(), "likelihood": likelihood} | parts
-    model = Model((columns,), Parts((2,), MLP((3,)), MLP((3,)), **held)).double().eval()  # type: ignore[arg-type]
+    model = Model((columns,), ModelConfig((2,), MLP((3,)), MLP((3,)), **held)).double().eval()  # type: ignore[arg-type]
     with torch.no_grad():
         for w in model.parameters():
             w.zero_()

@@ -26,7 +26,8 @@ from reparam import (
 )
 from reparam.distributions import kl
 from reparam.evaluation import imputation as impute
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.training.refit_prior import code_length, codes, refit_prior
 from tests.laws.models import Top, X, blind, flat, small
 
@@ -42,7 +43,7 @@ def with_classes(p: Top | None = None, latent: int = 1) -> Model:
 
 def class_shares(model: Model, y: Tensor | None) -> Tensor:
     """q(y|x), (B, K): one-hot on a labelled row."""
-    shares = model.features(X)[1].softmax(-1)
+    shares = model.conditioning(X).logits.softmax(-1)
     if y is None:
         return shares
     return torch.stack([shares[i] if k < 0 else torch.eye(3).double()[k] for i, k in enumerate(y.tolist())])
@@ -72,7 +73,7 @@ def test_elbo_sums_over_classes(p: Top, term: ELBO, y: Tensor | None) -> None:
     model = with_classes(p, 2)
     torch.manual_seed(0)
     trace = model(X, y, samples=term.samples)
-    loss, zs = term(trace, 0), trace.sites[0].z.detach()
+    loss, zs = term(trace, 0), trace.layers[0].z.detach()
     shares, prior = class_shares(model, y), model.latents.prior()
     total = (shares * ((shares.clamp_min(1e-300)) / PRIOR_Y).log()).sum(1) * term.beta
     for k in range(3):
@@ -126,7 +127,7 @@ def test_iwae_over_classes_meets_quadrature() -> None:
 
 def by_label(columns: int = 4) -> tuple[Model, Tensor]:
     """A decoder that reads the class alone, and its means (K, columns)."""
-    model = blind(Gaussian(scale=Fixed(0.8)), columns, labels=Auxiliary(3), holes=True)
+    model = blind(Gaussian(scale=Fixed(0.8)), columns, labels=Auxiliary(3), has_missing=True)
     means = torch.randn(3, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
         first, last = model.likelihood.layer[0][0], model.likelihood.layer[-1]
@@ -186,17 +187,17 @@ def test_scores_of_cells_are_sums_over_the_classes() -> None:
 @torch.no_grad()
 def test_imputation_where_the_decoder_reads_code_and_class() -> None:
     """Weights p(y) p(x_obs|z_s, y) p(z_s) / q(z_s|x) over draws and classes together, the same draws."""
-    model = small(likelihood=Gaussian(scale=Shared()), labels=Auxiliary(3), holes=True).eval()
+    model = small(likelihood=Gaussian(scale=Shared()), labels=Auxiliary(3), has_missing=True).eval()
     model.log_prior_y.copy_(PRIOR_Y.log())
     x = held_back(12)
     torch.manual_seed(5)
-    (site,) = model(x, samples=7).sites
-    drawn, known, log_w, means, cells = site.z, ~x.isnan(), [], [], []
+    (layer,) = model(x, samples=7).layers
+    drawn, known, log_w, means, cells = layer.z, ~x.isnan(), [], [], []
     for k in range(3):
         code = torch.eye(3).double()[k].expand(7, 12, 3)
         px = model.likelihood(torch.cat((drawn, code), -1)).base_dist
         each = px.log_prob(x.nan_to_num()) * known
-        log_w.append(PRIOR_Y[k].log() + each.sum(-1) + site.p.log_prob(drawn) - site.q.log_prob(drawn))
+        log_w.append(PRIOR_Y[k].log() + each.sum(-1) + layer.p.log_prob(drawn) - layer.q.log_prob(drawn))
         means.append(px.mean)
         cells.append(each)
     w = torch.cat(log_w).softmax(0)[..., None]
@@ -209,7 +210,7 @@ def test_imputation_where_the_decoder_reads_code_and_class() -> None:
 @torch.no_grad()
 def test_scores_of_cells_add_up_to_the_row() -> None:
     """Over the known cells they sum to sum_s w_s log p(x|z_s), the same draws."""
-    model = small(Gaussian(), Mixture(Gaussian(), 2), likelihood=Gaussian(scale=Shared()), holes=True)
+    model = small(Gaussian(), Mixture(Gaussian(), 2), likelihood=Gaussian(scale=Shared()), has_missing=True)
     model.eval()
     x = held_back(12)
     found = impute.by_cell(model, x, None, 7, 5).nansum(1)
@@ -222,7 +223,9 @@ def two_places(n: int = 200) -> tuple[Model, Tensor]:
     """q(z|x, y) = N(+-2, 0.3^2) by class, q(y = 1|x) = 0.9 whatever x is."""
     torch.manual_seed(0)
     labels = Enumerated(2, network=MLP((2,)))
-    model = Model((3,), Parts((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Bernoulli(), labels))
+    model = Model(
+        (3,), ModelConfig((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Bernoulli(), labels)
+    )
     with torch.no_grad():
         for w in model.parameters():
             w.zero_()
@@ -242,7 +245,7 @@ def test_codes_count_by_their_class() -> None:
     # -E log N(z; 0, 1) = log sqrt(2 pi) + (4 + 0.09) / 2 for both; of N(2, 1) it tells the classes apart
     found = code_length(model, z, share)
     assert found == pytest.approx(0.5 * math.log(2 * math.pi) + 4.09 / 2, abs=0.05)
-    model.latents.crown(Gaussian(), Gaussian(Fixed(2.0), Fixed(1.0)))
+    model.latents.set_prior(Gaussian(), Gaussian(Fixed(2.0), Fixed(1.0)))
     found = code_length(model, z, share)
     assert found == pytest.approx(0.5 * math.log(2 * math.pi) + (0.09 + 0.1 * 16) / 2, abs=0.05)
     known = torch.zeros(200, dtype=torch.long)

@@ -36,10 +36,11 @@ from reparam import (
     VampPrior,
 )
 from reparam.data.load import load
-from reparam.distributions import OneHot, Relaxed, choice, kl, mean_of, sample_with
+from reparam.distributions import OneHotCodebook, Relaxed, choice, kl, mean_of, sample_with
 from reparam.estimator.validation import KINDS
 from reparam.evaluation.likelihood import log_likelihood
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.model.priors import Prior
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
@@ -55,7 +56,7 @@ POSTERIORS = [posterior for posterior, _ in SMALL]
 def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
     """A model in float64, in evaluation, its learned numbers far from their start."""
     torch.manual_seed(1)
-    model = Model((columns,), Parts((L,), MLP((8,)), MLP((8,)), posterior, prior, Bernoulli(), None))
+    model = Model((columns,), ModelConfig((L,), MLP((8,)), MLP((8,)), posterior, prior, Bernoulli()))
     with torch.no_grad():
         for p in model.parameters():
             p.copy_(0.5 * torch.randn_like(p))
@@ -92,16 +93,16 @@ def test_prior_sums_to_one_and_samples_itself(posterior: Family, L: int, prior: 
 def test_posterior_sums_to_one_over_codes(posterior: Family, L: int) -> None:
     model = small(posterior, L, CodePrior())
     z, x = every_code(model), (torch.rand(7, 5) < 0.5).double()
-    (site,) = model(x, samples=3).sites
-    mass = site.q.log_prob(z[:, None]).exp().detach()
+    (layer,) = model(x, samples=3).layers
+    mass = layer.q.log_prob(z[:, None]).exp().detach()
     torch.testing.assert_close(mass.sum(0), torch.ones(7).double())
-    assert (site.z[:, :, None] == z).all(-1).any(-1).all()
-    noise = sample_with(site.q, 20_000, lambda shape: torch.randn(shape, dtype=torch.float64))
+    assert (layer.z[:, :, None] == z).all(-1).any(-1).all()
+    noise = sample_with(layer.q, 20_000, lambda shape: torch.randn(shape, dtype=torch.float64))
     often = torch.stack([(noise == code).all(-1).double().mean(0) for code in z])
     assert float((often - mass).abs().max()) < 4 * 0.5 / math.sqrt(20_000)
-    if site.is_certain:
+    if model.config.deterministic:
         assert set(mass.flatten().tolist()) == {0.0, 1.0}
-        assert torch.equal(z[mass.argmax(0)], mean_of(site.q))
+        assert torch.equal(z[mass.argmax(0)], mean_of(layer.q))
 
 
 def test_logits_of_a_group_see_the_groups_before_it() -> None:
@@ -124,7 +125,7 @@ def test_relaxed_gradient_tends_to_the_exact_one() -> None:
     errors = []
     for temperature in (2.0, 1.0, 0.5, 0.25, 0.1, 0.05):
         torch.manual_seed(0)
-        q = Relaxed(choice(logits[None]), temperature, OneHot(3))
+        q = Relaxed(choice(logits[None]), temperature, OneHotCodebook(3))
         (ours,) = torch.autograd.grad(f(q.rsample(torch.Size((400_000,)))).mean(), logits)
         errors.append(float((ours - exact).norm() / exact.norm()))
     assert errors == sorted(errors, reverse=True) and errors[-1] < 0.05
@@ -136,7 +137,7 @@ def test_relaxed_rate_is_the_discrete_one(prior: Family) -> None:
     model = small(GumbelSoftmax(3), 9, prior)
     x = (torch.rand(7, 5) < 0.5).double()
     exact, z = model(x), every_code(model)
-    q, p = exact.sites[0].q.log_prob(z[:, None]), exact.sites[0].p.log_prob(z)[:, None]
+    q, p = exact.layers[0].q.log_prob(z[:, None]), exact.layers[0].p.log_prob(z)[:, None]
     torch.testing.assert_close(exact.rate, (q.exp() * (q - p)).sum(0))
     torch.testing.assert_close(model.train()(x, samples=2).rate, exact.rate)
 
@@ -260,7 +261,7 @@ REFUSED = [
     (dict(posterior=CodePrior()), "CodePrior.*is a prior"),
     (dict(posterior=AutoregressiveCodes()), "AutoregressiveCodes.*is a prior"),
     (dict(posterior=VQ(8, 4)), r"VQ\(8, 4\).*latent_dim=10.*4 numbers.*latent_dim=12"),
-    (dict(posterior=GumbelSigmoid(), latent_dim=(4, 2)), r"GumbelSigmoid.*latent_dim=\(4, 2\).*one rung"),
+    (dict(posterior=GumbelSigmoid(), latent_dim=(4, 2)), r"GumbelSigmoid.*latent_dim=\(4, 2\).*one layer"),
     (
         dict(posterior=GumbelSoftmax(5), objective=ELBO(gradient="path")),
         "path.*GumbelSoftmax.*no density. Use ELBO",
@@ -343,11 +344,11 @@ def test_sixty_steps_on_digits(posterior: Family, L: int) -> None:
 
 
 def test_prior_is_refitted_by_likelihood() -> None:
-    """A crown of another prior: autoregressive codes learn what the encoder says."""
+    """A set_prior of another prior: autoregressive codes learn what the encoder says."""
     vae = fitted(FSQ((5, 5)), 8, training=Training(epochs=12, batch_size=100, learning_rate=3e-3))
     latents, z = vae.model_.latents, torch.as_tensor(vae.transform(X)).float()
     torch.manual_seed(0)
-    latents.crown(vae.posterior_, AutoregressiveCodes((64,)))
+    latents.set_prior(vae.posterior_, AutoregressiveCodes((64,)))
     optimiser = torch.optim.Adam(latents.top.parameters(), 1e-2)
     for _ in range(100):
         optimiser.zero_grad()
@@ -355,7 +356,7 @@ def test_prior_is_refitted_by_likelihood() -> None:
         loss.backward()
         optimiser.step()
     assert float(loss.detach()) < 4 * math.log(25) - 3
-    assert kl(vae.model_(vae.codec_.encode(X)).sites[0].q, latents.prior()).shape == (500,)
+    assert kl(vae.model_(vae.codec_.encode(X)).layers[0].q, latents.prior()).shape == (500,)
 
 
 def test_enumerated_labels_go_with_codes() -> None:

@@ -27,8 +27,9 @@ from reparam import (
 )
 from reparam.evaluation.evaluate import evaluate
 from reparam.evaluation.metrics import by_cell
-from reparam.model.labels import LabelHead
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.labels import LabelHead, NoLabels
+from reparam.model.model import Model
 from reparam.training.trainer import Progress, Trainer
 from tests.laws.models import X, blind, small
 
@@ -38,11 +39,11 @@ def test_evaluation_in_nats_and_bits() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 6)) * 3
     x[rng.random(x.shape) < rng.random((300, 1))] = np.nan
-    model = blind(Gaussian(scale=Fixed(0.5)), 6, holes=True)
+    model = blind(Gaussian(scale=Fixed(0.5)), 6, has_missing=True)
     each = -0.5 * ((x - np.linspace(-1, 2, 6)) / 0.5) ** 2 - math.log(0.5) - 0.5 * math.log(2 * math.pi)
     exact = np.nansum(each, 1)
     known = (~np.isnan(x)).sum(1).mean()
-    found = evaluate(model, torch.tensor(x), None, 3, 0, names=list("abcdef"))
+    found = evaluate(model, (torch.tensor(x), None), 3, 0, names=list("abcdef"))
     assert found.log_likelihood is not None and found.log_likelihood.se is not None
     assert (found.n, found.k) == (300, 3)
     assert found.log_likelihood.mean == pytest.approx(exact.mean(), rel=1e-9)
@@ -53,14 +54,14 @@ def test_evaluation_in_nats_and_bits() -> None:
     assert found.ess == pytest.approx(3)
     by_column = [found.distortion_by_column[name] for name in "abcdef"]  # type: ignore[index]
     np.testing.assert_allclose(by_column, -np.nanmean(each, 0), rtol=1e-9)
-    one = evaluate(model, torch.tensor(x[:1]), None, 3, 0)
+    one = evaluate(model, (torch.tensor(x[:1]), None), 3, 0)
     assert one.log_likelihood is not None and one.log_likelihood.se is None
 
 
 def test_a_unit_is_active_above_one_hundredth() -> None:
     """Posterior means c_i x_i of standardised columns: variances 0.0081, 0.0099, 0.0101, 0.0121, 1."""
     wanted = torch.tensor([0.0081, 0.0099, 0.0101, 0.0121, 1.0], dtype=torch.float64)
-    parts = Parts((5,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(1.0)))
+    parts = ModelConfig((5,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(1.0)))
     model = Model((5,), parts).double().eval()
     torch.manual_seed(0)
     x = torch.randn(400, 5).double()
@@ -69,25 +70,25 @@ def test_a_unit_is_active_above_one_hundredth() -> None:
         head = model.latents.q[0].layer
         head.weight.copy_(torch.cat((torch.diag(wanted.sqrt()), torch.zeros(5, 5))))
         head.bias.zero_()
-    assert evaluate(model, x, None, 2, 0).active_units == 3
+    assert evaluate(model, (x, None), 2, 0).active_units == 3
 
 
-def test_grey_pixels_are_switched_on_where_the_number_is_evidence() -> None:
-    """All pixels 1/2: the grey expectation is the same for every row; the evidence is sum_j s_j b_j - c,
+def test_grey_pixels_are_switched_on_where_the_number_is_a_likelihood() -> None:
+    """All pixels 1/2: the grey expectation is the same for every row; log p(x) is sum_j s_j b_j - c,
     s_j fair coins, with variance sum b_j^2 / 4."""
     n, pixels = 1000, 8
     model = blind(Bernoulli(grey="expected"), pixels)
     x, b = torch.full((n, pixels), 0.5, dtype=torch.float64), np.linspace(-1, 2, pixels)
     grey = (0.5 * b - np.log1p(np.exp(b))).sum()
-    found = evaluate(model, x, None, 2, 0)
+    found = evaluate(model, (x, None), 2, 0)
     assert found.distortion == pytest.approx(-grey) and found.elbo == pytest.approx(grey)
     assert found.log_likelihood is not None and found.log_likelihood.se is not None
     spread = math.sqrt((b**2).sum() / 4)
     assert found.log_likelihood.se == pytest.approx(spread / math.sqrt(n), rel=0.1)
     assert 1e-6 < abs(found.log_likelihood.mean - grey) < 4.5 * spread / math.sqrt(n)
-    assert any("switched on at random" in words for words in found.warnings)
+    assert any("binarised at random" in words for words in found.warnings)
     bits = torch.tensor([[0.0, 1.0] * 4], dtype=torch.float64).expand(20, 8)
-    same = evaluate(model, bits, None, 2, 0)
+    same = evaluate(model, (bits, None), 2, 0)
     assert same.log_likelihood is not None and same.log_likelihood.mean == pytest.approx(-same.distortion)
 
 
@@ -145,10 +146,10 @@ def test_bound_under_iwae_with_classes_is_its_own(labels: LabelHead) -> None:
     assert progress.bound == pytest.approx(-progress.terms["IWAE"], abs=0.1)
 
 
-@pytest.mark.parametrize("labels", [None, Enumerated(3)], ids=repr)
-def test_columns_add_up_to_the_distortion(labels: LabelHead | None) -> None:
+@pytest.mark.parametrize("labels", [NoLabels(), Enumerated(3)], ids=repr)
+def test_columns_add_up_to_the_distortion(labels: LabelHead) -> None:
     model = small(labels=labels).eval()
-    found = evaluate(model, X, None, 2, 0, names=list("abcd"))
+    found = evaluate(model, (X, None), 2, 0, names=list("abcd"))
     assert sum(found.distortion_by_column.values()) == pytest.approx(found.distortion)  # type: ignore[union-attr]
 
 

@@ -28,6 +28,7 @@ from reparam import (
     Local,
     LogNormal,
     NegativeBinomial,
+    OrderedLogistic,
     Poisson,
     Shared,
     SpecError,
@@ -39,9 +40,10 @@ from reparam import (
 from reparam.distributions import cells, mean_of
 from reparam.estimator.validation import KINDS
 from reparam.families import Likelihood
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.specs.parse import parse
-from reparam.specs.spec import text
+from reparam.specs.spec import rows, text
 
 Grid = tuple[Tensor, Tensor]
 Values = dict[str, np.ndarray]
@@ -80,6 +82,14 @@ def discretized(x: np.ndarray, v: Values) -> np.ndarray:
     law = stats.logistic(loc, scale)
     with np.errstate(divide="ignore"):
         return np.log(np.where(x == 255, 1, law.cdf(x + 0.5)) - np.where(x == 0, 0, law.cdf(x - 0.5)))
+
+
+def ordered(x: np.ndarray, v: Values) -> np.ndarray:
+    u = stats.logistic.ppf(np.arange(1, 5) / 5)
+    gaps = np.diff(u)[:, None] * (v["step"] + 1e-3)
+    cuts = (v["first"] + u[0])[..., None, :] + np.cumsum(np.insert(gaps, 0, 0, -2), -2)
+    below = np.insert(np.insert(stats.logistic.cdf(cuts - v["eta"][..., None, :]), 0, 0, -2), 5, 1, -2)
+    return np.take_along_axis(np.log(np.diff(below, axis=-2)), x.astype(int)[..., None, :], -2)[..., 0, :]
 
 
 def beta(x: np.ndarray, v: Values) -> np.ndarray:
@@ -149,6 +159,7 @@ FAMILIES = {
     "categorical": Row(Categorical(4), numbers(4), lambda rng, n: rng.integers(0, 4, n), softmax),
     "pixels": Row(DiscretizedLogistic(), numbers(256), lambda rng, n: rng.integers(0, 256, n), discretized),
     "mixture": Row(DiscretizedLogistic(16, components=3), numbers(16), lambda rng, n: rng.integers(0, 16, n)),
+    "ordered": Row(OrderedLogistic(5), numbers(5), lambda rng, n: rng.integers(0, 5, n), ordered),
     "poisson": Row(
         Poisson(),
         numbers(2000),
@@ -263,7 +274,9 @@ def test_samples_follow_the_density(name: str) -> None:
         assert float(((seen.mean(0) - wanted).abs() / error).max()) < 4.5
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("categorical", "student")])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in ("categorical", "ordered", "student")]
+)
 def test_best_guess_is_the_mean(name: str) -> None:
     row, law, raw = set_up(name)
     x, dx = row.support()
@@ -277,6 +290,10 @@ def test_best_guess_is_the_mean(name: str) -> None:
 def test_best_guess_without_a_mean() -> None:
     _, law, raw = set_up("categorical")
     torch.testing.assert_close(mean_of(law(raw))[:, 0], raw.argmax(-1).double())
+    _, law, raw = set_up("ordered")
+    levels = torch.arange(5, dtype=torch.float64)[:, None, None]
+    at_most = law(raw).log_prob(levels).exp().cumsum(0)
+    torch.testing.assert_close(mean_of(law(raw))[:, 0], (at_most < 0.5).sum(0).double())
     _, law, raw = set_up("student")
     torch.testing.assert_close(mean_of(law(raw)), law.values(raw)["loc"])
 
@@ -286,7 +303,7 @@ def test_best_guess_without_a_mean() -> None:
 def test_cells_sum_to_log_prob_and_every_parameter_learns(name: str, event: tuple[int, ...]) -> None:
     row, network = FAMILIES[name], MLP((8,), "tanh")
     torch.manual_seed(0)
-    model = Model(event, Parts((2,), network, network, Gaussian(), StandardNormal(), row.family))
+    model = Model(event, ModelConfig((2,), network, network, Gaussian(), StandardNormal(), row.family))
     x = torch.tensor(np.asarray(row.draw(np.random.default_rng(0), (6, *event)), dtype=np.float32))
     model.start(x)
     trace = model(x, samples=3)
@@ -343,6 +360,12 @@ def test_continuous_bernoulli_is_smooth_at_one_half() -> None:
     torch.testing.assert_close(narrow.double(), log_p, atol=5e-7, rtol=0)
 
 
+def test_every_likelihood_has_a_row() -> None:
+    """Those of one number in FAMILIES; Columns, which is made of them, is TABLE."""
+    tested = {type(row.family) for row in FAMILIES.values()} | {type(TABLE)}
+    assert tested == set(rows(Likelihood))
+
+
 # -- fitted ------------------------------------------------------------------------------------------
 
 QUICK = {"encoder": MLP((16,), "tanh"), "random_state": 0}
@@ -359,7 +382,7 @@ def test_fits_and_saves(name: str, tmp_path: Path) -> None:
     vae.save(tmp_path / "m.safetensors")
     again = VAE.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(vae.score_samples(X), again.score_samples(X))
-    assert vae.sample(7).shape == (7, X.shape[1]) and family.refusal(vae.sample(7)) is None
+    assert vae.sample(7).shape == (7, X.shape[1]) and family.support_error(vae.sample(7)) is None
 
 
 @pytest.mark.parametrize("name", [*(name for name in NAMES if FAMILIES[name].moves), "table"])
@@ -382,7 +405,13 @@ def test_score_is_in_the_units_of_the_data(name: str) -> None:
 @pytest.mark.parametrize("shape", [(6, 5), (3, 6, 5)])
 @pytest.mark.parametrize(
     "family",
-    [Categorical(3), DiscretizedLogistic(3, components=2), Categorical(3, Shared()), NegativeBinomial()],
+    [
+        Categorical(3),
+        DiscretizedLogistic(3, components=2),
+        Categorical(3, Shared()),
+        OrderedLogistic(3),
+        NegativeBinomial(),
+    ],
 )
 def test_pictures_through_convolutions(family: Family, shape: tuple[int, ...]) -> None:
     X = np.random.default_rng(0).integers(0, 3, (20, *shape))
@@ -412,7 +441,7 @@ def test_columns_are_the_sum_of_their_families() -> None:
     draws = d.sample(torch.Size((20,)))
     draws[..., 8].clamp_(1e-6, 1 - 1e-6)  # a U-shaped Beta's draws round to 0 and 1
     assert draws.shape == (20, 50, 9) and mean_of(d).shape == (50, 9)
-    assert TABLE.refusal(draws.numpy().reshape(-1, 9)) is None
+    assert TABLE.support_error(draws.numpy().reshape(-1, 9)) is None
     assert TABLE.inputs(law.standardised(x)).shape == (50, 13)
 
 
@@ -458,6 +487,11 @@ def spoilt(name: str, value: float) -> np.ndarray:
         ("bernoulli", 0.37, r"Bernoulli needs values in \{0, 1\}; X has 0.37.*Bernoulli\(grey='expected'\)"),
         ("categorical", 4, r"Categorical needs whole numbers 0 to 3; X has 4 in.*Gaussian\(\)"),
         ("pixels", 0.5, r"DiscretizedLogistic needs whole numbers 0 to 255; X has 0.5.*Multiply.*by 255"),
+        (
+            "ordered",
+            5,
+            r"OrderedLogistic needs whole numbers 0 to 4; X has 5 in.*as many levels as there are",
+        ),
         ("poisson", -1, r"Poisson needs counts.*X has -1 in.*LogNormal\(\)"),
         ("negative", 2.5, r"NegativeBinomial needs counts.*X has 2.5"),
         ("inflated", 2.5, r"ZeroInflated needs counts.*X has 2.5"),
@@ -468,15 +502,14 @@ def test_refusals_name_value_place_and_cure(name: str, value: float, message: st
     with pytest.raises(ValueError, match=message) as refusal:
         VAE(2, likelihood=family, training=Training(epochs=1)).fit(X)
     assert "in row 4, column 1. " in str(refusal.value)
-    assert "pixel (0, 1)" in (family.refusal(X[:, None]) or "")
+    found = family.support_error(X[:, None])
+    assert found is not None and "row 4, pixel (0, 1). " in found.words()
     X[4, 1] = np.nan
-    assert family.refusal(X) is None
-    assert "row 4, column 3" in (
-        Columns((Bernoulli(), Poisson(), family, family)).refusal(
-            np.column_stack([np.zeros((9, 2)), X[:, 0], spoilt(name, value)[:, 1]])
-        )
-        or ""
+    assert family.support_error(X) is None
+    columns = Columns((Bernoulli(), Poisson(), family, family)).support_error(
+        np.column_stack([np.zeros((9, 2)), X[:, 0], spoilt(name, value)[:, 1]])
     )
+    assert columns is not None and (columns.row, columns.cell) == (4, (3,))
 
 
 @pytest.mark.parametrize(
@@ -487,6 +520,7 @@ def test_refusals_name_value_place_and_cure(name: str, value: float, message: st
         (lambda: Columns((3,)), r"takes a tuple of Gaussian \| Laplace"),
         (lambda: Categorical(1), "2 or more"),
         (lambda: DiscretizedLogistic(components=0), "components >= 1"),
+        (lambda: OrderedLogistic(1), "2 or more"),
         (lambda: ZeroInflated(Gaussian()), r"ZeroInflated.base takes Poisson \| NegativeBinomial"),
         (
             lambda: Columns((Gaussian(),)).build((2,), nn.Identity),

@@ -33,8 +33,9 @@ from reparam import (
     VampPrior,
 )
 from reparam.families import Family
+from reparam.model.config import ModelConfig
 from reparam.model.hierarchy import replaying
-from reparam.model.model import Model, Parts
+from reparam.model.model import Model
 from reparam.tensors import log_mean_exp
 from tests.laws.models import IAFS, MAFS, SPLINES, Top, X, flat, small
 
@@ -65,17 +66,17 @@ DENSITIES: list[tuple[Family, Top]] = [
 def test_held_densities_are_held(q: Family, p: Top) -> None:
     """At a detached z nothing is left to differentiate; at a free z the slope in z is the live one."""
     model = small(q, p)
-    z = model(X, samples=3).sites[0].z.detach()
+    z = model(X, samples=3).layers[0].z.detach()
     trace = model(X, samples=3, draw=replaying([z]))
-    site, ((log_q, log_p),) = trace.sites[0], trace.frozen
-    torch.testing.assert_close(log_q, site.q.log_prob(z), rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(log_p, site.p.log_prob(z), rtol=1e-10, atol=1e-10)
+    layer, ((log_q, log_p),) = trace.layers[0], trace.frozen
+    torch.testing.assert_close(log_q, layer.q.log_prob(z), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(log_p, layer.p.log_prob(z), rtol=1e-10, atol=1e-10)
     assert not log_q.requires_grad and not log_p.requires_grad
     free = z.clone().requires_grad_()
     trace = model(X, samples=3, draw=replaying([free]))
     ((log_q, log_p),) = trace.frozen
     every = [free, *model.parameters()]
-    for held, live in ((log_q, trace.sites[0].q.log_prob(free)), (log_p, trace.sites[0].p.log_prob(free))):
+    for held, live in ((log_q, trace.layers[0].q.log_prob(free)), (log_p, trace.layers[0].p.log_prob(free))):
         if not held.requires_grad:
             assert isinstance(p, Sphere)
             continue
@@ -86,11 +87,11 @@ def test_held_densities_are_held(q: Family, p: Top) -> None:
 
 def test_held_densities_of_a_ladder_are_held() -> None:
     model = small(rungs=(2, 3))
-    zs = [site.z.detach() for site in model(X, samples=3).sites]
+    zs = [layer.z.detach() for layer in model(X, samples=3).layers]
     trace = model(X, samples=3, draw=replaying(zs))
-    for site, z, (log_q, log_p) in zip(trace.sites, zs, trace.frozen, strict=True):
-        torch.testing.assert_close(log_q, site.q.log_prob(z))
-        torch.testing.assert_close(log_p, site.p.log_prob(z))
+    for layer, z, (log_q, log_p) in zip(trace.layers, zs, trace.frozen, strict=True):
+        torch.testing.assert_close(log_q, layer.q.log_prob(z))
+        torch.testing.assert_close(log_p, layer.p.log_prob(z))
         assert not log_q.requires_grad and not log_p.requires_grad
 
 
@@ -144,7 +145,7 @@ def test_gradients_are_unbiased_beside_a_classifier(detach: bool, term: Term, re
 
 def test_estimators_that_hold_q_vanish_at_the_posterior() -> None:
     """x = 2 z + e: where q is the posterior path and DReG give the encoder exactly 0, near it nearly so."""
-    parts = Parts((1,), MLP(()), MLP(()), Gaussian(), Gaussian(), Gaussian(scale=Fixed(1.0)))
+    parts = ModelConfig((1,), MLP(()), MLP(()), Gaussian(), Gaussian(), Gaussian(scale=Fixed(1.0)))
     model = Model((1,), parts).double()
     top, head, layer = model.latents.top, model.latents.q[0].layer, model.likelihood.layer[-1]
     x = torch.randn(6, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(2))

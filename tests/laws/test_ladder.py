@@ -22,7 +22,8 @@ from reparam import (
 )
 from reparam.data.load import load
 from reparam.evaluation.likelihood import log_likelihood
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
 from reparam.nn.layers import Maps
 
 X = load("digits").X[:300]
@@ -38,7 +39,7 @@ IDS = [str(rungs) for rungs, _ in LADDERS]
 
 def model(rungs: tuple[int | tuple[int, ...], ...], net: MLP | Conv) -> Model:
     torch.manual_seed(0)
-    return Model((8, 8), Parts(rungs, net, net, Gaussian(), Gaussian(), Bernoulli(grey="sample")))
+    return Model((8, 8), ModelConfig(rungs, net, net, Gaussian(), Gaussian(), Bernoulli(grey="sample")))
 
 
 @pytest.mark.parametrize(("rungs", "net"), LADDERS, ids=IDS)
@@ -48,7 +49,7 @@ def test_every_parameter_gets_a_gradient_and_shapes_hold(
     built, x = model(rungs, net), torch.as_tensor(X[:7])
     trace = built(x, samples=3)
     sizes = [s if isinstance(s, int) else math.prod(s) for s in rungs]
-    assert [tuple(site.z.shape) for site in trace.sites] == [(3, 7, size) for size in sizes]
+    assert [tuple(layer.z.shape) for layer in trace.layers] == [(3, 7, size) for size in sizes]
     (-trace.bound.mean()).backward()
     dead = [name for name, p in built.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not dead
@@ -87,10 +88,10 @@ def test_each_rung_reads_its_own_depth() -> None:
     built = model((3, 4), MLP((32, 16)))
     assert built.encoder is not None and built.encoder.shapes == ((16,), (32,))
     x = torch.as_tensor(X[:5])
-    before = built.latents.apart(built.features(x)[0])
+    before = built.latents.split_features(built.conditioning(x).features)
     with torch.no_grad():
         built.encoder.blocks[1][0].bias.add_(1.0)
-    after = built.latents.apart(built.features(x)[0])
+    after = built.latents.split_features(built.conditioning(x).features)
     assert not torch.allclose(before[0], after[0]) and torch.allclose(before[1], after[1])
 
 

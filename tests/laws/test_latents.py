@@ -53,8 +53,9 @@ from reparam.distributions.spherical import log_area
 from reparam.estimator.validation import KINDS
 from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Family
-from reparam.model.model import Model, Parts
-from reparam.nn.layers import Free
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model
+from reparam.nn.layers import LearnedVector
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
 from tests.laws.models import DIGITS
@@ -105,7 +106,7 @@ def conditional(family: Family, L: int = 2, rows: int = 1, seed: int = 0) -> Dis
 
 def unconditional(family: Family, L: int = 2) -> Distribution:
     torch.manual_seed(1)
-    return family.build((L,), Free).double()(None)
+    return family.build((L,), LearnedVector).double()(None)
 
 
 def grid(support: str) -> tuple[Tensor, float]:
@@ -118,7 +119,7 @@ def grid(support: str) -> tuple[Tensor, float]:
 
 
 def features(z: Tensor) -> Tensor:
-    """Bounded functions of z that notice place, spread, skew and correlation."""
+    """AllocationLimit functions of z that notice place, spread, skew and correlation."""
     a, b = z.unbind(-1)
     return torch.stack([a.tanh(), b.tanh(), (a * b).tanh(), (a - b).cos(), (2 * a + b).sin()], -1)
 
@@ -307,7 +308,7 @@ def test_gaussian_mixture_is_that_of_its_parts() -> None:
 
 def test_mixture_chooses_once_for_all_dimensions() -> None:
     """Two far components: no draw mixes the first of one with the second of the other."""
-    head = Mixture(Gaussian(scale=Fixed(0.1)), 2).build((2,), Free)
+    head = Mixture(Gaussian(scale=Fixed(0.1)), 2).build((2,), LearnedVector)
     with torch.no_grad():
         head.layer.raw.copy_(torch.tensor([0.0, 0.0, 5, 5, -5, -5]))
     z = head(None).sample(torch.Size((500,)))
@@ -319,7 +320,7 @@ def test_mixture_chooses_once_for_all_dimensions() -> None:
 
 def small(q: Family, p: Family | VampPrior, L: int = 2) -> tuple[Model, Tensor]:
     torch.manual_seed(7)
-    model = Model((5,), Parts((L,), MLP((8,)), MLP((8,), "tanh"), q, p, Bernoulli(), None)).double()
+    model = Model((5,), ModelConfig((L,), MLP((8,)), MLP((8,), "tanh"), q, p, Bernoulli())).double()
     x = (torch.rand(12, 5) < 0.5).double()
     model.start(x)
     return model, x
@@ -432,7 +433,7 @@ PLANAR = Flow(steps=(Planar(),))
         ),
         ({"prior": Mixture(PowerSpherical(), 2)}, r"gives real numbers, .* their KL is infinite"),
         ({"posterior": PowerSpherical(), "prior": Sphere(), "latent_dim": 1}, "a sphere needs 2 dimensions"),
-        ({"posterior": PowerSpherical(), "prior": Sphere(), "latent_dim": (3, 2)}, "rungs below the top"),
+        ({"posterior": PowerSpherical(), "prior": Sphere(), "latent_dim": (3, 2)}, "layers below the top"),
         ({"posterior": Mixture()}, r"posterior=Mixture\(\): its draws carry no gradient. Use Flow"),
         ({"posterior": Flow(Mixture())}, "its draws carry no gradient"),
         ({"prior": PLANAR}, r"prior=Flow\(steps=\(Planar.* has no density at another's draws"),

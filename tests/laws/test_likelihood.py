@@ -13,8 +13,9 @@ from reparam import IWAE, VAE, Adam, Bernoulli, Fixed, Gaussian, Training
 from reparam.data.load import load
 from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Local, StandardNormal
-from reparam.model.hierarchy import Site, inferring, replaying
-from reparam.model.model import Model, Parts
+from reparam.model.config import ModelConfig
+from reparam.model.hierarchy import LatentLayer, inferring, replaying
+from reparam.model.model import Model
 from reparam.nn.networks import MLP
 
 MNIST = pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA")
@@ -31,7 +32,7 @@ def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) ->
     b = rng.normal(size=columns)
     model = Model(
         (columns,),
-        Parts((latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise)), None),
+        ModelConfig((latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise))),
     ).double()
     precision = 1 + (W**2).sum(0) / noise**2
     sd = precision**-0.5
@@ -122,7 +123,7 @@ def test_bound_rises_with_samples() -> None:
 
 def test_bound_meets_quadrature_in_one_dimension() -> None:
     torch.manual_seed(0)
-    parts = Parts((1,), MLP((8,)), MLP((8,), "tanh"), Gaussian(), StandardNormal(), Bernoulli(), None)
+    parts = ModelConfig((1,), MLP((8,)), MLP((8,), "tanh"), Gaussian(), StandardNormal(), Bernoulli())
     model = Model((5,), parts).double()
     x = (torch.rand(20, 5) < 0.5).double()
     z = torch.linspace(-10, 10, 20001, dtype=torch.float64)
@@ -155,8 +156,8 @@ def test_elbo_of_the_log_is_the_one_recomputed_by_hand() -> None:
     order = torch.randperm(64)
     x = torch.tensor(X, dtype=torch.float32)[order]
     trace = vae.model_(x)
-    (site,) = trace.sites
-    loc, scale = site.q.mean, site.q.stddev
+    (layer,) = trace.layers
+    loc, scale = layer.q.mean, layer.q.stddev
     kl = (0.5 * (scale**2 + loc**2 - 1) - scale.log()).sum(-1).mean()
     mean, sd = trace.px.mean, trace.px.stddev
     log_px = -0.5 * ((x - mean) / sd) ** 2 - sd.log() - 0.5 * math.log(2 * math.pi)
@@ -173,19 +174,19 @@ def test_analytic_kl_equals_sampled() -> None:
     z = q.rsample(torch.Size((200_000,)))
     sampled = q.log_prob(z) - p.log_prob(z)
     error = sampled.std(0) / math.sqrt(len(z))
-    z_scores = (Site(z, q, p).rate()[0] - sampled.mean(0)) / error
+    z_scores = (LatentLayer(z, q, p).rate()[0] - sampled.mean(0)) / error
     assert float(z_scores.detach().abs().max()) < 4
 
 
 def test_replay_gives_the_same_ladder() -> None:
     torch.manual_seed(0)
-    parts = Parts((3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()), None)
+    parts = ModelConfig((3, 2), MLP((8,)), MLP((8,)), Gaussian(), StandardNormal(), Gaussian(scale=Local()))
     model = Model((4,), parts)
-    h, _ = model.features(torch.randn(5, 4))
-    state, sites = model.latents(h, inferring(7))
-    again, replayed = model.latents(h, replaying([site.z for site in sites]))
+    h = model.conditioning(torch.randn(5, 4)).features
+    state, layers = model.latents(h, inferring(7))
+    again, replayed = model.latents(h, replaying([layer.z for layer in layers]))
     assert state.shape == (7, 5, 8)
     torch.testing.assert_close(state, again)
-    for a, b in zip(sites, replayed, strict=True):
+    for a, b in zip(layers, replayed, strict=True):
         torch.testing.assert_close(a.rate(), b.rate())
         assert a.rate().shape == (7, 5)

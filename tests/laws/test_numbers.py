@@ -84,7 +84,7 @@ def test_holes_enter_as_zero_in_standard_units() -> None:
     rng = np.random.default_rng(0)
     full = rng.normal(size=(200, 3)) * [1.0, 20.0, 0.1] + [100.0, -50.0, 7.0]
     x = torch.tensor(np.where(rng.random(full.shape) < 0.3, np.nan, full))
-    model = blind(Gaussian(scale=Shared()), 3, holes=True)
+    model = blind(Gaussian(scale=Shared()), 3, has_missing=True)
     model.start(x)
     read, mask = model.inputs(x), ~x.isnan()
     mean, sd = np.nanmean(x.numpy(), 0), np.nanstd(x.numpy(), 0)

@@ -17,6 +17,7 @@ from reparam import (
     MMD,
     PIWAE,
     VAE,
+    VQ,
     Auxiliary,
     Bernoulli,
     CrossEntropy,
@@ -31,6 +32,7 @@ from reparam import (
     Point,
     Renyi,
     Shared,
+    Sparsity,
     SpecError,
     StandardNormal,
     Term,
@@ -39,7 +41,8 @@ from reparam import (
     VampPrior,
 )
 from reparam.data.load import load
-from reparam.model.model import Model, Parts, Trace
+from reparam.model.config import ModelConfig
+from reparam.model.model import Model, Trace
 from reparam.objectives import decomposition, terms_of
 
 
@@ -47,7 +50,7 @@ def small(dims: tuple[int, ...] = (2,), **parts: object) -> Model:
     """A model whose q is far from the posterior, in float64."""
     torch.manual_seed(1)
     held = {"posterior": Gaussian(), "prior": StandardNormal(), "likelihood": Bernoulli()} | parts
-    model = Model((5,), Parts(dims, MLP((6,), "tanh"), MLP((6,), "tanh"), **held)).double()  # type: ignore[arg-type]
+    model = Model((5,), ModelConfig(dims, MLP((6,), "tanh"), MLP((6,), "tanh"), **held)).double()  # type: ignore[arg-type]
     for p in model.parameters():
         p.data.add_(0.3 * torch.randn_like(p))
     return model
@@ -125,7 +128,7 @@ def test_the_refused_estimators_are_biased() -> None:
 def test_better_estimators_vary_less() -> None:
     """At the exact posterior the path gradient vanishes; DReG's relative noise stays below the score's."""
     torch.manual_seed(0)
-    parts = Parts((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Shared()))
+    parts = ModelConfig((1,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Shared()))
     model = Model((1,), parts).double()
     with torch.no_grad():
         model.likelihood.layer[-1].weight.fill_(1.0)
@@ -183,7 +186,7 @@ def test_rate_is_information_plus_correlation_plus_dimension_wise_kl() -> None:
     model = small((3,))
     model.n_data = 500
     trace = model(X.repeat(20, 1))
-    sampled = trace.sites[0].q.log_prob(trace.sites[0].z) - trace.sites[0].p.log_prob(trace.sites[0].z)
+    sampled = trace.layers[0].q.log_prob(trace.layers[0].z) - trace.layers[0].p.log_prob(trace.layers[0].z)
     torch.testing.assert_close(sum(decomposition(trace)), sampled[0])
 
 
@@ -197,7 +200,7 @@ def test_total_correlation_of_a_correlated_gaussian() -> None:
     model = small()
     model.n_data = 2000
     trace = model(X[:1].expand(2000, 5))
-    trace.sites = (trace.sites[0]._replace(z=q.sample((1,)), q=q, p=p),)
+    trace.layers = (trace.layers[0]._replace(z=q.sample((1,)), q=q, p=p),)
     widened = R + 0.01 * np.eye(2)
     exact = -0.5 * np.linalg.slogdet(widened / 1.01)[1]
     assert float(decomposition(trace)[1].mean().detach()) == pytest.approx(exact, abs=0.12)
@@ -206,12 +209,12 @@ def test_total_correlation_of_a_correlated_gaussian() -> None:
 def test_mmd_is_zero_for_the_prior_and_positive_beyond() -> None:
     model = small((2,))
     trace = model(X[:1].expand(1000, 5))
-    site = trace.sites[0]
+    layer = trace.layers[0]
     for kernel in ("imq", "rbf"):
         values = {}
         for shift in (0.0, 1.0):
             torch.manual_seed(0)
-            trace.sites = (site._replace(z=torch.randn(1, 1000, 2, dtype=torch.float64) + shift),)
+            trace.layers = (layer._replace(z=torch.randn(1, 1000, 2, dtype=torch.float64) + shift),)
             values[shift] = float(MMD(1.0, kernel)(trace, 0).detach())
         assert abs(values[0.0]) < 0.01 < 0.05 < values[1.0]
 
@@ -219,7 +222,7 @@ def test_mmd_is_zero_for_the_prior_and_positive_beyond() -> None:
 def test_decorrelation_by_hand() -> None:
     model = small((3,))
     trace = model(X)
-    q = trace.sites[0].q
+    q = trace.layers[0].q
     for of in ("means", "samples"):
         C = np.cov(q.mean.detach().numpy().T, bias=True)
         C = C + np.diag(q.variance.mean(0).detach().numpy()) * (of == "samples")
@@ -231,7 +234,7 @@ def test_decorrelation_by_hand() -> None:
 def test_gradient_penalty_is_the_squared_jacobian() -> None:
     model = small((2,), likelihood=Gaussian())
     trace = model(X[:1])
-    z = trace.sites[0].z
+    z = trace.layers[0].z
     J = torch.autograd.functional.jacobian(lambda z: model.decode(z).mean.squeeze(), z.detach()).reshape(
         -1, 2
     )
@@ -247,11 +250,11 @@ def test_free_bits_and_capacity_by_hand() -> None:
     torch.manual_seed(0)
     trace = model(X)
     distortion = trace.distortion.mean()
-    rungs = [site.rates()[0].mean(0) for site in trace.sites]
+    rungs = [layer.rates()[0].mean(0) for layer in trace.layers]
     by_dimension = distortion + sum(r.clamp_min(0.6).sum() for r in rungs)
-    by_rung = distortion + sum(r.sum().clamp_min(1.2) for r in rungs)
+    kl_by_layer = distortion + sum(r.sum().clamp_min(1.2) for r in rungs)
     torch.testing.assert_close(ELBO(free_bits=0.6)(trace, 0), by_dimension)
-    torch.testing.assert_close(ELBO(free_bits=1.2, free_per="rung")(trace, 0), by_rung)
+    torch.testing.assert_close(ELBO(free_bits=1.2, free_per="layer")(trace, 0), kl_by_layer)
     capacity = distortion + 10 * (trace.rate.mean() - 2.5).abs()
     torch.testing.assert_close(ELBO(10, capacity=Linear(0, 5, 10))(trace, 5), capacity)
 
@@ -279,7 +282,9 @@ def test_critics_learn_beside_the_model(term: Term) -> None:
     vae = VAE(3, objective=(ELBO(), term), training=Training(epochs=8, batch_size=50), random_state=0)
     seen = []
     for _ in vae.fit_iter(X):
-        seen.append(torch.cat([p.detach().flatten() for p in vae.trainer_.critics[term].parameters()]))
+        seen.append(
+            torch.cat([p.detach().flatten() for p in vae.trainer_.adversary.critics[term].parameters()])
+        )
     assert vae.history_[-1]["distortion"] < vae.history_[0]["distortion"]
     assert not torch.equal(seen[0], seen[-1])
     assert not any("critic" in name for name in vae.model_.state_dict())
@@ -290,19 +295,19 @@ def test_factor_critic_finds_the_total_correlation() -> None:
     torch.manual_seed(0)
     term, rho = FactorTC(1.0, (64, 64), learning_rate=1e-3), 0.8
     model = small((2,))
-    critic = term.build(model.parts)
+    critic = term.build(model.config)
     optimiser = torch.optim.Adam(critic.parameters(), 2e-3)
 
     class Drawn(Trace):
         def __init__(self, n: int) -> None:
             a, b = torch.randn(2, n)
             z = torch.stack((a, rho * a + (1 - rho**2) ** 0.5 * b), -1)[None]
-            self.sites = (model(X).sites[0]._replace(z=z),)
+            self.layers = (model(X).layers[0]._replace(z=z),)
             self.x, self.critics = z[0], {term: critic}
 
     for _ in range(600):
         optimiser.zero_grad()
-        term.lesson(Drawn(512)).backward()
+        term.critic_loss(Drawn(512)).backward()
         optimiser.step()
     with torch.no_grad():
         found = float(term(Drawn(20_000), 0))
@@ -421,10 +426,11 @@ FULL = Gaussian()
         (lambda: refuse(MMD()), "exactly one bound, not none"),
         (lambda: refuse(ELBO(), posterior=Point()), "ELBO.*Point.*ELBO\\(beta=0\\)"),
         (lambda: refuse(IWAE(), posterior=Point()), "IWAE with posterior=Point"),
-        (lambda: refuse(ELBO(free_bits=0.1), prior=VampPrior(5)), "VampPrior.*free_per='rung'"),
+        (lambda: refuse(ELBO(free_bits=0.1), prior=VampPrior(5)), "VampPrior.*free_per='layer'"),
         (lambda: refuse((ELBO(), TotalCorrelation()), prior=VampPrior(5)), "TotalCorrelation.*VampPrior"),
         (lambda: refuse(PIWAE(), latent_dim=(2, 2)), "PIWAE.*Use MIWAE"),
         (lambda: refuse((ELBO(), CrossEntropy())), "no classifier to teach"),
+        (lambda: refuse((ELBO(), Sparsity()), posterior=VQ()), "Sparsity.*VQ.*none is sparser.*Gaussian"),
         (lambda: ELBO(free_bits=0.1, capacity=3.0), "leave one out"),
         (lambda: Renyi(1.0), "alpha = 1 is ELBO"),
         (lambda: MIWAE(0, 3), "MIWAE.m must be 1 or more"),
@@ -445,7 +451,7 @@ def refuse(objective: Term | tuple[Term, ...], **parts: object) -> None:
         "prior": StandardNormal(),
         "likelihood": Bernoulli(),
     } | parts
-    terms_of(objective, Parts(**held))  # type: ignore[arg-type]
+    terms_of(objective, ModelConfig(**held))  # type: ignore[arg-type]
 
 
 def test_reconstruction_free_terms_run_with_a_point() -> None:
@@ -453,6 +459,7 @@ def test_reconstruction_free_terms_run_with_a_point() -> None:
     X, _ = digits(200)
     for term in (
         LatentNorm(0.1),
+        Sparsity(0.1),
         MMD(10.0),
         LatentCritic(1.0),
         GradientPenalty(1e-2),

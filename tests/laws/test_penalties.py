@@ -13,19 +13,23 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from reparam import (
+    MLP,
     MMD,
     VQ,
     Auxiliary,
     CodePrior,
     Commitment,
     CrossEntropy,
+    Enumerated,
     FactorTC,
     Fixed,
     Gaussian,
     LatentCritic,
     LatentNorm,
+    Linear,
     Mixture,
     Shared,
+    Sparsity,
     TotalCorrelation,
 )
 from reparam.model.hierarchy import replaying
@@ -41,7 +45,7 @@ def gaussian_codes(n: int | None = None) -> tuple[Model, Tensor]:
     model = small(rungs=(3,), likelihood=Gaussian(scale=Shared()))
     model.start(ROWS)
     torch.manual_seed(3)
-    return model, model(ROWS).sites[0].z.detach()
+    return model, model(ROWS).layers[0].z.detach()
 
 
 def test_share_of_each_row_by_hand() -> None:
@@ -49,7 +53,7 @@ def test_share_of_each_row_by_hand() -> None:
     model, z = gaussian_codes()
     for N in (1000, 6):
         trace = model(ROWS, draw=replaying([z]))
-        q, p = trace.sites[0].q.base_dist, trace.sites[0].p
+        q, p = trace.layers[0].q.base_dist, trace.layers[0].p
         with torch.no_grad():
             information, correlation, dimensions = decomposition(trace, N)
             cells = torch.stack([Normal(q.loc[j], q.scale[j]).log_prob(z[0]).exp() for j in range(6)], 1)
@@ -70,7 +74,7 @@ def test_aggregate_density_is_unbiased_over_batches() -> None:
     assert model.n_data == 6
     with torch.no_grad():
         whole = model(ROWS, draw=replaying([z]))
-        each = whole.sites[0].q.log_prob(z[0][:, None])
+        each = whole.layers[0].q.log_prob(z[0][:, None])
         exact = each.exp().mean(1)
         for i in range(6):
             found = []
@@ -118,9 +122,9 @@ def test_mmd_of_the_same_law_is_zero_on_average(kernel: str) -> None:
     model, term = small(p=Gaussian(Fixed(2.0), Fixed(0.7))), MMD(3.0, kernel)  # type: ignore[arg-type]
     torch.manual_seed(0)
     trace = placed(model, torch.zeros(4, 2).double())
-    site, found = trace.sites[0], []
+    layer, found = trace.layers[0], []
     for _ in range(1500):
-        trace.sites = (site._replace(z=site.p.sample(torch.Size((1, 4)))),)
+        trace.layers = (layer._replace(z=layer.p.sample(torch.Size((1, 4)))),)
         found.append(float(term(trace, 0)))
     assert abs(np.mean(found)) < 4.5 * np.std(found) / math.sqrt(len(found))
 
@@ -134,7 +138,7 @@ def test_mmd_by_hand(kernel: str) -> None:
     torch.manual_seed(4)
     found = float(MMD(3.0, kernel)(trace, 0))  # type: ignore[arg-type]
     torch.manual_seed(4)
-    p = trace.sites[0].p.sample(torch.Size((5,)))
+    p = trace.layers[0].p.sample(torch.Size((5,)))
 
     def k(a: Tensor, b: Tensor) -> float:
         square = float((a - b).square().sum())
@@ -150,8 +154,39 @@ def test_mmd_by_hand(kernel: str) -> None:
 def test_latent_norm_is_half_the_square() -> None:
     model = small(rungs=(2, 3))
     trace = model(X, samples=4)
-    squares = sum(float(site.z.detach().square().sum()) / 12 for site in trace.sites)
+    squares = sum(float(layer.z.detach().square().sum()) / 12 for layer in trace.layers)
     assert float(LatentNorm(3.0)(trace, 0).detach()) == pytest.approx(3 * squares / 2)
+
+
+def test_sparsity_is_the_mean_of_a_folded_normal() -> None:
+    """E |z| = s sqrt(2 / pi) exp(-mu^2 / 2 s^2) + mu (1 - 2 Phi(-mu / s)) for z of N(mu, s^2)."""
+    model, term = small(rungs=(3,)), Sparsity(2.5)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        trace = model(X, samples=200_000)
+        mu, s = trace.layers[0].q.mean, trace.layers[0].q.stddev
+        folded = s * math.sqrt(2 / math.pi) * (-0.5 * (mu / s) ** 2).exp() + mu * torch.erf(
+            mu / (s * math.sqrt(2))
+        )
+    expected = 2.5 * float(folded.sum(-1).mean())
+    assert float(term(trace, 0)) == pytest.approx(expected, rel=0.005)
+
+
+def test_sparsity_adds_layers_and_follows_a_schedule() -> None:
+    trace = small(rungs=(2, 3))(X, samples=4)
+    norms = sum(float(layer.z.detach().abs().sum()) / 12 for layer in trace.layers)
+    for step, weight in ((0, 0.0), (5, 2.0), (99, 4.0)):
+        found = Sparsity(Linear(0, 4, 10))(trace, step)
+        assert float(found.detach()) == pytest.approx(weight * norms)
+
+
+def test_sparsity_weighs_enumerated_classes() -> None:
+    """sum_y q(y|x) |z_y|: the code of each class has the weight of the class."""
+    model = small(labels=Enumerated(3, network=MLP((4,))))
+    trace = model(X, torch.full((3,), -1), samples=2)
+    norms = trace.layers[0].z.abs().sum(-1).reshape(2, 3, 3)
+    by_hand = (trace.logits.softmax(-1).T * norms.mean(0)).sum(0).mean()
+    torch.testing.assert_close(Sparsity()(trace, 0), by_hand)
 
 
 @pytest.mark.parametrize("p", [Gaussian(Fixed(3.0), Fixed(0.1)), Mixture(Gaussian(), 3), MAFS], ids=repr)
@@ -160,15 +195,15 @@ def test_latent_critic_tells_codes_from_the_prior(p: Top) -> None:
     model, term = small(p=p), LatentCritic(2.0, (4,))
     z = torch.randn(2000, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) - 5
     trace = placed(model, z)
-    critic = term.build(model.parts).double()
+    critic = term.build(model.config).double()
     trace.critics = {term: critic}
     torch.manual_seed(3)
-    prior = trace.sites[0].p.sample(torch.Size((2000,)))
+    prior = trace.layers[0].p.sample(torch.Size((2000,)))
     torch.manual_seed(3)
     torch.testing.assert_close(term.other(trace), prior)
     torch.manual_seed(3)
     real, other = critic(z)[:, 0].sigmoid(), critic(prior)[:, 0].sigmoid()
-    torch.testing.assert_close(term.lesson(trace), -(real.log().mean() + (1 - other).log().mean()) / 2)
+    torch.testing.assert_close(term.critic_loss(trace), -(real.log().mean() + (1 - other).log().mean()) / 2)
     torch.testing.assert_close(term(trace, 0), 2 * (real / (1 - real)).log().mean())
 
 
@@ -188,13 +223,13 @@ def test_commitment_moves_the_encoder_alone() -> None:
     model = small(VQ(5, 2), CodePrior(), rungs=(4,))
     model.eval()
     trace = model(X, samples=2)
-    q = trace.sites[0].q
+    q = trace.layers[0].q
     raw = q.before.detach().requires_grad_()
     book = torch.randn(5, 2, dtype=torch.float64, requires_grad=True)
     atom = VQ(5, 2).distribution((4,), raw=raw, codebook=book)
     distance = torch.cdist(raw.detach().reshape(-1, 2), book.detach())
     after = book.detach()[distance.argmin(1)].reshape(3, 4)
-    trace.sites = (trace.sites[0]._replace(q=atom),)
+    trace.layers = (trace.layers[0]._replace(q=atom),)
     loss = Commitment(0.7)(trace, 0)
     torch.testing.assert_close(loss, 0.7 * (raw.detach() - after).square().sum(-1).mean())
     moved, still = torch.autograd.grad(loss, (raw, book), allow_unused=True)

@@ -79,11 +79,11 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     torch.manual_seed(0)
     terms = [
         replace(term, free_bits=0) if isinstance(term, ELBO) else term
-        for term in terms_of(vae.objective_, vae._parts())
+        for term in terms_of(vae.objective_, vae.config_.model)
     ]
     trainer = Trainer(model, tuple(terms), vae.training_, 0)
-    trace = model(vae.codec_.encode(X), y, samples=trainer.samples)
-    trace.critics = trainer.critics
+    trace = model(vae.codec_.encode(X), y, samples=max(term.draws for term in terms))
+    trace.critics = trainer.adversary.critics
     sum(term(trace, 0) for term in terms).backward()
     dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not dead

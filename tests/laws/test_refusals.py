@@ -33,13 +33,13 @@ from reparam import (
     TotalCorrelation,
     Training,
 )
-from reparam.model.model import Parts
+from reparam.model.model import ModelConfig
 from reparam.objectives import terms_of
 from tests.laws.models import X, small
 
 
 def refuse(objective: Term | tuple[Term, ...], **parts: object) -> None:
-    base = Parts((2,), MLP((4,)), MLP((4,)), Gaussian(), StandardNormal(), Bernoulli())
+    base = ModelConfig((2,), MLP((4,)), MLP((4,)), Gaussian(), StandardNormal(), Bernoulli())
     terms_of(objective, replace(base, **parts))  # type: ignore[arg-type]
 
 

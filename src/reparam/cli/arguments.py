@@ -1,22 +1,111 @@
-"""What was typed, as objects: a model by its words, data by its name. Heavy imports wait for their use."""
+"""What was typed, as objects. Options that several verbs take are declared here, once."""
 
-import difflib
 import tomllib
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from ..errors import DataError, SpecError
+from ..errors import SpecError
 
-if TYPE_CHECKING:
-    from ..data.load import Dataset
-    from ..estimator.vae import VAE
-    from ..recipes import Recipe
+Verb = Callable[..., None]
+ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
+"""What results are written to."""
 
 
-def toml(path: Path | None) -> dict[str, Any]:
+def writable(path: Path) -> Path:
+    """The file to write; an ending that nothing can be written to is refused before the work is done."""
+    if path.suffix.lower() not in ENDINGS:
+        ending = path.suffix or "a file without an ending"
+        raise SpecError(f"cannot write {ending}: use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    return path
+
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz, .csv or .parquet "
+        "file; a folder of .parquet shards, or of pictures, its sub-folders the classes"
+    ),
+]
+ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
+OutputFile = Annotated[Path, typer.Option("-o", "--output", help="file to write", callback=writable)]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
+Seed = Annotated[int | None, typer.Option(min=0)]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How DATA are read. A field is an option of every verb that reads DATA."""
+
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="a column that holds labels, which the model remembers; of a series 1 is an anomaly"
+        ),
+    ] = None
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="HEIGHTxWIDTH of the pictures in a folder, say 64x96; each is scaled and cropped about its "
+            "centre. Without it the median, its longer side kept to 64; the choice is printed"
+        ),
+    ] = None
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="leave out pictures that cannot be read, and name them")
+    ] = False
+    na: Annotated[list[str] | None, typer.Option(help="another spelling of a missing cell in a .csv")] = None
+    buffer: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="stream DATA from disk (.npy, .parquet, pictures), so many MiB at once; "
+            "large DATA are anyway",
+        ),
+    ] = None
+
+
+def data_options(without: Collection[str] = ()) -> Callable[[Verb], Verb]:
+    """A decorator: the verb gets the options of `DataOptions`, as one object in its parameter `options`.
+
+    `without`: names of those that make no sense for it.
+    """
+    hints = get_type_hints(DataOptions, include_extras=True)
+    names = [field.name for field in fields(DataOptions) if field.name not in without]
+
+    def decorate(verb: Verb) -> Verb:
+        @wraps(verb)
+        def command(**arguments: Any) -> None:
+            options = DataOptions(**{name: arguments.pop(name) for name in names})
+            verb(**arguments, options=options)
+
+        parameters: list[Parameter] = []
+        for parameter in signature(verb, eval_str=True).parameters.values():
+            if parameter.name == "options":
+                kind, default = Parameter.KEYWORD_ONLY, DataOptions()
+                parameters += [
+                    Parameter(name, kind, default=getattr(default, name), annotation=hints[name])
+                    for name in names
+                ]
+            else:
+                parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return decorate
+
+
+class SpecText(str):
+    """A value in words, to be parsed as a spec of the kind that its place takes."""
+
+
+def read_toml(path: Path | None) -> dict[str, Any]:
+    """The values of a TOML file by key, those of a table as "table.key"; strings are texts of specs."""
     if path is None:
         return {}
     try:
@@ -27,157 +116,44 @@ def toml(path: Path | None) -> dict[str, Any]:
         raise SpecError(f"{path} is not TOML: {error}") from None
     flat = {key: value for key, value in table.items() if not isinstance(value, dict)}
     flat |= {f"{part}.{key}": v for part, t in table.items() if isinstance(t, dict) for key, v in t.items()}
-    return {key: value if isinstance(value, str) else repr(value) for key, value in flat.items()}
+    return {key: SpecText(value) if isinstance(value, str) else value for key, value in flat.items()}
 
 
-def configured(name: str | None, words: list[str], seed: int) -> "tuple[VAE, Recipe | None]":
-    """The estimator that a recipe and KEY=VALUE words describe, and the recipe."""
-    from ..estimator.vae import VAE
-    from ..estimator.validation import KINDS
-    from ..families import Cell
-    from ..recipes import recipe
-    from ..specs.parse import parse
-    from ..specs.spec import annotations
-    from ..training.config import Training
+def parse_settings(words: Iterable[str]) -> dict[str, Any]:
+    """What --set says, each value a text."""
+    pairs = (split_assignment(word, "--set", "KEY=VALUE") for word in words)
+    return {key: SpecText(value) for key, value in pairs}
 
-    found = recipe(name) if name else None
-    arguments = found.arguments() if found else {}
-    training: dict[str, Any] = {}
-    columns: dict[str, Any] = {}
-    places = {name: (arguments, name, kind) for name, kind in KINDS.items()}
-    places |= {f"training.{name}": (training, name, kind) for name, kind in annotations(Training).items()}
+
+def parse_given(words: Iterable[str]) -> dict[str, str]:
+    """What --given says, a value for each column."""
+    given: dict[str, str] = {}
     for word in words:
-        key, equals, value = word.partition("=")
-        if column := key.startswith("columns.") and key.removeprefix("columns."):
-            places[key] = (columns, column, Cell)
-        if not equals or key not in places:
-            near = difflib.get_close_matches(key, places, 1)
-            some = f"a KEY of {', '.join(KINDS)}, training.KEY or columns.NAME"
-            raise SpecError(
-                f"--set takes KEY=VALUE, not {word!r}: {f'did you mean {near[0]}?' if near else some}"
-            )
-        target, name_in, kind = places[key]
-        try:
-            target[name_in] = parse(value, kind)
-        except SpecError as error:
-            raise SpecError(f"{key}={value}: {error}") from None
-    if columns:
-        arguments["likelihood"] = columns
-    if training:
-        arguments["training"] = replace(arguments.get("training") or Training(), **training)
-    return VAE(**(arguments | {"random_state": seed})), found
+        column, value = split_assignment(word, "--given", "COLUMN=VALUE")
+        if column in given:
+            raise SpecError(f"duplicate column {column!r} in --given: give one value for each")
+        given[column] = value
+    return given
 
 
-def judges(vae: "VAE", X: Any, y: Any) -> tuple[Any, Any]:
-    """At most 1,000 rows to judge a fit by: those that it held out, else the first."""
-    import numpy as np
-
-    rows = (
-        vae.held_out_[:1000]
-        if len(vae.held_out_) and vae.window is None
-        else np.arange(min(1000, X.shape[0]))
-    )
-    y = None if y is None or vae.classes_ is None else np.asarray(y)[rows]
-    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
-
-
-def pixels(X: Any, vae: "VAE") -> Any:
-    """Pixels are read in [0, 1]; for a likelihood over 0 to `top` they are whole numbers."""
-    from ..data.stream import Stream
-    from ..families import Family
-
-    if isinstance(X, Stream):
-        return X.map(lambda block: pixels(block, vae))
-    likelihood = getattr(vae, "likelihood_", vae.likelihood)
-    top = likelihood.top if isinstance(likelihood, Family) else None
-    return X if (top or 1) <= 1 or X.ndim < 3 or X.max() > 1 else (X * top).round()
-
-
-def dataset_of(
-    data: str,
-    na: list[str] | None = None,
-    skip_bad: bool = False,
-    label: str | None = None,
-    size: str | None = None,
-    like: "VAE | None" = None,
-    buffer: int | None = None,
-) -> "Dataset":
-    """DATA as a model has read its own, the column `label` of a table taken out as y (where none is named,
-    the one that the model was told of); what was chosen for the user is said."""
-    from ..data.load import load
-    from ..data.readers.images import size_of
-
-    known = like.trained_on_.get("label") if like else None
-    if label is not None and like and label in knows(like):
-        raise DataError(f"the model knows the column {label!r} as data, not as a label: leave --label out")
-    dataset = load(
-        data,
-        missing=tuple(na or ()),
-        size=size_of(size) if size else None,
-        skip_bad=skip_bad,
-        like=like and like.codec_,
-        buffer=buffer and buffer << 20,
-        label=label or known,
-    )
-    for line in dataset.note.splitlines():
-        typer.echo(f"reparam: {line}", err=True)
-    if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
-        raise DataError(f"{data} has no column {label!r}: --label names one of a table")
-    return dataset
-
-
-def knows(vae: "VAE") -> list[str]:
-    """The columns that a model of a table or a series reads."""
-    from ..data.codecs.array import Arrays
-
-    if vae.window is not None:
-        return [getattr(vae.codec_, "time", ""), getattr(vae.codec_, "value", "")]
-    return [] if isinstance(vae.codec_, Arrays) else vae.codec_.names()
-
-
-def both(
-    model: Path,
-    data: str,
-    na: list[str] | None = None,
-    skip_bad: bool = False,
-    label: str | None = None,
-    buffer: int | None = None,
-) -> "tuple[VAE, Dataset]":
-    vae = model_of(model)
-    return vae, read(data, vae, na, skip_bad, label, buffer)
-
-
-def read(
-    data: str,
-    vae: "VAE",
-    na: list[str] | None = None,
-    skip_bad: bool = False,
-    label: str | None = None,
-    buffer: int | None = None,
-) -> "Dataset":
-    """DATA in the units that the model takes."""
-    dataset = dataset_of(data, na, skip_bad, label, like=vae, buffer=buffer)
-    return replace(dataset, X=pixels(dataset.X, vae))
-
-
-def model_of(path: Path) -> "VAE":
-    from .run_folder import load
-
-    return load(path)
-
-
-def pair(word: str, option: str) -> tuple[str, str]:
+def split_assignment(word: str, option: str, form: str) -> tuple[str, str]:
     name, equals, value = word.partition("=")
-    if not equals:
-        raise SpecError(f"{option} takes NAME=VALUE, not {word!r}")
+    if not name or not equals:
+        raise SpecError(f"{option} takes {form}, not {word!r}")
     return name, value
 
 
-def class_of(vae: "VAE", label: str | None) -> Any:
-    """The class that a word names."""
-    if label is None or vae.classes_ is None:
-        return label
-    for known in vae.classes_:
-        if str(known) == label:
-            return known
-    raise DataError(f"{label!r} is no class of this model: {', '.join(map(str, vae.classes_))}")
+def unique_names(paths: Iterable[Path]) -> list[str]:
+    """What models are called in figures and tables: the folder or file, else the path, else a number too.
+
+    >>> unique_names([Path("runs/a"), Path("b.safetensors")])
+    ['a', 'b']
+    >>> unique_names([Path("x/a"), Path("y/a"), Path("y/a")])
+    ['x/a', 'y/a', 'y/a (2)']
+    """
+    paths = list(paths)
+    names = [path.stem if path.suffix == ".safetensors" else path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    repeats = [names[:i].count(name) + 1 for i, name in enumerate(names)]
+    return [name if n == 1 else f"{name} ({n})" for name, n in zip(names, repeats, strict=True)]

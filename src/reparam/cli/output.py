@@ -10,20 +10,43 @@ import typer
 from ..errors import DataError, extra
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ..data.load import Dataset
-    from ..estimator.vae import VAE
-    from ..evaluation.evaluate import Evaluation
+    from .. import VAE, Dataset, Evaluation
     from ..training.loggers import Tracker
     from ..training.trainer import Progress
 
-SHOWN = 40
+LISTED_COLUMNS = 40
 """Columns of a table that are listed."""
+FIGURES = {"bound": "bound", "rate": "KL", "distortion": "reconstruction"}
+"""The figures of an epoch in a line of text."""
 
 
-def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
-    """Iterate with a bar, which appears with the first epoch; trackers hear of each."""
+def note(message: str) -> None:
+    """A line on stderr, so that stdout holds results alone."""
+    typer.echo(f"reparam: {message}", err=True)
+
+
+def warn(message: str) -> None:
+    note(f"warning: {message}")
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, allow_nan=False, default=str))
+
+
+def epoch_summary(row: dict[str, Any]) -> str:
+    """The figures of one epoch.
+
+    >>> epoch_summary({"bound": -75.25, "rate": 20.0, "distortion": 55.25})
+    'bound -75.25, KL 20.00, reconstruction 55.25 nats'
+    """
+    parts = [f"{word} {row[name]:.2f}" for name, word in FIGURES.items() if row[name] is not None]
+    return f"{', '.join(parts)} nats"
+
+
+def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
+    """Run a training with a progress bar, which appears with the first epoch; trackers log each epoch."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -32,14 +55,14 @@ def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: boo
     task = bar.add_task("epochs", total=None)
     try:
         for progress in training:
-            words = nats(progress.row())
-            bar.update(task, total=progress.epochs, completed=progress.epoch, description=words)
+            summary = epoch_summary(progress.row())
+            bar.update(task, total=progress.epochs, completed=progress.epoch, description=summary)
             bar.start()
             for tracker in trackers:
                 tracker.log(progress)
     except KeyboardInterrupt:
         bar.stop()
-        typer.echo("reparam: stopped; the same words with --resume go on", err=True)
+        note("stopped; the same command with --resume goes on")
         raise
     finally:
         bar.stop()
@@ -47,40 +70,41 @@ def follow(training: "Iterator[Progress]", trackers: "list[Tracker]", quiet: boo
             tracker.close()
 
 
-def announced(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]":
+def with_column_summary(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]":
     """Training, and once it is under way what the columns of a table were taken for, on stderr."""
     for first in islice(training, 1):
-        laws = [str(law) for law in getattr(vae.likelihood_, "families", ())]
-        for line in column_lines(vae.codec_.header().get("columns", []), laws):
-            typer.echo(f"reparam: {line}", err=True)
+        families = [str(family) for family in getattr(vae.likelihood_, "families", ())]
+        for line in column_summary(vae.codec_.header().get("columns", []), families):
+            note(line)
         yield first
     yield from training
 
 
-def column_lines(columns: "list[dict[str, Any]]", laws: "Sequence[str]" = ()) -> "list[str]":
-    """A line for each column of a table's header: its name, kind and family; SHOWN at most."""
-    left, lines = list(laws), []
+def column_summary(columns: "list[dict[str, Any]]", families: "Sequence[str]" = ()) -> "list[str]":
+    """A line for each column of a table's header, LISTED_COLUMNS at most: its name, kind and family."""
+    remaining, lines = list(families), []
     for column in columns:
         kind = column["kind"]
         if kind in ("constant", "key"):
             lines.append(f"{column['name']}: {kind}, left out of the model")
         else:
-            lines.append(f"{column['name']}: {kind}{f', {left.pop(0)}' if left else ''}")
-    more = len(lines) - SHOWN
-    return [*lines[:SHOWN], *([f"and {more} more columns"] if more > 0 else [])]
+            lines.append(f"{column['name']}: {kind}{f', {remaining.pop(0)}' if remaining else ''}")
+    more = len(lines) - LISTED_COLUMNS
+    return [*lines[:LISTED_COLUMNS], *([f"and {more} more columns"] if more > 0 else [])]
 
 
-def detections(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:
-    """How well the score finds the anomalies, point by point and with segments adjusted."""
-    from ..evaluation.anomaly import detection
-
-    assert dataset.y is not None
-    scores = vae.score_samples(dataset.X)
-    ways = {"points": None, "segments": delay}
-    return {name: detection(scores, dataset.y, way).to_dict() for name, way in ways.items()}
+# -- results to files ------------------------------------------------------------------------------------
 
 
-def beside_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
+def refuse_duplicate_columns(added: "Iterable[str]", columns: "Iterable[str]") -> None:
+    """DataError where a result adds a column that the table has."""
+    if both := set(added) & set(columns):
+        raise DataError(
+            f"duplicate column name {min(both)!r}: the result adds such a column, rename it in the table"
+        )
+
+
+def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
     """In a table, columns beside the key of each row: the time, key columns, or names of files."""
     time = getattr(vae.codec_, "time", None)
     columns = () if time else getattr(vae.codec_, "columns", ())
@@ -91,41 +115,37 @@ def beside_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], o
         import pandas as pd
 
     held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
-    unclashing(set(names) & set(held.columns))
+    refuse_duplicate_columns(names, held.columns)
     return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
 
 
-def unclashing(twice: "set[str]") -> None:
-    """Refuse to write two columns of one name."""
-    if twice:
-        raise DataError(f"the table has a column {min(twice)!r}, as the result has: rename it there")
-
-
-def write_blocks(
-    path: Path, vae: "VAE", dataset: "Dataset", f: "Callable[[Dataset], Any]", names: list[str]
+def write_by_block(
+    path: Path, vae: "VAE", dataset: "Dataset", f: "Callable[[Dataset], Any]", names: list[str] | None = None
 ) -> None:
-    """f of each block of the data beside its keys; one block is in memory at a time."""
-    from . import write_results as sinks
+    """f of each block of the data, one of which is in memory at a time.
 
-    pieces = (beside_keys(vae, block, f(block), names, path) for block in dataset.blocks())
-    sinks.write_all(path, pieces, dataset.X.shape[0], names)
+    `names`: those of the columns of f, which are written beside the key of each row.
+    """
+    from .write_results import write_pieces
+
+    def result(block: "Dataset") -> Any:
+        values = f(block)
+        return values if names is None else with_keys(vae, block, values, names, path)
+
+    top = vae.likelihood_.top if names is None else None
+    write_pieces(path, map(result, dataset.blocks()), dataset.X.shape[0], names, top)
     typer.echo(path)
 
 
-def write(path: Path, values: Any, names: list[str] | None = None, of: "VAE | None" = None) -> None:
-    from . import write_results as sinks
+def write_result(path: Path, values: Any, vae: "VAE | None" = None) -> None:
+    """Rows to a file; those of a model of pictures in the range that its likelihood says."""
+    from .write_results import write
 
-    sinks.write(path, values, names, of.likelihood_.top if of else None)
+    write(path, values, top=vae.likelihood_.top if vae is not None else None)
     typer.echo(path)
 
 
-def nats(row: dict[str, Any]) -> str:
-    parts = [f"{name} {row[name]:.2f}" for name in ("bound", "rate", "distortion") if row[name] is not None]
-    return ", ".join(parts) + " nats"
-
-
-def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, allow_nan=False, default=str))
+# -- tables for people -----------------------------------------------------------------------------------
 
 
 def print_evaluation(result: "Evaluation") -> None:
@@ -139,10 +159,11 @@ def print_evaluation(result: "Evaluation") -> None:
         rows.add_row(*row)
     Console().print(rows)
     for warning in result.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+        warn(warning)
 
 
-def print_detections(found: dict[str, dict[str, float]]) -> None:
+def print_detection(found: dict[str, dict[str, float]]) -> None:
+    """How well anomalies are found, by way of counting them."""
     from rich.console import Console
     from rich.table import Table
 
@@ -153,14 +174,11 @@ def print_detections(found: dict[str, dict[str, float]]) -> None:
     Console().print(table)
 
 
-def print_profile(vae: "VAE", X: Any, y: Any) -> None:
-    """On stderr, so that --json stays alone on stdout."""
+def print_profile(times: dict[str, float]) -> None:
+    """Milliseconds of each kind of work, on stderr, so that --json stays alone on stdout."""
     from rich.console import Console
     from rich.table import Table
 
-    from .profiling import profiled
-
-    times = profiled(vae, X, y)
     floor, total = next(iter(times.values())), sum(times.values())
     table = Table("of a training step", "milliseconds", "share", "x floor")
     for name, each in (times | {"in all": total}).items():

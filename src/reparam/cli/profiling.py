@@ -9,8 +9,7 @@ from typing import Any
 from sklearn.base import clone
 from torch.profiler import ProfilerActivity, profile
 
-from ..estimator.vae import VAE
-from ..training.config import Training
+from .. import VAE, Training
 
 STEPS = 50
 GROUPS = {
@@ -26,7 +25,7 @@ GROUPS = {
 REST, PYTHON = "densities and the rest", "Python between operations"
 
 
-def profiled(vae: VAE, X: Any, y: Any = None) -> dict[str, float]:
+def profile_step(vae: VAE, X: Any, y: Any = None) -> dict[str, float]:
     """Milliseconds a step of each kind of work, in a short fit of the same model that is thrown away.
 
     The device is busy as long as its operations say; what is left of the steps' time is Python's. What
@@ -42,11 +41,11 @@ def profiled(vae: VAE, X: Any, y: Any = None) -> dict[str, float]:
     start = time.perf_counter()
     next(epochs)
     seconds = time.perf_counter() - start
-    cuda = [ProfilerActivity.CUDA] if own.trainer_.device.type == "cuda" else []
-    with profile(activities=[ProfilerActivity.CPU, *cuda]) as found:
+    cuda = [ProfilerActivity.CUDA] if next(own.model_.parameters()).is_cuda else []
+    with profile(activities=[ProfilerActivity.CPU, *cuda]) as profiled:
         next(epochs)
     times = dict.fromkeys([*GROUPS, REST], 0.0)
-    for event in found.key_averages():
+    for event in profiled.key_averages():
         name = event.key.removeprefix("aten::").removeprefix("## Call ").split()[0]
         used = event.self_device_time_total if cuda else event.self_cpu_time_total
         if event.key.startswith(("aten::", "## Call")) or cuda:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from .. import VAE, Training
 from ..errors import DataError
-from ..estimator.vae import VAE
-from ..plotting import model_plots as gallery
 from ..serialization.atomic import replace_file
 from ..serialization.header import file_of
+from ..training.distributed import launched
 from ..training.trainer import Progress
 
 SAVE_SECONDS = 20.0
@@ -23,23 +23,29 @@ SAMPLE_BYTES = 64 << 20
 """The most that the samples by epoch may fill."""
 
 
-class Run:
+def is_first_process(vae: VAE) -> bool:
+    """Whether this process writes; the others that share a training do not, and are started here."""
+    training = vae.training or Training()
+    return launched(training.devices, training.resolved_device()).rank == 0
+
+
+class RunFolder:
     """A folder, and the samples by epoch of the model in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.samples = folder, dict[int, Any]()
-        self.stopped, self.drawn = folder / "training.safetensors", folder / "samples.npz"
+        self.training_file, self.samples_file = folder / "training.safetensors", folder / "samples.npz"
 
     def train(self, vae: VAE, X: Any, y: Any, resume: bool) -> Iterator[Progress]:
         """Fit, and keep what a resume needs: now and then, and when it is interrupted."""
         if self.folder.exists() and not self.folder.is_dir():
             raise DataError(f"{self.folder} is a file: -o names the run's folder")
-        if resume and not self.stopped.is_file():
+        if resume and not self.training_file.is_file():
             raise DataError(f"{self.folder} holds no training to resume: leave --resume out to start anew")
-        self.samples = read_samples(self.drawn) if resume else {}
+        self.samples = read_samples(self.samples_file) if resume else {}
         every = (list(self.samples)[1] - 1) if len(self.samples) > 1 else 1
         saved, started = time.monotonic(), False
-        epochs = vae.fit_iter(X, y, resume=self.stopped if resume else None)
+        epochs = vae.fit_iter(X, y, resume=self.training_file if resume else None)
         try:
             for progress in epochs:
                 if not (started or resume):
@@ -47,7 +53,7 @@ class Run:
                 started = True
                 if isinstance(X, np.ndarray) and (progress.epoch - 1) % every == 0:
                     kept = {epoch: x for epoch, x in self.samples.items() if epoch < progress.epoch}
-                    self.samples = kept | {progress.epoch: drawn(vae, progress.epoch)}
+                    self.samples = kept | {progress.epoch: decode_samples(vae, progress.epoch)}
                     every *= 1 + (sum(x.nbytes for x in self.samples.values()) > SAMPLE_BYTES)
                     self.samples = {e: x for e, x in self.samples.items() if (e - 1) % every == 0}
                 if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
@@ -59,9 +65,9 @@ class Run:
                 self.save(vae)
             raise
 
-    def follow(self, vae: VAE, X: Any, y: Any, resume: bool) -> None:
+    def train_beside(self, vae: VAE, X: Any, y: Any, resume: bool) -> None:
         """Fit beside the first process, which writes."""
-        for _ in vae.fit_iter(X, y, resume=self.stopped if resume else None):
+        for _ in vae.fit_iter(X, y, resume=self.training_file if resume else None):
             pass
 
     def clear(self) -> None:
@@ -75,19 +81,21 @@ class Run:
         if self.samples:
             buffer = io.BytesIO()
             np.savez(buffer, samples=np.stack(list(self.samples.values())), epochs=list(self.samples))
-            replace_file(self.drawn, buffer.getvalue())
-        vae.save_training(self.stopped)
+            replace_file(self.samples_file, buffer.getvalue())
+        vae.save_training(self.training_file)
 
     def finish(self, vae: VAE) -> None:
         """Model, history and figures."""
+        from ..plotting import model_plots
+
         rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
         replace_file(self.folder / "history.jsonl", rows.encode())
-        remember(vae, self.samples)
-        gallery.plot({"": vae}, None, self.folder / "figures")
+        attach_samples(vae, self.samples)
+        model_plots.plot({"": vae}, None, self.folder / "figures")
         vae.save(self.folder / "model.safetensors")
 
 
-def drawn(vae: VAE, epoch: int) -> Any:
+def decode_samples(vae: VAE, epoch: int) -> Any:
     """Decoded means: the same z for every class, another z at each epoch; ten draws without classes."""
     classes = vae.classes_
     z = np.random.default_rng(epoch).standard_normal((1 if classes is not None else 10, vae.latent_dim_))
@@ -109,12 +117,13 @@ def read_samples(path: Path) -> dict[int, Any]:
         return {}
 
 
-def remember(vae: VAE, samples: dict[int, Any]) -> None:
+def attach_samples(vae: VAE, samples: dict[int, Any]) -> None:
+    """Where `reparam.plotting.model_plots` finds the samples by epoch."""
     vae.samples_, vae.sampled_ = np.stack(list(samples.values())) if samples else None, list(samples)
 
 
-def load(path: Path) -> VAE:
+def load_model(path: Path) -> VAE:
     """A model, and the samples by epoch beside it."""
     vae = VAE.load(file_of(path))
-    remember(vae, read_samples(path / "samples.npz"))
+    attach_samples(vae, read_samples(path / "samples.npz"))
     return vae

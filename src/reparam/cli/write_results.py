@@ -7,32 +7,23 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..data.stream import joined
-from ..errors import DataError, SpecError, extra
+from ..errors import DataError, extra
 from ..plotting.figures import encoded, image_grid
 from ..plotting.mosaic import is_picture, shade
 from ..serialization.atomic import replacing
-
-ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
-
-
-def check(path: Path) -> None:
-    """Refuse an ending that nothing can be written to, before the work is done."""
-    if path.suffix.lower() not in ENDINGS:
-        raise SpecError(
-            f"cannot write {path.suffix or 'a file without an ending'}: use {', '.join(ENDINGS[:-1])} or .png"
-        )
+from .arguments import writable
 
 
 def write(path: Path, values: Any, names: list[str] | None = None, top: float | None = None) -> None:
     """An array (n, *E) with its columns' `names`, or a frame; `top`: the value that is white in a .png."""
-    write_all(path, [values], len(values), names, top)
+    write_pieces(path, [values], len(values), names, top)
 
 
-def write_all(
+def write_pieces(
     path: Path, pieces: Iterable[Any], n: int, names: list[str] | None = None, top: float | None = None
 ) -> None:
     """Pieces of `n` rows in all, one after the other; .npy, .csv and .parquet files hold one at a time."""
-    check(path)
+    writable(path)
     each = (piece.to_pandas() if hasattr(piece, "to_pandas") else piece for piece in pieces)
     with replacing(path) as file:
         match path.suffix.lower():

@@ -1,16 +1,20 @@
 """What is asked of rows however they are held: a tensor, a sparse matrix, or a stream from disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..families import Family
+from ..errors import DataError
+from ..families import Family, Violation
 from ..tensors import Rowwise
 from .sparse import Sparse
-from .stream import Share, Stream
+from .stream import LocalBatch, Stream
 
+Rows = tuple[Rowwise, Tensor | None]
+"""x (n, *E), and class numbers y (n,) where a label head learns from them."""
 PLACED = 1000
 """Rows looked at together where a value that was refused is to be placed."""
 
@@ -31,25 +35,67 @@ def part(x: Rowwise, rows: Tensor) -> Rowwise:
     return Sparse(x.rows(rows), x.device) if isinstance(x, Sparse) else x[rows]
 
 
-def refusal(family: Family, x: Rowwise) -> str | None:
-    """What `family` says against the values of x, those that a sparse matrix does not store among them."""
+def support_error(family: Family, x: Rowwise) -> Violation | None:
+    """The first value of x that `family` gives no probability, those that a sparse matrix does not store
+    among them."""
     if not isinstance(x, Sparse):
-        return family.refusal(x[:].numpy())
+        return family.support_error(x[:].numpy())
     values = (x.matrix.data[:, None], np.zeros((1, 1), np.float32))
-    if all(family.refusal(each) is None for each in values):
+    if all(family.support_error(each) is None for each in values):
         return None
     for first in range(0, len(x), PLACED):
-        if found := family.refusal(x[first : first + PLACED].numpy()):
-            return f"{found} (rows counted from {first})" if first else found
+        if found := family.support_error(x[first : first + PLACED].numpy()):
+            return found._replace(row=found.row + first)
     return None
 
 
-def whole(x: Rowwise) -> bool:
-    """Whether a sparse x holds counts."""
-    return isinstance(x, Sparse) and all(((v >= 0) & (v == v.floor())).all() for v in pieces(x))
+class Values(NamedTuple):
+    """What one pass over all numbers of a data set tells of them."""
+
+    binary: bool  # all are 0 or 1
+    counts: bool  # all are 0, 1, 2, ...
+    missing: bool  # some are NaN
 
 
-def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device) -> Iterator[Share]:
+def survey(x: Rowwise) -> Values:
+    """One pass over all numbers; those that a sparse matrix does not store are 0."""
+    binary = counts = True
+    missing = False
+    for piece in pieces(x):
+        binary = binary and bool(((piece == 0) | (piece == 1)).all())
+        counts = counts and bool(((piece >= 0) & (piece == piece.floor())).all())
+        missing = missing or bool(piece.isnan().any())
+    return Values(binary, counts, missing)
+
+
+def is_sparse(x: Rowwise) -> bool:
+    return isinstance(x, Sparse)
+
+
+def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | None, Tensor]:
+    """Rows to train on, those held out, and the numbers of these: a `share` at random, the last where rows
+    are `in_order`, whole blocks of a stream."""
+    (x, y), n = rows, len(rows[0])
+    if not share:
+        return rows, None, torch.arange(0)
+    sides: Sequence[Rowwise]
+    if isinstance(x, Stream):
+        blocks = x.split(share)
+        held, kept = (torch.from_numpy(x.numbers(some)) for some in blocks)
+        sides = [x.part(some) for some in blocks]
+    else:
+        order = torch.arange(n).flip(0) if in_order else torch.randperm(n)
+        held, kept = order[: int(n * share)], order[int(n * share) :]
+        sides = [part(x, held), part(x, kept)]
+    if not len(held) or not len(kept):
+        raise DataError(f"validation={share} of {n} rows leaves none on one side")
+    late, early = sides
+    if y is None:
+        return (early, None), (late, None), held
+    return (early, y[kept]), (late, y[held]), held
+
+
+def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device) -> Iterator[LocalBatch]:
     """Batches of `size` rows in a new random order, of each the share of one of several processes."""
     if isinstance(x, Stream):
         yield from x.shuffled(size, rank, ranks)
@@ -58,4 +104,4 @@ def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device)
         shares = rows.tensor_split(ranks) if ranks > 1 else (rows,)
         start, count = sum(map(len, shares[:rank])), len(shares[rank])
         mine = shares[rank] if count else rows[:1]
-        yield Share(mine, x[mine], start, count, len(rows))
+        yield LocalBatch(mine, x[mine], start, count, len(rows))

@@ -34,9 +34,14 @@ class Dataset:
     keys: Array | None = None  # (n,) what rows are called: the files of a folder
     note: str = ""  # what the source chose, for the user to know
 
+    @property
+    def streamed(self) -> bool:
+        """Whether X is read from disk block by block."""
+        return isinstance(self.X, Stream)
+
     def blocks(self) -> "Iterator[Dataset]":
         """The blocks of a stream one by one; other rows at once."""
-        if not isinstance(self.X, Stream):
+        if not self.streamed:
             yield self
             return
         for first, X in zip(self.X.starts, self.X, strict=False):
@@ -148,7 +153,7 @@ def _table(name: str, rows: Any, labels: Iterable[Any], like: Codec | None, labe
     if label is not None and label in rows[:1].columns:
         y = np.concatenate([block[label].to_numpy() for block in labels])
         rows = each(lambda block: block.drop(columns=label))
-    return Dataset(name, each(like.aligned) if isinstance(like, tables.Table) else rows, y)
+    return Dataset(name, each(like.aligned) if isinstance(like, tables.TableCodec) else rows, y)
 
 
 def _checked(name: str, rows: Rows) -> Dataset:

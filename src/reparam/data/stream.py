@@ -16,14 +16,14 @@ LARGE = 2 << 30
 """What would fill more bytes is streamed without being asked for."""
 
 
-class Share(NamedTuple):
-    """What one of several processes sees of a batch: rows `start` to `start + n` of `whole`."""
+class LocalBatch(NamedTuple):
+    """What one of several processes sees of a batch: rows `start` to `start + n` of `total`."""
 
     rows: Tensor  # (b,) their numbers
     x: Tensor  # (b, *E)
     start: int
     n: int  # b, or 0 where the one row that is here does not count
-    whole: int
+    total: int
 
 
 class Stream:
@@ -108,7 +108,7 @@ class Stream:
         cut = max(1, int(np.searchsorted(held, share * len(self), side="right")))
         return sorted(order[:cut]), sorted(order[cut:])
 
-    def shuffled(self, size: int, rank: int, ranks: int) -> Iterator[Share]:
+    def shuffled(self, size: int, rank: int, ranks: int) -> Iterator[LocalBatch]:
         """Batches of `size` over all ranks: blocks in random order are dealt out, and each rank takes rows
         at random from as many of its own as fill the buffer."""
         random = np.random.default_rng(int(torch.randint(2**62, ())))
@@ -123,7 +123,7 @@ class Stream:
             counts = np.minimum(left, each)
             numbers, x = next(mine) if counts[rank] else (np.zeros(1, int), self[:1])
             start = int(counts[:rank].sum())
-            yield Share(torch.from_numpy(numbers), x, start, int(counts[rank]), int(counts.sum()))
+            yield LocalBatch(torch.from_numpy(numbers), x, start, int(counts[rank]), int(counts.sum()))
             left -= counts
 
     def _mixed(self, lane: Array, size: int, random: np.random.Generator) -> Iterator[tuple[Array, Tensor]]:
@@ -159,3 +159,20 @@ def taken(rows: Any, numbers: Array) -> Any:
     if isinstance(rows, Tensor):
         return rows[torch.from_numpy(numbers)]
     return rows.iloc[numbers] if hasattr(rows, "iloc") else rows[numbers]
+
+
+def map_blocks(X: Any, f: Callable[[Any], Any]) -> Any:
+    """f of X; of a stream f of each block, when it is read."""
+    return X.map(lambda block: f(block)[:]) if isinstance(X, Stream) else f(X)
+
+
+def typical_rows(X: Any, most: int) -> Any:
+    """X; of a stream about `most` rows of it, spread over all blocks."""
+    return X.some(most) if isinstance(X, Stream) else X
+
+
+def dtype_of(X: Any) -> Any:
+    """The type of X's numbers; None of a stream, whose blocks say it when they are read."""
+    if isinstance(X, Stream) or hasattr(X, "dtype"):
+        return getattr(X, "dtype", None)
+    return np.asarray(X).dtype

@@ -15,9 +15,22 @@ from .base import (
     sample_with,
 )
 from .deterministic import Point
-from .discrete import Atom, Autoregressive, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
-from .flows import Flowed, Remembered
+from .discrete import (
+    Atom,
+    Autoregressive,
+    BinaryCodebook,
+    Codebook,
+    Codes,
+    OneHotCodebook,
+    Relaxed,
+    TableCodebook,
+    choice,
+    groups,
+    nearest,
+)
+from .flows import CachedTransform, FlowDistribution
 from .mixtures import GaussianMixture, mixture
+from .ordinal import OrderedLogistic
 from .product import Product, Runs, apart, together
 from .spherical import PowerSpherical, UniformSphere
 from .univariate import (

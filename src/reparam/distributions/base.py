@@ -16,7 +16,7 @@ Noise = Callable[[torch.Size], Tensor]
 T = TypeVar("T")
 
 
-class Law(Distribution):
+class Unvalidated(Distribution):
     """A distribution that validates nothing, because that waits for the device: support is checked once, at
     the estimator's door."""
 

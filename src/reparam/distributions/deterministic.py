@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.distributions import constraints
 
-from .base import Law, Noise, sample_with
+from .base import Noise, Unvalidated, sample_with
 
 
-class Certain(Law):
+class Deterministic(Unvalidated):
     """All mass at the mean."""
 
     has_rsample = True
@@ -19,7 +19,7 @@ class Certain(Law):
         return self.mean.expand(self._extended_shape(sample_shape))
 
 
-class Point(Certain):
+class Point(Deterministic):
     """An autoencoder's code, `loc`. Over real numbers it has no density, so no `log_prob`."""
 
     support = constraints.real
@@ -35,5 +35,5 @@ class Point(Certain):
 
 
 @sample_with.register
-def _(d: Certain, samples: int, noise: Noise) -> Tensor:
+def _(d: Deterministic, samples: int, noise: Noise) -> Tensor:
     return d.mean if d.mean.dim() > 2 else d.rsample(torch.Size((samples,)))

@@ -1,6 +1,6 @@
 """Latents of a few values. z is G groups side by side, each one of K atoms of d numbers: L = G d.
 
-What is chosen is w (*, G, K), a one-hot row a group; a `Book` says which numbers that is, so the law of
+What is chosen is w (*, G, K), a one-hot row a group; a `Codebook` says which numbers that is, so the law of
 the choice (OneOf, or Autoregressive) knows nothing of atoms.
 """
 
@@ -20,8 +20,8 @@ from torch.distributions import (
 )
 from torch.nn.functional import one_hot
 
-from .base import Law, Noise, event, mean_of, register_kl, sample_with
-from .deterministic import Certain
+from .base import Noise, Unvalidated, event, mean_of, register_kl, sample_with
+from .deterministic import Deterministic
 
 
 def groups(z: Tensor, size: int) -> Tensor:
@@ -29,7 +29,7 @@ def groups(z: Tensor, size: int) -> Tensor:
     return z.reshape(*z.shape[:-1], z.shape[-1] // size, size)
 
 
-class Book(Protocol):
+class Codebook(Protocol):
     """Choices w (*, G, K) <-> latent numbers z (*, G d); `place` is linear in w."""
 
     @property
@@ -42,7 +42,7 @@ class Book(Protocol):
 
 
 @dataclass(frozen=True)
-class OneHot:
+class OneHotCodebook:
     """z is w itself, d = K."""
 
     size: int
@@ -55,7 +55,7 @@ class OneHot:
 
 
 @dataclass(frozen=True)
-class Bit:
+class BinaryCodebook:
     """z = 0 for the first choice, 1 for the second; d = 1."""
 
     size: int = 1
@@ -68,7 +68,7 @@ class Bit:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableCodebook:
     """z is rows of `atoms` (K, d); read back, each group is its nearest row."""
 
     atoms: Tensor
@@ -113,12 +113,12 @@ def gumbel(like: Tensor) -> Tensor:
     return -torch.empty_like(like).exponential_().log()
 
 
-class Placed(Law):
+class Placed(Unvalidated):
     """What `law`, a distribution of w (G, K), chooses, as the numbers z of `book`."""
 
     support = constraints.real_vector
 
-    def __init__(self, law: Distribution, book: Book) -> None:
+    def __init__(self, law: Distribution, book: Codebook) -> None:
         self.law, self.book = law, book
         super().__init__(law.batch_shape, torch.Size((law.event_shape[0] * book.size,)))
 
@@ -151,7 +151,7 @@ class Relaxed(Placed):
 
     has_rsample = True
 
-    def __init__(self, law: "Independent[Any]", temperature: float, book: Book) -> None:
+    def __init__(self, law: "Independent[Any]", temperature: float, book: Codebook) -> None:
         super().__init__(law, book)
         self.temperature = temperature
         self.logits: Tensor = law.base_dist.logits
@@ -164,7 +164,7 @@ class Relaxed(Placed):
         return (self.book.choices(value) * self.logits.log_softmax(-1)).sum((-2, -1))
 
 
-class Atom(Certain):
+class Atom(Deterministic):
     """All mass at the atoms `after` (*batch, L), number `index` (*batch, G); log_prob is 0 there.
 
     A gradient passes straight through to `before`, what was rounded to them (Bengio et al. 2013).
@@ -185,7 +185,7 @@ class Atom(Certain):
         return torch.zeros_like(here, dtype=value.dtype).masked_fill(~here, -torch.inf)
 
 
-class Autoregressive(Law):
+class Autoregressive(Unvalidated):
     """p(w) = prod_g p(w_g | w_<g): `logits` maps w (*, G, K) to the logits of each group, (*, G, K),
     those of group g by the groups before it alone (Germain et al. 2015). `blank` is w = 0, (G, K)."""
 

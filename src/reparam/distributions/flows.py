@@ -11,7 +11,7 @@ Pass = Callable[[Tensor], tuple[Tensor, Tensor]]
 """x (*, L) -> f(x) (*, L) and log |df/dx| (*)."""
 
 
-class Remembered(Transform):
+class CachedTransform(Transform):
     """A map of vectors that remembers its last pass, so log_prob of an own draw costs no second one."""
 
     domain = constraints.real_vector
@@ -42,7 +42,7 @@ class Remembered(Transform):
         return self.last[2]
 
 
-class Flowed(TransformedDistribution):
+class FlowDistribution(TransformedDistribution):
     """The law of f_n(... f_1(e)), e from the base."""
 
     def push(self, x: Tensor) -> Tensor:
@@ -52,11 +52,11 @@ class Flowed(TransformedDistribution):
 
 
 @mean_of.register
-def _(d: Flowed) -> Tensor:
+def _(d: FlowDistribution) -> Tensor:
     """The image of the base's mean."""
     return d.push(mean_of(d.base_dist))
 
 
 @sample_with.register
-def _(d: Flowed, samples: int, noise: Noise) -> Tensor:
+def _(d: FlowDistribution, samples: int, noise: Noise) -> Tensor:
     return d.push(sample_with(d.base_dist, samples, noise))

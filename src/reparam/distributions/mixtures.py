@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal, constraints
 
-from .base import Law, base_of
+from .base import Unvalidated, base_of
 
 
-class GaussianMixture(Law):
+class GaussianMixture(Unvalidated):
     """p(z) = sum_k w_k prod_l N(z_l; m_kl, s_kl^2), z (*, L), from logits (K,), loc and scale (K, L).
 
     log N_k(z) = -1/2 (z^2 . s_k^-2 - 2 z . m_k s_k^-2 + m_k^2 . s_k^-2) - sum_l log s_kl - L/2 log 2 pi: two

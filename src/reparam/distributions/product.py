@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .base import Law, blend, cells, mean_of
+from .base import Unvalidated, blend, cells, mean_of
 
 Runs = Sequence[tuple[int, int, int]]
 """Columns in order, as runs (part, start, stop): columns start .. stop of that part come next."""
 
 
 def together(parts: Sequence[Tensor], runs: Runs) -> Tensor:
-    """Parts (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
+    """ModelConfig (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
     return torch.cat([parts[part][..., start:stop] for part, start, stop in runs], -1)
 
 
@@ -27,7 +27,7 @@ def apart(x: Tensor, runs: Runs) -> list[Tensor]:
     return [torch.cat(mine[part], -1) for part in sorted(mine)]
 
 
-class Product(Law):
+class Product(Unvalidated):
     """p(x) = prod_i p_i(x_i): columns of several laws, each part with event (n_i,)."""
 
     def __init__(self, parts: Sequence[Distribution], runs: Runs) -> None:

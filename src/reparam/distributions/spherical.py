@@ -10,7 +10,7 @@ from torch.distributions import Beta, constraints
 from torch.nn.functional import normalize
 
 from ..tensors import log_gamma_ratio
-from .base import Law, Noise, mean_of, register_kl, sample_with
+from .base import Noise, Unvalidated, mean_of, register_kl, sample_with
 
 WITHIN = constraints.independent(constraints.interval(-1.0, 1.0), 1)  # type: ignore[no-untyped-call]
 """What torch can say of the sphere's support: it is not all of space."""
@@ -21,7 +21,7 @@ def log_area(d: int) -> float:
     return math.log(2) + d / 2 * math.log(math.pi) - math.lgamma(d / 2)
 
 
-class PowerSpherical(Law):
+class PowerSpherical(Unvalidated):
     """p(x) = (1 + mu . x)^kappa / N, with mu on the sphere and kappa > 0.
 
     N = 2^(a + b) pi^b Gamma(a) / Gamma(a + b), with a = b + kappa and b = (d - 1) / 2. It is shaped like
@@ -79,7 +79,7 @@ class PowerSpherical(Law):
         return y - 2 * (u * y).sum(-1, keepdim=True) * u
 
 
-class UniformSphere(Law):
+class UniformSphere(Unvalidated):
     """All points of the sphere alike; `centre` (*batch, d) is 0 and says where numbers live."""
 
     support = WITHIN

@@ -9,7 +9,7 @@ from torch.distributions import Distribution, Normal as TorchNormal, Poisson as 
 from torch.nn.functional import logsigmoid, mse_loss, softplus
 
 from ..tensors import log_gamma_ratio, numel
-from .base import Law, sum_last, total
+from .base import Unvalidated, sum_last, total
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -48,7 +48,7 @@ def unexpanded(x: Tensor) -> Tensor:
     return x
 
 
-class ContinuousBernoulli(Law):
+class ContinuousBernoulli(Unvalidated):
     """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit; uniform at a = 0.
 
     log p = a (x - 1/2) - log(sinh(h) / h) with h = a / 2, by its series where h is small. torch's own
@@ -102,7 +102,7 @@ class Poisson(TorchPoisson):
         return (torch.xlogy(x, rate) - rate - torch.lgamma(x + 1)).to(self.rate.dtype)
 
 
-class NegativeBinomial(Law):
+class NegativeBinomial(Unvalidated):
     """P(x) = Gamma(x + r) / (Gamma(r) x!) (m a)^x (1 + m a)^-(x + r), mean m, dispersion a, r = 1 / a.
 
     Taken in float64: where a is small Gamma's logarithms are large and their difference is not.
@@ -132,7 +132,7 @@ class NegativeBinomial(Law):
         return torch.poisson(torch._standard_gamma(1 / a) * a * self.rate)
 
 
-class StudentT(Law):
+class StudentT(Unvalidated):
     """p(x) = Gamma(d/2 + 1/2) / (Gamma(d/2) sqrt(pi d) s) (1 + y^2 / d)^-(d/2 + 1/2), y = (x - loc) / s.
 
     d is `df`, s is `scale`. torch's own checks its df whatever `validate_args` says, and so waits for the
@@ -162,7 +162,7 @@ class StudentT(Law):
         return self.loc + self.scale * torch.randn_like(half) * (half / gamma).sqrt()
 
 
-class DiscretizedLogistic(Law):
+class DiscretizedLogistic(Unvalidated):
     """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, F the logistic distribution
     function; the ends carry the tails.
 
@@ -194,7 +194,7 @@ class DiscretizedLogistic(Law):
         return (self.loc + self.scale * u.logit(1e-7)).round().clamp(0, self.levels - 1)
 
 
-class ZeroInflated(Law):
+class ZeroInflated(Unvalidated):
     """P(0) = g + (1 - g) P_base(0), P(x) = (1 - g) P_base(x) elsewhere; g = sigmoid(gate).
 
     Source: Lambert, "Zero-inflated Poisson regression" (1992).

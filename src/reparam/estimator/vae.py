@@ -1,7 +1,9 @@
-"""VAE: the scikit-learn face, what a fitted model is asked for."""
+"""VAE: the scikit-learn estimator, how it is fitted and what a fitted model is asked for."""
 
+import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from operator import methodcaller
 from pathlib import Path
@@ -9,53 +11,77 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
-from sklearn.base import TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..data.codecs.array import Arrays
-from ..data.codecs.choose import from_header
-from ..data.stream import Stream
+from ..data.batching import Rows, split
+from ..data.codecs.base import Codec
+from ..data.stream import dtype_of
 from ..distributions import mean_of
-from ..errors import DataError, FormatError, SpecError
-from ..evaluation import diagnostics as doctor, evaluate as evaluation, imputation as imputing
-from ..evaluation.anomaly import reconstruction
-from ..evaluation.evaluate import Evaluation
-from ..evaluation.likelihood import log_likelihood, probed
+from ..errors import DataError, SpecError
+from ..evaluation import diagnostics, imputation
+from ..evaluation.anomaly import reconstruction_log_prob
+from ..evaluation.evaluate import Evaluation, evaluate
+from ..evaluation.likelihood import score_rows
 from ..evaluation.passes import over_rows, rows_at_once
 from ..families import Family
-from ..model.labels import Auxiliary, Enumerated, Given
+from ..model.labels import LabelHead, NoLabels
+from ..model.model import Model
 from ..model.priors import VampPrior
-from ..serialization import model_file as storage
-from ..specs.parse import parse
+from ..nn.networks import Network
+from ..objectives import Term
 from ..specs.spec import Spec, accepts, describe, plain
-from ..tensors import Rowwise, lowest, random_from
-from ..training import refit_prior as refit
+from ..tensors import Shape, random_from
+from ..training import refit_prior
 from ..training.config import Training
-from . import validation as door
-from .learner import Learner
+from ..training.trainer import Progress, Trainer
+from . import saving
+from .defaults import FitConfig, resolve
+from .preprocessing import Preprocessor, one_each
+from .validation import (
+    KINDS,
+    check_arguments,
+    check_at_least,
+    check_unchanged,
+    check_window,
+    model_arguments,
+    seed_of,
+    stated_seed,
+)
 
 Array = np.ndarray[Any, Any]
-Take = Callable[[Distribution], Tensor]
+Shown = Callable[[Distribution], Tensor]
 """What is shown of p(x|z): its mean, or a draw."""
 
 
 def has_classifier(vae: "VAE") -> bool:
     labels = getattr(vae, "labels_", vae.labels)
-    if isinstance(labels, Auxiliary | Enumerated):
+    if labels is not None and labels.has_classifier:
         return True
     raise AttributeError("predict needs a classifier: fit with labels=Auxiliary(classes) or Enumerated")
 
 
-class VAE(TransformerMixin, Learner):  # type: ignore[misc]
+@contextmanager
+def undone_if_refused(estimator: BaseEstimator) -> Iterator[None]:
+    """What raises in here leaves the estimator as it was."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """A variational autoencoder with a scikit-learn face.
 
     Main arguments (None takes the documented default; the resolved parts are `posterior_` and so on):
 
-    - latent_dim: latent size L, or one a rung from the top of a ladder; 0 needs `labels=Given(...)`.
+    - latent_dim: latent size L, or one for each stochastic layer from the top; 0 needs `labels=Given(...)`.
     - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
       data frame a family for each column by its type and values, {column: family} says some of them.
     - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
@@ -81,6 +107,145 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     ((200, 2), (5, 3), (200,))
     """
 
+    preprocessor_: Preprocessor
+    config_: FitConfig
+    arguments_: dict[str, Any]
+
+    def __init__(
+        self,
+        latent_dim: int | tuple[int | Shape, ...] = 10,
+        *,
+        encoder: Network | None = None,
+        decoder: Network | None = None,
+        posterior: Family | None = None,
+        prior: Family | VampPrior | None = None,
+        likelihood: Family | dict[str, Family] | None = None,
+        labels: LabelHead | None = None,
+        objective: Term | tuple[Term, ...] | None = None,
+        training: Training | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        window: int | None = None,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.encoder = encoder
+        self.decoder = decoder
+        self.posterior = posterior
+        self.prior = prior
+        self.likelihood = likelihood
+        self.labels = labels
+        self.objective = objective
+        self.training = training
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.window = window
+
+    # -- fitting -------------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Train on X (n, *E), with labels y (n,) where there is a label head. Returns self."""
+        for _ in self.fit_iter(X, y):
+            pass
+        return self
+
+    def fit_iter(self, X: Any, y: Any = None, resume: str | Path | None = None) -> Iterator[Progress]:
+        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`. Who stops
+        listening has a fitted model.
+
+        `resume`: a file that `save_training` wrote at some epoch of the same fit, to go on from there.
+        """
+        further = self.warm_start and hasattr(self, "model_")
+        with undone_if_refused(self):
+            rows = self._preprocess(X, y, further)
+            self._resolve(further)
+            train, held_out = self._build(rows, further)
+            if resume is not None:
+                saving.restore(self, resume)
+        yield from self._train(train, held_out, further)
+
+    def _preprocess(self, X: Any, y: Any, further: bool) -> Rows:
+        """The rows to train on, checked and encoded."""
+        check_arguments(self.get_params(deep=False))
+        labels = self.labels or NoLabels()
+        if further:
+            check_unchanged(self.arguments_, model_arguments(self))
+            return self.preprocessor_.refit(X, y, self.config_.model.has_missing)
+        self.preprocessor_, rows = Preprocessor.fit(
+            X,
+            y,
+            estimator=self,
+            window=check_window(self.window, labels),
+            labels=labels,
+            likelihood=self.likelihood,
+        )
+        return rows
+
+    def _resolve(self, further: bool) -> None:
+        """What was not said, by the data; of a training that goes further only how it is trained."""
+        state = stated_seed(self.random_state)
+        if further:
+            training = self.training or Training()
+            self._adopt(replace(self.config_, training=training, random_state=state))
+        else:
+            self._adopt(resolve(self.get_params(deep=False), self.preprocessor_, state))
+            self.arguments_ = model_arguments(self)
+        self.seed_ = seed_of(state)
+
+    def _build(self, rows: Rows, further: bool) -> tuple[Rows, Rows | None]:
+        """The model and its trainer; the rows to train on and, where `validation` asks for them, those held
+        out."""
+        with random_from(self.seed_):
+            if not further:
+                self.model_ = Model(self.preprocessor_.codec.shape, self.config_.model)
+                check_arguments(self.get_params(deep=False), listed=True)
+            share = self.training_.validation
+            train, held_out, numbers = split(rows, share, in_order=self.window_ is not None)
+            if not further:
+                self.model_.start(*train)
+            self.trainer_ = Trainer(self.model_, self.config_.terms, self.training_, self.seed_)
+        self.held_out_: Array = numbers.numpy()
+        self.history_: list[dict[str, Any]] = self.history_ if further else []
+        return train, held_out
+
+    def _train(self, train: Rows, held_out: Rows | None, further: bool) -> Iterator[Progress]:
+        """Epochs, numbered on from those of an earlier fit that this one goes on with."""
+        earlier = self.history_[-1] if self.history_ and further else {"epoch": 0, "step": 0}
+        is_ending = sys.is_finalizing  # looked up now: when the interpreter ends, modules are empty
+        try:
+            for own in self.trainer_.run(train, held_out):
+                progress = replace(
+                    own,
+                    epoch=own.epoch + earlier["epoch"],
+                    epochs=own.epochs + earlier["epoch"],
+                    step=own.step + earlier["step"],
+                )
+                self.history_.append(progress.row())
+                yield progress
+        except GeneratorExit:
+            if not is_ending():
+                self._finish()
+            raise
+        self._finish()
+
+    def _finish(self) -> None:
+        self.trainer_.finish()
+        self.model_.to("cpu").eval()
+        del self.trainer_
+
+    def _adopt(self, config: FitConfig) -> None:
+        """Show the resolved parts under their arguments' names."""
+        self.config_, model = config, config.model
+        self.encoder_, self.decoder_ = model.encoder, model.decoder
+        self.posterior_, self.prior_, self.likelihood_ = model.posterior, model.prior, model.likelihood
+        self.labels_, self.objective_ = model.labels, config.objective
+        self.training_, self.window_, self.random_state_ = config.training, config.window, config.random_state
+        self.latent_dim_ = sum(int(np.prod(shape)) for shape in model.latent_shapes)
+        self.classes_: Array | None = self.preprocessor_.classes
+
+    def save_training(self, path: str | Path) -> None:
+        """Between two epochs of `fit_iter`: all that `fit_iter(X, y, resume=path)` needs to go on."""
+        saving.save_training(self, path)
+
     def refit_prior(
         self, X: Any, prior: Family | VampPrior, y: Any = None, *, training: Training | None = None
     ) -> Self:
@@ -92,30 +257,36 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         `training` is by default the model's own, but for about 10,000 steps at most and without clip, skip
         and ema. Source: Ghosh et al. (2020), "ex-post density estimation"; Dai and Wipf (2019).
         """
-        x = self._rows(X)
-        if not accepts(door.KINDS["prior"], prior, listed=True):
-            raise SpecError(f"refit_prior takes {describe(door.KINDS['prior'])}, not {prior!r}")
-        rows = (x, self._classes(y, len(x)))
+        rows = self._rows(X, y)
+        if not accepts(KINDS["prior"], prior, listed=True):
+            raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
         if training:
-            refit.refuse(training)
+            refit_prior.check_training(training)
         training = training or replace(self.training_, epochs=None)
-        self.model_ = refit.refit_prior(self.model_, prior, rows, training, self.seed_)
-        self.prior_ = self.model_.parts.prior
+        self.model_ = refit_prior.refit_prior(self.model_, prior, rows, training, self.seed_)
+        self._adopt(replace(self.config_, model=self.model_.config))
         return self
 
+    # -- codes and decoded rows ----------------------------------------------------------------------
+
+    def _rows(self, X: Any, y: Any = None) -> Rows:
+        """X as the model reads it, and the class numbers that it is told."""
+        check_is_fitted(self)
+        self.model_.eval()
+        return self.preprocessor_.transform(X, y)
+
     def transform(self, X: Any, y: Any = None) -> Array:
-        """Posterior means (n, L), rungs side by side; deterministic. y where labels are Given."""
+        """Posterior means (n, L), layers side by side; deterministic. y where labels are Given."""
         z = self._codes(X, y)
-        held = X if issparse(X) or isinstance(X, Stream) else np.asarray(X)
-        return z.astype(np.float64 if getattr(held, "dtype", None) == np.float64 else np.float32)
+        return z.astype(np.float64 if dtype_of(X) == np.float64 else np.float32)
 
     def _codes(self, X: Any, y: Any = None) -> Array:
-        x = self._rows(X)
-        return self._passed(self.model_.encode, x, self._classes(y, len(x))).numpy()
+        return self._passes(lambda a, b: self.model_.encode(a, b), X, y).numpy()
 
-    def _passed(self, f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None) -> Tensor:
-        """f of rows x with what belongs to them, y, in passes that memory holds."""
-        return over_rows(f, x, y, rows_at_once(self.model_))
+    def _passes(self, f: Callable[[Tensor, Tensor | None], Tensor], X: Any, y: Any) -> Tensor:
+        """f of rows and the class numbers that belong to them, in passes that memory holds."""
+        rows = self._rows(X, y)
+        return over_rows(f, *rows, rows_at_once(self.model_))
 
     def fit_transform(self, X: Any, y: Any = None) -> Array:
         """fit, then transform the same rows."""
@@ -134,29 +305,31 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
             raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
         return self._decoded(self.model_.state, torch.as_tensor(Z), label, mean_of)
 
-    def _decoded(self, state: Callable[[Tensor], Tensor | None], rows: Tensor, label: Any, take: Take) -> Any:
-        """What `take` makes of p(x | state, label), shaped and typed like X; `state` of some of the rows at
-        a time, so memory is bounded."""
+    def _decoded(
+        self, state: Callable[[Tensor], Tensor | None], rows: Tensor, label: Any, shown: Shown
+    ) -> Any:
+        """What is `shown` of p(x | state, label), shaped and typed like X; `state` of some of the rows at a
+        time, so memory is bounded."""
         n, event = len(rows), self.model_.event
-        code = self._code(label, n)
+        code = self.preprocessor_.code(label, n)
 
-        def taken(a: Tensor, c: Tensor | None) -> Tensor:
+        def decoded(a: Tensor, c: Tensor | None) -> Tensor:
             px = self.model_.decode(state(a), None if c is None else c[None])
-            return take(px).reshape(len(a), *event)
+            return shown(px).reshape(len(a), *event)
 
         at_once = max(1, min(n, rows_at_once(self.model_)))
-        found = over_rows(taken, rows, None if code is None else code[0], at_once)
-        return self.codec_.decode(found.reshape(n, *event))
+        found = over_rows(decoded, rows, None if code is None else code[0], at_once)
+        return self.preprocessor_.inverse(found.reshape(n, *event))
 
     @torch.no_grad()
     def reconstruct(self, X: Any, y: Any = None) -> Any:
         """Decoded means of the posterior means (n, *E); deterministic."""
-        x = self._rows(X)
+        check_is_fitted(self)
 
         def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
             return mean_of(self.model_.rebuild(a, b)).reshape(len(a), *self.model_.event)
 
-        return self.codec_.decode(self._passed(rebuilt, x, self._classes(y, len(x))))
+        return self.preprocessor_.inverse(self._passes(rebuilt, X, y))
 
     def sample(
         self,
@@ -174,26 +347,27 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         `given` holds columns of a table at values: p(x | given), by resampling draws of the prior.
         """
         check_is_fitted(self)
-        door.at_least(1, n=n)
-        take: Take = mean_of if mean else methodcaller("sample")
+        check_at_least(1, n=n)
+        shown: Shown = mean_of if mean else methodcaller("sample")
         if given:
-            return self._sample_given(n, given, take, random_state)
+            return self._sample_given(n, given, shown, random_state)
         with random_from(self._seed(random_state)):
             if label is None and self.classes_ is not None:
                 drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
                 label = self.classes_[drawn.numpy()]
             every = torch.arange(n)
-            return self._decoded(lambda some: self.model_.prior_state(len(some)), every, label, take)
+            return self._decoded(lambda some: self.model_.prior_state(len(some)), every, label, shown)
 
-    def _sample_given(self, n: int, given: dict[str, Any], take: Take, random_state: Any) -> Any:
+    def _sample_given(self, n: int, given: dict[str, Any], shown: Shown, random_state: Any) -> Any:
         if not isinstance(given, Mapping):
             raise SpecError(f"given takes columns and their values, say {{'age': 30}}; not {given!r}")
-        if self.labels_ is not None:
+        if self.classes_ is not None:
             raise DataError("sample takes given only without labels: fit with labels=None")
-        x = self.codec_.encode(self.codec_.known(given))[:].expand(n, *self.codec_.shape)
-        door.supported(self.likelihood_, x[:1], self.codec_)
+        codec = self.preprocessor_.codec
+        x = codec.encode(codec.known(given))[:].expand(n, *codec.shape)
+        self.preprocessor_.supported(x[:1])
         said = ", ".join(f"{name}={plain(value)}" for name, value in given.items())
-        drawn, size = imputing.given(self.model_, x, self._seed(random_state), take)
+        drawn, size = imputation.given(self.model_, x, self._seed(random_state), shown)
         if not size:
             raise DataError(f"{said} has probability 0 in this model; say values nearer to the training data")
         if size < n / 10:
@@ -201,10 +375,10 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
                 f"only about {size:.0f} of the prior's draws fit {said}: the {n} rows repeat them",
                 stacklevel=3,
             )
-        return self.codec_.decode(drawn, given)
+        return self.preprocessor_.inverse(drawn, given)
 
     def _seed(self, random_state: Any) -> int:
-        return self.seed_ if random_state is None else door.seeded(random_state)
+        return self.seed_ if random_state is None else seed_of(random_state)
 
     def impute(
         self,
@@ -222,19 +396,25 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         in the range that their column had in training. Importance sampling with `n_samples` draws of z a
         row (Mattei and Frellsen 2019, equation 13).
         """
-        door.at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
-        x = self._tensor(X)
-        classes, seed = self._classes(y, len(x)), self._seed(random_state)
+        check_at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
+        x, classes = self._cells(X, y)
+        seed, codec = self._seed(random_state), self.preprocessor_.codec
         if draws is None:
-            return self.codec_.filled(X, imputing.best(self.model_, x, classes, n_samples, seed))
-        each = (imputing.draw(self.model_, x, classes, n_samples, seed + i) for i in range(draws))
-        return [self.codec_.filled(X, filled) for filled in each]
+            return codec.filled(X, imputation.best(self.model_, x, classes, n_samples, seed))
+        each = (imputation.draw(self.model_, x, classes, n_samples, seed + i) for i in range(draws))
+        return [codec.filled(X, filled) for filled in each]
+
+    def _cells(self, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
+        check_is_fitted(self)
+        self.model_.eval()
+        return self.preprocessor_.cells(X, y)
+
+    # -- densities and judgements --------------------------------------------------------------------
 
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing: which cell is strange."""
-        door.at_least(1, n_samples=n_samples)
-        x = self._tensor(X)
-        return imputing.by_cell(self.model_, x, self._classes(y, len(x)), n_samples, self.seed_).numpy()
+        check_at_least(1, n_samples=n_samples)
+        return imputation.by_cell(self.model_, *self._cells(X, y), n_samples, self.seed_).numpy()
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where a row is
@@ -245,21 +425,12 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         Of a series E_q log p(x_t|z), of the last point of each window, NaN where it is missing; its
         noise comes from the row's place in X. y where labels are Given, and read only there.
         """
-        door.at_least(1, n_samples=n_samples)
-        x = self._rows(X)
+        check_at_least(1, n_samples=n_samples)
+        rows = self._rows(X, y)
         if self.window_ is not None:
-            return reconstruction(self.model_, x[:], n_samples, self.seed_)[:, -1].double().numpy()
-        classes = self._classes(y, len(x))
-        rated, k = probed(self.model_, x, classes, n_samples)
-
-        def scored(a: Tensor, b: Tensor | None) -> Tensor:
-            with random_from(self.seed_):
-                seen = self.model_.observe(a, evidence=rated, alike=True)
-            if not rated:
-                return lowest(self.model_(seen, b).log_likelihood[0])
-            return log_likelihood(self.model_, seen, b, k, self.seed_)[0]
-
-        return over_rows(scored, x, classes).double().numpy()
+            cells = reconstruction_log_prob(self.model_, rows[0][:], n_samples, self.seed_)
+            return cells[:, -1].double().numpy()
+        return score_rows(self.model_, rows, n_samples, self.seed_).double().numpy()
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of score_samples."""
@@ -277,9 +448,11 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         """softmax of the classifier's logits, (n, K), columns as in `classes_`."""
 
         def probabilities(a: Tensor, b: Tensor | None) -> Tensor:
-            return self.model_.features(a)[1].softmax(-1)  # type: ignore[union-attr]
+            logits = self.model_.conditioning(a).logits
+            assert logits is not None
+            return logits.softmax(-1)
 
-        return self._passed(probabilities, self._rows(X), None).numpy()
+        return self._passes(probabilities, X, None).numpy()
 
     def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
         """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong. y is
@@ -287,14 +460,13 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
 
         `ais`: beside it log p(x) by annealing over so many temperatures (Neal 2001), of at most 100 rows.
         """
-        door.at_least(1, k=k, **({} if ais is None else {"ais": ais}))
-        x = self._rows(X)
-        told = y is not None and not isinstance(self.labels_, Given)
-        truth = self._truth(y, len(x), unlabelled=True) if told else None
-        names = [] if isinstance(self.codec_, Arrays) else self.codec_.names()
-        classes = self._classes(y, len(x))
-        found = evaluation.evaluate(self.model_, x, classes, k, self.seed_, truth, names=names, ais=ais)
-        return replace(found, warnings=found.warnings + doctor.of_history(self.history_))
+        check_at_least(1, k=k, **({} if ais is None else {"ais": ais}))
+        rows = self._rows(X, y)
+        judged = y is not None and not self.labels_.observed
+        truth = self.preprocessor_.truth(y, len(rows[0]), unlabelled=True) if judged else None
+        names = self.preprocessor_.codec.column_names()
+        found = evaluate(self.model_, rows, k, self.seed_, truth, names=names, ais=ais)
+        return replace(found, warnings=found.warnings + diagnostics.of_history(self.history_))
 
     def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Any:
         """n decoded means on the straight line between the codes of rows a and b, ends included.
@@ -302,8 +474,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
         A row is an array (*E), or a frame or series of one row. With labels, `label` is one class or one
         a step; Given encodes a with the first and b with the last.
         """
-        door.at_least(2, n=n)
-        labels = None if label is None else door.one_each("label", label, n)
+        check_at_least(2, n=n)
+        labels = None if label is None else one_each("label", label, n)
         first, last = (None, None) if labels is None else (labels[0], labels[-1])
         za, zb = self._one(a, first), self._one(b, last)
         share = np.linspace(0, 1, n)[:, None]
@@ -312,8 +484,8 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Any:
         """n decoded means as latent `dim` goes from -span to span, the rest as row x has it."""
         check_is_fitted(self)
-        door.at_least(1, n=n)
-        door.at_least(0, dim=dim)
+        check_at_least(1, n=n)
+        check_at_least(0, dim=dim)
         if dim >= self.latent_dim_:
             raise SpecError(f"dim={dim}: the latents are 0 to {self.latent_dim_ - 1}")
         Z = np.repeat(self._one(x, label), n, 0)
@@ -323,7 +495,7 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     def _one(self, x: Any, label: Any) -> Array:
         """The code (1, L) of one row."""
         check_is_fitted(self)
-        return self._codes(self.codec_.row(x), label)
+        return self._codes(self.preprocessor_.codec.row(x), label)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         check_is_fitted(self)
@@ -334,55 +506,27 @@ class VAE(TransformerMixin, Learner):  # type: ignore[misc]
     def save(self, path: str | Path) -> None:
         """One safe file: weights and a readable header. Written atomically."""
         check_is_fitted(self)
-        header = {
-            "spec": self.specs_(),
-            "seed": self.seed_,
-            "event": list(self.event_),
-            "codec": self.codec_.header(),
-            "classes": None if self.classes_ is None else self.classes_.tolist(),
-            "holes": self.holes_,
-            "gaps": self.gaps_,
-            "history": [{name: v for name, v in row.items() if name != "seconds"} for row in self.history_],
-            "trained_on": getattr(self, "trained_on_", {}),
-        }
-        storage.write(path, self.model_.state_dict(), header)
+        saving.save(self, path)
 
     @classmethod
     def load(cls, path: str | Path, specs: Sequence[type[Spec]] = ()) -> "VAE":
         """Read a model file; parts of your own are handed over in `specs`, never imported from it."""
-        tensors, header = storage.read(path)
-        try:
-            spec = {"window": "None"} | header["spec"]
-            words = {name: parse(spec[name], kind, specs) for name, kind in door.KINDS.items()}
-            vae = cls(**words)
-            vae.window_ = vae.window
-            vae.codec_, vae.holes_ = from_header(header["codec"]), bool(header["holes"])
-            vae.gaps_ = bool(header.get("gaps", True))
-            vae.history_, vae.trained_on_ = header["history"], header["trained_on"]
-            vae.n_features_in_ = vae.event_[0]
-            if columns := header["codec"].get("columns"):
-                vae.feature_names_in_ = np.asarray([column["name"] for column in columns], dtype=object)
-            vae._choose()
-            classes, heads = header["classes"], vae.labels_
-            if list(vae.event_) != header["event"] or len(classes or ()) != (heads.classes if heads else 0):
-                raise FormatError(f"{path} has a damaged header: its event or classes contradict its spec")
-            vae.classes_ = None if classes is None else np.asarray(classes)
-            vae.asked_ = door.wanted(vae)
-            vae.random_state_ = int(words["random_state"])
-            vae.seed_ = int(header.get("seed", vae.random_state_))
-            with storage.Bounded(tensors, path):
-                vae.model_ = vae._built().eval()
-        except SpecError as error:
-            raise FormatError(f"{path}: {error}") from None
-        except storage.DAMAGE as error:
-            fault = (str(error).splitlines() or [""])[0]
-            raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from None
-        storage.pour(vae.model_, tensors, path)
-        return vae
+        return saving.load(cls, path, specs)
+
+    @property
+    def event_(self) -> tuple[int, ...]:
+        """The shape of a row of X."""
+        return self.preprocessor_.codec.event
+
+    @property
+    def codec_(self) -> Codec:
+        """How X becomes tensors and back."""
+        return self.preprocessor_.codec
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = getattr(self, "gaps_", self.likelihood is not None)
+        fitted = getattr(self, "preprocessor_", None)
+        tags.input_tags.allow_nan = fitted.allow_missing if fitted else self.likelihood is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

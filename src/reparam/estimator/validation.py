@@ -1,40 +1,22 @@
-"""The estimator's door: arguments, labels and rows are checked here, and refused in a line with its cure."""
+"""Input validation: arguments are checked here, and refused in a line with its cure."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
-from scipy.sparse import issparse
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
-from torch import Tensor
 
-from ..data.batching import pieces, refusal, whole
-from ..data.codecs.array import Arrays
-from ..data.codecs.base import Codec
-from ..data.stream import Stream
-from ..errors import DataError, SpecError
+from ..errors import SpecError
 from ..families import (
-    Bernoulli,
     Cell,
-    Columns,
-    Family,
-    Gaussian,
     Likelihood,
-    Local,
-    NegativeBinomial,
     Posterior,
-    Share,
-    Shared,
 )
-from ..model.labels import Enumerated, LabelHead, Labels
+from ..model.labels import LabelHead, Labels
 from ..model.priors import Prior
-from ..nn.networks import Net
+from ..nn import Net
 from ..objectives import Objective
 from ..specs.spec import accepts, describe, plain
-from ..tensors import Rowwise
 from ..training.config import Training
 
 Array = np.ndarray[Any, Any]
@@ -45,7 +27,7 @@ KINDS: dict[str, Any] = {
     "posterior": Posterior,
     "prior": Prior,
     "likelihood": Likelihood,
-    "labels": Labels | None,
+    "labels": Labels,
     "objective": Objective,
     "training": Training,
     "random_state": int | None,
@@ -57,13 +39,12 @@ OWN = (
     "decoder(self, seen, event, n), both of which return a module; say {name}=Mine(), and hand it over in "
     "VAE.load(path, specs=[Mine])"
 )
-UNLABELLED = (-1, "-1")
 
 
 # -- arguments -------------------------------------------------------------------------------------------
 
 
-def refuse_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
+def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
     """SpecError at the first argument of VAE of the wrong kind; `listed` as in `accepts`."""
     for name, kind in KINDS.items():
         value = plain(held[name])
@@ -80,7 +61,7 @@ def refuse_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
             raise SpecError(f"VAE.{name} takes {describe(kind)}, not {shown}{own}")
 
 
-def refuse_changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def check_unchanged(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """A fit that goes further may train otherwise, but is of the same model."""
     if differs := [name for name in asked if asked[name] != now[name]]:
         raise SpecError(
@@ -89,26 +70,37 @@ def refuse_changes(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         )
 
 
-def wanted(vae: Any) -> dict[str, Any]:
+def model_arguments(vae: Any) -> dict[str, Any]:
     """The arguments that make a model what it is, to compare them later."""
     held = {name: plain(getattr(vae, name)) for name in KINDS if name not in ("training", "random_state")}
     return {name: dict(value) if isinstance(value, dict) else value for name, value in held.items()}
 
 
-def at_least(least: int, **numbers: Any) -> None:
+def check_window(window: Any, labels: LabelHead) -> int | None:
+    """The window, refused where it makes no sense."""
+    if window is None:
+        return None
+    if not isinstance(window, int | np.integer) or window < 2:
+        raise SpecError(f"VAE.window takes a number of points, 2 or more; not {window!r}")
+    if labels.to_decoder:
+        raise SpecError(f"window={window} with labels={labels}: y marks a series' anomalies")
+    return int(window)
+
+
+def check_at_least(least: int, **numbers: Any) -> None:
     """Refuse what is no whole number of `least` or more."""
     for name, value in numbers.items():
         if type(plain(value)) is not int or value < least:
             raise SpecError(f"{name} takes a whole number of {least} or more, not {plain(value)!r}")
 
 
-def stated(random_state: Any) -> int:
+def stated_seed(random_state: Any) -> int:
     """The whole number that is said, else one that is drawn: with it a fit can be done again."""
     said = plain(random_state)
-    return said if type(said) is int else seeded(random_state)
+    return said if type(said) is int else seed_of(random_state)
 
 
-def seeded(random_state: Any) -> int:
+def seed_of(random_state: Any) -> int:
     try:
         return int(check_random_state(random_state).randint(2**31 - 1))
     except ValueError:
@@ -116,126 +108,3 @@ def seeded(random_state: Any) -> int:
             f"random_state takes a whole number from 0 to {2**32 - 1}, a RandomState or None, "
             f"not {plain(random_state)!r}"
         ) from None
-
-
-# -- labels ----------------------------------------------------------------------------------------------
-
-
-def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:
-    """y as n numbers or words; -1, or nothing, where a row may be and is `unlabelled`."""
-    if y is None:
-        raise DataError(f"labels={head} needs y: fit(X, y)")
-    held: Array = np.asarray(y)
-    if held.shape != (n,):
-        raise DataError(f"y has shape {held.shape}; X has {n} rows: one label a row is needed")
-    cure = "label every row, or leave out those without a label; labels=Enumerated(...) learns from them too"
-    if held.dtype.kind in "Of":
-        missing = np.array([value is None or value != value for value in held.tolist()], dtype=bool)
-        if missing.any() and not unlabelled:
-            raise DataError(f"y has no label in row {int(missing.argmax())}; {cure}")
-        held = np.where(missing, -1, held)
-    if held.dtype.kind == "O":
-        for row, value in enumerate(held.tolist()):
-            if not isinstance(value, str | bool | int | float | np.generic):
-                raise DataError(f"y holds {value!r} in row {row}; labels are numbers or text")
-        held = np.asarray(held.tolist())
-    if held.dtype.kind == "f" and not np.isfinite(held).all():
-        raise DataError(f"y has infinity; {cure}")
-    if held.dtype.kind not in "biufU":
-        raise DataError(f"y holds {held.dtype}; labels are numbers or text: y.astype(str)")
-    return held
-
-
-def classes_of(y: Array, head: LabelHead) -> Array:
-    """The classes among labels y, sorted, as many as the head says."""
-    known = ~np.isin(y, UNLABELLED[y.dtype.kind == "U"]) if isinstance(head, Enumerated) else slice(None)
-    classes: Array = np.unique(y[known])
-    if not len(classes):
-        raise DataError("every row of y is -1, unlabelled: label some rows, or leave labels out")
-    if len(classes) == 1 < head.classes:
-        raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or label others too")
-    if len(classes) != head.classes:
-        raise DataError(
-            f"y has {len(classes)} classes; labels={head} says {head.classes}. "
-            f"Use {type(head).__name__}({len(classes)})"
-        )
-    return classes
-
-
-def class_numbers(classes: Array, y: Array, *, unlabelled: bool = False) -> Tensor:
-    """Labels y (n,) -> 0 .. K-1, and -1 where a row may be and is `unlabelled`."""
-    numbers: dict[Any, int] = {label: i for i, label in enumerate(classes.tolist())}
-    if unlabelled:
-        numbers = dict.fromkeys(UNLABELLED, -1) | numbers
-    held = y.tolist()
-    if absent := [label for label in held if label not in numbers]:
-        raise DataError(f"{absent[0]!r} is no class of this model: {classes.tolist()}")
-    return torch.tensor([numbers[label] for label in held], dtype=torch.long)
-
-
-def one_each(name: str, labels: Any, n: int) -> Array:
-    """One label for all n rows, or one a row."""
-    held = np.asarray(labels)
-    if held.shape not in ((), (1,), (n,)):
-        raise DataError(f"{name} has shape {held.shape}: say one label, or one for each of the {n} rows")
-    rows: Array = np.broadcast_to(held, (n,))
-    return rows
-
-
-# -- rows ------------------------------------------------------------------------------------------------
-
-
-def numeric(vae: Any, X: Any, *, reset: bool, holes: bool) -> Any:
-    """A numeric array (n, *E) or a sparse matrix, where `holes` with NaN."""
-    finite = "allow-nan" if holes else True
-    words = {"accept_sparse": "csr", "allow_nd": True, "dtype": "numeric", "ensure_all_finite": finite}
-    try:
-        X = validate_data(vae, X, reset=reset, **words)
-    except ValueError as error:
-        if not str(error).startswith("Input X contains"):
-            raise DataError(str(error)) from None
-        cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"
-        raise DataError(f"{str(error).splitlines()[0]}{_first_odd(X)} {cure}") from None
-    if issparse(X):
-        return X
-    X = np.asarray(X, dtype=np.float64) if X.dtype.kind == "O" else np.asarray(X)
-    if X[:1].size == 0:
-        raise DataError(f"X has shape {X.shape}: 0 feature(s), a minimum of 1 is required")
-    return X
-
-
-def _first_odd(X: Any) -> str:
-    """Where an array has its first NaN or infinity."""
-    odd = ~np.isfinite(np.asarray(X, dtype=float))
-    place = [int(i) for i in np.unravel_index(int(odd.argmax()), odd.shape)]
-    cell = f"column {place[1]}" if len(place) == 2 else f"pixel {tuple(place[1:])}"
-    return f" The first is in row {place[0]}, {cell};"
-
-
-def supported(family: Family, x: Rowwise, codec: Codec) -> Rowwise:
-    """x; DataError where values are outside the likelihood's support, a table's column by its name. The
-    blocks of a stream are judged when they are read."""
-    if isinstance(x, Stream):
-        return x.map(lambda block: supported(family, block, codec))
-    if refused := refusal(family, x):
-        names = None if isinstance(codec, Arrays) else codec.names()
-        place = r"column (\d+)"
-        raise DataError(re.sub(place, lambda m: f"column {names[int(m[1])]!r}" if names else m[0], refused))
-    return x
-
-
-def resolved_likelihood(
-    codec: Codec, x: Rowwise | None, said: Family | Mapping[str, Family] | None
-) -> Family:
-    """The one that is said; else a table's columns say; an array is Bernoulli where all values are 0 or 1,
-    else a Gaussian with one learned scale a column; a sparse one of counts is negative binomial, given a
-    row's total."""
-    if isinstance(said, Family):
-        return said
-    families = codec.families(said or {})
-    if families:
-        return Columns(families)
-    if x is not None and all(bool(((piece == 0) | (piece == 1)).all()) for piece in pieces(x)):
-        return Bernoulli()
-    counts = x is not None and whole(x)
-    return NegativeBinomial(mean=Local(Share())) if counts else Gaussian(scale=Shared())

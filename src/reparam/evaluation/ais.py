@@ -11,8 +11,7 @@ from torch.distributions import constraints
 
 from ..distributions import base_of
 from ..errors import SpecError
-from ..model.hierarchy import Site, generating, replaying
-from ..model.labels import Auxiliary, Enumerated
+from ..model.hierarchy import LatentLayer, generating, replaying
 from ..model.model import Model, Trace
 from ..tensors import Rowwise, log_mean_exp, numel, random_from
 
@@ -60,32 +59,34 @@ Score = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 def refusal(model: Model) -> str | None:
     """Why a model cannot be annealed, and what to do instead; or None."""
-    parts = model.parts
-    if not parts.latent_dim:
+    config = model.config
+    if not config.latent_dim:
         return "ais with latent_dim=0: there is no latent to anneal, log p(x|y) is exact. Leave ais out"
-    if parts.posterior.atoms is not None:
-        return f"ais with posterior={parts.posterior}: codes have no gradients. Leave ais out and raise k"
-    if isinstance(parts.labels, Enumerated):
-        return f"ais with labels={parts.labels}: it does not sum over classes. Leave ais out and raise k"
+    if config.posterior.atoms is not None:
+        return f"ais with posterior={config.posterior}: codes have no gradients. Leave ais out and raise k"
+    if config.labels.enumerated:
+        return f"ais with labels={config.labels}: it does not sum over classes. Leave ais out and raise k"
     with torch.no_grad(), random_from(0):
-        _, sites = model.latents(None, generating(1), model.pseudo_features())
-    for site in sites:
-        support = getattr(base_of(site.p), "support", constraints.real)
+        _, layers = model.latents(None, generating(1), model.pseudo_features())
+    for layer in layers:
+        support = getattr(base_of(layer.p), "support", constraints.real)
         if support not in (constraints.real, constraints.real_vector) and not (
             isinstance(support, constraints.independent) and support.base_constraint is constraints.real
         ):
-            return f"ais with prior={parts.prior}: its support is not all of space. Leave ais out and raise k"
+            return (
+                f"ais with prior={config.prior}: its support is not all of space. Leave ais out and raise k"
+            )
     return None
 
 
 def joint(model: Model, trace: Trace) -> Score:
-    """The two factors of p(x, z), rungs side by side; `trace` holds the batch, its labels and holes."""
+    """The two factors of p(x, z), layers side by side; `trace` holds the batch and its labels."""
     dims = list(model.latents.dims)
 
     def score(z: Tensor) -> tuple[Tensor, Tensor]:
-        state, sites = model.latents(None, replaying(torch.split(z, dims, -1)), trace.pseudo)
-        log_p = torch.stack([site.p.log_prob(site.z) for site in sites]).sum(0)
-        return log_p, replace(trace, state=state, sites=sites).log_likelihood
+        state, layers = model.latents(None, replaying(torch.split(z, dims, -1)), trace.pseudo)
+        log_p = torch.stack([layer.p.log_prob(layer.z) for layer in layers]).sum(0)
+        return log_p, replace(trace, state=state, layers=layers).log_likelihood
 
     return score
 
@@ -139,21 +140,19 @@ def temperatures(steps: int) -> Tensor:
     return (raw - raw[0]) / (raw[-1] - raw[0])
 
 
-def through(sites: tuple[Site, ...]) -> Tensor:
-    """The rungs' values side by side, (S, B, sum of L)."""
-    return torch.cat([site.z for site in sites], -1)
+def side_by_side(layers: tuple[LatentLayer, ...]) -> Tensor:
+    """The layers' values side by side, (S, B, sum of L)."""
+    return torch.cat([layer.z for layer in layers], -1)
 
 
 @torch.no_grad()
 def simulated(model: Model, trace: Trace) -> tuple[Tensor, Trace]:
     """(z (1, B, L), the trace of x ~ p(x|z)): as many rows, of the same labels where those are given."""
-    n, labels = len(trace.x), model.parts.labels
-    state, sites = model.latents(None, generating(n), trace.pseudo)
-    code = trace.code
-    if isinstance(labels, Auxiliary):
-        code = labels.code(torch.multinomial(model.log_prior_y.exp(), n, replacement=True))
+    n = len(trace.x)
+    state, layers = model.latents(None, generating(n), trace.pseudo)
+    code = model.config.labels.simulated_code(trace.conditioning, model.log_prior_y, n)
     x = model.decode(state, code).sample().reshape(n, *model.event)
-    return through(sites), replace(trace, x=x, mask=None, state=state, sites=sites)
+    return side_by_side(layers), replace(trace, x=x, mask=None, state=state, layers=layers)
 
 
 @torch.no_grad()
@@ -171,10 +170,12 @@ def annealed(
     each, rates = [], []
     with random_from(seed):
         for part in torch.split(kept, batch):
-            trace = model(model.observe(x[part], evidence=True), None if y is None else y[part])
+            trace = model(model.observe(x[part], for_likelihood=True), None if y is None else y[part])
             z, made = simulated(model, trace)
             first = Steps(z.new_full((len(part),), 0.5), z.new_ones(size))
-            start = through(model.latents(None, generating((chains + PILOTS) * len(part)), trace.pseudo)[1])
+            start = side_by_side(
+                model.latents(None, generating((chains + PILOTS) * len(part)), trace.pseudo)[1]
+            )
             start = start.reshape(chains + PILOTS, len(part), size)
             log_w, _, rate = anneal(joint(model, trace), start, betas, first)
             lower, last, _ = anneal(joint(model, made), start, betas, first)

@@ -21,7 +21,7 @@ MCMC = 10
 
 
 @torch.no_grad()
-def reconstruction(model: Model, x: Tensor, k: int, seed: int, steps: int = MCMC) -> Tensor:
+def reconstruction_log_prob(model: Model, x: Tensor, k: int, seed: int, steps: int = MCMC) -> Tensor:
     """E_q(z|x) log p(x_j | z) of each number in nats, NaN where missing: (n, *E).
 
     Missing numbers are first filled by `steps` of z ~ q(z|x), x_miss ~ p(x_miss|z), a Markov chain
@@ -34,9 +34,9 @@ def reconstruction(model: Model, x: Tensor, k: int, seed: int, steps: int = MCMC
         hole, full = batch.isnan(), batch
         with random_from(seed):
             for _step in range(steps if hole.any() else 0):
-                full = torch.where(hole, model(full).px.sample().reshape(batch.shape), batch)
+                full = torch.where(hole, model(model.observe(full)).px.sample().reshape(batch.shape), batch)
         with random_from(seed + 1):
-            each = cells(model(full, samples=k).px, full)
+            each = cells(model(model.observe(full), samples=k).px, full)
         return each.reshape(k, *batch.shape).mean(0).masked_fill(hole, torch.nan)
 
     return over_rows(judged, x, rows=max(1, NUMBERS // (k * numel(model.event))))

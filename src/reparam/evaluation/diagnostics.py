@@ -1,7 +1,7 @@
 """What is wrong with a model, and the cure: figures in, sentences out; none where nothing is.
 
 >>> of_latent((0.02,), 0, 10)
-('posterior collapse: the code says nothing of the datum (rate 0.02 nats). Warm the KL up with ...',)
+('posterior collapse: KL is 0.02 nats per datum. Warm the KL up with ...',)
 >>> of_latent((8.5,), 9, 10)
 ()
 """
@@ -9,71 +9,69 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-SILENT = 0.01
-"""Nats: a latent dimension whose mean KL is below it says nothing."""
-EMPTY = 0.1
-"""Nats: a rung whose mean KL is below it says nothing."""
-FACTOR = 2.0
+INACTIVE_KL = 0.01
+"""Nats: a latent dimension whose mean KL is below it is inactive."""
+COLLAPSED_KL = 0.1
+"""Nats: a layer whose mean KL is below it has collapsed."""
+SCALE_FACTOR = 2.0
 """A fixed scale further than this from the residuals' own is off."""
-TOLD_APART = 0.7
-"""The area under the curve from which codes and draws of the prior are said to differ."""
-FREE = "objective=ELBO(beta=Linear(0, 1, 5000)), or let each dimension speak: ELBO(free_bits=0.1)"
+PRIOR_AUC = 0.7
+"""The area under the curve of a classifier from which the aggregate posterior differs from the prior."""
+WARM_UP = "objective=ELBO(beta=Linear(0, 1, 5000)), or give each dimension free nats: ELBO(free_bits=0.1)"
 
 
-def of_latent(rungs: Sequence[float], active: int, size: int) -> tuple[str, ...]:
-    """Collapse and waste, from the mean KL of each rung in nats and how many of `size` units are active."""
-    empty = [str(i + 1) for i, rate in enumerate(rungs) if rate < EMPTY]
-    if rungs and len(empty) == len(rungs):
-        what = f"the code says nothing of the datum (rate {sum(rungs):.2f} nats)"
-        return (f"posterior collapse: {what}. Warm the KL up with {FREE}",)
+def of_latent(layers: Sequence[float], active: int, size: int) -> tuple[str, ...]:
+    """Collapse and waste, from the mean KL of each layer in nats and how many of `size` units are active."""
+    collapsed = [str(i + 1) for i, rate in enumerate(layers) if rate < COLLAPSED_KL]
+    if layers and len(collapsed) == len(layers):
+        return (f"posterior collapse: KL is {sum(layers):.2f} nats per datum. Warm the KL up with {WARM_UP}",)
     found = []
-    if empty:
-        what = f"rung {' and '.join(empty)} of {len(rungs)} says less than {EMPTY} nat"
+    if collapsed:
+        which = f"layer {' and '.join(collapsed)} of {len(layers)}"
         found.append(
-            f"posterior collapse: {what}. Use ELBO(free_bits={EMPTY}, free_per='rung'), or fewer rungs"
+            f"posterior collapse: KL of {which} is below {COLLAPSED_KL} nats. "
+            f"Use ELBO(free_bits={COLLAPSED_KL}, free_per='layer'), or fewer layers"
         )
     if size >= 8 and active <= size / 4:
         found.append(
-            f"the latent is far too large: {active} of {size} dimensions are in use. "
-            f"latent_dim={max(active, 1)} says as much"
+            f"latent far too large: {active} of {size} dimensions are active. "
+            f"latent_dim={max(active, 1)} is enough"
         )
     elif size - active >= max(2, size / 4):
         found.append(
             f"{size - active} of {size} latent dimensions have collapsed. Take fewer, "
-            f"or warm the KL up with {FREE}"
+            f"or warm the KL up with {WARM_UP}"
         )
     return tuple(found)
 
 
 def of_scale(misfit: float | None) -> tuple[str, ...]:
     """A decoder scale that is off; `misfit` is the residuals' root mean square, of that fixed scale."""
-    if misfit is None or 1 / FACTOR <= misfit <= FACTOR:
+    if misfit is None or 1 / SCALE_FACTOR <= misfit <= SCALE_FACTOR:
         return ()
-    side = "the KL swamps the data" if misfit < 1 else "the data swamp the KL"
+    side = "large" if misfit < 1 else "small"
     return (
-        f"{side}: residuals are {misfit:.2g} times the decoder's fixed scale. Multiply it by {misfit:.2g}, "
+        f"decoder scale too {side}: residual RMS is {misfit:.2g} of it. Multiply it by {misfit:.2g}, "
         "or learn it: likelihood=Gaussian(scale=Shared())",
     )
 
 
-def of_prior(told_apart: float | None) -> tuple[str, ...]:
+def of_prior(prior_auc: float | None) -> tuple[str, ...]:
     """Prior and aggregate posterior apart, from the area under a classifier's curve."""
-    if told_apart is None or told_apart < TOLD_APART:
+    if prior_auc is None or prior_auc < PRIOR_AUC:
         return ()
     return (
-        f"codes of the data and draws of the prior are told apart (AUC {told_apart:.2f}): samples "
-        "fall where no data are. Fit the prior to the codes: vae.refit_prior(X, Mixture()), or train with "
+        f"aggregate posterior differs from the prior (classifier AUC {prior_auc:.2f}): samples come from "
+        "where there are no data. Fit the prior to the codes: vae.refit_prior(X, Mixture()), or train with "
         "VampPrior()",
     )
 
 
 def of_codes(used: int, atoms: int, drawn: int) -> tuple[str, ...]:
-    """Dead codes: how many of the atoms `drawn` choices used."""
+    """Unused codes: how many of the atoms `drawn` choices used."""
     if drawn < 10 * atoms or used > atoms / 2:
         return ()
-    return (
-        f"{atoms - used} of {atoms} codes are dead. Take fewer; a codebook's can be a grid: posterior=FSQ()",
-    )
+    return (f"{atoms - used} of {atoms} codes are never used. Take fewer; a codebook may be a grid: FSQ()",)
 
 
 def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -86,7 +84,7 @@ def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     spread = abs(bound[best] - bound[0]) + 1.0
     if bound[best] - bound[-1] > 2 * spread:
         return (
-            f"the training exploded: the bound fell from {bound[best]:.1f} in epoch {rows[best]['epoch']} to "
+            f"training diverged: the bound fell from {bound[best]:.1f} in epoch {rows[best]['epoch']} to "
             f"{bound[-1]:.4g}. Lower learning_rate, or set Training(clip=100.0)",
         )
     held = [row["validation"] for row in rows if row.get("validation") is not None]

@@ -8,19 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..data.batching import Rows
 from ..errors import SpecError
 from ..model.model import Model
-from ..tensors import Rowwise, finite, log_mean_exp, lowest, random_from
-from . import diagnostics as doctor
+from ..tensors import finite, log_mean_exp, nan_to_neginf, random_from
+from . import diagnostics
 from .ais import Annealed, annealed, refusal
-from .importance import Weights, distrust
-from .likelihood import log_weights, probed
-from .metrics import aggregate, by_cell, by_rung, calibration_error, residuals
+from .importance import ImportanceWeights, reliability_warning
+from .likelihood import log_weights
+from .metrics import aggregate, by_cell, calibration_error, kl_by_layer, residuals
 from .passes import each_row, samples_at_once
 
 
 @dataclass(frozen=True)
-class Figure:
+class Estimate:
     """A mean and its standard error; None for a single row."""
 
     mean: float
@@ -44,13 +45,13 @@ class Evaluation:
     - `calibration_error`: the expected one of a label head, 15 bins of confidence (Guo et al. 2017).
     - `distortion_by_column`: of a table, over each column's known cells; beside an Auxiliary head given the
       class, each with its share p(y|x, z).
-    - `told_apart`: the AUC of a classifier between codes of the data and draws of the prior, 0.5 at best.
+    - `prior_auc`: the AUC of a classifier between codes of the data and draws of the prior, 0.5 at best.
     - `ais`: log p(x) by annealing, where asked for.
     """
 
     n: int
     k: int
-    log_likelihood: Figure | None
+    log_likelihood: Estimate | None
     bits_per_dim: float | None
     elbo: float | None
     rate: float | None
@@ -61,12 +62,12 @@ class Evaluation:
     warnings: tuple[str, ...]
     bound_by_k: dict[int, float] | None = None
     pareto_k: float | None = None
-    rate_by_rung: tuple[float, ...] | None = None
+    rate_by_layer: tuple[float, ...] | None = None
     rate_by_dimension: tuple[float, ...] | None = None
     active_by_kl: int | None = None
     mutual_information: float | None = None
     aggregate_kl: float | None = None
-    told_apart: float | None = None
+    prior_auc: float | None = None
     calibration_error: float | None = None
     distortion_by_column: dict[str, float] | None = None
     ais: Annealed | None = None
@@ -77,9 +78,9 @@ class Evaluation:
 
 def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells: bool) -> dict[str, Tensor]:
     """Every figure that is a mean over rows, of each row (B, ...), in nats."""
-    trace = model(x, y, samples=samples_at_once(model, k))
+    trace = model(model.observe(x), y, samples=samples_at_once(model, k))
     known = (~x.isnan()).flatten(1).sum(1).double()
-    distortion = -lowest(trace.average(trace.log_likelihood))
+    distortion = -nan_to_neginf(trace.average(trace.log_likelihood))
     rows = {"known": known, "distortion": distortion, "code": model.encode(x, y)}
     if trace.logits is not None:
         rows["logits"] = trace.logits
@@ -90,14 +91,14 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
         rows["cells"] = each if trace.mask is None else each.masked_fill(~trace.mask, math.nan)
     if not rated:
         return rows
-    rungs, dimensions = by_rung(trace)
+    layers, dimensions = kl_by_layer(trace)
     rows |= {
-        "rate": -lowest(-trace.rate),
-        "rungs": torch.stack(rungs, -1) if rungs else trace.rate[:, None][:, :0],
+        "rate": -nan_to_neginf(-trace.rate),
+        "layers": torch.stack(layers, -1) if layers else trace.rate[:, None][:, :0],
     }
     rows |= {"dimensions": torch.cat(dimensions, -1)} if dimensions else {}
-    weights, classes = Weights(k), len(model.log_prior_y) if trace.log_qy is not None else 1
-    for log_w in log_weights(model, model.observe(x, evidence=True), y, k, None):
+    weights, classes = ImportanceWeights(k), len(model.log_prior_y) if model.config.labels.enumerated else 1
+    for log_w in log_weights(model, model.observe(x, for_likelihood=True), y, k, None):
         weights.add(log_mean_exp(log_w.reshape(-1, classes, len(x)), 1))
     sums = weights.sums
     rows |= {"score": sums.log_mean, "size": sums.size, "skew": weights.skew, "shape": weights.shape}
@@ -107,8 +108,7 @@ def by_row(model: Model, x: Tensor, y: Tensor | None, k: int, rated: bool, cells
 @torch.no_grad()
 def evaluate(
     model: Model,
-    x: Rowwise,
-    y: Tensor | None,
+    rows: Rows,
     k: int,
     seed: int,
     truth: Tensor | None = None,
@@ -116,13 +116,14 @@ def evaluate(
     names: Sequence[str] = (),
     ais: int | None = None,
 ) -> Evaluation:
-    """All figures of a data set x (n, *E), class numbers y (n,) where the model is told them.
+    """All figures of a data set: rows x (n, *E), and class numbers y (n,) where the model is told them.
 
     `truth` (n,) are the classes that a classifier's accuracy is held against, -1 where unknown; `names` a
     table's columns; `ais` the temperatures of annealing, which raises SpecError where a model has no
     gradients in z.
     """
-    rated, k = probed(model, x, y, k)
+    x, y = rows
+    rated, k = model.config.has_density, 1 if model.config.deterministic else k
     if ais is not None and (refused := refusal(model)):
         raise SpecError(refused)
     with random_from(seed):
@@ -132,7 +133,7 @@ def evaluate(
     means: dict[str, Any] = {name: rows.nanmean(0).tolist() for name, rows in every.items()}
     code, dimensions = every["code"], means.get("dimensions")
     active = int((code.var(0) > 0.01).sum()) if len(x) > 1 and code.shape[1] else 0
-    speaking = None if dimensions is None else sum(rate > doctor.SILENT for rate in dimensions)
+    speaking = None if dimensions is None else sum(rate > diagnostics.INACTIVE_KL for rate in dimensions)
     told = None
     if truth is not None and "logits" in every and bool((truth >= 0).any()):
         told = every["logits"][truth >= 0], truth[truth >= 0]
@@ -140,7 +141,7 @@ def evaluate(
     if rated:
         score = every["score"]
         se = float(score.std()) / math.sqrt(len(x)) if len(x) > 1 and bool(score.isfinite().all()) else None
-        estimate = Figure(means["score"], se)
+        estimate = Estimate(means["score"], se)
         shape = None if math.isnan(means["shape"]) else means["shape"]
     return Evaluation(
         n=len(x),
@@ -157,13 +158,13 @@ def evaluate(
             [
                 *of_estimate(model, every, means, k, shape),
                 *of_codes(model, code, means, active if speaking is None else speaking),
-                *doctor.of_scale(math.sqrt(means["misfit"]) if "misfit" in means else None),
-                *doctor.of_prior(found.get("told_apart")),
+                *diagnostics.of_scale(math.sqrt(means["misfit"]) if "misfit" in means else None),
+                *diagnostics.of_prior(found.get("prior_auc")),
             ]
         ),
         bound_by_k={int(name[2:]): mean for name, mean in means.items() if name.startswith("k=")} or None,
         pareto_k=shape,
-        rate_by_rung=tuple(means["rungs"]) if rated else None,
+        rate_by_layer=tuple(means["layers"]) if rated else None,
         rate_by_dimension=None if dimensions is None else tuple(dimensions),
         active_by_kl=speaking,
         calibration_error=None if told is None else calibration_error(*told),
@@ -180,27 +181,27 @@ def of_estimate(
     each = every.get("score", every["distortion"])
     if len(far := each.isinf().nonzero()):
         yield (
-            f"{len(far)} of {len(each)} rows, the first of them row {int(far[0])}, lie so far from the "
+            f"{len(far)} of {len(each)} rows, the first of them row {int(far[0])}, are so far from the "
             "training data that their density is 0 in float32, and the means are infinite. Correct them or "
             "leave them out"
         )
     if "score" not in every:
         yield "a Point posterior has no density: rate, ELBO and log-likelihood are not defined"
-    elif words := distrust(k, means["size"], shape, means["skew"]):
+    elif words := reliability_warning(k, means["size"], shape, means["skew"]):
         yield words
     if getattr(model.likelihood.family, "grey", None) == "expected":
         yield (
-            "log_likelihood is of pixels switched on at random with their grey value as probability, at a "
+            "log_likelihood is of pixels binarised at random with their grey value as probability, at a "
             "fixed seed; rate, distortion and ELBO are of the grey pixels, their expectation"
         )
 
 
 def of_codes(model: Model, code: Tensor, means: dict[str, Any], speaking: int) -> Iterator[str]:
-    """Whether the latent is used: rungs and dimensions that collapsed, codes that died."""
+    """Whether the latent is used: layers and dimensions that collapsed, codes that died."""
     if len(code) < 2 or ("score" not in means and code.shape[1]):
         return
-    atoms = model.parts.posterior.atoms
-    yield from doctor.of_latent(means.get("rungs", ()), speaking, 0 if atoms else code.shape[1])
+    atoms = model.config.posterior.atoms
+    yield from diagnostics.of_latent(means.get("layers", ()), speaking, 0 if atoms else code.shape[1])
     if atoms is not None:
         choices = code.reshape(-1, atoms[1])
-        yield from doctor.of_codes(len(torch.unique(choices, dim=0)), atoms[0], len(choices))
+        yield from diagnostics.of_codes(len(torch.unique(choices, dim=0)), atoms[0], len(choices))

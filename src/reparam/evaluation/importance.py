@@ -67,7 +67,7 @@ class Sums:
 
 
 @dataclass
-class Weights:
+class ImportanceWeights:
     """What is kept of k log weights of each of B rows.
 
     `add` takes one draw (B,) after the other. Level j holds log sums of 10^j draws each; ten of them give
@@ -142,13 +142,13 @@ class Weights:
         return means | {self.k: self.sums.log_mean}
 
 
-def distrust(k: int, size: float, shape: float | None, skew: float) -> str | None:
-    """Why the estimate cannot be trusted, or None: means over rows of what `Weights` says."""
-    words = f"of {k} importance samples {size:.1f} count"
-    words += "" if shape is None else f", the weights' Pareto k is {shape:.2f}"
+def reliability_warning(k: int, size: float, shape: float | None, skew: float) -> str | None:
+    """Why the estimate is not reliable, or None: means over rows of what `ImportanceWeights` says."""
+    words = f"effective sample size {size:.1f} of {k}"
+    words += "" if shape is None else f", Pareto k of the weights {shape:.2f}"
     cure = "raise k, use ais=1000, or train with IWAE, which widens q"
     if k > 1 and (size < min(TRUSTED_SIZE, k / 2) or (shape is not None and shape > TRUSTED_TAIL)):
         return f"{words}: the log-likelihood is too low by an unknown amount; {cure}"
     if shape is not None and shape > 0.3 and skew > 0.1:
-        return f"{words}, and they are heavy-tailed: q(z|x) is narrower than the posterior; {cure}"
+        return f"{words}, heavy-tailed: q(z|x) is narrower than the posterior; {cure}"
     return None

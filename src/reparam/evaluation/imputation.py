@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..distributions import blend, cells, log_prob_of
-from ..model.labels import Auxiliary
 from ..model.model import Model
 from ..tensors import numel, random_from, weighted_sum
-from .metrics import by_class
+from .metrics import every_class
 
 NUMBERS = 1 << 20
 """Decoded numbers in memory at once."""
@@ -30,8 +29,8 @@ def weighed(
     rows = max(1, NUMBERS // (k * numel(model.event)))
     for i in range(0, len(x), rows):
         trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
-        log_w = trace.log_w() if trace.has_rate else trace.log_likelihood
-        px, log_w = by_class(trace, log_w) if isinstance(model.parts.labels, Auxiliary) else (trace.px, log_w)
+        log_w = trace.log_w() if trace.config.has_density else trace.log_likelihood
+        px, log_w = every_class(trace, log_w)
         yield trace.x, px, log_w.softmax(0)
 
 

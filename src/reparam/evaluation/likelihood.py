@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ..data.batching import Rows
 from ..distributions import sample_with
 from ..model.hierarchy import Draw, inferring
 from ..model.model import Model, Trace
-from ..tensors import Rowwise, lowest
+from ..tensors import nan_to_neginf, random_from
 from .importance import Sums
-from .passes import samples_at_once
+from .passes import over_rows, samples_at_once
 
 
 def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -> Draw:
@@ -41,7 +42,7 @@ def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | N
         draw = inferring(samples) if generator is None else common_noise(generator, samples, x.dtype)
         again = trace if samples == step else None
         trace = again.redrawn(draw) if again else model(x, y, samples=samples, draw=draw)
-        yield lowest(trace.log_w())
+        yield nan_to_neginf(trace.log_w())
 
 
 @torch.no_grad()
@@ -56,11 +57,17 @@ def log_likelihood(
 
 
 @torch.no_grad()
-def probed(model: Model, x: Rowwise, y: Tensor | None, k: int) -> tuple[bool, int]:
-    """Whether the model has a rate, and how many of k draws say all: one where every q is a single place.
+def score_rows(model: Model, rows: Rows, k: int, seed: int) -> Tensor:
+    """The importance-weighted bound on log p(x) of each row, (n,), by noise that all rows share; of an
+    autoencoder log p(x|z(x))."""
+    has_density = model.config.has_density
+    draws = 1 if model.config.deterministic else k
 
-    The first row of x (n, *E) tells; torch's generator is left as it was.
-    """
-    with torch.random.fork_rng(devices=[]):
-        trace = model(x[:1], None if y is None else y[:1])
-    return trace.has_rate, 1 if all(site.is_certain for site in trace.sites) else k
+    def scored(x: Tensor, y: Tensor | None) -> Tensor:
+        with random_from(seed):
+            seen = model.observe(x, for_likelihood=has_density, alike=True)
+        if not has_density:
+            return nan_to_neginf(model(seen, y).log_likelihood[0])
+        return log_likelihood(model, seen, y, draws, seed)[0]
+
+    return over_rows(scored, *rows)

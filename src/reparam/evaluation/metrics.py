@@ -7,8 +7,6 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..distributions import cells
-from ..families import Fixed, Gaussian
-from ..model.labels import Auxiliary, Enumerated
 from ..model.model import Model, Trace
 from ..objectives import decomposition
 from ..tensors import Rowwise, weighted_sum
@@ -20,33 +18,33 @@ PAIRS = 1 << 24
 """The most numbers that such a comparison holds."""
 
 
-def by_rung(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
+def kl_by_layer(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
     """KL(q || p) of each rung, (B,), and of its dimensions, (B, L), where q and p factorise; else None."""
-    parts = trace.model.parts
-    rungs = [trace.average(rate) for rate in trace.rates]
-    if not (parts.posterior.factorises and parts.prior.factorises):
-        return rungs, None
-    return rungs, [trace.average(site.rates()) for site in trace.sites]
+    config = trace.config
+    layers = [trace.average(rate) for rate in trace.rates]
+    if not (config.posterior.factorises and config.prior.factorises):
+        return layers, None
+    return layers, [trace.average(layer.rates()) for layer in trace.layers]
 
 
-def by_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
-    """p(x|z, y) for every class beside every draw, S = k K, and the weights' logarithms, each class with
-    its share p(y) p(x_obs|z, y) of the sum over y that `log_w` holds."""
-    model, k = trace.model, len(log_w)
-    labels, state = model.parts.labels, trace.state
-    assert isinstance(labels, Auxiliary)
-    codes = labels.code(torch.arange(labels.classes, device=log_w.device)).repeat_interleave(k, 0)
-    again = None if state is None else state.repeat(labels.classes, 1, 1)
+def every_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
+    """p(x|z) of each draw and its log weight; where log p(x|z) is a sum over classes, p(x|z, y) for every
+    class beside every draw, S = k K, each class with its share p(y) p(x_obs|z, y) of that sum."""
+    model, k, labels = trace.model, len(log_w), trace.config.labels
+    if not labels.marginalised:
+        return trace.px, log_w
+    codes, state = labels.every_code(log_w.device).repeat_interleave(k, 0), trace.state
+    again = None if state is None else state.repeat(labels.n_classes, 1, 1)
     px = model.decode(again, codes[:, None], trace.seen)
     share = trace.log_px(px) + model.log_prior_y.repeat_interleave(k)[:, None]
-    return px, share + (log_w - trace.log_likelihood).repeat(labels.classes, 1)
+    return px, share + (log_w - trace.log_likelihood).repeat(labels.n_classes, 1)
 
 
 def by_cell(trace: Trace) -> Tensor:
     """-E_q log p(x_j|z) of each number, (B, *E); with an Auxiliary head -E_q E_p(y|x,z) log p(x_j|z, y)."""
-    if not isinstance(trace.model.parts.labels, Auxiliary):
+    if not trace.config.labels.marginalised:
         return -trace.average(cells(trace.px, trace.x))
-    (px, share), k = by_class(trace, trace.log_likelihood), len(trace.log_likelihood)
+    (px, share), k = every_class(trace, trace.log_likelihood), len(trace.log_likelihood)
     weights = share.reshape(-1, k, len(trace.x)).softmax(0).flatten(0, 1) / k
     return -weighted_sum(weights, cells(px, trace.x))
 
@@ -57,7 +55,7 @@ def residuals(trace: Trace) -> Tensor | None:
     None where the scale is learned.
     """
     family = trace.model.likelihood.family
-    if not (isinstance(family, Gaussian) and isinstance(family.scale, Fixed)):
+    if not family.has_fixed_scale:
         return None
     square = (trace.x - trace.px.mean).square() / trace.px.variance
     square = square if trace.mask is None else square.masked_fill(~trace.mask, math.nan)
@@ -65,22 +63,22 @@ def residuals(trace: Trace) -> Tensor | None:
 
 
 def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[str, float]:
-    """Mutual information, KL(q(z) || p(z)) and `told_apart` of the top rung, over at most 1,000 rows."""
-    parts, n = model.parts, len(x)
-    if not parts.latent_dim or parts.posterior.atoms is not None or isinstance(parts.labels, Enumerated):
+    """Mutual information, KL(q(z) || p(z)) and `prior_auc` of the top rung, over at most 1,000 rows."""
+    config, n = model.config, len(x)
+    if not config.latent_dim or config.posterior.atoms is not None or config.labels.enumerated:
         return {}
     few = min(n, ROWS, math.isqrt(PAIRS // model.latents.dims[0]))
     kept = torch.linspace(0, n - 1, few, dtype=torch.float64).round().long()
-    trace = model(x[kept], None if y is None else y[kept])
-    found, z = {}, trace.sites[0].z[0]
+    trace = model(model.observe(x[kept]), None if y is None else y[kept])
+    found, z = {}, trace.layers[0].z[0]
     if not z.isfinite().all():
         return {}
-    if rated and parts.posterior.factorises and n > 1:
+    if rated and config.posterior.factorises and n > 1:
         information, *rest = (float(part.mean()) for part in decomposition(trace, n))
         found = {"mutual_information": information, "aggregate_kl": sum(rest)}
     if n >= 200:
-        drawn = trace.sites[0].p.sample(torch.Size((len(z),)))
-        found["told_apart"] = two_sample(z.numpy(), drawn.numpy()).auc
+        drawn = trace.layers[0].p.sample(torch.Size((len(z),)))
+        found["prior_auc"] = two_sample(z.numpy(), drawn.numpy()).auc
     return found
 
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from .base import Conditional, Family, Head, Support
+from .base import Conditional, Family, Head, Measurement, Support, Violation
 from .code_priors import AutoregressiveCodes, CodePrior
-from .columns import Cell, Columns
+from .columns import Cell, Columns, default_family
 from .continuous import (
     Beta,
     ContinuousBernoulli,
@@ -20,6 +20,7 @@ from .discrete import Bernoulli, Categorical, DiscretizedLogistic
 from .flows import IAF, MAF, Flow, Planar, Spline
 from .mixtures import Mixture
 from .multivariate import FullGaussian, LowRankGaussian
+from .ordinal import OrderedLogistic
 from .quantizers import FSQ, VQ, GumbelSigmoid, GumbelSoftmax
 from .sources import Fixed, Identity, Local, LogScale, LogVariance, Share, Shared, Sigmoid, Softplus, Square
 from .spherical import PowerSpherical, Sphere

@@ -6,9 +6,9 @@ one class, and a prior is a family conditioned on nothing.
 """
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 from .. import distributions
 from ..errors import SpecError
 from ..specs.spec import Spec
-from ..tensors import Shape, numel, parted, whole
+from ..tensors import Shape, numel, split_last, whole
 from .sources import Fixed, Link, Local, Share, Shared, Source, linked
 
 PIECE = 1 << 22
@@ -27,6 +27,7 @@ PIECE = 1 << 22
 
 Role = Literal["location", "scale", "rate"]
 Support = Literal["real", "sphere", "codes"]
+Measurement = Literal["real", "positive", "count", "binary", "nominal", "ordinal", "share"]
 
 
 Array = np.ndarray[Any, Any]
@@ -34,6 +35,25 @@ Needs = dict[str, tuple[Shape, Source]]
 """What a family needs, and from where: name -> (shape, source with its link)."""
 Layer = Callable[[int], nn.Module]
 """n -> the net that gives n numbers."""
+
+
+class Violation(NamedTuple):
+    """A value that a likelihood gives no probability."""
+
+    family: str
+    value: float
+    row: int
+    cell: tuple[int, ...]
+    wanted: str
+    fix: str
+
+    def words(self, names: Sequence[str] = ()) -> str:
+        """In one line with its cure; `names` are those of the columns."""
+        column = self.cell[0] if self.cell else 0
+        where = f"column {repr(names[column]) if names else column}"
+        where = where if len(self.cell) < 2 else f"pixel {self.cell}"
+        found = f"X has {self.value:.6g} in row {self.row}, {where}"
+        return f"{self.family} needs {self.wanted}; {found}. {self.fix}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,15 +68,29 @@ class Family(Spec, abc.ABC):
     """Whether the numbers of an event are independent given the parameters."""
     roles: ClassVar[dict[str, Role]] = {}
     """The parameters that carry the data's unit: a location moves and stretches, a scale and a count's
-    rate stretch."""
+    rate scale."""
     support: ClassVar[Support] = "real"
     """Where a vector of this family lies: a posterior's KL to a prior with another support is infinite."""
     tractable: ClassVar[bool] = True
     """Whether log_prob is known everywhere, not for own draws alone."""
     reparametrised: ClassVar[bool] = True
     """Whether draws carry gradients, as a posterior's must."""
+    has_density: ClassVar[bool] = True
+    """Whether log_prob is defined; not for a point mass over real numbers."""
+    deterministic: ClassVar[bool] = False
+    """Whether all draws are alike, so that one says all."""
+    spatial: ClassVar[bool] = False
+    """Whether a latent of it may be laid out as maps (C, H, W)."""
+    learns_codebook: ClassVar[bool] = False
+    measurement: ClassVar[Measurement | None] = None
+    """What kind of number each cell is, of a likelihood of single numbers."""
     top: ClassVar[float | None] = None
     """The largest value, of families over [0, top]: what is white where data are pictures."""
+
+    @property
+    def has_fixed_scale(self) -> bool:
+        """Whether its scale is a constant, which data can contradict."""
+        return False
 
     @property
     def atoms(self) -> tuple[int, int] | None:
@@ -72,18 +106,18 @@ class Family(Spec, abc.ABC):
         """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
         raise NotImplementedError(f"{type(self).__name__} is no law of plain numbers: build it")
 
-    def refusal(self, x: Array) -> str | None:
-        """Why these values (n, *E) are outside the support, or None; NaN is no value. Checked once, at
-        the door."""
+    def support_error(self, x: Array) -> Violation | None:
+        """The first of these values (n, *E) that is outside the support, or None; NaN is no value. Checked
+        once, in input validation."""
         return None
 
-    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
-        """What counts as the datum in this batch; `evidence`: for an importance-weighted number;
+    def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
+        """What counts as the datum in this batch; `for_likelihood`: for an importance-weighted number;
         `alike`: with the same noise in every row."""
         return x
 
-    def measured(self, x: Tensor) -> Tensor:
-        """x on the axis where `roles` hold: there locations move with the data and scales stretch."""
+    def to_unit_axis(self, x: Tensor) -> Tensor:
+        """x on the axis where `roles` hold: there locations move with the data and scales scale."""
         return x
 
     def inputs(self, x: Tensor) -> Tensor:
@@ -100,7 +134,7 @@ class Family(Spec, abc.ABC):
 
 
 @dataclass(frozen=True, repr=False)
-class Cellwise(Family, abc.ABC):
+class Factorized(Family, abc.ABC):
     """A family whose numbers are independent given the parameters."""
 
     factorises: ClassVar[bool] = True
@@ -113,22 +147,20 @@ class Cellwise(Family, abc.ABC):
         return distributions.event(self.law(event, **values), len(event))
 
 
-def refused(family: Family, x: Array, outside: Array, wanted: str, cure: str) -> str | None:
-    """The words that refuse the first value of x (n, *E) that is `outside`; None where all are NaN."""
+def first_outside(family: Family, x: Array, outside: Array, wanted: str, fix: str) -> Violation | None:
+    """The first value of x (n, *E) that is `outside` the support; None where all are NaN."""
     outside = outside & ~np.isnan(x)
     if not outside.any():
         return None
-    place = np.unravel_index(int(outside.argmax()), x.shape)
-    where = f"column {place[1]}" if x.ndim == 2 else f"pixel {tuple(map(int, place[1:]))}"
-    name, value = type(family).__name__, float(x[place])
-    return f"{name} needs {wanted}; X has {value:.6g} in row {place[0]}, {where}. {cure}"
+    row, *cell = map(int, np.unravel_index(int(outside.argmax()), x.shape))
+    return Violation(type(family).__name__, float(x[row, *cell]), row, tuple(cell), wanted, fix)
 
 
 class Conditional(nn.Module, abc.ABC):
     """h -> Distribution, batch shape that of h less its last axis, event E: what a family builds."""
 
     family: Family
-    sized: bool = False
+    reads_rows: bool = False
     """Whether the law is conditioned on a row's total: `forward` takes the rows (B, *E) beside h then."""
 
     @abc.abstractmethod
@@ -150,13 +182,13 @@ class Conditional(nn.Module, abc.ABC):
 class Head(Conditional):
     """h -> Distribution from numbers with sources; h=None for a prior.
 
-    The buffers `shift` and `stretch` are the measured data's mean and standard deviation: the distribution is
+    The buffers `shift` and `scale` are the measured data's mean and standard deviation: the distribution is
     in the data's own units, so a log-density needs no correction anywhere. They apply where the
     location is learned in standard units; a fixed or squashed location is in the data's unit already.
     """
 
     shift: Tensor
-    stretch: Tensor
+    scale: Tensor
     typical: Tensor
 
     def __init__(self, family: Family, event: Shape, layer: Layer, floor: float) -> None:
@@ -172,9 +204,9 @@ class Head(Conditional):
         self.standard = all(link is not None and link.standard for link in moving)
         unit = (1,) * (len(event) - 1) if len(event) > 1 else event
         self.register_buffer("shift", torch.zeros(unit))
-        self.register_buffer("stretch", torch.ones(unit))
-        self.sized = any(isinstance(link, Share) for link in self.links.values())
-        if self.sized:
+        self.register_buffer("scale", torch.ones(unit))
+        self.reads_rows = any(isinstance(link, Share) for link in self.links.values())
+        if self.reads_rows:
             if len(event) != 1:
                 raise SpecError(f"Share is for rows of numbers; these data have shape {event}")
             self.register_buffer("typical", torch.ones(()))
@@ -193,7 +225,7 @@ class Head(Conditional):
     def values(self, h: Tensor | None, rows: Tensor | None = None) -> dict[str, Tensor]:
         """Every parameter in the data's unit, (*batch, *shape)."""
         leading: Shape = () if h is None else tuple(h.shape[:-1])
-        raws = () if self.layer is None else parted(whole(self.layer(h)), self.sizes)
+        raws = () if self.layer is None else split_last(whole(self.layer(h)), self.sizes)
         local = dict(zip(self.local, raws, strict=True))
         values = {}
         for name, (shape, _) in self.params.items():
@@ -214,7 +246,7 @@ class Head(Conditional):
         if role is None or not (self.standard and link.standard):
             return value
         moved = role == "location"
-        return torch.addcmul(self.shift, value, self.stretch) if moved else value * self.stretch
+        return torch.addcmul(self.shift, value, self.scale) if moved else value * self.scale
 
     def scaled(self, share: Tensor, rows: Tensor | None) -> Tensor:
         """share * total; the total of rows with holes is that of the known cells over their share, and a
@@ -227,14 +259,14 @@ class Head(Conditional):
         return (share * torch.where(known.any(-1, keepdim=True), total, self.typical)).clamp_min(1e-30)
 
     def standardised(self, x: Tensor) -> Tensor:
-        x = self.family.measured(x)
+        x = self.family.to_unit_axis(x)
         moves = self.standard and "location" in self.family.roles.values()
-        return (x - self.shift) / self.stretch if moves else x
+        return (x - self.shift) / self.scale if moves else x
 
     @torch.no_grad()
     def fit_units(self, x: Tensor) -> None:
-        """Take shift and stretch from data (n, *E): a column at a time, or once for pictures."""
-        if self.sized:
+        """Take shift and scale from data (n, *E): a column at a time, or once for pictures."""
+        if self.reads_rows:
             self.typical.copy_(x.nansum(-1).quantile(0.5))
         if not (self.standard and self.family.roles):
             return
@@ -242,7 +274,7 @@ class Head(Conditional):
         pieces = torch.split(x, max(1, PIECE // numel(self.event)))
 
         def over(f: Callable[[Tensor], Tensor]) -> Tensor:
-            return torch.stack([f(self.family.measured(piece.double())) for piece in pieces])
+            return torch.stack([f(self.family.to_unit_axis(piece.double())) for piece in pieces])
 
         known = over(lambda x: (~x.isnan()).sum(axes, keepdim=True)).sum(0)
         mean = (over(lambda x: x.nansum(axes, keepdim=True)).sum(0) / known).nan_to_num(nan=0.0)
@@ -251,7 +283,7 @@ class Head(Conditional):
         largest = over(lambda x: x.abs().nan_to_num().amax(axes, keepdim=True)).amax(0)
         tiny = 1e-6 * largest.clamp_min(torch.finfo(torch.float64).tiny)
         self.shift.copy_(mean.reshape(self.shift.shape))
-        self.stretch.copy_(torch.where(spread > tiny, spread, 1.0).reshape(self.stretch.shape))
+        self.scale.copy_(torch.where(spread > tiny, spread, 1.0).reshape(self.scale.shape))
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:

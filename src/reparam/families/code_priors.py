@@ -58,7 +58,7 @@ class AutoregressiveCodes(Family):
         return Made(event, self.hidden)
 
 
-class Masked(nn.Module):
+class MaskedLinear(nn.Module):
     """A dense layer that sees input i at output j where `mask` (n_out, n_in) says so."""
 
     mask: Tensor
@@ -86,8 +86,8 @@ class Made(nn.Module):
         degrees = [own, *(torch.arange(width) % max(groups - 1, 1) + 1 for width in hidden)]
         layers: list[nn.Module] = [nn.Flatten(-2)]
         for below, above in pairwise(degrees):
-            layers += [Masked(above[:, None] >= below), nn.ReLU()]
-        last = Masked(own[:, None] > degrees[-1])
+            layers += [MaskedLinear(above[:, None] >= below), nn.ReLU()]
+        last = MaskedLinear(own[:, None] > degrees[-1])
         self.net = nn.Sequential(*layers, last, nn.Unflatten(-1, event))
         self.register_buffer("blank", torch.zeros(event), persistent=False)
 

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from ..distributions import Product, Runs, apart, together
-from ..errors import SpecError
+from ..errors import DataError, SpecError
 from ..tensors import Shape, whole
-from .base import Array, Conditional, Family, Head, Layer
+from .base import Array, Conditional, Family, Head, Layer, Measurement, Violation
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
+from .ordinal import OrderedLogistic
+from .sources import Shared
 
 Cell = Annotated[
     Family,
@@ -29,11 +31,32 @@ Cell = Annotated[
     Bernoulli,
     Categorical,
     DiscretizedLogistic,
+    OrderedLogistic,
     Poisson,
     NegativeBinomial,
     ZeroInflated,
 ]
 """The families whose numbers are independent given the parameters."""
+
+
+def default_family(measurement: Measurement, levels: int = 0, *, inflated: bool = False) -> Family:
+    """The likelihood of a column where none is said; `inflated`: counts with more zeros than their mean and
+    variance explain."""
+    match measurement:
+        case "binary":
+            return Bernoulli()
+        case "nominal":
+            return Categorical(levels)
+        case "ordinal":
+            return DiscretizedLogistic(levels)
+        case "count":
+            return ZeroInflated(NegativeBinomial()) if inflated else NegativeBinomial()
+        case "positive":
+            return LogNormal(scale=Shared())
+        case "share":
+            return ContinuousBernoulli()
+        case "real":
+            return Gaussian(scale=Shared())
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,18 +101,22 @@ class Columns(Family):
             runs.append((group, start, seen[group]))
         return tuple(runs)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         if x.shape[1:] != (len(self.families),):
-            return f"Columns names {len(self.families)} families; each row of X has shape {x.shape[1:]}"
+            raise DataError(
+                f"Columns names {len(self.families)} families; each row of X has shape {x.shape[1:]}"
+            )
         for family, columns in self.groups.items():
             rest = np.isin(np.arange(len(self.families)), columns, invert=True)
-            if refusal := family.refusal(np.where(rest, np.nan, x)):
-                return refusal
+            if found := family.support_error(np.where(rest, np.nan, x)):
+                return found
         return None
 
-    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
+    def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
         own = zip(self.groups, apart(x, self.runs), strict=True)
-        return together([f.observe(mine, evidence=evidence, alike=alike) for f, mine in own], self.runs)
+        return together(
+            [f.observe(mine, for_likelihood=for_likelihood, alike=alike) for f, mine in own], self.runs
+        )
 
     def inputs(self, x: Tensor) -> Tensor:
         own = zip(self.groups, apart(x, self.runs), strict=True)
@@ -114,7 +141,7 @@ class ColumnsHead(Conditional):
             for own, columns in family.groups.items()
         )
         self.sizes = [sum(head.sizes) for head in self.heads]
-        self.sized = any(head.sized for head in self.heads)
+        self.reads_rows = any(head.reads_rows for head in self.heads)
         self.layer = layer(sum(self.sizes)) if sum(self.sizes) else None
 
     @property

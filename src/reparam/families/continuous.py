@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
-from .base import Array, Cellwise, Role, refused
+from .base import Array, Factorized, Measurement, Role, Violation, first_outside
 from .sources import AnySource, Fixed, Identity, Link, Local, LogVariance, Shared, Softplus
 
 SMALLEST = float(torch.finfo(torch.float32).tiny)
@@ -24,7 +24,7 @@ BELOW_ONE = 1 - 2.0**-24
 
 
 @dataclass(frozen=True, repr=False)
-class LocationScale(Cellwise, abc.ABC):
+class LocationScale(Factorized, abc.ABC):
     """A law that moves with `loc` and stretches with `scale`; learned, both are in standard deviations of
     the data."""
 
@@ -32,9 +32,10 @@ class LocationScale(Cellwise, abc.ABC):
     scale: AnySource = Shared()
     links: ClassVar[dict[str, Link]] = {"loc": Identity(), "scale": LogVariance()}
     roles: ClassVar[dict[str, Role]] = {"loc": "location", "scale": "scale"}
+    measurement: ClassVar[Measurement | None] = "real"
 
-    def refusal(self, x: Array) -> str | None:
-        return refused(self, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
+    def support_error(self, x: Array) -> Violation | None:
+        return first_outside(self, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
 
 
 @dataclass(frozen=True, repr=False)
@@ -49,6 +50,11 @@ class Gaussian(LocationScale):
     """
 
     scale: AnySource = Local()
+    spatial: ClassVar[bool] = True
+
+    @property
+    def has_fixed_scale(self) -> bool:
+        return isinstance(self.scale, Fixed)
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.Normal(**values)
@@ -60,11 +66,14 @@ def StandardNormal() -> Gaussian:
 
 
 @dataclass(frozen=True, repr=False)
-class Point(Cellwise):
+class Point(Factorized):
     """All mass at one place: the code of a plain autoencoder. It has no density over real numbers."""
 
     loc: AnySource = Local()
     links: ClassVar[dict[str, Link]] = {"loc": Identity()}
+    has_density: ClassVar[bool] = False
+    deterministic: ClassVar[bool] = True
+    spatial: ClassVar[bool] = True
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.Point(**values)
@@ -99,23 +108,24 @@ class StudentT(LocationScale):
 
 @dataclass(frozen=True, repr=False)
 class LogNormal(LocationScale):
-    """log x ~ N(loc, scale^2), for positive data; loc and scale move and stretch with log x."""
+    """log x ~ N(loc, scale^2), for positive data; loc and scale move and scale with log x."""
 
     inside: ClassVar[float] = 1.0
+    measurement: ClassVar[Measurement | None] = "positive"
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.LogNormal(**values, validate_args=False)
 
-    def measured(self, x: Tensor) -> Tensor:
+    def to_unit_axis(self, x: Tensor) -> Tensor:
         return x.log()
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         cure = "Use Poisson() or NegativeBinomial() for counts, Gaussian() for real numbers"
-        return refused(self, x, x < SMALLEST, "values above 0", cure) or super().refusal(x)
+        return first_outside(self, x, x < SMALLEST, "values above 0", cure) or super().support_error(x)
 
 
 @dataclass(frozen=True, repr=False)
-class Beta(Cellwise):
+class Beta(Factorized):
     """p(x) = x^(a - 1) (1 - x)^(b - 1) / B(a, b) on (0, 1), a = m / dispersion, b = (1 - m) / dispersion.
 
     m = sigmoid(logit) is the mean, and the variance m (1 - m) dispersion / (1 + dispersion). The floor
@@ -128,18 +138,19 @@ class Beta(Cellwise):
     links: ClassVar[dict[str, Link]] = {"logit": Identity(), "dispersion": Softplus(floor=1e-4)}
     inside: ClassVar[float] = 0.5
     top: ClassVar[float | None] = 1.0
+    measurement: ClassVar[Measurement | None] = "share"
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         mean, dispersion = values["logit"].sigmoid().clamp(1e-6, 1 - 1e-6), values["dispersion"]
         return by_torch.Beta(mean / dispersion, (1 - mean) / dispersion, validate_args=False)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         cure = "Use ContinuousBernoulli() where 0 and 1 occur, Gaussian() for real numbers"
-        return refused(self, x, (x < SMALLEST) | (x > BELOW_ONE), "values above 0 and below 1", cure)
+        return first_outside(self, x, (x < SMALLEST) | (x > BELOW_ONE), "values above 0 and below 1", cure)
 
 
 @dataclass(frozen=True, repr=False)
-class ContinuousBernoulli(Cellwise):
+class ContinuousBernoulli(Factorized):
     """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit: grey pixels with a density.
 
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).
@@ -148,10 +159,11 @@ class ContinuousBernoulli(Cellwise):
     logit: AnySource = Local()
     links: ClassVar[dict[str, Link]] = {"logit": Identity()}
     top: ClassVar[float | None] = 1.0
+    measurement: ClassVar[Measurement | None] = "share"
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.ContinuousBernoulli(values["logit"])
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
-        return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)
+        return first_outside(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)

@@ -10,17 +10,19 @@ from torch.distributions import Distribution
 
 from .. import distributions
 from ..tensors import Shape
-from .base import Array, Cellwise, Needs, Role, refused
+from .base import Array, Factorized, Measurement, Needs, Role, Violation, first_outside
 from .sources import AnySource, Identity, Link, Local, LogScale, Shared, Softplus
 
 
 @dataclass(frozen=True, repr=False)
-class Counts(Cellwise, abc.ABC):
+class Counts(Factorized, abc.ABC):
     """Over whole numbers from 0 on; an encoder reads log(1 + x)."""
 
-    def refusal(self, x: Array) -> str | None:
+    measurement: ClassVar[Measurement | None] = "count"
+
+    def support_error(self, x: Array) -> Violation | None:
         cure = "Use LogNormal() for positive numbers, Gaussian() for real ones"
-        return refused(self, x, (x < 0) | (x != np.floor(x)), "counts 0, 1, 2, ...", cure)
+        return first_outside(self, x, (x < 0) | (x != np.floor(x)), "counts 0, 1, 2, ...", cure)
 
     def inputs(self, x: Tensor) -> Tensor:
         return x.log1p()

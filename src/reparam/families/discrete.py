@@ -12,12 +12,12 @@ from .. import distributions
 from ..errors import SpecError
 from ..specs.spec import Several
 from ..tensors import Shape
-from .base import Array, Cellwise, Needs, refused
+from .base import Array, Factorized, Measurement, Needs, Violation, first_outside
 from .sources import AnySource, Identity, Link, Local, LogVariance
 
 
 @dataclass(frozen=True, repr=False)
-class Bernoulli(Cellwise):
+class Bernoulli(Factorized):
     """P(x = 1) = sigmoid(logit), independent over the event.
 
     Grey pixels x in [0, 1] have no Bernoulli probability. `grey` says what to make of them:
@@ -34,19 +34,20 @@ class Bernoulli(Cellwise):
     grey: Literal["expected", "sample", "threshold"] | None = None
     links: ClassVar[dict[str, Link]] = {"logit": Identity()}
     top: ClassVar[float | None] = 1.0
+    measurement: ClassVar[Measurement | None] = "binary"
 
     def law(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.Bernoulli(logits=values["logit"], validate_args=False)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         if self.grey is None:
             cure = "Use Bernoulli(grey='expected') for grey pixels or Gaussian() for real numbers"
-            return refused(self, x, (x != 0) & (x != 1), "values in {0, 1}", cure)
+            return first_outside(self, x, (x != 0) & (x != 1), "values in {0, 1}", cure)
         cure = "Divide pixels of 0 to 255 by 255, or use Gaussian() for real numbers"
-        return refused(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)
+        return first_outside(self, x, (x < 0) | (x > 1), "values in [0, 1]", cure)
 
-    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
-        if self.grey == "sample" or (self.grey == "expected" and evidence):
+    def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
+        if self.grey == "sample" or (self.grey == "expected" and for_likelihood):
             return (torch.rand_like(x[:1] if alike else x) < x).to(x.dtype)
         return self.inputs(x)
 
@@ -55,7 +56,7 @@ class Bernoulli(Cellwise):
 
 
 @dataclass(frozen=True, repr=False)
-class Categorical(Cellwise):
+class Categorical(Factorized):
     """P(x = k) = softmax(logits)_k over whole numbers 0 .. classes - 1. Its best guess is the most
     probable class; an encoder reads one-hot numbers, the classes of a picture as channels.
 
@@ -66,6 +67,7 @@ class Categorical(Cellwise):
     classes: Several
     logits: AnySource = Local()
     links: ClassVar[dict[str, Link]] = {"logits": Identity()}
+    measurement: ClassVar[Measurement | None] = "nominal"
 
     @property
     def top(self) -> float | None:  # type: ignore[override]
@@ -78,10 +80,10 @@ class Categorical(Cellwise):
         logits = values["logits"].movedim(-1 - len(event), -1)
         return by_torch.Categorical(logits=logits, validate_args=False)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         outside = (x < 0) | (x >= self.classes) | (x != np.floor(x))
         cure = "Say as many classes as there are and number them from 0, or use Gaussian() for real numbers"
-        return refused(self, x, outside, f"whole numbers 0 to {self.classes - 1}", cure)
+        return first_outside(self, x, outside, f"whole numbers 0 to {self.classes - 1}", cure)
 
     def inputs(self, x: Tensor) -> Tensor:
         each = torch.arange(self.classes, device=x.device).reshape(-1, *(1 for _ in x.shape[1:]))
@@ -90,7 +92,7 @@ class Categorical(Cellwise):
 
 
 @dataclass(frozen=True, repr=False)
-class DiscretizedLogistic(Cellwise):
+class DiscretizedLogistic(Factorized):
     """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the ends carrying the tails; F a
     logistic distribution function, or a mixture of `components` for each number.
 
@@ -104,6 +106,7 @@ class DiscretizedLogistic(Cellwise):
     scale: AnySource = Local()
     weights: AnySource = Local()
     links: ClassVar[dict[str, Link]] = {"loc": Identity(), "scale": LogVariance(), "weights": Identity()}
+    measurement: ClassVar[Measurement | None] = "ordinal"
 
     def check(self) -> None:
         if self.levels < 2 or self.components < 1:
@@ -128,10 +131,10 @@ class DiscretizedLogistic(Cellwise):
         each = distributions.DiscretizedLogistic(loc, scale, self.levels)
         return distributions.mixture(last["weights"], each)
 
-    def refusal(self, x: Array) -> str | None:
+    def support_error(self, x: Array) -> Violation | None:
         outside = (x < 0) | (x >= self.levels) | (x != np.floor(x))
         cure = f"Multiply pixels in [0, 1] by {self.levels - 1} and round, or use ContinuousBernoulli()"
-        return refused(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
+        return first_outside(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
 
     def inputs(self, x: Tensor) -> Tensor:
         return 2 * x / (self.levels - 1) - 1

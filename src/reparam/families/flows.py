@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.distributions import AffineTransform, Distribution, Transform
 from torch.nn.functional import softplus
 
-from ..distributions import Flowed, Remembered
+from ..distributions import CachedTransform, FlowDistribution
 from ..errors import SpecError
 from ..specs.spec import Several, Spec
 from ..tensors import Shape
@@ -66,7 +66,7 @@ class MaskedStep(Step):
         with torch.no_grad():
             net.hyper[-1].weight.mul_(0.1)
             net.hyper[-1].bias.zero_()
-        return Masked(layer(self.hidden[0]), net, self.inverted)
+        return MaskedTransform(layer(self.hidden[0]), net, self.inverted)
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,7 +96,7 @@ class Spline(MaskedStep):
         return {"passes": 2, "univariate": zuko().transforms.MonotonicRQSTransform, "shapes": shapes}
 
 
-class Masked(nn.Module):
+class MaskedTransform(nn.Module):
     """zuko's transform with what `context` reads of the features."""
 
     def __init__(self, context: nn.Module, net: nn.Module, inverted: bool) -> None:
@@ -106,7 +106,7 @@ class Masked(nn.Module):
     def forward(self, h: Tensor | None) -> Transform:
         made = self.net(self.context(h))
         one, other = made.call_and_ladj, made.inv.call_and_ladj
-        return Remembered(other, one) if self.inverted else Remembered(one, other)
+        return CachedTransform(other, one) if self.inverted else CachedTransform(one, other)
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,7 +128,7 @@ class PlanarStep(nn.Module):
         self.sizes, self.layer = (L, L, 1), layer(2 * L + 1)
 
     def forward(self, h: Tensor | None) -> Transform:
-        return Remembered(partial(planar, *self.layer(h).split(self.sizes, -1)), unknown)
+        return CachedTransform(partial(planar, *self.layer(h).split(self.sizes, -1)), unknown)
 
 
 def planar(u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -184,10 +184,10 @@ class Flow(Family):
 
 
 class FlowHead(nn.Module):
-    """h -> Distribution. The steps see standard units; `shift` and `stretch` bring them to the data's."""
+    """h -> Distribution. The steps see standard units; `shift` and `scale` bring them to the data's."""
 
     shift: Tensor
-    stretch: Tensor
+    scale: Tensor
 
     def __init__(self, flow: Flow, event: Shape, layer: Layer, floor: float) -> None:
         super().__init__()
@@ -195,16 +195,16 @@ class FlowHead(nn.Module):
         self.base: Any = flow.base.build(event, layer, floor)
         self.steps = nn.ModuleList(step.build(L, layer, bool(i % 2)) for i, step in enumerate(flow.steps))
         self.register_buffer("shift", torch.zeros(event))
-        self.register_buffer("stretch", torch.ones(event))
+        self.register_buffer("scale", torch.ones(event))
 
     def forward(self, h: Tensor | None) -> Distribution:
-        units = AffineTransform(self.shift, self.stretch, event_dim=1, cache_size=1)
+        units = AffineTransform(self.shift, self.scale, event_dim=1, cache_size=1)
         steps = [step(h) for step in self.steps]
-        return Flowed(self.base(h), [*steps, units], validate_args=False)
+        return FlowDistribution(self.base(h), [*steps, units], validate_args=False)
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:
         """Take from codes z (n, L) the units, and let the base start where it likes."""
         self.shift.copy_(z.mean(0))
-        self.stretch.copy_(z.std(0, correction=0).clamp_min(1e-6))
-        self.base.start((z - self.shift) / self.stretch)
+        self.scale.copy_(z.std(0, correction=0).clamp_min(1e-6))
+        self.base.start((z - self.shift) / self.scale)

@@ -23,7 +23,7 @@ Component = Annotated[Family, Gaussian, FullGaussian, LowRankGaussian, PowerSphe
 class Mixture(Family):
     """p(z) = sum_k w_k base_k(z): one choice of k for the whole of z, not one for each dimension.
 
-    A prior. As a posterior it is refused, because the choice of k carries no gradient.
+    A prior. As a posterior it is Violation, because the choice of k carries no gradient.
     """
 
     base: Component = Gaussian()

@@ -1,7 +1,7 @@
 """Families over codes: the latent is L / d groups, each one of K atoms of d numbers.
 
 Three posteriors give codes: a relaxed choice, a rounding, a learned codebook. Their prior is a law of
-the choices, event (groups, K), that `latents.TopDown` places on the posterior's atoms: so the rate is
+the choices, event (groups, K), that `latents.Hierarchy` places on the posterior's atoms: so the rate is
 in nats of a discrete code, and the bound on log p(x) is honest.
 """
 
@@ -13,7 +13,18 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from ..distributions import Atom, Bit, Book, Codes, OneHot, Relaxed, Table, choice, groups, nearest
+from ..distributions import (
+    Atom,
+    BinaryCodebook,
+    Codebook,
+    Codes,
+    OneHotCodebook,
+    Relaxed,
+    TableCodebook,
+    choice,
+    groups,
+    nearest,
+)
 from ..errors import SpecError
 from ..specs.schedules import Clocked, Linear, Schedule, at
 from ..specs.spec import Several
@@ -30,7 +41,7 @@ def positive(family: Family, temperature: Schedule) -> None:
 class RelaxedHead(nn.Module, Clocked):
     """`head` gives the exact choice; in training it is relaxed, at the temperature of the step."""
 
-    def __init__(self, head: nn.Module, temperature: Schedule, book: Book) -> None:
+    def __init__(self, head: nn.Module, temperature: Schedule, book: Codebook) -> None:
         super().__init__()
         self.head, self.temperature, self.book = head, temperature, book
 
@@ -64,10 +75,10 @@ class GumbelSoftmax(Family):
         return super().params((event[0] // self.categories, self.categories))
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        return Codes(choice(values["logit"]), OneHot(self.categories))
+        return Codes(choice(values["logit"]), OneHotCodebook(self.categories))
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
-        return RelaxedHead(Head(self, event, layer, floor), self.temperature, OneHot(self.categories))
+        return RelaxedHead(Head(self, event, layer, floor), self.temperature, OneHotCodebook(self.categories))
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,10 +99,10 @@ class GumbelSigmoid(Family):
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         logit = values["logit"]
-        return Codes(choice(torch.stack((torch.zeros_like(logit), logit), -1)), Bit())
+        return Codes(choice(torch.stack((torch.zeros_like(logit), logit), -1)), BinaryCodebook())
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
-        return RelaxedHead(Head(self, event, layer, floor), self.temperature, Bit())
+        return RelaxedHead(Head(self, event, layer, floor), self.temperature, BinaryCodebook())
 
 
 class Standardised(nn.Module):
@@ -136,8 +147,8 @@ class GridHead(nn.Module):
         self.register_buffer("atoms", atoms, persistent=False)
 
     @property
-    def book(self) -> Book:
-        return Table(self.atoms)
+    def book(self) -> Codebook:
+        return TableCodebook(self.atoms)
 
     def forward(self, h: Tensor) -> Distribution:
         return self.head(h)  # type: ignore[no-any-return]
@@ -155,6 +166,7 @@ class FSQ(Family):
 
     levels: tuple[int, ...] = (8, 5, 5)
     support: ClassVar[Support] = "codes"
+    deterministic: ClassVar[bool] = True
     links: ClassVar[dict[str, Link]] = {"raw": Identity()}
 
     def check(self) -> None:
@@ -197,8 +209,8 @@ class CodebookHead(nn.Module):
         self.register_buffer("total", torch.zeros(family.atoms))
 
     @property
-    def book(self) -> Book:
-        return Table(self.codebook)
+    def book(self) -> Codebook:
+        return TableCodebook(self.codebook)
 
     def forward(self, h: Tensor) -> Distribution:
         q = self.family.distribution(self.event, raw=self.layer(h), codebook=self.codebook)
@@ -235,6 +247,8 @@ class VQ(Family):
     decay: float = 0.99
     restart: float = 0.1
     support: ClassVar[Support] = "codes"
+    deterministic: ClassVar[bool] = True
+    learns_codebook: ClassVar[bool] = True
 
     def check(self) -> None:
         if self.codes < 2 or self.size < 1:

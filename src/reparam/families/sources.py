@@ -36,7 +36,7 @@ WIDE, STEEP = 2.0, 10.0
 are past belief."""
 
 
-def exp_to_line(a: Tensor, top: float) -> Tensor:
+def exp_then_linear(a: Tensor, top: float) -> Tensor:
     """exp a, and beyond `top` its tangent: one odd row must not undo a training."""
     return a.clamp(max=top).exp() * (a - (top - 1)).clamp_min(1)
 
@@ -48,7 +48,7 @@ class LogVariance(Link):
     floor: float = 0.0
 
     def __call__(self, raw: Tensor) -> Tensor:
-        scale = exp_to_line(0.5 * raw, WIDE)
+        scale = exp_then_linear(0.5 * raw, WIDE)
         return scale if self.floor == 0 else (self.floor + scale.square()).sqrt()
 
 
@@ -67,7 +67,7 @@ class LogScale(Link):
     """exp a; past e^STEEP it grows as a line."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        return exp_to_line(raw, STEEP)
+        return exp_then_linear(raw, STEEP)
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,8 +1,8 @@
-"""The latent is a ladder; one rung is the plain VAE.
+"""The latent is a hierarchy of stochastic layers; one layer is the plain VAE.
 
-From the top down: rung 0 is q(z_0|x) against p(z_0); each rung below is q(z_i|x, s) against p(z_i|s),
-where the state s carries what the rungs above said (Sonderby et al. 2016; Kingma et al. 2016). After
-rung 0 the state is z_0 itself. Inference, generation, replay and interpolation are the same walk; they
+From the top down: layer 0 is q(z_0|x) against p(z_0); each layer below is q(z_i|x, s) against p(z_i|s),
+where the state s is a function of the layers above (Sonderby et al. 2016; Kingma et al. 2016). After
+layer 0 the state is z_0 itself. Inference, generation, replay and interpolation are the same pass; they
 differ in `draw` alone.
 """
 
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from ..distributions import Codes, base_of, has_density, is_certain, kl, mean_of, mixture
+from ..distributions import Codes, base_of, kl, mean_of, mixture
 from ..families import Family, Gaussian
-from ..nn.layers import Free, joined, reading
-from ..tensors import Shape, numel
+from ..nn.layers import LearnedVector, joined, projection
+from ..tensors import Shape, numel, rows_on_axis
 
 
-class Site(NamedTuple):
-    """One rung: its value z (S, B, L), what inference and what generation think of it."""
+class LatentLayer(NamedTuple):
+    """One stochastic layer: its value z (S, B, L), the posterior q and the prior p."""
 
     z: Tensor
     q: Distribution | None
@@ -43,24 +43,17 @@ class Site(NamedTuple):
         assert exact is not None
         return exact.expand(self.z.shape)
 
-    @property
-    def has_rate(self) -> bool:
-        return self.q is not None and has_density(self.q)
-
-    @property
-    def is_certain(self) -> bool:
-        return self.q is not None and is_certain(self.q)
-
 
 Draw = Callable[[int, Distribution | None, Distribution], Tensor]
 
 
 def inferring(samples: int) -> Draw:
-    """z ~ q, with gradients: `samples` of rung 0, one of each rung below for each of those."""
+    """z ~ q, with gradients: `samples` of layer 0, one of each layer below for each of those."""
 
     def draw(i: int, q: Distribution | None, p: Distribution) -> Tensor:
         assert q is not None
-        return q.rsample(torch.Size((samples,)) if len(q.batch_shape) == 1 else torch.Size())
+        with rows_on_axis(1):
+            return q.rsample(torch.Size((samples,)) if len(q.batch_shape) == 1 else torch.Size())
 
     return draw
 
@@ -81,50 +74,50 @@ def averaging(i: int, q: Distribution | None, p: Distribution) -> Tensor:
 
 
 def replaying(zs: Sequence[Tensor]) -> Draw:
-    """z = what you say, a tensor (S, B, L) a rung."""
+    """z = what you say, a tensor (S, B, L) for each layer."""
     return lambda i, q, p: zs[i]
 
 
-class TopDown(nn.Module):
-    """The rungs: `posterior` heads over features and state, `prior` at the top, Gaussians below.
+class Hierarchy(nn.Module):
+    """The layers: `posterior` heads over features and state, `prior` at the top, Gaussians below.
 
     Without a `prior` the top is a VampPrior's: a mixture of q at the pseudo-inputs' features.
     """
 
     def __init__(
-        self, features: tuple[Shape, ...], rungs: tuple[Shape, ...], posterior: Family, prior: Family | None
+        self, features: tuple[Shape, ...], shapes: tuple[Shape, ...], posterior: Family, prior: Family | None
     ) -> None:
         super().__init__()
         self.widths = [numel(shape) for shape in features]
-        features = features if len(features) == len(rungs) else features * len(rungs)
-        self.dims = tuple(map(numel, rungs))
-        states = [*rungs[:1], *features[1:]]
+        features = features if len(features) == len(shapes) else features * len(shapes)
+        self.dims = tuple(map(numel, shapes))
+        states = [*shapes[:1], *features[1:]]
         self.state = states[-1:]
         above = [[], *([state] for state in states)]
         self.q = nn.ModuleList(
-            posterior.build((numel(rung),), partial(reading, (shape, *state), rung))
-            for rung, shape, state in zip(rungs, features, above, strict=False)
+            posterior.build((numel(shape),), partial(projection, (feature, *state), shape))
+            for shape, feature, state in zip(shapes, features, above, strict=False)
         )
         self.top: nn.Module | None = None
-        if rungs:
-            self.crown(posterior, prior)
+        if shapes:
+            self.set_prior(posterior, prior)
         self.p = nn.ModuleList(
-            Gaussian().build((numel(rung),), partial(reading, state, rung))
-            for rung, state in zip(rungs[1:], above[1:], strict=False)
+            Gaussian().build((numel(shape),), partial(projection, state, shape))
+            for shape, state in zip(shapes[1:], above[1:], strict=False)
         )
         self.merge = nn.ModuleList(
-            nn.Sequential(reading((a, rung), b, numel(b)), nn.ELU(), reading((b,), b, numel(b)))
-            for rung, (a, b) in zip(rungs[1:], pairwise(states), strict=True)
+            nn.Sequential(projection((a, shape), b, numel(b)), nn.ELU(), projection((b,), b, numel(b)))
+            for shape, (a, b) in zip(shapes[1:], pairwise(states), strict=True)
         )
 
-    def crown(self, posterior: Family, prior: Family | None) -> None:
-        """Put a new prior on top. Over codes it is a law of choices (groups, K), placed on q's atoms."""
+    def set_prior(self, posterior: Family, prior: Family | None) -> None:
+        """Give the top layer a new prior; that of codes is over choices (groups, K), on q's codebook."""
         atoms = posterior.atoms
         event = self.dims[:1] if atoms is None else (self.dims[0] // atoms[1], atoms[0])
-        self.top = None if prior is None else prior.build(event, Free)
+        self.top = None if prior is None else prior.build(event, LearnedVector)
 
-    def apart(self, h: Tensor) -> Sequence[Tensor]:
-        """The features of each rung."""
+    def split_features(self, h: Tensor) -> Sequence[Tensor]:
+        """The features of each layer."""
         return torch.split(h, self.widths, -1) if len(self.widths) > 1 else [h] * len(self.dims)
 
     def prior(self, pseudo: Tensor | None = None) -> Distribution:
@@ -133,33 +126,33 @@ class TopDown(nn.Module):
             book = getattr(self.q[0], "book", None)
             return self.top(None) if book is None else Codes(self.top(None), book)
         assert pseudo is not None
-        q = self.q[0](self.apart(pseudo)[0])
+        q = self.q[0](self.split_features(pseudo)[0])
         return mixture(pseudo.new_zeros(len(pseudo)), q)
 
     def forward(
         self, h: Tensor | None, draw: Draw, pseudo: Tensor | None = None
-    ) -> tuple[Tensor | None, tuple[Site, ...]]:
-        """Features (B, n_features), or None to generate -> (the last state (S, B, n_state), sites)."""
+    ) -> tuple[Tensor | None, tuple[LatentLayer, ...]]:
+        """Features (B, n_features), or None to generate -> (the last state (S, B, n_state), layers)."""
         state: Tensor | None = None
-        sites: list[Site] = []
-        features = None if h is None else self.apart(h)
+        layers: list[LatentLayer] = []
+        features = None if h is None else self.split_features(h)
         for i in range(len(self.dims)):
             above = [] if state is None else [state]
             q = None if features is None else self.q[i](joined([features[i], *above]))
             p = self.prior(pseudo) if i == 0 else self.p[i - 1](state)
             z = draw(i, q, p)
-            sites.append(Site(z, q, p))
+            layers.append(LatentLayer(z, q, p))
             state = z if state is None else self.merge[i - 1](joined([state, z]))
-        return state, tuple(sites)
+        return state, tuple(layers)
 
 
-class Scored(nn.Module):
-    """The ladder's log q(z) and log p(z) of each rung at given values."""
+class LayerLogProbs(nn.Module):
+    """log q(z) and log p(z) of each layer at given values."""
 
-    def __init__(self, latents: TopDown) -> None:
+    def __init__(self, latents: Hierarchy) -> None:
         super().__init__()
         self.latents = latents
 
     def forward(self, h: Tensor, zs: Sequence[Tensor], pseudo: Tensor | None) -> list[tuple[Tensor, Tensor]]:
-        _, sites = self.latents(h, replaying(zs), pseudo)
-        return [(site.q.log_prob(site.z), site.p.log_prob(site.z)) for site in sites]
+        _, layers = self.latents(h, replaying(zs), pseudo)
+        return [(layer.q.log_prob(layer.z), layer.p.log_prob(layer.z)) for layer in layers]

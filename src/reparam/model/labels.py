@@ -1,42 +1,120 @@
-"""What a model knows of classes. Labels are whole numbers 0 .. K-1 in here; names stay outside."""
+"""What a model knows of classes. Labels are whole numbers 0 .. K-1 in here; names stay outside.
 
+A label head conditions the model: `condition` says what encoder, classifier and decoder read of a batch, and
+`log_px` what log p(x|z) then is.
+"""
+
+import abc
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from ..errors import SpecError
+from ..nn import MLP, Net
 from ..nn.layers import linear, width_of
-from ..nn.networks import MLP, Net
 from ..specs.spec import Count, Several, Spec
 from ..tensors import Shape
 
 
+class Conditioning(NamedTuple):
+    """What a label head makes of a batch of B rows."""
+
+    features: Tensor | None  # the encoder's, (B, n); (S, B, n) where each class has its own
+    code: Tensor | None  # what the decoder reads beside z, (S or 1, B, to_decoder)
+    logits: Tensor | None  # the classifier's, (B, K)
+    log_qy: Tensor | None = None  # log q(y|x) of the class that each sample stands for, (S, B)
+
+
+class Networks(Protocol):
+    """What a head asks of a model."""
+
+    encoder: nn.Module | None
+    classifier: nn.Module | None
+
+
 @dataclass(frozen=True, repr=False)
-class LabelHead(Spec):
+class LabelHead(Spec, abc.ABC):
     """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot unless said."""
 
-    classes: Several
-    encoded: ClassVar[bool] = False
-    """Whether the encoder reads y."""
+    observed: ClassVar[bool] = False
+    """Whether y is data that the model is told wherever it is used."""
+    partial: ClassVar[bool] = False
+    """Whether rows may be unlabelled, y = -1."""
+    enumerated: ClassVar[bool] = False
+    """Whether a datum has a code for every class."""
+    marginalised: ClassVar[bool] = False
+    """Whether log p(x|z) is a sum over the classes."""
+    has_classifier: ClassVar[bool] = False
+    cross_entropy: ClassVar[float | None] = None
+    """The weight of the term that teaches the classifier, where no objective is said."""
+
+    @property
+    @abc.abstractmethod
+    def n_classes(self) -> int: ...
 
     @property
     def to_encoder(self) -> int:
-        return self.to_decoder if self.encoded else 0
+        return 0
 
     @property
     def to_decoder(self) -> int:
-        return self.classes
+        return self.n_classes
 
     def code(self, y: Tensor) -> Tensor:
         """Class numbers (B,) -> what the decoder sees (B, to_decoder)."""
-        return one_hot(y, self.classes).to(torch.get_default_dtype())
+        return one_hot(y, self.n_classes).to(torch.get_default_dtype())
+
+    def every_code(self, device: torch.device) -> Tensor:
+        """The code of every class, (K, to_decoder)."""
+        return self.code(torch.arange(self.n_classes, device=device))
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module | None:
-        """A module (x, features) -> logits (B, K), or None where y is always given."""
+        """A module (x, features) -> logits (B, K), or None where there is no classifier."""
         return None
+
+    @abc.abstractmethod
+    def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
+        """One code for each row: its class y where that is known, else the classifier's."""
+
+    def condition(self, nets: Networks, inputs: Tensor, y: Tensor | None, samples: int) -> Conditioning:
+        """What `samples` draws of z for each row (and class, where those are enumerated) are made from."""
+        return self.encode(nets, inputs, y)
+
+    def log_px(
+        self, given: Callable[[Tensor | None], Tensor], own: Conditioning, log_prior: Tensor
+    ) -> Tensor:
+        """log p(x|z), (S, B); `given` is log p(x|z, code), and `log_prior` log p(y), (K,)."""
+        return given(own.code)
+
+    def simulated_code(self, own: Conditioning, log_prior: Tensor, n: int) -> Tensor | None:
+        """The code of n rows that the model makes itself."""
+        return own.code
+
+
+def encoded(nets: Networks, inputs: Tensor, extra: Tensor | None) -> Tensor | None:
+    """The encoder's features; None of a model without a latent."""
+    return None if nets.encoder is None else nets.encoder(inputs, extra)
+
+
+@dataclass(frozen=True, repr=False)
+class NoLabels(LabelHead):
+    """The model knows no classes."""
+
+    @property
+    def n_classes(self) -> int:
+        return 1
+
+    @property
+    def to_decoder(self) -> int:
+        return 0
+
+    def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
+        return Conditioning(encoded(nets, inputs, None), None, None)
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,12 +128,37 @@ class Auxiliary(LabelHead):
     autoencoders explained in detail" (2018).
     """
 
+    classes: Several
     network: Net | None = None
     detach: bool = False
+    marginalised: ClassVar[bool] = True
+    has_classifier: ClassVar[bool] = True
+    cross_entropy: ClassVar[float | None] = 10.0
+
+    @property
+    def n_classes(self) -> int:
+        return self.classes
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         net = self.network.encoder(event, 0) if self.network else None
         return Classifier(net, n_features, self.classes)
+
+    def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
+        assert nets.classifier is not None
+        h = encoded(nets, inputs, None)
+        logits = nets.classifier(inputs, h)
+        soft = logits.softmax(-1)[None]
+        return Conditioning(h, soft.detach() if self.detach else soft, logits)
+
+    def log_px(
+        self, given: Callable[[Tensor | None], Tensor], own: Conditioning, log_prior: Tensor
+    ) -> Tensor:
+        """log sum_y p(y) p(x|z, y)."""
+        each = [given(code) for code in self.every_code(log_prior.device)[:, None, None]]
+        return torch.logsumexp(torch.stack(each, -1) + log_prior, -1)
+
+    def simulated_code(self, own: Conditioning, log_prior: Tensor, n: int) -> Tensor:
+        return self.code(torch.multinomial(log_prior.exp(), n, replacement=True))
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,13 +170,21 @@ class Given(LabelHead):
 
     classes: Count
     codes: tuple[tuple[float, ...], ...] | None = None
-    encoded: ClassVar[bool] = True
+    observed: ClassVar[bool] = True
 
     def check(self) -> None:
         if self.codes is not None and (
             len(self.codes) != self.classes or len({len(c) for c in self.codes}) != 1 or not self.codes[0]
         ):
             raise SpecError(f"Given.codes needs {self.classes} rows, one a class, all of one length")
+
+    @property
+    def n_classes(self) -> int:
+        return self.classes
+
+    @property
+    def to_encoder(self) -> int:
+        return self.to_decoder
 
     @property
     def to_decoder(self) -> int:
@@ -84,6 +195,11 @@ class Given(LabelHead):
             return super().code(y)
         return torch.tensor(self.codes, dtype=torch.get_default_dtype(), device=y.device)[y]
 
+    def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
+        assert y is not None
+        code = self.code(y)
+        return Conditioning(encoded(nets, inputs, code), code[None], None)
+
 
 @dataclass(frozen=True, repr=False)
 class Enumerated(LabelHead):
@@ -92,11 +208,47 @@ class Enumerated(LabelHead):
     A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled.
     """
 
+    classes: Several
     network: Net | None = None
-    encoded: ClassVar[bool] = True
+    partial: ClassVar[bool] = True
+    enumerated: ClassVar[bool] = True
+    has_classifier: ClassVar[bool] = True
+
+    @property
+    def n_classes(self) -> int:
+        return self.classes
+
+    @property
+    def to_encoder(self) -> int:
+        return self.classes
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         return Classifier((self.network or MLP()).encoder(event, 0), n_features, self.classes)
+
+    def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
+        assert nets.classifier is not None
+        logits = nets.classifier(inputs, None)
+        best = logits.argmax(-1)
+        code = self.code(best if y is None else torch.where(y < 0, best, y))
+        return Conditioning(encoded(nets, inputs, code), code[None], logits)
+
+    def condition(self, nets: Networks, inputs: Tensor, y: Tensor | None, samples: int) -> Conditioning:
+        """S = samples K: every class of every row `samples` times."""
+        assert nets.encoder is not None and nets.classifier is not None
+        codes = self.every_code(inputs.device)
+        logits = nets.classifier(inputs, None)
+        each = torch.stack([nets.encoder(inputs, code.expand(len(inputs), -1)) for code in codes])
+        log_qy = label_posterior(logits, y).repeat(samples, 1)
+        return Conditioning(each.repeat(samples, 1, 1), codes.repeat(samples, 1)[:, None], logits, log_qy)
+
+
+def label_posterior(logits: Tensor, y: Tensor | None) -> Tensor:
+    """log q(y|x), (K, B): the classifier's, or all on the label of a labelled row."""
+    log_q = logits.log_softmax(-1)
+    if y is not None:
+        known = torch.full_like(log_q, -math.inf).scatter(-1, y.clamp_min(0)[:, None], 0.0)
+        log_q = torch.where(y[:, None] < 0, log_q, known)
+    return log_q.T
 
 
 class Classifier(nn.Module):
@@ -110,4 +262,4 @@ class Classifier(nn.Module):
         return self.last(h if self.net is None else self.net(x))  # type: ignore[no-any-return]
 
 
-Labels = Annotated[LabelHead, Auxiliary, Given, Enumerated]
+Labels = Annotated[LabelHead, NoLabels, Auxiliary, Given, Enumerated]

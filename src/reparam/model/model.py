@@ -10,38 +10,27 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call
 
-from ..distributions import has_density, log_prob_of
+from ..distributions import log_prob_of
 from ..errors import SpecError
-from ..families import Conditional, Family
+from ..families import Conditional
 from ..nn.layers import joined, shapes_of
-from ..nn.networks import Network
-from ..tensors import Rowwise, Shape, as_shape, numel, weighted_sum
-from .hierarchy import Draw, Scored, Site, TopDown, averaging, generating, inferring, replaying
-from .labels import Auxiliary, Enumerated, Given, LabelHead
-from .priors import VampPrior, fit_together
+from ..tensors import Rowwise, Shape, numel, weighted_sum
+from .config import ModelConfig
+from .hierarchy import (
+    Draw,
+    Hierarchy,
+    LatentLayer,
+    LayerLogProbs,
+    averaging,
+    generating,
+    inferring,
+    replaying,
+)
+from .labels import Conditioning
+from .priors import VampPrior, check_compatible
 
-SEEN = 1 << 22
+UNIT_CELLS = 1 << 22
 """Cells of a sparse matrix that units are taken from."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a model is made of, every choice resolved."""
-
-    latent_dim: tuple[int | Shape, ...]
-    encoder: Network
-    decoder: Network
-    posterior: Family
-    prior: Family | VampPrior
-    likelihood: Family
-    labels: LabelHead | None = None
-    holes: bool = False
-    """Whether the encoder is told which cells are missing."""
-
-    @property
-    def rungs(self) -> tuple[Shape, ...]:
-        """The latents' shapes from the top."""
-        return tuple(map(as_shape, self.latent_dim))
 
 
 class Model(nn.Module):
@@ -49,39 +38,38 @@ class Model(nn.Module):
 
     log_prior_y: Tensor
 
-    def __init__(self, event: Shape, parts: Parts) -> None:
+    def __init__(self, event: Shape, config: ModelConfig) -> None:
         super().__init__()
-        self.event, self.parts, labels = event, parts, parts.labels
-        fit_together(parts.posterior, parts.prior, parts.rungs, labels)
-        self.n_data = 0
-        zeros = torch.zeros(1, *event)
-        seen = tuple(marked(parts.likelihood.inputs(zeros), zeros if parts.holes else None).shape[1:])
-        if not parts.latent_dim and not isinstance(labels, Given):
+        self.event, self.config, labels, shapes = event, config, config.labels, config.latent_shapes
+        check_compatible(config.posterior, config.prior, shapes, labels)
+        if not shapes and not labels.observed:
             raise SpecError(
                 f"latent_dim=0 with labels={labels} leaves the decoder no data to read. "
                 "Give it labels=Given(classes)"
             )
-        self.encoder = None
-        if parts.latent_dim:
-            self.encoder = parts.encoder.encoder(seen, labels.to_encoder if labels else 0, parts.rungs)
-        features = shapes_of(self.encoder) if self.encoder else ()
-        prior = parts.prior if isinstance(parts.prior, Family) else None
-        self.latents = TopDown(features, parts.rungs, parts.posterior, prior)
-        pseudo = parts.prior.components if isinstance(parts.prior, VampPrior) else 0
-        self.pseudo = nn.Parameter(torch.zeros(pseudo, *seen)) if pseudo else None
-        self.classifier = labels.classifier(seen, sum(map(numel, features))) if labels else None
-        read = (*self.latents.state, *([(labels.to_decoder,)] if labels else []))
-        self.likelihood: Conditional = parts.likelihood.build(  # type: ignore[assignment]
-            event, lambda n: parts.decoder.decoder(read, event, n), floor=1e-3
+        self.n_data = 0
+        zeros = torch.zeros(1, *event)
+        seen = tuple(
+            append_mask(config.likelihood.inputs(zeros), zeros if config.has_missing else None).shape[1:]
         )
-        classes = labels.classes if labels else 1
-        self.register_buffer("log_prior_y", torch.zeros(classes) - torch.tensor(float(classes)).log())
+        self.encoder = config.encoder.encoder(seen, labels.to_encoder, shapes) if shapes else None
+        features = shapes_of(self.encoder) if self.encoder else ()
+        vamp = config.prior if isinstance(config.prior, VampPrior) else None
+        self.latents = Hierarchy(features, shapes, config.posterior, None if vamp else config.prior)  # type: ignore[arg-type]
+        self.pseudo = nn.Parameter(torch.zeros(vamp.components, *seen)) if vamp else None
+        self.classifier = labels.classifier(seen, sum(map(numel, features)))
+        decoded = (*self.latents.state, *([(labels.to_decoder,)] if labels.to_decoder else []))
+        self.likelihood: Conditional = config.likelihood.build(  # type: ignore[assignment]
+            event, lambda n: config.decoder.decoder(decoded, event, n), floor=1e-3
+        )
+        uniform = -torch.tensor(float(labels.n_classes)).log()
+        self.register_buffer("log_prior_y", torch.zeros(labels.n_classes) + uniform)
 
     @torch.no_grad()
     def start(self, x: Rowwise, y: Tensor | None = None) -> None:
         """Take from the data (n, *E) what a model is built around: units, classes, pseudo-inputs."""
         self.n_data = len(x)
-        few = max(1, SEEN // numel(self.event))
+        few = max(1, UNIT_CELLS // numel(self.event))
         self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randint(len(x), (few,))])
         if y is not None:
             counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double() + 1e-9
@@ -99,84 +87,42 @@ class Model(nn.Module):
     def forward(
         self, x: Tensor, y: Tensor | None = None, *, samples: int = 1, draw: Draw | None = None
     ) -> "Trace":
-        """Infer z and decode it: x (B, *E), class numbers y (B,) -> Trace with `samples` draws of z.
-
-        Where classes are enumerated there are `samples` draws for each of them.
-        """
-        x = self.observe(x)
-        labels, log_qy = self.parts.labels, None
-        if isinstance(labels, Enumerated):
-            assert self.encoder is not None and self.classifier is not None
-            inputs, codes = self.inputs(x), labels.code(torch.arange(labels.classes, device=x.device))
-            logits = self.classifier(inputs, None)
-            each = torch.stack([self.encoder(inputs, code.expand(len(x), -1)) for code in codes])
-            h: Tensor | None = each.repeat(samples, 1, 1)
-            code: Tensor | None = codes.repeat(samples, 1)[:, None]
-            log_qy = self.label_posterior(logits, y).repeat(samples, 1)
-        else:
-            h, logits = self.features(x, y)
-            code = self.code(y, logits)
+        """Infer z and decode it: observed x (B, *E) (see `observe`), class numbers y (B,) -> Trace with
+        `samples` draws of z, of each class where classes are enumerated."""
+        conditioning = self.config.labels.condition(self, self.inputs(x), y, samples)
         pseudo = self.pseudo_features()
-        state, sites = self.latents(h, draw or inferring(samples), pseudo)
-        mask = ~x.isnan() if self.has_holes(x) else None
-        x = x if mask is None else self.likelihood.filled(x)
-        return Trace(self, x, mask, y, logits, h, pseudo, state, sites, code, log_qy)
+        state, layers = self.latents(conditioning.features, draw or inferring(samples), pseudo)
+        mask = ~x.isnan() if self.looks_for_missing(x) else None
+        return Trace(
+            model=self,
+            x=x if mask is None else self.likelihood.filled(x),
+            mask=mask,
+            y=y,
+            conditioning=conditioning,
+            pseudo=pseudo,
+            state=state,
+            layers=layers,
+        )
 
-    def has_holes(self, x: Tensor) -> bool:
-        """Whether NaN must be looked for: in training only where the training set had holes."""
-        return self.parts.holes or (not self.training and bool(x.isnan().any()))
+    def looks_for_missing(self, x: Tensor) -> bool:
+        """Whether NaN must be looked for: in training only where the training set had missing cells."""
+        return self.config.has_missing or (not self.training and bool(x.isnan().any()))
 
-    def observe(self, x: Tensor, *, evidence: bool = False, alike: bool = False) -> Tensor:
-        """What counts as the datum (see `Family.observe`); missing cells stay missing."""
-        seen = self.likelihood.family.observe(x, evidence=evidence, alike=alike)
-        return torch.where(x.isnan(), x, seen) if self.has_holes(x) else seen
+    def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
+        """What counts as the datum (see `Family.observe`), once a batch; missing cells stay missing."""
+        seen = self.likelihood.family.observe(x, for_likelihood=for_likelihood, alike=alike)
+        return torch.where(x.isnan(), x, seen) if self.looks_for_missing(x) else seen
 
     def inputs(self, x: Tensor) -> Tensor:
         """What the networks read of x: standard units, 0 in missing cells, and which cells are known."""
         read = self.likelihood.family.inputs(self.likelihood.standardised(x))
-        if not self.has_holes(x):
+        if not self.looks_for_missing(x):
             return read
-        return marked(read.nan_to_num(nan=0.0), ~x.isnan() if self.parts.holes else None)
+        return append_mask(read.nan_to_num(nan=0.0), ~x.isnan() if self.config.has_missing else None)
 
-    def features(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor | None, Tensor | None]:
-        """What the encoder (B, n_features) and the classifier (B, K) make of a batch.
-
-        An Enumerated head reads an unknown label as its most probable one.
-        """
-        labels, inputs, logits = self.parts.labels, self.inputs(x), None
-        if isinstance(labels, Enumerated) and self.classifier:
-            logits = self.classifier(inputs, None)
-        extra = labels.code(self.label(y, logits)) if labels and labels.to_encoder else None
-        h = self.encoder(inputs, extra) if self.encoder else None
-        if isinstance(labels, Auxiliary) and self.classifier:
-            logits = self.classifier(inputs, h)
-        return h, logits
-
-    def label(self, y: Tensor | None, logits: Tensor | None) -> Tensor:
-        """Class numbers (B,): what is given, else the classifier's best guess."""
-        if logits is None:
-            assert y is not None
-            return y
-        best = logits.argmax(-1)
-        return best if y is None else torch.where(y < 0, best, y)
-
-    def code(self, y: Tensor | None, logits: Tensor | None) -> Tensor | None:
-        """The label numbers that the decoder sees, (1, B, to_decoder)."""
-        labels = self.parts.labels
-        if isinstance(labels, Auxiliary):
-            assert logits is not None
-            soft = logits.softmax(-1)[None]
-            return soft.detach() if labels.detach else soft
-        return labels.code(self.label(y, logits))[None] if labels else None
-
-    def label_posterior(self, logits: Tensor | None, y: Tensor | None) -> Tensor:
-        """log q(y|x), (K, B): the classifier's, or all on the label of a labelled row."""
-        assert logits is not None
-        log_q = logits.log_softmax(-1)
-        if y is not None:
-            known = torch.full_like(log_q, -math.inf).scatter(-1, y.clamp_min(0)[:, None], 0.0)
-            log_q = torch.where(y[:, None] < 0, log_q, known)
-        return log_q.T
+    def conditioning(self, x: Tensor, y: Tensor | None = None) -> Conditioning:
+        """What encoder and classifier make of a batch, one code a row."""
+        return self.config.labels.encode(self, self.inputs(x), y)
 
     def pseudo_features(self) -> Tensor | None:
         """The encoder's view of a VampPrior's pseudo-inputs, (K, n_features)."""
@@ -188,25 +134,25 @@ class Model(nn.Module):
     def decode(
         self, state: Tensor | None, code: Tensor | None = None, rows: Tensor | None = None
     ) -> Distribution:
-        """p(x | state, label code): the one place where labels join the latent. A law that is
+        """p(x | state, label code): the one place where labels join the latent. A likelihood that is
         conditioned on a row's total reads it in `rows`."""
-        return self.likelihood(*self.told(rows, state, code))  # type: ignore[no-any-return]
+        return self.likelihood(*self.head_inputs(rows, state, code))  # type: ignore[no-any-return]
 
-    def told(self, rows: Tensor | None, *parts: Tensor | None) -> tuple[Tensor | None, ...]:
+    def head_inputs(self, rows: Tensor | None, *parts: Tensor | None) -> tuple[Tensor | None, ...]:
         """What the likelihood's head takes."""
         read = joined([t for t in parts if t is not None])
-        return (read, rows) if self.likelihood.sized else (read,)
+        return (read, rows) if self.likelihood.reads_rows else (read,)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """The rungs' posterior means side by side, (B, sum of L)."""
-        _, sites = self.latents(self.features(x, y)[0], averaging, self.pseudo_features())
-        return torch.cat([site.z[0] for site in sites], -1) if sites else x.new_zeros(len(x), 0)
+        """The layers' posterior means side by side, (B, sum of L)."""
+        _, layers = self.latents(self.conditioning(x, y).features, averaging, self.pseudo_features())
+        return torch.cat([layer.z[0] for layer in layers], -1) if layers else x.new_zeros(len(x), 0)
 
     def rebuild(self, x: Tensor, y: Tensor | None = None) -> Distribution:
         """p(x | z) at the posterior means, batch shape (1, B)."""
-        h, logits = self.features(x, y)
-        state, _ = self.latents(h, averaging, self.pseudo_features())
-        return self.decode(state, self.code(y, logits), x)
+        conditioning = self.conditioning(x, y)
+        state, _ = self.latents(conditioning.features, averaging, self.pseudo_features())
+        return self.decode(state, conditioning.code, x)
 
     def state(self, z: Tensor) -> Tensor | None:
         """The decoder's view (1, B, n_state) of codes (B, sum of L)."""
@@ -217,7 +163,7 @@ class Model(nn.Module):
         return self.latents(None, generating(n), self.pseudo_features())[0]  # type: ignore[no-any-return]
 
 
-def marked(read: Tensor, mask: Tensor | None) -> Tensor:
+def append_mask(read: Tensor, mask: Tensor | None) -> Tensor:
     """The mask beside what is read, as more columns or as more channels of a picture."""
     if mask is None:
         return read
@@ -225,7 +171,7 @@ def marked(read: Tensor, mask: Tensor | None) -> Tensor:
     return torch.cat([t.reshape(len(t), -1, *size) for t in (read, mask.to(read.dtype))], 1)
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Trace:
     """One batch seen through the model; what is not asked for is not computed. Shapes (S, B), nats."""
 
@@ -233,20 +179,30 @@ class Trace:
     x: Tensor
     mask: Tensor | None
     y: Tensor | None
-    logits: Tensor | None
-    h: Tensor | None
+    conditioning: Conditioning
     pseudo: Tensor | None
     state: Tensor | None
-    sites: tuple[Site, ...]
-    code: Tensor | None
-    log_qy: Tensor | None
+    layers: tuple[LatentLayer, ...]
     critics: Mapping[object, nn.Module] = field(default_factory=dict)
 
     def redrawn(self, draw: Draw) -> "Trace":
         """The same rows with other draws of z, as many as before where classes are enumerated; nothing is
         encoded again."""
-        state, sites = self.model.latents(self.h, draw, self.pseudo)
-        return replace(self, state=state, sites=sites)
+        state, layers = self.model.latents(self.conditioning.features, draw, self.pseudo)
+        return replace(self, state=state, layers=layers)
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.model.config
+
+    @property
+    def logits(self) -> Tensor | None:
+        """The classifier's, (B, K)."""
+        return self.conditioning.logits
+
+    @property
+    def code(self) -> Tensor | None:
+        return self.conditioning.code
 
     @property
     def n_data(self) -> int:
@@ -256,9 +212,8 @@ class Trace:
     @cached_property
     def weights(self) -> Tensor | None:
         """Of each sample, (S, B), where classes are enumerated: q(y|x) / draws. Else None: all alike."""
-        if self.log_qy is None:
-            return None
-        return self.log_qy.exp() * len(self.model.log_prior_y) / len(self.log_qy)
+        log_qy = self.conditioning.log_qy
+        return None if log_qy is None else log_qy.exp() * len(self.model.log_prior_y) / len(log_qy)
 
     def average(self, t: Tensor) -> Tensor:
         """The mean over samples (S, B, ...) -> (B, ...)."""
@@ -278,7 +233,7 @@ class Trace:
 
     @cached_property
     def distortion(self) -> Tensor:
-        """-log p(x|z), (S, B)."""
+        """-log p(x|z), (S, B), given the code that the decoder read."""
         return -self.log_px(self.px)
 
     @cached_property
@@ -290,28 +245,30 @@ class Trace:
         """log-probability of the known cells."""
         return px.log_prob(self.x) if self.mask is None else log_prob_of(px, self.x, self.mask)
 
+    def log_px_given(self, code: Tensor | None) -> Tensor:
+        """log p(x|z, code), (S, B)."""
+        if code is self.code:
+            return -self.distortion
+        return self.log_px(self.model.decode(self.state, code, self.seen))
+
     @cached_property
     def rates(self) -> tuple[Tensor, ...]:
-        """KL(q || p) of each rung, (S, B) each."""
-        return tuple(site.rate() for site in self.sites)
-
-    @property
-    def has_rate(self) -> bool:
-        return all(site.has_rate for site in self.sites)
+        """KL(q || p) of each layer, (S, B) each."""
+        return tuple(layer.rate() for layer in self.layers)
 
     @cached_property
     def label_rate(self) -> Tensor:
         """KL(q(y|x) || p(y)), (B,), where classes are enumerated, -log p(y) of a labelled row; else 0."""
-        if self.log_qy is None:
+        if self.conditioning.log_qy is None:
             return self.x.new_zeros(len(self.x))
-        log_q = self.log_qy[: len(self.model.log_prior_y)].clamp_min(-1e30)
+        log_q = self.conditioning.log_qy[: len(self.model.log_prior_y)].clamp_min(-1e30)
         return (log_q.exp() * (log_q - self.model.log_prior_y[:, None])).sum(0)
 
     @cached_property
     def rate(self) -> Tensor:
-        """KL(q(y, z|x) || p(y, z)), (B,): all rungs, and the label where it is inferred."""
+        """KL(q(y, z|x) || p(y, z)), (B,): all layers, and the label where it is inferred."""
         each = [self.average(rate) for rate in self.rates]
-        each += [self.label_rate] if self.log_qy is not None or not each else []
+        each += [self.label_rate] if self.conditioning.log_qy is not None or not each else []
         return reduce(torch.add, each)
 
     @cached_property
@@ -321,13 +278,8 @@ class Trace:
 
     @cached_property
     def log_likelihood(self) -> Tensor:
-        """log p(x|z), (S, B); with an Auxiliary head log sum_y p(y) p(x|z, y), exact over the classes."""
-        labels = self.model.parts.labels
-        if not isinstance(labels, Auxiliary):
-            return -self.distortion
-        codes = labels.code(torch.arange(labels.classes, device=self.x.device))
-        each = [self.log_px(self.model.decode(self.state, code, self.seen)) for code in codes[:, None, None]]
-        return torch.logsumexp(torch.stack(each, -1) + self.model.log_prior_y, -1)
+        """log p(x|z), (S, B), summed over the classes where the label head says so."""
+        return self.config.labels.log_px(self.log_px_given, self.conditioning, self.model.log_prior_y)
 
     @cached_property
     def bound(self) -> Tensor:
@@ -336,14 +288,14 @@ class Trace:
 
     @cached_property
     def frozen(self) -> list[tuple[Tensor, Tensor]]:
-        """log q(z) and log p(z) of each rung, (S, B), their own parameters held: gradients come through z
+        """log q(z) and log p(z) of each layer, (S, B), their own parameters held: gradients come through z
         alone. The densities are taken inside, because flows read their parameters as late as that."""
-        assert self.h is not None
-        scored = Scored(self.model.latents)
-        held = {name: p.detach() for name, p in scored.named_parameters()}
+        assert self.conditioning.features is not None
+        densities = LayerLogProbs(self.model.latents)
+        held = {name: p.detach() for name, p in densities.named_parameters()}
         pseudo = None if self.pseudo is None else self.pseudo.detach()
-        zs = [site.z for site in self.sites]
-        return functional_call(scored, held, (self.h.detach(), zs, pseudo))  # type: ignore[no-any-return]
+        zs = [layer.z for layer in self.layers]
+        return functional_call(densities, held, (self.conditioning.features.detach(), zs, pseudo))  # type: ignore[no-any-return]
 
     def log_w(self, *, frozen_q: bool = False) -> Tensor:
         """log p(x, z) - log q(z|x), (S, B): its log-mean-exp over S is the importance-weighted bound.
@@ -352,12 +304,13 @@ class Trace:
         has weight on its own class alone.
         """
         total = self.log_likelihood
-        for i, site in enumerate(self.sites):
-            assert site.q is not None and has_density(site.q)
-            log_q = self.frozen[i][0] if frozen_q else site.q.log_prob(site.z)
-            total = total + site.p.log_prob(site.z) - log_q
-        if self.log_qy is None:
+        for i, layer in enumerate(self.layers):
+            assert layer.q is not None
+            log_q = self.frozen[i][0] if frozen_q else layer.q.log_prob(layer.z)
+            total = total + layer.p.log_prob(layer.z) - log_q
+        log_qy = self.conditioning.log_qy
+        if log_qy is None:
             return total
         classes = len(self.model.log_prior_y)
         prior = (self.model.log_prior_y + math.log(classes)).repeat(len(total) // classes)[:, None]
-        return (total + prior).masked_fill(torch.isneginf(self.log_qy), -math.inf)
+        return (total + prior).masked_fill(torch.isneginf(log_qy), -math.inf)

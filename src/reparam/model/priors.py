@@ -1,4 +1,4 @@
-"""What stands at the top of the ladder: a family conditioned on nothing, or the aggregate of q itself."""
+"""The prior of the top layer: a family conditioned on nothing, or the aggregate of q itself."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from ..families import (
     Gaussian,
     LowRankGaussian,
     Mixture,
-    Point,
     PowerSpherical,
     Sphere,
     StandardNormal,
@@ -35,6 +34,8 @@ class VampPrior(Spec):
 
     components: Count = 500
     factorises: ClassVar[bool] = False
+    spatial: ClassVar[bool] = False
+    has_density: ClassVar[bool] = True
 
 
 Prior = Annotated[
@@ -61,46 +62,46 @@ POSTERIORS: dict[Support, str] = {
 }
 
 
-def fit_together(
-    posterior: Family, prior: Family | VampPrior, rungs: tuple[Shape, ...], labels: LabelHead | None
+def check_compatible(
+    posterior: Family, prior: Family | VampPrior, shapes: tuple[Shape, ...], labels: LabelHead
 ) -> None:
     """Refuse a posterior, a prior and sizes that do not agree on what a latent is: SpecError, both named."""
     named, support = f"posterior={posterior}", posterior.support
     if not posterior.reparametrised:
-        raise SpecError(f"{named}: its draws carry no gradient. Use Flow() for a law of several peaks")
-    sizes = [numel(rung) for rung in rungs]
-    if len(rungs) > 1 and support != "real":
+        raise SpecError(f"{named}: its draws carry no gradient. Use Flow() for a law of several modes")
+    sizes = [numel(shape) for shape in shapes]
+    if len(shapes) > 1 and support != "real":
         raise SpecError(
-            f"{named} with latent_dim={tuple(sizes)}: the rungs below the top are Gaussian, "
-            f"{PLACES[support]} are not. Use one rung, say latent_dim={sum(sizes)}, or posterior=Gaussian()"
+            f"{named} with latent_dim={tuple(sizes)}: the layers below the top are Gaussian, "
+            f"{PLACES[support]} are not. Use one layer, say latent_dim={sum(sizes)}, or posterior=Gaussian()"
         )
-    for role, part, spatial in (("posterior", posterior, rungs), ("prior", prior, rungs[:1])):
-        if any(len(rung) == 3 for rung in spatial) and not isinstance(part, Gaussian | Point):
+    for role, part, spatial in (("posterior", posterior, shapes), ("prior", prior, shapes[:1])):
+        if any(len(shape) == 3 for shape in spatial) and not part.spatial:
             raise SpecError(
-                f"{role}={part} with latent maps {rungs}: maps are Gaussian. "
+                f"{role}={part} with latent maps {shapes}: maps are Gaussian. "
                 f"Use {role}=Gaussian(), or flat sizes, say latent_dim={tuple(sizes)}"
             )
     if isinstance(prior, VampPrior):
-        if isinstance(posterior, Point) or not posterior.tractable or support == "codes":
+        if not posterior.has_density or not posterior.tractable or support == "codes":
             raise SpecError(
                 f"{named} with prior={prior}: a mixture of posteriors needs their density. "
                 f"Use prior={'CodePrior()' if support == 'codes' else 'Mixture(Gaussian(), 10)'}, "
                 "or posterior=Gaussian()"
             )
-        if labels is not None and labels.to_encoder:
+        if labels.to_encoder:
             raise SpecError(
                 f"{prior} with labels={labels}: the encoder reads y, and pseudo-inputs have no label. "
                 "Use prior=Mixture(Gaussian(), 10), or labels=Auxiliary(classes)"
             )
         return
-    if isinstance(prior, Point) or not prior.tractable:
+    if not prior.has_density or not prior.tractable:
         raise SpecError(
             f"prior={prior} has no density at another's draws. "
             "Use Mixture(Gaussian(), 10) or Flow(steps=(MAF(), MAF()))"
         )
     if prior.support != support:
         raise SpecError(
-            f"{named} with prior={prior}: the posterior gives {PLACES[support]}, the prior is a law of "
+            f"{named} with prior={prior}: the posterior gives {PLACES[support]}, the prior is over "
             f"{PLACES[prior.support]}, and their KL is infinite. "
             f"Use prior={DEFAULTS[support]}, or posterior={POSTERIORS[prior.support]}"
         )

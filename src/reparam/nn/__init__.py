@@ -1,1 +1,8 @@
-"""Networks: encoders and decoders for data of any event shape."""
+"""Networks: encoders and decoders for data of any event shape. A new one is a row of this union."""
+
+from typing import Annotated
+
+from .networks import MLP, Conv, Network
+from .residual import ResMLP, ResNet
+
+Net = Annotated[Network, MLP, Conv, ResMLP, ResNet]

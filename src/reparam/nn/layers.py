@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import SpecError
-from ..tensors import Shape, numel, over_leading
+from ..tensors import Shape, numel, over_batch_axes
 
 Init = Literal["glorot", "he"]
 
@@ -37,7 +37,7 @@ class Encoder(nn.Module):
         return joined([seen[i].flatten(1) for i in self.taps])
 
 
-class Leading(nn.Module):
+class FlattenBatch(nn.Module):
     """Convolutions want one batch axis; a decoder sees (S, B, n_in)."""
 
     def __init__(self, net: nn.Module) -> None:
@@ -45,10 +45,10 @@ class Leading(nn.Module):
         self.net = net
 
     def forward(self, z: Tensor) -> Tensor:
-        return over_leading(self.net, z, 1)
+        return over_batch_axes(self.net, z, 1)
 
 
-class Free(nn.Module):
+class LearnedVector(nn.Module):
     """n learned numbers that read nothing: the layer of a prior."""
 
     def __init__(self, n: int) -> None:
@@ -79,7 +79,7 @@ class Maps(nn.Module):
         self.conv = initialised(nn.Conv2d(seen, channels, 3, padding=1), "glorot")
 
     def forward(self, t: Tensor) -> Tensor:
-        return over_leading(self.laid, t, 1)
+        return over_batch_axes(self.laid, t, 1)
 
     def laid(self, t: Tensor) -> Tensor:
         parts = zip(self.fit, torch.split(t, self.widths, -1), strict=True)
@@ -87,7 +87,7 @@ class Maps(nn.Module):
         return maps.flatten(1)
 
 
-def reading(shapes: Sequence[Shape], onto: Shape, n: int) -> nn.Module:
+def projection(shapes: Sequence[Shape], onto: Shape, n: int) -> nn.Module:
     """Flat tensors of `shapes`, side by side -> n numbers laid on a vector or on the maps `onto`."""
     return Maps(shapes, onto[1:], n) if len(onto) == 3 else linear(sum(map(numel, shapes)), n)
 
@@ -103,7 +103,7 @@ def width_of(encoder: nn.Module) -> int:
 
 
 def shapes_of(encoder: nn.Module) -> tuple[Shape, ...]:
-    """The shapes of an encoder's features, one a rung; one alone is for all rungs."""
+    """The shapes of an encoder's features, one for each layer; one alone is for all layers."""
     own: tuple[Shape, ...] = getattr(encoder, "shapes", None) or ((width_of(encoder),),)
     return own
 

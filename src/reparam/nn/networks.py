@@ -8,15 +8,16 @@ holds its repr: `VAE.load(path, specs=[Mine])` hands the class over.
 import abc
 import math
 from dataclasses import dataclass
-from itertools import chain, pairwise, repeat
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Literal
 
 from torch import nn
 
 from ..errors import SpecError
 from ..specs.spec import Spec
 from ..tensors import Shape, numel
-from .layers import Encoder, Init, Leading, Maps, initialised, linear
+from .layers import Encoder, FlattenBatch, Init, Maps, initialised, linear
+from .pyramid import Pyramid
 
 Activation = Literal["relu", "elu", "gelu", "silu", "sigmoid", "softplus", "tanh"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -102,49 +103,20 @@ class Conv(Network):
         if not self.channels or self.kernel % 2 == 0:
             raise SpecError("Conv needs at least one width in channels, and an odd kernel")
 
-    def sizes(self, event: Shape) -> list[Shape]:
-        """Height and width before each layer, and after the last."""
-        if len(event) not in (2, 3):
-            raise SpecError(
-                f"Conv needs pictures, (H, W) or (C, H, W); these data have shape {event}. Use MLP"
-            )
-        sizes = [event[-2:]]
-        for _ in self.channels:
-            sizes.append(tuple((n + 1) // 2 for n in sizes[-1]))
-        return sizes
-
     def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
-        sizes = self.sizes(event)
-        widths = ((event[0] if len(event) == 3 else 1) + extra, *self.channels)
-        blocks: list[nn.Module] = []
-        for a, b in pairwise(widths):
+        pyramid = Pyramid(self, event, self.channels)
+        levels: list[nn.Module] = []
+        for a, b in pairwise(((event[0] if len(event) == 3 else 1) + extra, *self.channels)):
             conv = nn.Conv2d(a, b, self.kernel, stride=2, padding=self.kernel // 2)
-            blocks.append(nn.Sequential(initialised(conv, self.init), ACTIVATIONS[self.activation]()))
-        flat = numel(sizes[-1]) * widths[-1]
-        dense = MLP(self.hidden, self.activation, self.init).blocks(flat)
-        shapes: list[Shape] = [(c, *size) for c, size in zip(self.channels, sizes[1:], strict=True)]
-        shapes += [(width,) for width in (flat, *self.hidden)]
-        vectors = chain(range(len(shapes) - 1, len(blocks), -1), repeat(len(blocks)))
-        taps = [self.depth(event, rung) - 1 if len(rung) == 3 else next(vectors) for rung in rungs]
-        channel: nn.Module = nn.Unflatten(1, (1, event[0])) if len(event) == 2 else nn.Identity()
-        return Encoder(channel, [*blocks, nn.Flatten(), *dense], taps, tuple(shapes[i] for i in taps))
-
-    def depth(self, event: Shape, rung: Shape) -> int:
-        """How many layers lead down to the size of a rung's maps."""
-        sizes = self.sizes(event)
-        if rung[1:] not in sizes[1:]:
-            maps = ", ".join(f"{h} x {w}" for h, w in sizes[1:])
-            raise SpecError(f"latent maps {rung}: those of {self} on {event} are {maps}")
-        return sizes.index(rung[1:])
+            levels.append(nn.Sequential(initialised(conv, self.init), ACTIVATIONS[self.activation]()))
+        dense = MLP(self.hidden, self.activation, self.init).blocks(numel(pyramid.shapes[-1]))
+        return pyramid.encoder(levels, dense, self.hidden, rungs)
 
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
-        if n % numel(event[-2:]):
-            raise SpecError(
-                "Conv gives the same raw numbers for every pixel; this likelihood asks otherwise. Use MLP"
-            )
-        depth = self.depth(event, seen[0]) if len(seen[0]) == 3 else len(self.channels)
-        sizes = self.sizes(event)[depth::-1]
-        widths = (*self.channels[:depth][::-1], n // numel(event[-2:]))
+        pyramid = Pyramid(self, event, self.channels)
+        depth = pyramid.level(seen[0]) if len(seen[0]) == 3 else len(self.channels)
+        sizes = pyramid.sizes[depth::-1]
+        widths = (*self.channels[:depth][::-1], pyramid.channels_of(n))
         start = (widths[0], *sizes[0])
         if len(seen[0]) == 3:
             layers: list[nn.Module] = [Maps(seen, sizes[0], numel(start)), ACTIVATIONS[self.activation]()]
@@ -159,7 +131,7 @@ class Conv(Network):
             up = nn.ConvTranspose2d(a, b, self.kernel, 2, self.kernel // 2, output_padding=beyond)
             layers += [ACTIVATIONS[self.activation]()] if i else []
             layers.append(initialised(up, self.init if i + 2 < len(widths) else "glorot"))
-        return Leading(nn.Sequential(*layers, nn.Flatten()))
+        return FlattenBatch(nn.Sequential(*layers, nn.Flatten()))
 
 
 def default_network(event: Shape) -> Network:
@@ -168,6 +140,3 @@ def default_network(event: Shape) -> Network:
         return MLP()
     layers = max(2, math.ceil(math.log2(max(event[-2:]) / 8)))
     return Conv(tuple(min(16 << i, 256) for i in range(layers)))
-
-
-Net = Annotated[Network, MLP, Conv]

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from .adversarial import Critic, FactorTC, LatentCritic
-from .base import Bound, Term, needs_density, needs_dimensions, needs_replay, terms_of, with_value
+from .base import Bound, Term, names_of, needs_density, needs_dimensions, needs_replay, terms_of, with_value
 from .bounds import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi
 from .penalties import (
     L2,
@@ -17,6 +17,7 @@ from .penalties import (
     TotalCorrelation,
     decomposition,
 )
+from .sparsity import Sparsity
 
 AnyTerm = Annotated[
     Term,
@@ -34,6 +35,7 @@ AnyTerm = Annotated[
     Commitment,
     LatentCritic,
     LatentNorm,
+    Sparsity,
     GradientPenalty,
     PriorShare,
     L2,

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..model.model import Parts, Trace
+from ..model.config import ModelConfig
+from ..model.model import Trace
 from ..nn.networks import MLP
 from .base import Term
 
@@ -23,25 +24,26 @@ class Critic(Term):
     hidden: tuple[int, ...] = (256, 256)
     learning_rate: float = 1e-4
     one_code: ClassVar[bool] = True
+    has_critic: ClassVar[bool] = True
 
-    def build(self, parts: Parts) -> nn.Module:
-        return MLP(self.hidden, "relu", "he").decoder(parts.rungs[:1], (), 1)
+    def build(self, config: ModelConfig) -> nn.Module:
+        return MLP(self.hidden, "relu", "he").decoder(config.latent_shapes[:1], (), 1)
 
     def other(self, trace: Trace) -> Tensor:
         """The codes (B, L) that the critic is to tell from z."""
         raise NotImplementedError
 
-    def lesson(self, trace: Trace) -> Tensor:
+    def critic_loss(self, trace: Trace) -> Tensor:
         """The critic's own loss: real codes are 1, the others 0."""
         critic = trace.critics[self]
-        logits = critic(torch.cat((trace.sites[0].z[0].detach(), self.other(trace).detach())))[:, 0]
+        logits = critic(torch.cat((trace.layers[0].z[0].detach(), self.other(trace).detach())))[:, 0]
         truth = torch.zeros_like(logits)
         truth[: len(trace.x)] = 1
         return binary_cross_entropy_with_logits(logits, truth)
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         """weight * mean_B log D(z) / (1 - D(z)), the critic's log-odds: it estimates KL(z || other)."""
-        odds: Tensor = trace.critics[self](trace.sites[0].z[0])
+        odds: Tensor = trace.critics[self](trace.layers[0].z[0])
         return self.weight * odds.mean()
 
 
@@ -53,7 +55,7 @@ class FactorTC(Critic):
     weight: float = 10.0
 
     def other(self, trace: Trace) -> Tensor:
-        z = trace.sites[0].z[0]
+        z = trace.layers[0].z[0]
         return z.gather(0, torch.rand(z.shape, device=z.device).argsort(0))
 
 
@@ -63,4 +65,4 @@ class LatentCritic(Critic):
     al. 2016; with ELBO(beta=0) an adversarial autoencoder)."""
 
     def other(self, trace: Trace) -> Tensor:
-        return trace.sites[0].p.sample(torch.Size((len(trace.x),)))
+        return trace.layers[0].p.sample(torch.Size((len(trace.x),)))

@@ -6,7 +6,6 @@ of the gradient returns `with_value(surrogate, loss)`, so that the logged number
 """
 
 import abc
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,20 +13,24 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..errors import SpecError
-from ..families import Point
-from ..model.labels import Enumerated
-from ..model.model import Parts, Trace
+from ..model.config import ModelConfig
+from ..model.model import Trace
 from ..specs.spec import Spec
 
 
 @dataclass(frozen=True, repr=False)
 class Term(Spec, abc.ABC):
-    """A scalar of the trace. `is_bound` marks the one that bounds log p(x), `reads_z` what moves codes,
-    `one_code` what reads a single code of each datum, and so no enumerated classes."""
+    """A scalar of the trace, minimised. `is_bound` marks the one that bounds log p(x), `reads_z` what moves
+    codes, `one_code` what reads a single code of each datum, and so no enumerated classes."""
 
     is_bound: ClassVar[bool] = False
     reads_z: ClassVar[bool] = True
     one_code: ClassVar[bool] = False
+    has_critic: ClassVar[bool] = False
+    """Whether a network learns beside the model (`adversarial.Critic`)."""
+    label: ClassVar[str] = ""
+    """What a figure calls it; its class name, weighted, where nothing is said."""
+    unit: ClassVar[str] = "nats per datum"
 
     @property
     def draws(self) -> int:
@@ -37,11 +40,11 @@ class Term(Spec, abc.ABC):
     @abc.abstractmethod
     def __call__(self, trace: Trace, step: int) -> Tensor: ...
 
-    def fits(self, parts: Parts, others: Sequence["Term"]) -> None:
-        """Refuse a model or other terms that this one makes no sense with: SpecError, both parts named."""
-        labels = parts.labels
-        if self.one_code and isinstance(labels, Enumerated):
-            cure = "ELBO() or IWAE()" if self.is_bound else f"labels=Auxiliary({labels.classes})"
+    def check_compatible(self, config: ModelConfig, others: Sequence["Term"]) -> None:
+        """Refuse a model or other terms that this one makes no sense with: SpecError, both named."""
+        labels = config.labels
+        if self.one_code and labels.enumerated:
+            cure = "ELBO() or IWAE()" if self.is_bound else f"labels=Auxiliary({labels.n_classes})"
             raise SpecError(f"{self} with labels={labels}: each datum has a code for every class. Use {cure}")
 
 
@@ -58,46 +61,59 @@ class Bound(Term):
     one_code: ClassVar[bool] = True
 
     @property
-    def draws(self) -> int:
-        return math.prod(getattr(self, name, 1) for name in ("samples", "m", "k"))
+    @abc.abstractmethod
+    def draws(self) -> int: ...
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        if isinstance(parts.posterior, Point):
+    @property
+    def monitor_draws(self) -> int:
+        """How many z a datum `monitor` wants."""
+        return self.draws
+
+    def monitor(self, trace: Trace) -> Tensor:
+        """The bound, summed over the batch, as an epoch reports it; no gradient is taken of it."""
+        return -self(trace, 0) * len(trace.x)
+
+    def reported(self, distortion: float, rate: float, loss: float) -> float:
+        """The bound of an epoch, from its means: distortion, rate and this term's own."""
+        return -loss
+
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        if not config.posterior.has_density:
             raise SpecError(
                 f"{type(self).__name__} with posterior=Point(): a point has no density to weigh by. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
-        needs_density(self, parts)
-        super().fits(parts, others)
+        needs_density(self, config)
+        super().check_compatible(config, others)
 
 
-def needs_density(term: Term, parts: Parts) -> None:
+def needs_density(term: Term, config: ModelConfig) -> None:
     """Refuse codes: no density moves with their draws."""
-    q = parts.posterior
+    q = config.posterior
     if q.atoms is not None:
         raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
 
 
-def needs_dimensions(term: Term, parts: Parts, cure: str) -> None:
+def needs_dimensions(term: Term, config: ModelConfig, cure: str) -> None:
     """Refuse a posterior or a prior whose KL is no sum over latent dimensions."""
-    for role, part in (("posterior", parts.posterior), ("prior", parts.prior)):
-        if not part.factorises or isinstance(part, Point):
+    for role, part in (("posterior", config.posterior), ("prior", config.prior)):
+        if not part.factorises or not part.has_density:
             raise SpecError(
                 f"{term} with {role}={part}: it does not factorise over latent dimensions. "
                 f"{cure}, or {role}=Gaussian()"
             )
 
 
-def needs_replay(term: Term, parts: Parts) -> None:
+def needs_replay(term: Term, config: ModelConfig) -> None:
     """Refuse a posterior that cannot score a draw anew, its own parameters held."""
-    if not parts.posterior.tractable:
+    if not config.posterior.tractable:
         raise SpecError(
-            f"{term} with posterior={parts.posterior}: it knows the density of its own draws alone. "
+            f"{term} with posterior={config.posterior}: it knows the density of its own draws alone. "
             "Use gradient='total', or Flow(steps=(IAF(), IAF()))"
         )
 
 
-def terms_of(objective: Term | tuple[Term, ...], parts: Parts) -> tuple[Term, ...]:
+def terms_of(objective: Term | tuple[Term, ...], config: ModelConfig) -> tuple[Term, ...]:
     """The terms, each fitting the parts and one another, exactly one a bound; else SpecError."""
     terms = objective if isinstance(objective, tuple) else (objective,)
     bounds = [term for term in terms if term.is_bound]
@@ -105,5 +121,20 @@ def terms_of(objective: Term | tuple[Term, ...], parts: Parts) -> tuple[Term, ..
         found = " and ".join(map(repr, bounds)) or "none"
         raise SpecError(f"an objective needs exactly one bound, not {found}: keep one of them, or add ELBO()")
     for term in terms:
-        term.fits(parts, [other for other in terms if other is not term])
+        term.check_compatible(config, [other for other in terms if other is not term])
     return terms
+
+
+def names_of(terms: Sequence[Term]) -> tuple[str, ...]:
+    """What a record calls each term: its class; where two are of one class their text; then a number too.
+
+    No two names are alike, so no term hides another.
+    """
+    names: list[str] = []
+    for term in terms:
+        name = type(term).__name__
+        if sum(type(other) is type(term) for other in terms) > 1:
+            name = repr(term)
+        count = sum(other == term for other in terms[: len(names)])
+        names.append(f"{name} #{count + 1}" if count else name)
+    return tuple(names)

@@ -8,9 +8,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ..errors import SpecError
-from ..families import Point
-from ..model.labels import Auxiliary, Enumerated
-from ..model.model import Parts, Trace
+from ..model.config import ModelConfig
+from ..model.model import Trace
 from ..specs.schedules import Schedule, at
 from ..specs.spec import AtLeast, Count
 from ..tensors import log_mean_exp
@@ -19,14 +18,14 @@ from .base import Bound, Term, needs_density, needs_dimensions, needs_replay, wi
 
 @dataclass(frozen=True, repr=False)
 class ELBO(Bound):
-    """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the evidence lower bound negated.
+    """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the for_likelihood lower bound negated.
 
     Source: Kingma and Welling (2014), equation 3. Around it:
 
     - `beta` other than 1 is the beta-VAE (Higgins et al. 2017), a schedule is KL annealing, 0 with a
       Point posterior an autoencoder;
     - `capacity` C: beta |KL - C| (Burgess et al. 2018, equation 8);
-    - `free_bits` f: max(f, KL) for the batch's mean KL of each latent dimension or each rung, in nats
+    - `free_bits` f: max(f, KL) for the batch's mean KL of each latent dimension or each layer, in nats
       (Kingma et al. 2016, equation 15);
     - `gradient="path"`: the sampled KL without q's own score (Roeder et al. 2017, "sticking the landing").
     """
@@ -35,27 +34,47 @@ class ELBO(Bound):
     samples: Count = 1
     capacity: Schedule | None = None
     free_bits: Annotated[float, AtLeast(0)] = 0.0
-    free_per: Literal["dimension", "rung"] = "dimension"
+    free_per: Literal["dimension", "layer", "rung"] = "dimension"
     gradient: Literal["total", "path"] = "total"
     one_code: ClassVar[bool] = False
+    label: ClassVar[str] = "negative ELBO"
+
+    @property
+    def draws(self) -> int:
+        return self.samples
+
+    @property
+    def monitor_draws(self) -> int:
+        return 1
+
+    def monitor(self, trace: Trace) -> Tensor:
+        """At beta = 1; of an autoencoder, which has no rate, E log p(x|z)."""
+        if not trace.config.has_density:
+            return -trace.average(trace.distortion).sum()
+        return trace.bound.sum()
+
+    def reported(self, distortion: float, rate: float, loss: float) -> float:
+        return -distortion - rate
 
     def check(self) -> None:
+        if self.free_per == "rung":
+            object.__setattr__(self, "free_per", "layer")
         if isinstance(self.beta, float) and self.beta < 0:
             raise SpecError(f"ELBO.beta must be 0 or more, not {self.beta}")
         if self.free_bits and (self.capacity is not None or self.gradient == "path"):
             raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        if isinstance(parts.posterior, Point) and self.beta != 0:
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        if not config.posterior.has_density and self.beta != 0:
             raise SpecError(
                 "ELBO(beta != 0) with posterior=Point(): a point has no KL to the prior. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
         if self.gradient == "path":
-            needs_density(self, parts)
-            needs_replay(self, parts)
+            needs_density(self, config)
+            needs_replay(self, config)
         if self.free_bits and self.free_per == "dimension":
-            needs_dimensions(self, parts, "Use free_per='rung'")
+            needs_dimensions(self, config, "Use free_per='layer'")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         loss = trace.mean_distortion
@@ -63,11 +82,11 @@ class ELBO(Bound):
         if beta == 0:
             return loss
         if self.gradient == "path":
-            held = zip(trace.sites, trace.frozen, strict=True)
-            rates = (log_q - site.p.log_prob(site.z) for site, (log_q, _) in held)
+            held = zip(trace.layers, trace.frozen, strict=True)
+            rates = (log_q - layer.p.log_prob(layer.z) for layer, (log_q, _) in held)
             rate = sum((trace.average(r).mean() for r in rates), start=trace.label_rate.mean())
         elif self.free_bits:
-            each = (self.freed(trace, i) for i in range(len(trace.sites)))
+            each = (self.apply_free_bits(trace, i) for i in range(len(trace.layers)))
             rate = sum(each, start=trace.label_rate.mean())
         else:
             rate = trace.mean_rate
@@ -75,11 +94,11 @@ class ELBO(Bound):
             rate = (rate - at(self.capacity, step)).abs()
         return loss.add(rate, alpha=beta)
 
-    def freed(self, trace: Trace, i: int) -> Tensor:
-        """The batch's mean KL of rung i, none of its dimensions (or not itself) below free_bits."""
-        if self.free_per == "rung":
+    def apply_free_bits(self, trace: Trace, i: int) -> Tensor:
+        """The batch's mean KL of layer i, none of its dimensions (or not itself) below free_bits."""
+        if self.free_per == "layer":
             return trace.average(trace.rates[i]).mean().clamp_min(self.free_bits)
-        by_dimension = trace.average(trace.sites[i].rates()).mean(0)
+        by_dimension = trace.average(trace.layers[i].rates()).mean(0)
         return by_dimension.clamp_min(self.free_bits).sum()
 
 
@@ -94,6 +113,14 @@ class IWAE(Bound):
     k: Count = 50
     gradient: Literal["total", "dreg", "path"] = "total"
     one_code: ClassVar[bool] = False
+    label: ClassVar[str] = "negative IWAE bound"
+
+    @property
+    def draws(self) -> int:
+        return self.k
+
+    def monitor(self, trace: Trace) -> Tensor:
+        return log_mean_exp(trace.log_w()).mean() * len(trace.x)
 
     def check(self) -> None:
         if self.gradient == "path":
@@ -102,13 +129,15 @@ class IWAE(Bound):
                 "(Tucker et al. 2019). Use gradient='dreg', or ELBO(gradient='path')"
             )
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(config, others)
         if self.gradient != "dreg":
             return
-        needs_replay(self, parts)
-        if len(parts.latent_dim) > 1 or isinstance(parts.labels, Enumerated):
-            what = f"latent_dim={parts.latent_dim}" if len(parts.latent_dim) > 1 else f"labels={parts.labels}"
+        needs_replay(self, config)
+        if len(config.latent_dim) > 1 or config.labels.enumerated:
+            what = (
+                f"latent_dim={config.latent_dim}" if len(config.latent_dim) > 1 else f"labels={config.labels}"
+            )
             raise SpecError(f"{self} with {what}: DReG is biased there. Use gradient='total'")
         if any(term.reads_z for term in others):
             raise SpecError(f"{self} weighs the gradient of z, so that of {others} too. Leave them out")
@@ -118,9 +147,9 @@ class IWAE(Bound):
             return -log_mean_exp(trace.log_w()).mean()
         log_w = trace.log_w(frozen_q=True)
         share = log_w.detach().softmax(0)
-        for site in trace.sites:
-            if site.z.requires_grad:
-                site.z.register_hook(lambda gradient: share[..., None] * gradient)  # type: ignore[no-untyped-call]
+        for layer in trace.layers:
+            if layer.z.requires_grad:
+                layer.z.register_hook(lambda gradient: share[..., None] * gradient)  # type: ignore[no-untyped-call]
         return with_value(-(share * log_w).sum(0).mean(), -log_mean_exp(log_w).mean())
 
 
@@ -130,6 +159,10 @@ class MIWAE(Bound):
 
     m: Count = 8
     k: Count = 8
+
+    @property
+    def draws(self) -> int:
+        return self.m * self.k
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         return -log_mean_exp(trace.log_w().reshape(self.m, self.k, -1), 1).mean()
@@ -141,6 +174,10 @@ class CIWAE(Bound):
 
     k: Count = 64
     beta: float = 0.5
+
+    @property
+    def draws(self) -> int:
+        return self.k
 
     def check(self) -> None:
         if not 0 <= self.beta <= 1:
@@ -158,22 +195,26 @@ class PIWAE(Bound):
     m: Count = 8
     k: Count = 8
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
-        if len(parts.latent_dim) != 1 or isinstance(parts.labels, Auxiliary | Enumerated):
+    @property
+    def draws(self) -> int:
+        return self.m * self.k
+
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(config, others)
+        if len(config.latent_dim) != 1 or config.labels.has_classifier:
             raise SpecError(
-                f"{self} parts the encoder from the rest; latent_dim={parts.latent_dim} with "
-                f"labels={parts.labels} shares them. Use MIWAE or IWAE"
+                f"{self} trains the encoder apart from the rest; latent_dim={config.latent_dim} with "
+                f"labels={config.labels} shares them. Use MIWAE or IWAE"
             )
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        model, (site,), ((_, held_p),) = trace.model, trace.sites, trace.frozen
-        assert site.q is not None
-        fixed, log_q = site.z.detach(), site.q.log_prob(site.z)
+        model, (layer,), ((_, held_p),) = trace.model, trace.layers, trace.frozen
+        assert layer.q is not None
+        fixed, log_q = layer.z.detach(), layer.q.log_prob(layer.z)
         px = model.decode(fixed, trace.code, trace.seen)
-        ours = trace.log_px(px) + site.p.log_prob(fixed) - log_q.detach()
+        ours = trace.log_px(px) + layer.p.log_prob(fixed) - log_q.detach()
         frozen = {name: p.detach() for name, p in model.likelihood.named_parameters()}
-        px = functional_call(model.likelihood, frozen, model.told(trace.seen, site.z, trace.code))
+        px = functional_call(model.likelihood, frozen, model.head_inputs(trace.seen, layer.z, trace.code))
         theirs = trace.log_px(px) + held_p - log_q
         value = -log_mean_exp(ours).mean()
         return with_value(value - log_mean_exp(theirs.reshape(self.m, self.k, -1), 1).mean(), value)
@@ -188,6 +229,10 @@ class Renyi(Bound):
 
     alpha: float = 0.5
     k: Count = 50
+
+    @property
+    def draws(self) -> int:
+        return self.k
 
     def check(self) -> None:
         if not 0 <= self.alpha < 1:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor
@@ -11,9 +11,8 @@ from torch.nn.functional import cross_entropy
 
 from ..distributions import Atom, base_of, mean_of
 from ..errors import SpecError
-from ..families import VQ
-from ..model.labels import Auxiliary, Enumerated
-from ..model.model import Parts, Trace
+from ..model.config import ModelConfig
+from ..model.model import Trace
 from ..specs.schedules import Schedule, at
 from .base import Term, needs_dimensions
 
@@ -24,11 +23,12 @@ class CrossEntropy(Term):
 
     weight: Schedule = 1.0
     reads_z: ClassVar[bool] = False
+    label: ClassVar[str] = "cross-entropy (weighted)"
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        if not isinstance(parts.labels, Auxiliary | Enumerated):
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        if not config.labels.has_classifier:
             raise SpecError(
-                f"CrossEntropy with labels={parts.labels}: there is no classifier to teach. "
+                f"CrossEntropy with labels={config.labels}: there is no classifier to teach. "
                 "Use labels=Auxiliary(classes), or leave CrossEntropy out"
             )
 
@@ -50,7 +50,7 @@ class PriorShare(Term):
         if trace.mask is None:
             return trace.x.new_zeros(())
         missing = (~trace.mask).flatten(1).to(trace.x.dtype).mean(1)
-        log_p = torch.stack([site.p.log_prob(site.z) for site in trace.sites]).sum(0)
+        log_p = torch.stack([layer.p.log_prob(layer.z) for layer in trace.layers]).sum(0)
         return (missing * trace.average(log_p)).mean()
 
 
@@ -75,7 +75,7 @@ def decomposition(trace: Trace, n_data: int | None = None) -> tuple[Tensor, Tens
     the batch is the data (Chen et al. 2018, appendix C.2, averaged over its choice of row). The top rung.
     N is `n_data`, by default the training set's.
     """
-    z, q, p = trace.sites[0]
+    z, q, p = trace.layers[0]
     assert q is not None
     z = z[0]
     n, batch = max(trace.n_data if n_data is None else n_data, len(z)), len(z)
@@ -97,10 +97,11 @@ class TotalCorrelation(Term):
 
     weight: Schedule = 5.0
     one_code: ClassVar[bool] = True
+    label: ClassVar[str] = "total correlation (weighted)"
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
-        needs_dimensions(self, parts, "Use FactorTC, whose critic needs no density")
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(config, others)
+        needs_dimensions(self, config, "Use FactorTC, whose critic needs no density")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         return at(self.weight, step) * decomposition(trace)[1].mean()
@@ -119,7 +120,7 @@ class Decorrelation(Term):
     one_code: ClassVar[bool] = True
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        q = trace.sites[0].q
+        q = trace.layers[0].q
         assert q is not None
         mu = mean_of(q)
         centred = mu - mu.mean(0)
@@ -130,10 +131,10 @@ class Decorrelation(Term):
         off = covariance.square().sum() - diagonal.square().sum()
         return self.off * off + self.diagonal * (diagonal - 1).square().sum()
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        super().fits(parts, others)
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        super().check_compatible(config, others)
         if self.of == "samples":
-            needs_dimensions(self, parts, "Use of='means'")
+            needs_dimensions(self, config, "Use of='means'")
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,6 +148,8 @@ class MMD(Term):
     weight: float = 10.0
     kernel: Literal["imq", "rbf"] = "imq"
     one_code: ClassVar[bool] = True
+    label: ClassVar[str] = "maximum mean discrepancy (weighted)"
+    unit: ClassVar[str] = "no unit"
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor:
         distance = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
@@ -157,11 +160,11 @@ class MMD(Term):
         return torch.stack([c / (c + distance) for c in widths]).sum(0)
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        site = trace.sites[0]
-        z, n = site.z[0], len(site.z[0])
+        layer = trace.layers[0]
+        z, n = layer.z[0], len(layer.z[0])
         if n < 2:
             return self.weight * z.sum() * 0
-        drawn = site.p.sample(torch.Size((n,)))
+        drawn = layer.p.sample(torch.Size((n,)))
         within = [self.similarity(t, t) for t in (z, drawn)]
         pairs = n * (n - 1)
         own = sum((k.sum() - k.diagonal().sum() for k in within), start=z.new_zeros(())) / pairs
@@ -176,7 +179,7 @@ class LatentNorm(Term):
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         return self.weight * sum(
-            (trace.average(site.z.square().sum(-1)).mean() / 2 for site in trace.sites),
+            (trace.average(layer.z.square().sum(-1)).mean() / 2 for layer in trace.layers),
             start=trace.x.new_zeros(()),
         )
 
@@ -188,17 +191,17 @@ class Commitment(Term):
 
     weight: Schedule = 0.25
 
-    def fits(self, parts: Parts, others: Sequence[Term]) -> None:
-        if not isinstance(parts.posterior, VQ):
+    def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
+        if not config.posterior.learns_codebook:
             raise SpecError(
-                f"{self} with posterior={parts.posterior}: there is no codebook to keep to. "
+                f"{self} with posterior={config.posterior}: there is no codebook to keep to. "
                 "Use posterior=VQ(), or leave Commitment out"
             )
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
-        z, q, _ = trace.sites[0]
-        assert isinstance(q, Atom)
-        distance = (q.before - q.after).square().sum(-1).expand(z.shape[:2])
+        z, q, _ = trace.layers[0]
+        atom = cast(Atom, q)
+        distance = (atom.before - atom.after).square().sum(-1).expand(z.shape[:2])
         return at(self.weight, step) * trace.average(distance).mean()
 
 
@@ -214,12 +217,12 @@ class GradientPenalty(Term):
     def __call__(self, trace: Trace, step: int) -> Tensor:
         mean = mean_of(trace.px)
         if not mean.requires_grad:
-            family = trace.model.parts.likelihood
+            family = trace.model.config.likelihood
             raise SpecError(
                 f"{self} with likelihood={family}: its best guess does not move with z. Use LatentNorm"
             )
         v = torch.randint(0, 2, mean.shape, device=mean.device).to(mean.dtype) * 2 - 1
-        zs = [site.z for site in trace.sites]
+        zs = [layer.z for layer in trace.layers]
         gradients = torch.autograd.grad((v * mean).sum(), zs, create_graph=True)
         each = torch.stack([trace.average(g.square().sum(-1)).mean() for g in gradients])
         return self.weight * each.sum()

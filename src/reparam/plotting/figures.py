@@ -1,4 +1,4 @@
-"""Numbers in, a matplotlib `Figure` out, or a `Film`, the frames of one. `gallery.py` decides which.
+"""Numbers in, a matplotlib `Figure` out, or a `Animation`, the frames of one. `gallery.py` decides which.
 
 Only matplotlib's object interface is used: nothing is shown, nothing global changes, and threads may draw.
 Images are (n, *event) in [0, 1], events as in `tiles.py`.
@@ -42,16 +42,16 @@ TERMS = {  # what a figure calls a term of the objective; any other by its own n
 }
 
 
-class Film(NamedTuple):
+class Animation(NamedTuple):
     """A picture that moves."""
 
     frames: Sequence[Image.Image]
 
 
-def encoded(drawn: Figure | Film) -> tuple[str, bytes]:
+def encoded(drawn: Figure | Animation) -> tuple[str, bytes]:
     """The ending of its file, png or gif, and the bytes of it."""
     buffer = io.BytesIO()
-    if isinstance(drawn, Film):
+    if isinstance(drawn, Animation):
         first, *rest = drawn.frames
         first.save(buffer, format="gif", save_all=True, append_images=rest, duration=FRAME, loop=0)
         return "gif", buffer.getvalue()
@@ -214,7 +214,7 @@ def traversals(
 
 def sweep(
     decode: Decode, z: ArrayLike, dims: Sequence[int], steps: int = 12, title: str = "traversal"
-) -> Film:
+) -> Animation:
     """A tile a latent dimension; each goes there and back through the quantiles 0.02 to 0.98 of N(0, 1), by
     equal steps of probability, while the others stay at `z`."""
     shares = np.linspace(0.02, 0.98, steps)
@@ -234,7 +234,7 @@ def sweep(
         figure.set_layout_engine("none")
         pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
         frames.append(Image.fromarray(pixels[..., :3].copy()).quantize(64, dither=Image.Dither.NONE))
-    return Film([*frames, *frames[-2:0:-1]])
+    return Animation([*frames, *frames[-2:0:-1]])
 
 
 def _coloured(y: Array) -> tuple[Array, list[str] | None]:

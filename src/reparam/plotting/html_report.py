@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Picture
 from ..evaluation.evaluate import Evaluation
 from . import figures, model_plots as gallery
 
-UNITS = {"bits_per_dim": "bits", "ess": "of k", "told_apart": "AUC"}
+UNITS = {"bits_per_dim": "bits", "ess": "of k", "prior_auc": "AUC"}
 PLAIN = {"n", "k", "active_units", "active_by_kl", "accuracy", "calibration_error", "pareto_k"}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -75,7 +75,7 @@ def bars(rates: tuple[float, ...]) -> Picture:
 
 def page(vae: Any, data: Any, result: Evaluation, title: str = "reparam: evaluation") -> str:
     """HTML with nothing outside itself; `data` has .X and .y as for `gallery.plot`."""
-    drawn: list[Picture | figures.Film] = (
+    drawn: list[Picture | figures.Animation] = (
         [curve(result)] if result.bound_by_k and len(result.bound_by_k) > 1 else []
     )
     drawn += [bars(result.rate_by_dimension)] if result.rate_by_dimension else []
@@ -94,6 +94,6 @@ def page(vae: Any, data: Any, result: Evaluation, title: str = "reparam: evaluat
     )
 
 
-def _inline(picture: Picture | figures.Film) -> str:
+def _inline(picture: Picture | figures.Animation) -> str:
     ending, content = figures.encoded(picture)
     return f"data:image/{ending};base64,{b64encode(content).decode()}"

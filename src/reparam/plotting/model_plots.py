@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .figures import (
     CLASSES,
-    Film,
+    Animation,
     comparison,
     encoded,
     image_grid,
@@ -61,7 +61,7 @@ def _samples(model: Fitted, n: int) -> Array:
     return np.stack(draws, axis=1).reshape(-1, *model.event_)[:n]
 
 
-def pictures(model: Fitted, data: Any) -> Iterator[tuple[str, Figure | Film]]:
+def pictures(model: Fitted, data: Any) -> Iterator[tuple[str, Figure | Animation]]:
     """The name and the picture of everything that applies."""
     size, X, y, Z = model.latent_dim_, None, None, None
     active = np.arange(size)
@@ -83,7 +83,7 @@ def pictures(model: Fitted, data: Any) -> Iterator[tuple[str, Figure | Film]]:
 
 def _pictures(
     model: Fitted, X: Array | None, y: Array | None, Z: Array | None, active: list[int]
-) -> Iterator[tuple[str, Figure | Film]]:
+) -> Iterator[tuple[str, Figure | Animation]]:
     rng, size, event, classes = np.random.default_rng(0), model.latent_dim_, model.event_, _labels(model)
     labelled = model.classes_ is not None
     columns = len(classes) if labelled else 10
@@ -140,7 +140,7 @@ def plot(models: Mapping[str, Fitted], data: Any, out: str | Path) -> list[Path]
     """
     written: list[Path] = []
 
-    def write(drawn: Figure | Film, folder: Path, name: str) -> None:
+    def write(drawn: Figure | Animation, folder: Path, name: str) -> None:
         ending, content = encoded(drawn)
         folder.mkdir(parents=True, exist_ok=True)
         written.append(folder / f"{name}.{ending}")

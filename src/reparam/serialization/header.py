@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, FormatError
+from . import version_1
 
 FORMAT = "reparam"
 VERSION = 2
@@ -12,7 +13,7 @@ FIRST = "tacit"
 """The name of the library, and so of the format and its key, in files of version 1."""
 LONGEST = 1 << 24
 """Characters of a header: the history of some 60,000 epochs."""
-MODEL = {"spec": dict, "event": list, "codec": dict, "history": list, "trained_on": dict, "holes": bool}
+MODEL = {"spec": dict, "event": list, "codec": dict, "history": list, "trained_on": dict, "has_missing": bool}
 FIGURES = ("bound", "rate", "distortion")
 
 
@@ -38,6 +39,8 @@ def read_header(path: str | Path) -> dict[str, Any]:
         raise FormatError(
             f"{path} has format {found[0]} {found[1]}; this version reads {FORMAT} {VERSION}. Update reparam"
         )
+    if found[1] == 1:
+        header = version_1.header(header)
     if fault := _fault(header):
         raise FormatError(f"{path} has a damaged header: {fault}")
     return header  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ..errors import FormatError
+from . import version_1
 from .atomic import replace_file
 from .header import FORMAT, LONGEST, VERSION, read_header
 
@@ -45,12 +46,15 @@ def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     header = read_header(path)
     try:
-        return load_tensors(Path(path).read_bytes()), header
+        tensors = load_tensors(Path(path).read_bytes())
+        if header["version"] < 2:
+            tensors = {version_1.tensor_name(name): tensor for name, tensor in tensors.items()}
+        return tensors, header
     except (SafetensorError, ValueError, KeyError):
         raise FormatError(f"{path} is damaged: its weights cannot be read") from None
 
 
-class Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While a model is built, refuse a tensor that its file does not justify, before it is allocated."""
 
     def __init__(self, tensors: dict[str, Tensor], path: str | Path) -> None:
@@ -84,7 +88,7 @@ def _broadcast(tensors: list[Tensor]) -> int:
         return 0
 
 
-def pour(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
+def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -1,1 +1,1 @@
-"""Parts as frozen dataclasses whose `repr` is the text that rebuilds them."""
+"""ModelConfig as frozen dataclasses whose `repr` is the text that rebuilds them."""

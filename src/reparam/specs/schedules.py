@@ -1,8 +1,9 @@
 """A number as a function of the training step. Wherever a weight is asked for, a schedule will do."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from .spec import Count, Spec
 
@@ -77,3 +78,13 @@ class Clocked:
 def at(schedule: Schedule, step: int) -> float:
     """The value at this step; a bare number is a constant."""
     return schedule(step) if isinstance(schedule, Ramp) else schedule
+
+
+def ramps(parts: Iterable[object]) -> list[Ramp]:
+    """The schedules among the fields of parts and modules."""
+    return [value for part in parts for value in vars(part).values() if isinstance(value, Ramp)]
+
+
+def clocks(module: Any) -> list[Clocked]:
+    """The modules within a torch module that read a schedule."""
+    return [each for each in module.modules() if isinstance(each, Clocked)]

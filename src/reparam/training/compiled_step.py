@@ -13,31 +13,59 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from ..data.stream import LocalBatch
 from ..errors import SpecError
+from ..model.model import Trace
+from ..specs.schedules import clocks, ramps
+from .distributed import SingleProcess
+from .step import Loss, Step
 
-See = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+Scored = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 """(x, y) -> the loss of a batch, and the figures that are kept of it."""
 
 
-class Seeing(nn.Module):
-    """What `see` computes, as a function of the model's tensors."""
+class CompiledStep:
+    """A compiled step for batches of full size, once no schedule moves; others are taken eagerly."""
 
-    def __init__(self, model: nn.Module, see: See) -> None:
+    def __init__(self, loss: Loss, eager: Step, process: SingleProcess) -> None:
+        model, terms, training = loss.model, loss.terms, loss.training
+        if process.size > 1:
+            raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
+        moving = ramps([*terms, *clocks(model)])
+        if odd := [*loss.critics, *(ramp for ramp in moving if not ramp.settles)]:
+            raise SpecError(
+                f"Training.compile with {odd[0]}: what changes at each step would be compiled at each step, "
+                "and critics learn beside it. Leave compile out"
+            )
+        self.eager, self.batch_size = eager, training.batch_size
+        self.settled = max((ramp.steps for ramp in moving), default=0)
+        self.operations = Operations(model, lambda x, y: loss(x, y, self.settled)[:2])
+
+    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace | None]:
+        if step < self.settled or len(batch.x) != self.batch_size:
+            return self.eager(batch, y, step)
+        return self.operations(batch.x, y), None
+
+
+class Scoring(nn.Module):
+    """What `scored` computes, as a function of the model's tensors."""
+
+    def __init__(self, model: nn.Module, scored: Scored) -> None:
         super().__init__()
-        self.model, self.see = model, see
+        self.model, self.scored = model, scored
 
     def forward(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        return self.see(x, y)
+        return self.scored(x, y)
 
 
-class Recorded:
+class Operations:
     """(x, y) -> figures of a batch; gradients are left where `backward` leaves them. Batches of one size."""
 
-    def __init__(self, model: nn.Module, see: See) -> None:
-        self.seeing = Seeing(model, see)
-        parameters = dict(self.seeing.named_parameters())
+    def __init__(self, model: nn.Module, scored: Scored) -> None:
+        self.scoring = Scoring(model, scored)
+        parameters = dict(self.scoring.named_parameters())
         self.learned = {name: p for name, p in parameters.items() if p.requires_grad and p.numel()}
-        self.tensors = parameters | dict(self.seeing.named_buffers())
+        self.tensors = parameters | dict(self.scoring.named_buffers())
         self.run: Callable[..., Any] | None = None
 
     def __call__(self, x: Tensor, y: Tensor | None) -> Tensor:
@@ -69,7 +97,7 @@ class Recorded:
         own, batch = tensors[: len(self.tensors)], tensors[len(self.tensors) :]
         x, y = (*batch, None)[:2]
         named = dict(zip(self.tensors, own, strict=True))
-        loss, figures = functional_call(self.seeing, named, (x, y))
+        loss, figures = functional_call(self.scoring, named, (x, y))
         learned = [named[name] for name in self.learned]
         gradients = torch.autograd.grad(loss, learned, allow_unused=True)
         return figures, *(g if g is None else laid_as(p, g) for p, g in zip(learned, gradients, strict=True))

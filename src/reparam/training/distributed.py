@@ -7,7 +7,8 @@ keeps its own rows': so two of them train as one would with the same batches.
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -15,47 +16,63 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ..data.stream import Share
+from ..data.stream import LocalBatch
 from ..errors import SpecError
+from ..tensors import rows_axis
 
 
-class Alone:
-    """One process."""
+class SingleProcess:
+    """One process, which sees whole batches."""
 
     rank, size = 0, 1
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
 
     def total(self, x: Tensor) -> Tensor:
         """The sum over processes."""
         return x
 
-    def gather(self, parameters: Iterable[Tensor]) -> None:
-        """Sum gradients over processes."""
+    def noise(self, batch: LocalBatch) -> AbstractContextManager[Any]:
+        """In it each process draws its rows' share of the noise of the whole batch."""
+        return nullcontext()
+
+    def backward(self, loss: Tensor, batch: LocalBatch, parameters: Sequence[Tensor]) -> None:
+        """The gradient of the whole batch's mean, of which `loss` is a share, in the parameters."""
+        for p in parameters:
+            p.grad = None
+        loss.backward()  # type: ignore[no-untyped-call]
 
     def agree(self, buffers: Iterable[Tensor]) -> None:
         """Take the first process' numbers, where a batch has moved them."""
 
 
-class Processes(Alone):
+class MultiProcess(SingleProcess):
     """Several, launched by Lightning Fabric or, before it, by torchrun."""
 
     def __init__(self, fabric: Any) -> None:
+        super().__init__(fabric.device)
         self.fabric, self.rank, self.size = fabric, fabric.global_rank, fabric.world_size
-        self.device: torch.device = fabric.device
 
     def total(self, x: Tensor) -> Tensor:
         summed: Tensor = self.fabric.all_reduce(x, reduce_op="sum")
         return summed
 
-    def gather(self, parameters: Iterable[Tensor]) -> None:
-        self._summed([p.grad for p in parameters if p.grad is not None])
+    def noise(self, batch: LocalBatch) -> AbstractContextManager[Any]:
+        return SharedNoise(batch)
+
+    def backward(self, loss: Tensor, batch: LocalBatch, parameters: Sequence[Tensor]) -> None:
+        own = loss if batch.n == batch.total else loss * (batch.n / batch.total)
+        super().backward(own, batch, parameters)
+        self._sum([p.grad for p in parameters if p.grad is not None])
 
     def agree(self, buffers: Iterable[Tensor]) -> None:
         held = [buffer for buffer in buffers if buffer.is_floating_point()]
         for buffer in held if self.rank else ():
             buffer.zero_()
-        self._summed(held)
+        self._sum(held)
 
-    def _summed(self, tensors: list[Tensor]) -> None:
+    def _sum(self, tensors: list[Tensor]) -> None:
         """Each tensor becomes its sum over processes, all in one message."""
         if tensors:
             summed = self.total(torch.cat([t.flatten() for t in tensors]))
@@ -63,13 +80,18 @@ class Processes(Alone):
                 t.copy_(own.view_as(t))
 
 
+def launched(devices: int, device: torch.device) -> SingleProcess:
+    """This process among those that share a training on so many devices of one kind."""
+    if devices == 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        return SingleProcess(device)
+    return _launched(devices, device.type)
+
+
 @cache
-def launched(devices: int, kind: str) -> Alone:
-    """This process among those that share a training on devices of a `kind`. The others are started here,
+def _launched(devices: int, kind: str) -> SingleProcess:
+    """The others are started here,
     once, unless torchrun or `fabric run` did; they run the same program from its start."""
     torchrun = "TORCHELASTIC_RUN_ID" in os.environ
-    if devices == 1 and not torchrun:
-        return Alone()
     try:
         from lightning_fabric import Fabric
     except ImportError:
@@ -84,7 +106,7 @@ def launched(devices: int, kind: str) -> Alone:
         fabric.launch()
     if fabric.global_rank:
         warnings.simplefilter("ignore")
-    return Processes(fabric)
+    return MultiProcess(fabric)
 
 
 IN_PLACE = (Tensor.normal_, Tensor.uniform_, Tensor.exponential_)
@@ -92,16 +114,17 @@ LIKE = {torch.rand_like: torch.rand, torch.randn_like: torch.randn}
 SIZED = (torch.rand, torch.randn)
 
 
-class Noise(TorchFunctionMode):
-    """Every draw for b rows, (b, ...) or (S, b, ...), is the share of a draw for the whole batch.
+class SharedNoise(TorchFunctionMode):
+    """Every draw with a batch of b rows on the axis that `tensors.rows_axis` says is the share of a draw for
+    the whole batch.
 
-    Draws by rejection (of Beta and Gamma laws) and those of no row are as they are.
+    Draws by rejection (of Beta and Gamma variables) and those of no row are as they are.
     """
 
-    def __init__(self, share: Share) -> None:
+    def __init__(self, batch: LocalBatch) -> None:
         super().__init__()
-        self.rows, self.whole = len(share.rows), share.whole
-        self.start = min(share.start, self.whole - self.rows)
+        self.rows, self.total = len(batch.rows), batch.total
+        self.start = min(batch.start, self.total - self.rows)
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
@@ -122,8 +145,8 @@ class Noise(TorchFunctionMode):
 
     def drawn(self, shape: Any, draw: Callable[[torch.Size], Tensor]) -> Tensor:
         shape = torch.Size(shape)
-        axis = next((a for a in (1, 0) if len(shape) > a and shape[a] == self.rows), None)
-        if axis is None:
+        axis = rows_axis()
+        if len(shape) <= axis or shape[axis] != self.rows:
             return draw(shape)
-        every = torch.Size((*shape[:axis], self.whole, *shape[axis + 1 :]))
+        every = torch.Size((*shape[:axis], self.total, *shape[axis + 1 :]))
         return draw(every).narrow(axis, self.start, self.rows)

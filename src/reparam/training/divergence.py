@@ -7,28 +7,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.stream import Share
+from ..data.stream import LocalBatch
+from ..model.model import Model
 
 
-def autopsy(model: nn.Module, steps: Iterable[tuple[Share, Tensor, bool]], y: Tensor | None) -> str:
+def diagnose_divergence(
+    model: Model, steps: Iterable[tuple[LocalBatch, Tensor, bool]], y: Tensor | None
+) -> str:
     """Which batch of an epoch broke, in which layer, and what is odd in it; "" where none does.
 
     `steps` trains on: each batch, its figures, the loss first, and whether the step was taken.
     """
     kept = {name: t.clone() for name, t in model.state_dict().items()}
-    for batch, (share, figures, taken) in enumerate(steps):
+    for batch, (local, figures, taken) in enumerate(steps):
         slopes = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
         broken = [name for name, slope in slopes.items() if not slope.isfinite().all()]
         if taken and (broken or not figures[0].isfinite()):
             model.load_state_dict(kept)
-            labels = None if y is None else y[share.rows]
-            layer = first_broken(model, share.x, labels) or [*broken, "the loss"][0]
-            return f": batch {batch + 1} broke in {layer}; {widest(share.x)}"
+            labels = None if y is None else y[local.rows]
+            layer = first_broken(model, local.x, labels) or [*broken, "the loss"][0]
+            return f": batch {batch + 1} broke in {layer}; {widest(local.x)}"
         kept = {name: t.clone() for name, t in model.state_dict().items()}
     return ""
 
 
-def first_broken(model: nn.Module, x: Tensor, y: Tensor | None) -> str | None:
+def first_broken(model: Model, x: Tensor, y: Tensor | None) -> str | None:
     """The first layer whose numbers are not finite on that batch."""
     found: list[str] = []
     names = {module: name for name, module in model.named_modules() if not list(module.children())}
@@ -40,7 +43,7 @@ def first_broken(model: nn.Module, x: Tensor, y: Tensor | None) -> str | None:
     hooks = [module.register_forward_hook(look) for module in names]
     try:
         with torch.no_grad():
-            getattr(model(x, y), "px")  # noqa: B009
+            _ = model(model.observe(x), y).px
     finally:
         for hook in hooks:
             hook.remove()

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.batching import part
+from ..data.batching import Rows, part
 from ..errors import DataError, SpecError
 from ..families import Family
 from ..model.model import Model
@@ -20,7 +20,7 @@ from ..model.priors import VampPrior
 from ..specs.schedules import at
 from ..tensors import Rowwise, random_from
 from .config import Training
-from .trainer import MONITORED, Rows
+from .trainer import MONITORED
 
 PATIENCE = 30
 """Epochs without a gain on the held-out codes before the search ends, unless `Training` says."""
@@ -28,7 +28,7 @@ UNREAD = ("clip", "skip", "ema", "precision", "missing", "devices", "compile")
 """What `Training` says of a whole model's steps; the search for a prior takes none of it."""
 
 
-def refuse(training: Training) -> None:
+def check_training(training: Training) -> None:
     """SpecError at what a search would ignore."""
     for name in UNREAD:
         if getattr(training, name) != getattr(Training(), name):
@@ -36,13 +36,13 @@ def refuse(training: Training) -> None:
 
 
 def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: Training, seed: int) -> Model:
-    """The model with `prior` at the top of its ladder, fitted to the codes of rows (x, y).
+    """The model with `prior` at the top layer, fitted to the codes of rows (x, y).
 
     A tenth of the rows, or `training.validation`, chooses the epoch. Where it prefers the prior at hand, the
     model comes back as it was, with a warning: so the bound never falls on those rows.
     """
     (x, y), held_out = rows, int(len(rows[0]) * (training.validation or 0.1))
-    if not model.parts.latent_dim:
+    if not model.config.latent_dim:
         raise SpecError(f"refit_prior({prior}) with latent_dim=0: there are no codes to explain")
     if not held_out:
         raise DataError(f"refit_prior holds out some of X to choose by; {len(x)} rows are too few")
@@ -65,7 +65,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
     if after < before:
         return new.requires_grad_(True).to("cpu").eval()
     warnings.warn(
-        f"{prior} explains held-out codes no better than {model.parts.prior}, which stays: "
+        f"{prior} explains held-out codes no better than {model.config.prior}, which stays: "
         f"{after:.2f} against {before:.2f} nats a code",
         stacklevel=3,
     )
@@ -75,7 +75,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
 @torch.no_grad()
 def with_prior(model: Model, prior: Family | VampPrior, x: Rowwise) -> Model:
     """The same model but for p(z_0), which alone will learn; pseudo-inputs stand on rows of x."""
-    new = Model(model.event, replace(model.parts, prior=prior))
+    new = Model(model.event, replace(model.config, prior=prior))
     ours = ("latents.top.", "pseudo")
     held = {name: t for name, t in model.state_dict().items() if not name.startswith(ours)}
     new.load_state_dict(held, strict=False)
@@ -92,8 +92,8 @@ def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
     (x, y), zs, shares = rows, [], []
     for i in range(0, len(x), MONITORED):
         mine = slice(i, i + MONITORED)
-        trace = model(x[mine], None if y is None else y[mine], samples=samples)
-        z = trace.sites[0].z
+        trace = model(model.observe(x[mine]), None if y is None else y[mine], samples=samples)
+        z = trace.layers[0].z
         share = torch.ones_like(z[..., 0]) if trace.weights is None else trace.weights * len(z)
         zs.append(z.flatten(0, 1))
         shares.append(share.flatten())
@@ -102,7 +102,7 @@ def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def code_length(model: Model, z: Tensor, share: Tensor) -> float:
-    """-E_q log p(z_0), nats: the part of the top rung's rate that the prior decides."""
+    """-E_q log p(z_0), nats: the part of the top layer's rate that the prior decides."""
     p = model.latents.prior(model.pseudo_features())
     each = torch.cat([p.log_prob(some) for some in torch.split(z, MONITORED)])
     return -float((share * each).mean())

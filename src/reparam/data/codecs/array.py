@@ -15,8 +15,10 @@ from ..sparse import Sparse
 from .base import Array, number
 
 
-class Arrays:
+class ArrayCodec:
     """numpy arrays, pictures with their channels first or last; sparse matrices stay sparse."""
+
+    takes_frames = False
 
     def __init__(self, event: tuple[int, ...], dtype: str) -> None:
         self.event, self.dtype = event, dtype
@@ -30,6 +32,9 @@ class Arrays:
     def shape(self) -> tuple[int, ...]:
         e = self.event
         return (e[2], e[0], e[1]) if self.channels_last else e
+
+    def training_rows(self, X: Any, y: Any) -> Any:
+        return X
 
     def encode(self, X: Any) -> Rowwise:
         if tuple(X.shape[1:]) != self.event:
@@ -73,6 +78,9 @@ class Arrays:
 
     def names(self) -> list[str]:
         return [f"x{i + 1}" for i in range(int(np.prod(self.event)))]
+
+    def column_names(self) -> list[str]:
+        return []
 
     def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
         if said:

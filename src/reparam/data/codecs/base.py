@@ -22,8 +22,15 @@ class Codec(Protocol):
 
     event: tuple[int, ...]
 
+    takes_frames: bool
+    """Whether data frames are read as such, and not as arrays of numbers."""
+
     @property
     def shape(self) -> tuple[int, ...]: ...
+    def training_rows(self, X: Any, y: Any) -> Any:
+        """The rows of X that a model is trained on."""
+        ...
+
     def encode(self, X: Any) -> Rowwise:
         """Rows (n, *event) -> (n, *shape), NaN where a cell is missing."""
         ...
@@ -46,6 +53,10 @@ class Codec(Protocol):
 
     def names(self) -> list[str]:
         """What the model's cells are called."""
+        ...
+
+    def column_names(self) -> list[str]:
+        """The same, where users called them so; else nothing."""
         ...
 
     def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:

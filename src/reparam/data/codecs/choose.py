@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from ...errors import extra
-from .array import Arrays
+from .array import ArrayCodec
 from .base import COARSE, Codec, coarse, is_frame
 
 
@@ -15,19 +15,19 @@ def learn(X: Any, window: int | None = None) -> Codec:
     """The codec of training data; with a `window` they are a series."""
     if window is not None:
         with extra("tables", "a series"):
-            from .series import Series
+            from .series import SeriesCodec
 
-        return Series.learn(X, window)
+        return SeriesCodec.learn(X, window)
     if is_frame(X):
         with extra("tables", "a data frame"):
-            from .table import Table
+            from .table import TableCodec
 
-        return Table.learn(X)
+        return TableCodec.learn(X)
     if X.ndim == 2 and X.dtype.itemsize == 8 and not issparse(X):
         for j in range(X.shape[1]):
             if coarse(X[:, j]):
                 warnings.warn(f"the numbers of column {j} {COARSE}", stacklevel=2)
-    return Arrays(tuple(X.shape[1:]), X.dtype.name)
+    return ArrayCodec(tuple(X.shape[1:]), X.dtype.name)
 
 
 def from_header(header: dict[str, Any]) -> Codec:
@@ -35,15 +35,15 @@ def from_header(header: dict[str, Any]) -> Codec:
     if header["kind"] == "table":
         with extra("tables", "a model of a table"):
             from .column import Column
-            from .table import Table
+            from .table import TableCodec
 
-        return Table([Column(**column) for column in header["columns"]], header.get("library", "pandas"))
+        return TableCodec([Column(**column) for column in header["columns"]], header.get("library", "pandas"))
     if header["kind"] == "series":
         with extra("tables", "a model of a series"):
-            from .series import Series
+            from .series import SeriesCodec
 
-        return Series(**{name: value for name, value in header.items() if name != "kind"})
+        return SeriesCodec(**{name: value for name, value in header.items() if name != "kind"})
     event = tuple(header["event"])
     if header["kind"] != "arrays" or not event or any(type(n) is not int or n < 1 for n in event):
         raise ValueError(f"codec {header['kind']} of event {event}")
-    return Arrays(event, np.dtype(header["dtype"]).name)
+    return ArrayCodec(event, np.dtype(header["dtype"]).name)

@@ -9,22 +9,21 @@ import pandas as pd
 from pandas.api import types
 
 from ...errors import DataError, SpecError
-from ...families import (
-    Bernoulli,
-    Categorical,
-    DiscretizedLogistic,
-    Family,
-    Gaussian,
-    LogNormal,
-    NegativeBinomial,
-    Shared,
-    ZeroInflated,
-)
+from ...families import Family, Measurement, default_family
 from ..readers import tables as frames
 from ..readers.tables import FEW
 from .base import coarse, number
 
 Kind = Literal["real", "positive", "count", "boolean", "categorical", "ordinal", "date", "constant", "key"]
+MEASUREMENTS: dict[Kind, Measurement] = {
+    "real": "real",
+    "positive": "positive",
+    "count": "count",
+    "boolean": "binary",
+    "categorical": "nominal",
+    "ordinal": "ordinal",
+    "date": "real",
+}
 MOST_CATEGORIES = 100
 SKEWED = 3.0
 """A positive column whose logarithm is this many times less skewed than itself is log-normal."""
@@ -32,7 +31,7 @@ SKEWED = 3.0
 
 @dataclass(frozen=True)
 class Column:
-    """One column as it was in training. `low` and `high` bound what is written back, `whole` rounds it;
+    """One column as it was in training. `low` and `high` bound what is written back, `integer` rounds it;
     `inflated` counts have more zeros than their mean and variance say."""
 
     name: str
@@ -40,7 +39,7 @@ class Column:
     dtype: str
     low: float = 0.0
     high: float = 0.0
-    whole: bool = False
+    integer: bool = False
     categories: list[Any] = field(default_factory=list)
     value: Any = None
     inflated: bool = False
@@ -67,31 +66,23 @@ class Column:
     def modelled(self) -> bool:
         return self.kind not in ("constant", "key")
 
+    @property
+    def measurement(self) -> Measurement:
+        """What kind of number a modelled column is."""
+        return MEASUREMENTS[self.kind]
+
     def family(self) -> Family:
         """The family that this kind of column gets where none is asked for."""
-        match self.kind:
-            case "boolean":
-                return Bernoulli()
-            case "categorical":
-                return Categorical(len(self.categories))
-            case "ordinal":
-                return DiscretizedLogistic(len(self.categories))
-            case "count":
-                return ZeroInflated(NegativeBinomial()) if self.inflated else NegativeBinomial()
-            case "positive":
-                return LogNormal(scale=Shared())
-            case _:
-                return Gaussian(scale=Shared())
+        return default_family(self.measurement, len(self.categories), inflated=self.inflated)
 
-    def refuse(self, family: Family | None) -> None:
-        """Refuse a law of numbers for words, whose numbers mean nothing."""
+    def check_family(self, family: Family | None) -> None:
+        """Refuse a likelihood of numbers for words, whose numbers mean nothing."""
         words = self.kind == "categorical" or any(isinstance(c, str) for c in self.categories)
-        laws = (Categorical, Bernoulli, *((DiscretizedLogistic,) if self.kind == "ordinal" else ()))
-        ours = family is not None and type(family).__module__.startswith(f"{__name__.partition('.')[0]}.")
-        if words and ours and not isinstance(family, laws):
+        fitting = (None, "nominal", "binary", *(("ordinal",) if self.kind == "ordinal" else ()))
+        if words and family is not None and family.measurement not in fitting:
             raise SpecError(
-                f"column {self.name!r} holds {len(self.categories)} categories, and {family} is a law of "
-                f"numbers. Use {self.family()}, or leave the column out of likelihood"
+                f"column {self.name!r} holds {len(self.categories)} categories, and {family} is a likelihood "
+                f"of numbers. Use {self.family()}, or leave the column out of likelihood"
             )
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -160,7 +151,7 @@ class Column:
             values = pd.Series(self.categories, dtype=object).iloc[index].reset_index(drop=True)
             return _typed(values.mask(hole), self.dtype, self.categories)
         numbers = numbers + self.origin
-        numbers = np.clip(np.round(numbers) if self.whole else numbers, self.low, self.high)
+        numbers = np.clip(np.round(numbers) if self.integer else numbers, self.low, self.high)
         if self.kind == "date":
             days = pd.to_timedelta(pd.Series(numbers), unit="D").dt.round("s")
             return (pd.Timestamp(self.value) + days).astype(self.dtype)  # type: ignore[call-overload, no-any-return]

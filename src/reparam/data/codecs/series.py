@@ -14,7 +14,7 @@ from pandas.api import types
 from torch import Tensor
 
 from ...errors import DataError
-from .array import Arrays
+from .array import ArrayCodec
 from .table import to_pandas
 
 Array = np.ndarray[Any, Any]
@@ -22,25 +22,27 @@ SPARSEST = 1000
 """A grid with this many times more steps than the file has points is a mistake in its timestamps."""
 
 
-class Series:
+class SeriesCodec:
     """The codec of a series: frames with a `time` and a `value` column -> (n, window), the last cell now.
 
     `step` is the training data's commonest difference of timestamps, in seconds where they are dates.
 
     >>> frame = pd.DataFrame({"timestamp": [0, 60, 180, 240], "value": [1.0, 2.0, 3.0, 4.0]})
-    >>> Series.learn(frame, window=3).encode(frame)
+    >>> SeriesCodec.learn(frame, window=3).encode(frame)
     tensor([[nan, nan, 1.],
             [nan, 1., 2.],
             [2., nan, 3.],
             [nan, 3., 4.]])
     """
 
+    takes_frames = True
+
     def __init__(self, window: int, step: float, time: str, value: str) -> None:
         self.window, self.step, self.time, self.value = window, step, time, value
         self.event: tuple[int, ...] = (window,)
         if type(window) is not int or window < 2 or not step > 0:
             raise ValueError(f"a series of windows of {window!r} points, {step!r} apart")
-        self.windows = Arrays(self.event, "float32")
+        self.windows = ArrayCodec(self.event, "float32")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -96,9 +98,9 @@ class Series:
             )
         return slot
 
-    def in_time(self, X: Any) -> pd.DataFrame:
-        """X in the order of time."""
-        frame = self.pair(X)
+    def training_rows(self, X: Any, y: Any) -> pd.DataFrame:
+        """X in the order of time, the values of known anomalies (y = 1) missing."""
+        frame = self.pair(X if y is None else self.without(X, y))
         return frame.iloc[np.argsort(_seconds(frame[self.time]), kind="stable")]
 
     def without(self, X: Any, anomalous: Any) -> pd.DataFrame:
@@ -123,6 +125,9 @@ class Series:
 
     def row(self, x: Any) -> Any:
         raise DataError("a row of a series is a moment with its past: decode its code, of transform(X)")
+
+    def column_names(self) -> list[str]:
+        return self.names()
 
     def names(self) -> list[str]:
         return [f"t-{i}" for i in range(self.window - 1, 0, -1)] + ["t"]

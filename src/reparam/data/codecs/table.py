@@ -21,9 +21,11 @@ from ..readers import tables as frames
 from .column import Column, _column, _typed
 
 
-class Table:
+class TableCodec:
     """The codec of a table: pandas or polars frames to (n, modelled columns), and back to the `library` of
     the training data."""
+
+    takes_frames = True
 
     def __init__(self, columns: list[Column], library: str = "pandas") -> None:
         self.columns, self.library = columns, library
@@ -37,7 +39,7 @@ class Table:
         return (len(self.modelled),)
 
     @classmethod
-    def learn(cls, frame: Any) -> "Table":
+    def learn(cls, frame: Any) -> "TableCodec":
         """What the columns of a training frame hold."""
         library = "polars" if is_polars(frame) else "pandas"
         frame = to_pandas(frame)
@@ -47,6 +49,9 @@ class Table:
             )
         frames.check(frame)
         return cls([_column(str(name), frame[name]) for name in frame.columns], library)
+
+    def training_rows(self, X: Any, y: Any) -> Any:
+        return X
 
     def encode(self, X: Any) -> Tensor:
         frame = to_pandas(X, [c.name for c in self.columns])
@@ -118,6 +123,9 @@ class Table:
     def names(self) -> list[str]:
         return [column.name for column in self.modelled]
 
+    def column_names(self) -> list[str]:
+        return self.names()
+
     def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
         absent = [name for name in said if name not in self.names()]
         if absent:
@@ -125,7 +133,7 @@ class Table:
                 f"no modelled column is called {absent[0]!r}; there are {', '.join(self.names())}"
             )
         for column in self.modelled:
-            column.refuse(said.get(column.name))
+            column.check_family(said.get(column.name))
         return tuple(said.get(column.name) or column.family() for column in self.modelled)
 
     def header(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Arrays from .npy and .npz files: never unpickled, and a header is judged before memory is asked for."""
+"""ArrayCodec from .npy and .npz files: never unpickled, and a header is judged before memory is asked for."""
 
 import math
 import textwrap

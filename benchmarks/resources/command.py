@@ -1,0 +1,22 @@
+"""Seconds and peak memory of processes; the tables are printed.
+
+command-line  each verb on the data sets of docs/results.md that $REPARAM_DATA holds
+streams       a fit of 1, 10 and 100 times the rows, streamed and in memory
+"""
+
+import argparse
+
+from ..names import add_names
+from .command_line import command_line
+from .streams import streams
+
+TABLES = {"command-line": command_line, "streams": streams}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_names(parser, TABLES, "both")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    for name in arguments.names or TABLES:
+        TABLES[name]()

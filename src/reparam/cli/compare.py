@@ -1,0 +1,292 @@
+"""`reparam compare`: held-out figures of several models side by side, on the same rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DataError, ReparamError, SpecError
+from .arguments import AsJson, Data, DataOptions, data_options, unique_names
+from .output import print_json, warn
+
+if TYPE_CHECKING:
+    from .. import VAE, Dataset, Evaluation
+    from ..evaluation.evaluate import Estimate
+
+TABLES = (".csv", ".parquet")
+DISCRETE = ("count", "binary", "nominal", "ordinal")
+"""The measurements whose values have probabilities and not densities."""
+BLOCK = 128
+"""Rows that are scored with the same noise, as many as `score_samples` takes at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model, and the data in the units that it takes."""
+
+    name: str
+    vae: "VAE"
+    dataset: "Dataset"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The figures of one model; `difference`: its log-likelihood less that of the first model."""
+
+    name: str
+    evaluation: "Evaluation"
+    difference: "Estimate | None"
+
+    def to_dict(self) -> dict[str, Any]:
+        found = self.difference
+        difference = None if found is None else {"mean": found.mean, "se": found.se}
+        return {"model": self.name, **self.evaluation.to_dict(), "difference": difference}
+
+
+def table_file(path: Path | None) -> Path | None:
+    if path is not None and path.suffix.lower() not in TABLES:
+        raise SpecError(f"a comparison is a table: write {' or '.join(TABLES)}, not {path.name!r}")
+    return path
+
+
+@data_options(without=["size"])
+def compare(
+    model: Annotated[list[Path], typer.Argument(help="two models or more: run folders, .safetensors files")],
+    data: Data,
+    options: DataOptions,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="file to write too, .csv or .parquet", callback=table_file),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Held-out figures of several models on the same rows; nats per datum.
+
+    The difference is of the log-likelihood of each model and of the first, row by row, with its standard
+    error: above 0 the model is better than the first.
+    """
+    if is_model(data):
+        raise SpecError(f"{data} is a model, and DATA is the last argument: name the data after the models")
+    candidates = [
+        load_candidate(name, path, data, options)
+        for name, path in zip(unique_names(model), model, strict=True)
+    ]
+    warnings = list(incomparable(candidates))
+    for warning in warnings:
+        warn(warning)
+    rows = evaluate_all(candidates, k)
+    if as_json:
+        print_json({"data": data, "models": [row.to_dict() for row in rows], "warnings": warnings})
+    else:
+        print_comparison(rows)
+        for row in rows:
+            for warning in row.evaluation.warnings:
+                warn(f"{row.name}: {warning}")
+    if output is not None:
+        write_comparison(output, rows)
+        typer.echo(output, err=as_json)
+
+
+def is_model(data: str) -> bool:
+    return Path(data).suffix == ".safetensors" or (Path(data) / "model.safetensors").is_file()
+
+
+def load_candidate(name: str, path: Path, data: str, options: DataOptions) -> Candidate:
+    """A model that can read the data, to judge by the first row; an error names the model."""
+    from .load import load_model_and_data
+
+    try:
+        vae, dataset = load_model_and_data(path, data, options)
+        if vae.window is None:
+            vae.score_samples(dataset.X[:1], None if dataset.y is None else dataset.y[:1], 1)
+    except ReparamError as error:
+        raise type(error)(f"{name}: {error}") from None
+    return Candidate(name, vae, dataset)
+
+
+# -- figures ---------------------------------------------------------------------------------------------
+
+
+def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
+    """The figures of each model, and of its scores less those of the first."""
+    rows: list[Row] = []
+    reference = None
+    for candidate in candidates:
+        vae, X, y = candidate.vae, candidate.dataset.X, candidate.dataset.y
+        try:
+            evaluation = vae.evaluate(X, None if vae.classes_ is None else y, k)
+            scores = scores_of_rows(vae, X, y, k) if evaluation.log_likelihood else None
+        except ReparamError as error:
+            raise type(error)(f"{candidate.name}: {error}") from None
+        if not rows:
+            reference = scores
+        elif evaluation.n != rows[0].evaluation.n:
+            raise DataError(
+                f"{candidate.name} reads {evaluation.n} rows and {rows[0].name} {rows[0].evaluation.n}: "
+                "compare models on the same rows"
+            )
+        paired = rows and reference is not None and scores is not None
+        rows.append(Row(candidate.name, evaluation, paired_difference(scores, reference) if paired else None))
+    return rows
+
+
+def scores_of_rows(vae: "VAE", X: Any, y: Any, k: int) -> Any:
+    """`score_samples` (n,) with noise that is the same for every model, and another for each block of rows.
+
+    Rows that share one noise share its error too, which their standard error does not show. A row of a series
+    is read with those before it, so a series is one block.
+    """
+    import numpy as np
+
+    n, seed = X.shape[0], vae.seed_
+    step = n if vae.window is not None else BLOCK
+    scores = []
+    try:
+        for i, start in enumerate(range(0, n, step)):
+            vae.seed_, rows = i, slice(start, start + step)
+            scores.append(vae.score_samples(X[rows], None if y is None else y[rows], k))
+    finally:
+        vae.seed_ = seed
+    return np.concatenate(scores)
+
+
+def paired_difference(scores: Any, reference: Any) -> "Estimate | None":
+    """The mean of scores (n,) less `reference` (n,), and its standard error, over the rows that have both.
+
+    None where a score is infinite. Pairing takes out what makes a row hard for both models, so the
+    standard error is mostly far below that of each mean.
+    """
+    import numpy as np
+
+    from ..evaluation.evaluate import Estimate
+
+    known = ~(np.isnan(scores) | np.isnan(reference))
+    if not known.any() or not np.isfinite(scores[known] - reference[known]).all():
+        return None
+    each = scores[known] - reference[known]
+    se = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else None
+    return Estimate(float(each.mean()), se)
+
+
+# -- whether figures can be compared ---------------------------------------------------------------------
+
+
+def incomparable(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Why log-likelihoods of these models and of the first are of different things."""
+    first = candidates[0]
+    for other in candidates[1:]:
+        if reason := difference_in_kind(first.vae, other.vae):
+            yield f"the log-likelihoods of {first.name} and {other.name} are not comparable: {reason}"
+
+
+def difference_in_kind(a: "VAE", b: "VAE") -> str | None:
+    """What keeps two log-likelihoods from being of the same event, in the order of their models."""
+    from .load import model_columns, pixel_range
+
+    if a.window != b.window:
+        return f"windows of {a.window} and {b.window} points"
+    if only := set(model_columns(a)) ^ set(model_columns(b)):
+        return f"one models the column {min(only)!r} and the other does not"
+    if pixel_range(a) != pixel_range(b) and len(a.event_) > 1:
+        return f"pixels up to {pixel_range(a):g} and up to {pixel_range(b):g}"
+    if a.labels_.observed != b.labels_.observed:
+        return "one is of log p(x | label) and the other of log p(x)"
+    kinds, others = value_kinds(a), value_kinds(b)
+    names = [name for name in kinds if others.get(name, kinds[name]) != kinds[name]]
+    if names:
+        place = f" of column {names[0]!r}" if a.codec_.header()["kind"] == "table" else ""
+        words = {True: "probabilities", False: "densities"}
+        return f"{words[kinds[names[0]]]} and {words[others[names[0]]]}{place}"
+    return None
+
+
+def value_kinds(vae: "VAE") -> dict[str, bool]:
+    """For each number of a row, whether its likelihood is a probability and not a density."""
+    names = vae.codec_.names() if vae.window is None else ["value"]
+    families = getattr(vae.likelihood_, "families", (vae.likelihood_,) * len(names))
+    return {name: family.measurement in DISCRETE for name, family in zip(names, families, strict=True)}
+
+
+# -- what is shown and written ---------------------------------------------------------------------------
+
+
+COLUMNS = {
+    "log_likelihood": ("log-\nlikelihood", ".2f"),
+    "difference": ("difference", "+.2f"),
+    "bits_per_dim": ("bits/\ndim", ".3f"),
+    "elbo": ("ELBO", ".2f"),
+    "rate": ("KL", ".2f"),
+    "distortion": ("recon-\nstruction", ".2f"),
+    "active_units": ("active\nunits", "d"),
+    "ess": ("ESS", ".1f"),
+    "accuracy": ("accuracy", ".3f"),
+}
+"""The figures of a row that are shown, each with its title and format."""
+
+
+def print_comparison(rows: Sequence[Row]) -> None:
+    """A model a row, and the figures that any of them has; as wide as the numbers are."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    first = rows[0]
+    table = Table(
+        title=f"{first.evaluation.n} rows, {first.evaluation.k} importance samples; nats per datum",
+        caption=f"difference: log-likelihood less that of {first.name}, row by row; above 0 is better"
+        if len(rows) > 1
+        else None,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("model", no_wrap=True)
+    figures = [row.to_dict() for row in rows]
+    shown = [name for name in COLUMNS if any(each[name] is not None for each in figures)]
+    for name in shown:
+        table.add_column(COLUMNS[name][0], justify="right", no_wrap=True)
+    for each in figures:
+        table.add_row(each["model"], *(format_figure(each[name], COLUMNS[name][1]) for name in shown))
+    wide = Console(width=10_000).measure(table).maximum
+    console = Console()
+    console.width = max(console.width, wide)
+    console.print(table)
+
+
+def format_figure(value: Any, form: str) -> str:
+    """A figure, or a mean and its standard error.
+
+    >>> format_figure(None, ".2f"), format_figure({"mean": 0.5, "se": 0.125}, "+.2f")
+    ('', '+0.50 ± 0.12')
+    """
+    if value is None:
+        return ""
+    if not isinstance(value, dict):
+        return f"{value:{form}}"
+    if value["mean"] is None:
+        return ""
+    se = "" if value["se"] is None else f" ± {value['se']:{form.lstrip('+')}}"
+    return f"{value['mean']:{form}}{se}"
+
+
+def write_comparison(path: Path, rows: Sequence[Row]) -> None:
+    """A model a row; an estimate is two columns, the second its standard error."""
+    import pandas as pd
+
+    from .write_results import write
+
+    records = []
+    for row in rows:
+        record: dict[str, Any] = {"model": row.name, "n": row.evaluation.n, "k": row.evaluation.k}
+        for name in COLUMNS:
+            value = row.to_dict()[name]
+            if name in ("log_likelihood", "difference"):
+                value = value or {"mean": None, "se": None}
+                record |= {name: value["mean"], f"{name}_se": value["se"]}
+            else:
+                record[name] = value
+        records.append(record)
+    write(path, pd.DataFrame(records))

@@ -1,0 +1,99 @@
+"""`reparam evaluate` and `reparam score`: how good a model is, and how likely each row."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import SpecError
+from .arguments import AsJson, Data, DataOptions, ModelPath, OutputFile, data_options
+from .output import print_detection, print_evaluation, print_json, refuse_duplicate_columns, write_by_block
+
+if TYPE_CHECKING:
+    from .. import VAE, Dataset
+
+DELAY = 7
+"""Points after the start of an anomaly that an alarm may take, unless --delay says otherwise."""
+
+
+@data_options(without=["size"])
+def evaluate(
+    model: ModelPath,
+    data: Data,
+    options: DataOptions,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
+    ais: Annotated[
+        int | None,
+        typer.Option(min=1, help="beside it, annealing over so many temperatures; 1000, say"),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="a page of figures and pictures, .html")] = None,
+    delay: Annotated[
+        int | None, typer.Option(min=0, help="of an alarm after the start of an anomaly in a series; 7")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Log-likelihood with its standard error, rate, distortion, active units; nats per datum.
+
+    Of a series with --label also the best F1 of its anomalies.
+    """
+    from .load import load_model_and_data
+
+    if report is not None and report.suffix != ".html":
+        raise SpecError(f"--report writes .html, not {report.name!r}")
+    vae, dataset = load_model_and_data(model, data, options)
+    has_anomalies = options.label is not None and vae.window is not None
+    if delay is not None and not has_anomalies:
+        raise SpecError("--delay is for a series with --label: leave it out")
+    delay = DELAY if delay is None else delay
+    result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
+    found = anomaly_detection(vae, dataset, delay) if has_anomalies else {}
+    if as_json:
+        print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))
+    else:
+        print_evaluation(result)
+        if found:
+            print_detection(found)
+    if report is not None:
+        from ..plotting.html_report import page
+        from ..serialization.atomic import replace_file
+
+        replace_file(report, page(vae, dataset, result, f"{model} on {data}").encode())
+        typer.echo(report, err=as_json)
+
+
+def anomaly_detection(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:
+    """How well the score finds the anomalies, point by point and with segments adjusted."""
+    from .. import detection
+
+    assert dataset.y is not None
+    scores = vae.score_samples(dataset.X)
+    ways = {"points": None, "segments": delay}
+    return {name: detection(scores, dataset.y, way).to_dict() for name, way in ways.items()}
+
+
+@data_options(without=["size"])
+def score(
+    model: ModelPath,
+    data: Data,
+    output: OutputFile,
+    options: DataOptions,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 100,
+    per_cell: Annotated[bool, typer.Option("--per-cell", help="beside it each column's share")] = False,
+) -> None:
+    """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
+    import numpy as np
+
+    from .load import load_model_and_data
+
+    vae, dataset = load_model_and_data(model, data, options)
+    cells = vae.codec_.names() if per_cell else []
+    refuse_duplicate_columns(["score"], cells)
+
+    def scores(block: "Dataset") -> Any:
+        of_rows = vae.score_samples(block.X, block.y, k)[:, None]
+        if not per_cell:
+            return of_rows
+        of_cells = vae.score_cells(block.X, block.y, k)
+        return np.concatenate([of_rows, of_cells.reshape(len(of_rows), -1)], 1)
+
+    write_by_block(output, vae, dataset, scores, ["score", *cells])

@@ -1,0 +1,105 @@
+"""`reparam fit`: train a model on DATA and write the run folder."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DataError
+from .arguments import AsJson, Data, DataOptions, SpecText, data_options, parse_settings, read_toml
+from .output import epoch_summary, note, print_json, print_profile, show_progress, warn, with_column_summary
+
+if TYPE_CHECKING:
+    from .. import VAE
+
+
+@data_options()
+def fit(
+    data: Data,
+    output: Annotated[Path, typer.Option("-o", "--output", help="run folder to write")],
+    options: DataOptions,
+    recipe: Annotated[str | None, typer.Option(help="a published model: see `reparam recipes`")] = None,
+    config: Annotated[Path | None, typer.Option(help="a TOML file of arguments")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE: training.epochs=5, columns.age=...")
+    ] = None,
+    latent_dim: Annotated[str | None, typer.Option(help="latent size, or one a rung: (8, 16)")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1)] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    window: Annotated[int | None, typer.Option(help="a time series, by windows of so many points")] = None,
+    log: Annotated[
+        list[str] | None, typer.Option(help="csv, tensorboard, wandb or mlflow, beside history.jsonl")
+    ] = None,
+    devices: Annotated[int | None, typer.Option(min=1, help="so many processes share each batch")] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="first say where the time of a training step goes")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on DATA and write the run folder."""
+    from ..training.loggers import Tracker
+    from .load import build_estimator, load_data, scale_pixels
+    from .run_folder import RunFolder, is_first_process
+
+    overrides = read_toml(config) | parse_settings(set_ or [])
+    said = {
+        "latent_dim": None if latent_dim is None else SpecText(latent_dim),
+        "training.epochs": epochs,
+        "training.device": device,
+        "training.precision": precision,
+        "training.devices": devices,
+        "window": window,
+    }
+    overrides |= {key: value for key, value in said.items() if value is not None}
+    vae, published = build_estimator(recipe, overrides, seed)
+    dataset = load_data(data, options)
+    X: Any = scale_pixels(dataset.X, vae)
+    y: Any = dataset.y
+    if X.shape[0] < 2:
+        raise DataError(f"{data} has one row; a model learns from two or more")
+    if published and published.rows:
+        X = X[: published.rows]
+        y = list(range(len(X)))
+        note(f"{recipe} trains on the first {len(X)} rows, each a class of its own")
+    has_labels = vae.labels is not None or vae.window is not None
+    targets = y if has_labels else None
+    run = RunFolder(output)
+    if not is_first_process(vae):
+        run.train_beside(vae, X, targets, resume)
+        return
+    if options.label is not None and not has_labels:
+        from pandas import Series
+
+        cure = f"--set 'labels=Auxiliary({Series(y).nunique()})'"
+        note(f"{options.label} is left out of the model; {cure} would learn it")
+    if profile:
+        from .profiling import profile_step
+
+        print_profile(profile_step(vae, X, targets))
+    trackers = [Tracker(name, output) for name in log or []]
+    training = run.train(vae, X, targets, resume)
+    show_progress(with_column_summary(training, vae), trackers, quiet=as_json)
+    if published and published.then:
+        vae.refit_prior(X, published.then, targets)
+    vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe, "label": options.label}
+    run.finish(vae)
+    print_result(vae, X, y, output, as_json)
+
+
+def print_result(vae: "VAE", X: Any, y: Any, output: Path, as_json: bool) -> None:
+    """The figures of the last epoch, and what is wrong with the model."""
+    from .load import evaluation_subset
+
+    last = vae.history_[-1]
+    X, y = evaluation_subset(vae, X, y)
+    if as_json:
+        run = {"seconds": last["seconds"], "epochs": last["epoch"], "model": str(output)}
+        print_json(vae.evaluate(X, y).to_dict() | run)
+        return
+    figures = f"{epoch_summary(last)} after {last['epoch']} epochs, {last['seconds']:.0f} s"
+    typer.echo(f"{output / 'model.safetensors'}: {figures}")
+    for warning in vae.evaluate(X, y, k=1).warnings:
+        warn(warning)

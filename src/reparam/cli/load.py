@@ -1,0 +1,153 @@
+"""From what was typed to an estimator, a fitted model and its data. Verbs import this when they run."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import VAE, Dataset, Training, load
+from ..data.readers.images import size_of
+from ..data.stream import map_blocks
+from ..errors import DataError, SpecError
+from ..estimator.validation import KINDS
+from ..families import Cell
+from ..recipes import Recipe, recipe
+from ..specs.parse import parse
+from ..specs.spec import accepts, annotations, as_kind, describe
+from .arguments import DataOptions, SpecText
+from .output import note
+from .run_folder import load_model
+
+EVALUATION_ROWS = 1000
+"""The most rows that the end of `fit` evaluates."""
+
+
+def build_estimator(name: str | None, overrides: Mapping[str, Any], seed: int) -> tuple[VAE, Recipe | None]:
+    """The estimator that a recipe describes, and the recipe.
+
+    `overrides`: values, or texts of specs, by the name of an argument, "training.NAME" or "columns.NAME".
+    """
+    published = recipe(name) if name else None
+    arguments = published.arguments() if published else {}
+    training: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
+    places = {argument: (arguments, argument, kind) for argument, kind in KINDS.items()}
+    places |= {f"training.{field}": (training, field, kind) for field, kind in annotations(Training).items()}
+    for key, value in overrides.items():
+        if column := key.startswith("columns.") and key.removeprefix("columns."):
+            places[key] = (columns, column, Cell)
+        if key not in places:
+            near = difflib.get_close_matches(key, places, 1)
+            known = f"there are {', '.join(KINDS)}, training.NAME and columns.NAME"
+            raise SpecError(f"unknown key {key!r}: {f'did you mean {near[0]}?' if near else known}")
+        target, field, kind = places[key]
+        try:
+            target[field] = read_value(value, kind)
+        except SpecError as error:
+            raise SpecError(f"{key}={value}: {error}") from None
+    if columns:
+        arguments["likelihood"] = columns
+    if training:
+        arguments["training"] = replace(arguments.get("training") or Training(), **training)
+    return VAE(**(arguments | {"random_state": seed})), published
+
+
+def read_value(value: Any, kind: Any) -> Any:
+    """A value of the kind that a place takes; a text is parsed, or taken as it is where text is wanted.
+
+    >>> read_value(SpecText("cpu"), str), read_value(SpecText("(8, 16)"), tuple[int, ...])
+    ('cpu', (8, 16))
+    >>> read_value([8, 16], tuple[int, ...])
+    (8, 16)
+    """
+    if isinstance(value, SpecText):
+        try:
+            return parse(value, kind)
+        except SpecError:
+            if accepts(kind, str(value)):
+                return str(value)
+            raise
+    value = as_kind(kind, value)
+    if not accepts(kind, value):
+        raise SpecError(f"{value!r} is not {describe(kind)}")
+    return value
+
+
+def load_data(data: str, options: DataOptions, vae: VAE | None = None) -> Dataset:
+    """DATA as it stands, for the codec of `vae` where there is one. What was chosen for the user is said.
+
+    The column of labels is taken out of a table as y: the named one, else the one that the model has.
+    """
+    label = options.label
+    if vae is not None and label is not None and label in model_columns(vae):
+        raise DataError(f"the model knows the column {label!r} as data, not as a label: leave --label out")
+    dataset = load(
+        data,
+        missing=tuple(options.na or ()),
+        size=size_of(options.size) if options.size else None,
+        skip_bad=options.skip_bad,
+        like=None if vae is None else vae.codec_,
+        buffer=None if options.buffer is None else options.buffer << 20,
+        label=label or (vae.trained_on_.get("label") if vae is not None else None),
+    )
+    for line in dataset.note.splitlines():
+        note(line)
+    if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
+        raise DataError(f"{data} has no column {label!r}: --label names one of a table")
+    return dataset
+
+
+def load_model_and_data(model: Path, data: str, options: DataOptions) -> tuple[VAE, Dataset]:
+    """A model, and DATA in the units that it takes."""
+    vae = load_model(model)
+    return vae, load_data_for(vae, data, options)
+
+
+def load_data_for(vae: VAE, data: str, options: DataOptions) -> Dataset:
+    """DATA in the units that the model takes."""
+    dataset = load_data(data, options, vae)
+    return replace(dataset, X=scale_pixels(dataset.X, vae))
+
+
+def pixel_range(vae: VAE) -> float:
+    """The largest value of a pixel that the model takes: 1, or `top` of a likelihood over whole numbers."""
+    likelihood = getattr(vae, "likelihood_", vae.likelihood)
+    return max(getattr(likelihood, "top", None) or 1.0, 1.0)
+
+
+def scale_pixels(X: Any, vae: VAE) -> Any:
+    """Pixels, which are read in [0, 1], in the units that the model takes."""
+    top = pixel_range(vae)
+
+    def scaled(rows: Any) -> Any:
+        return rows if top == 1 or rows.ndim < 3 or rows.max() > 1 else (rows * top).round()
+
+    return map_blocks(X, scaled)
+
+
+def model_columns(vae: VAE) -> list[str]:
+    """The columns that a model of a table or a series reads."""
+    if vae.window is not None:
+        return [getattr(vae.codec_, "time", ""), getattr(vae.codec_, "value", "")]
+    return vae.codec_.column_names()
+
+
+def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
+    """Rows to evaluate a fit on, EVALUATION_ROWS at most: those that it held out, else the first."""
+    rows = vae.held_out_ if len(vae.held_out_) and vae.window is None else np.arange(X.shape[0])
+    rows = rows[:EVALUATION_ROWS]
+    y = None if y is None or vae.classes_ is None else np.asarray(y)[rows]
+    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
+
+
+def find_class(vae: VAE, label: str | None) -> Any:
+    """The class that a word names."""
+    if label is None or vae.classes_ is None:
+        return label
+    for known in vae.classes_:
+        if str(known) == label:
+            return known
+    raise DataError(f"{label!r} is no class of this model: {', '.join(map(str, vae.classes_))}")

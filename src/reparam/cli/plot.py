@@ -1,0 +1,30 @@
+"""`reparam plot`: pictures of one model, or of several side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import SpecError
+from .arguments import DataOptions, data_options, unique_names
+
+
+@data_options(without=["size", "buffer"])
+def plot(
+    model: Annotated[list[Path], typer.Argument(help="one or more models")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
+    options: DataOptions,
+    data: Annotated[str | None, typer.Option(help="data for maps and reconstructions")] = None,
+) -> None:
+    """Losses, samples by epoch, latent map, manifold, traversals (.png and .gif), interpolation; several
+    models side by side."""
+    from ..plotting import model_plots
+    from .load import load_data_for
+    from .run_folder import load_model
+
+    if data is None and options != DataOptions():
+        raise SpecError("--label, --skip-bad and --na say how --data is read: name it, or leave them out")
+    models = {name: load_model(path) for name, path in zip(unique_names(model), model, strict=True)}
+    dataset = None if data is None else load_data_for(next(iter(models.values())), data, options)
+    for path in model_plots.plot(models, dataset, output):
+        typer.echo(path)

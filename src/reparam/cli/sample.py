@@ -1,0 +1,29 @@
+"""`reparam sample`: new data."""
+
+from typing import Annotated
+
+import typer
+
+from .arguments import ModelPath, OutputFile, Seed, parse_given
+from .output import write_result
+
+
+def sample(
+    model: ModelPath,
+    output: OutputFile,
+    n: Annotated[int, typer.Option("-n", min=1)] = 64,
+    label: Annotated[str | None, typer.Option(help="the class to draw")] = None,
+    draw: Annotated[
+        bool, typer.Option("--draw", help="draw x ~ p(x|z) for pictures too, not its mean")
+    ] = False,
+    given: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE, e.g. sex=Female")] = None,
+    seed: Seed = None,
+) -> None:
+    """New data: pictures show the mean of p(x|z), other files hold draws."""
+    from .load import find_class
+    from .run_folder import load_model
+
+    vae, known = load_model(model), parse_given(given or [])
+    mean = output.suffix.lower() == ".png" and not draw
+    rows = vae.sample(n, label=find_class(vae, label), mean=mean, given=known, random_state=seed)
+    write_result(output, rows, vae)

@@ -1,0 +1,92 @@
+"""`reparam encode`, `decode`, `reconstruct`, `predict` and `impute`: rows in, rows out."""
+
+from typing import Annotated
+
+import typer
+
+from ..errors import DataError, SpecError
+from .arguments import Data, DataOptions, ModelPath, OutputFile, Seed, data_options
+from .output import refuse_duplicate_columns, write_by_block, write_result
+
+
+@data_options(without=["size"])
+def encode(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
+    """Posterior means, one row a datum, beside the row's key."""
+    from .load import load_model_and_data
+
+    vae, dataset = load_model_and_data(model, data, options)
+    names = [f"z{i + 1}" for i in range(vae.latent_dim_)]
+    write_by_block(output, vae, dataset, lambda block: vae.transform(block.X, block.y), names)
+
+
+def decode(
+    model: ModelPath,
+    data: Data,
+    output: OutputFile,
+    label: Annotated[str | None, typer.Option(help="the class to decode")] = None,
+) -> None:
+    """Codes (n, L) to decoded means."""
+    from .load import find_class, load_data
+    from .run_folder import load_model
+
+    vae, dataset = load_model(model), load_data(data, DataOptions())
+    write_result(output, vae.inverse_transform(dataset.X, find_class(vae, label)), vae)
+
+
+@data_options(without=["size"])
+def reconstruct(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
+    """Decoded means of the posterior means."""
+    from .load import load_model_and_data
+
+    vae, dataset = load_model_and_data(model, data, options)
+    write_by_block(output, vae, dataset, lambda block: vae.reconstruct(block.X, block.y))
+
+
+@data_options(without=["size"])
+def predict(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
+    """Each class's probability, one row a datum, beside the row's key; by a label head's classifier."""
+    from .load import load_model_and_data
+
+    vae, dataset = load_model_and_data(model, data, options)
+    if vae.classes_ is None or not hasattr(vae, "predict_proba"):
+        cure = "fit with --label COLUMN --set 'labels=Auxiliary(CLASSES)'"
+        raise DataError(f"{model} has no classifier; {cure}")
+    names = list(map(str, vae.classes_))
+    write_by_block(output, vae, dataset, lambda block: vae.predict_proba(block.X), names)
+
+
+@data_options(without=["size"])
+def impute(
+    model: ModelPath,
+    data: Data,
+    output: OutputFile,
+    options: DataOptions,
+    draws: Annotated[
+        int | None, typer.Option(min=1, help="so many draws, told apart by a column `draw`")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a row")] = 100,
+    seed: Seed = None,
+) -> None:
+    """Fill missing cells: the best guess, or draws of it."""
+    from .load import load_model_and_data
+
+    vae, dataset = load_model_and_data(model, data, options)
+    if draws is None:
+        write_by_block(
+            output,
+            vae,
+            dataset,
+            lambda block: vae.impute(block.X, block.y, n_samples=k, random_state=seed),
+        )
+        return
+    if dataset.streamed:
+        raise SpecError(f"--draws needs all rows in memory and {data} is streamed: leave --draws out")
+    refuse_duplicate_columns(["draw"], getattr(dataset.X, "columns", ()))
+    filled = vae.impute(dataset.X, dataset.y, draws=draws, n_samples=k, random_state=seed)
+    if hasattr(dataset.X, "columns"):
+        import pandas as pd
+
+        write_result(output, pd.concat([frame.assign(draw=i + 1) for i, frame in enumerate(filled)]))
+    else:
+        for i, each in enumerate(filled):
+            write_result(output.with_stem(f"{output.stem}-{i + 1}"), each, vae)

@@ -1,0 +1,80 @@
+"""A fitted `VAE` and a stopped training as files, and back."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import FormatError, SpecError
+from ..model.model import Model
+from ..serialization import model_file
+from ..specs.parse import parse
+from ..specs.spec import Spec
+from ..training.checkpoint import Checkpoint
+from ..training.config import Training
+from .defaults import resolve
+from .preprocessing import Preprocessor
+from .validation import KINDS, model_arguments
+
+Estimator = TypeVar("Estimator")
+
+
+def save(vae: Any, path: str | Path) -> None:
+    header = {
+        "spec": vae.config_.to_spec(),
+        "seed": vae.seed_,
+        "history": [{name: v for name, v in row.items() if name != "seconds"} for row in vae.history_],
+        "trained_on": getattr(vae, "trained_on_", {}),
+        **vae.preprocessor_.to_header(),
+    }
+    model_file.write(path, vae.model_.state_dict(), header)
+
+
+def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) -> Estimator:
+    tensors, header = model_file.read(path)
+    try:
+        spec = {"window": "None"} | header["spec"]
+        arguments = {name: parse(spec[name], kind, specs) for name, kind in KINDS.items()}
+        vae: Any = cls(**arguments)
+        preprocessor = Preprocessor.from_header(header, vae, arguments["labels"], arguments["likelihood"])
+        vae.preprocessor_ = preprocessor
+        vae._adopt(resolve(vae.get_params(deep=False), preprocessor, int(arguments["random_state"])))
+        vae.arguments_ = model_arguments(vae)
+        vae.history_, vae.trained_on_ = header["history"], header["trained_on"]
+        vae.seed_ = int(header.get("seed", vae.random_state_))
+        with model_file.AllocationLimit(tensors, path):
+            vae.model_ = Model(preprocessor.codec.shape, vae.config_.model).eval()
+    except SpecError as error:
+        raise FormatError(f"{path}: {error}") from None
+    except model_file.DAMAGE as error:
+        fault = (str(error).splitlines() or [""])[0]
+        raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from None
+    model_file.load_weights(vae.model_, tensors, path)
+    found: Estimator = vae
+    return found
+
+
+def save_training(vae: Any, path: str | Path) -> None:
+    checkpoint = Checkpoint.of(vae.trainer_)
+    header = {"spec": vae.config_.to_spec(), "history": vae.history_, "training": checkpoint.numbers}
+    model_file.write(path, checkpoint.tensors, header)
+
+
+def restore(vae: Any, path: str | Path) -> None:
+    """Bring the trainer of a new fit to where the file's stood; SpecError where that was another fit."""
+    tensors, header = model_file.read(path)
+    ours = vae.config_.to_spec()
+    held = {name: header["spec"].get(name) for name in KINDS if name != "training"}
+    differs = [name for name, said in held.items() if said != ours[name]]
+    stopped: Training = parse(header["spec"]["training"], Training)
+    if type(stopped.optimiser) is not type(vae.training_.optimiser):
+        differs.append("training.optimiser")
+    if differs:
+        raise SpecError(
+            f"{path} is of another fit: {', '.join(differs)} differ; leave resume out to start anew"
+        )
+    try:
+        Checkpoint(tensors, header["training"]).restore(vae.trainer_)
+    except (KeyError, RuntimeError, ValueError) as error:
+        fault = str(error).partition("\n")[0]
+        raise FormatError(f"{path} holds no training of this model and these data ({fault})") from None
+    vae.history_ = list(header["history"])

@@ -1,0 +1,52 @@
+"""The critics of an objective: networks that learn beside the model, each with an optimiser of its own."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from ..data.stream import LocalBatch
+from ..model.config import ModelConfig
+from ..model.model import Trace
+from ..objectives import Critic, Term
+from .config import Adam
+from .distributed import SingleProcess
+from .state import load_slots, slots
+
+Tensors = dict[str, Tensor]
+
+
+class Adversary:
+    """`critics`, by their terms; none where no term has one."""
+
+    def __init__(self, terms: Sequence[Term], config: ModelConfig, process: SingleProcess) -> None:
+        owners = [cast(Critic, term) for term in terms if term.has_critic]
+        self.process = process
+        self.critics: dict[object, nn.Module] = {
+            term: term.build(config).to(process.device) for term in owners
+        }
+        self.optimisers: dict[object, torch.optim.Optimizer] = {
+            term: Adam(0.5, 0.9).build(list(self.critics[term].parameters()), term.learning_rate)
+            for term in owners
+        }
+
+    def learn(self, trace: Trace | None, batch: LocalBatch) -> None:
+        """A step of each critic, on the codes that the model has just been trained on."""
+        for term, optimiser in self.optimisers.items():
+            assert trace is not None
+            parameters = list(self.critics[term].parameters())
+            self.process.backward(cast(Critic, term).critic_loss(trace), batch, parameters)
+            optimiser.step()
+
+    def state(self) -> Tensors:
+        tensors: Tensors = {}
+        for j, term in enumerate(self.critics):
+            tensors |= {f"critic{j}.{name}": t for name, t in self.critics[term].state_dict().items()}
+            tensors |= slots(f"critic_optimiser{j}", self.optimisers[term])
+        return tensors
+
+    def restore(self, parts: dict[str, Tensors]) -> None:
+        for j, term in enumerate(self.critics):
+            self.critics[term].load_state_dict(parts[f"critic{j}"])
+            load_slots(self.optimisers[term], parts.get(f"critic_optimiser{j}", {}))

@@ -1,0 +1,65 @@
+"""A step: from a batch to the gradients of its loss, and the figures that an epoch keeps of it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import reduce
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ..data.stream import LocalBatch
+from ..model.model import Model, Trace
+from ..objectives import Term
+from .config import Training
+from .distributed import SingleProcess
+
+
+class Loss:
+    """The objective of a batch: its terms over one trace."""
+
+    def __init__(
+        self, model: Model, terms: Sequence[Term], critics: Mapping[object, nn.Module], training: Training
+    ) -> None:
+        self.model, self.terms, self.critics, self.training = model, terms, critics, training
+        self.draws = max(term.draws for term in terms)
+
+    def __call__(self, x: Tensor, y: Tensor | None, step: int) -> tuple[Tensor, Tensor, Trace]:
+        """The loss; loss, distortion, rate and each term for the record; and the trace."""
+        device = self.model.log_prior_y.device.type
+        mixed = self.training.precision == "bf16-mixed"
+        with torch.autocast(device, torch.bfloat16) if mixed else nullcontext():
+            trace = self.model(self.model.observe(self.mask(x)), y, samples=self.draws)
+            trace.critics = self.critics
+            each = [term(trace, step) for term in self.terms]
+            loss = reduce(torch.add, each)
+            with torch.no_grad():
+                rate = trace.mean_rate if trace.config.has_density else loss * math.nan
+                figures = torch.stack([loss, trace.mean_distortion, rate, *each])
+        return loss, figures, trace
+
+    def mask(self, x: Tensor) -> Tensor:
+        """A batch with the share `missing` of its cells hidden."""
+        share = self.training.missing
+        return x.masked_fill(torch.rand_like(x) < share, math.nan) if share else x
+
+
+class Step(Protocol):
+    """(batch, class numbers, step) -> its figures, and the trace where one was made; gradients are left where
+    `backward` leaves them."""
+
+    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace | None]: ...
+
+
+class EagerStep:
+    """Operation after operation, by autograd; of several processes each with its rows' share of the noise."""
+
+    def __init__(self, loss: Loss, parameters: Sequence[Tensor], process: SingleProcess) -> None:
+        self.loss, self.parameters, self.process = loss, parameters, process
+
+    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace]:
+        with self.process.noise(batch):
+            loss, figures, trace = self.loss(batch.x, y, step)
+        self.process.backward(loss, batch, self.parameters)
+        return figures, trace

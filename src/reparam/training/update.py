@@ -1,0 +1,54 @@
+"""What is done with gradients: a step of the optimiser, its length and rate, and the average of weights."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .config import Training
+from .state import load_slots, slots
+
+Tensors = dict[str, Tensor]
+
+
+class Update:
+    """A step of the optimiser, as fast, as short and as smooth as `Training` says."""
+
+    def __init__(self, parameters: list[Tensor], training: Training) -> None:
+        self.parameters, self.training, self.step = parameters, training, 0
+        self.optimiser = training.optimiser.build(parameters, training.rate(0, 0))
+        self.average = [p.detach().clone() for p in parameters] if training.ema else []
+
+    @torch.no_grad()
+    def __call__(self, epoch: int) -> bool:
+        """Move the parameters by their gradients; False where the step is skipped."""
+        training = self.training
+        if training.decay or not isinstance(training.learning_rate, float):
+            for group in self.optimiser.param_groups:
+                group["lr"] = training.rate(self.step, epoch)
+        self.step += 1
+        if training.clip is not None or training.skip is not None:
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, training.clip or math.inf)
+            if training.skip is not None and not float(norm) <= training.skip:
+                return False
+        self.optimiser.step()
+        if training.ema is not None:
+            ema = min(training.ema, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - ema)
+        return True
+
+    @torch.no_grad()
+    def swap(self) -> None:
+        """Weights and their running average change places."""
+        for p, mean in zip(self.parameters, self.average, strict=False):
+            held = p.clone()
+            p.copy_(mean)
+            mean.copy_(held)
+
+    def state(self) -> Tensors:
+        averages = {f"average.{i}": t for i, t in enumerate(self.average)}
+        return averages | slots("optimiser", self.optimiser)
+
+    def restore(self, parts: dict[str, Tensors]) -> None:
+        self.average = [parts["average"][str(i)] for i in range(len(self.average))]
+        load_slots(self.optimiser, parts.get("optimiser", {}))
