@@ -1,0 +1,120 @@
+"""The run folder: what `fit` writes, and going on where it stopped."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reparam.cli import run_folder as runs
+from reparam.training.update import Update
+from tests.cli.helpers import Capture, run
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "z"
+    assert run("fit", "digits", "--recipe", "zeldes", "--epochs", 3, "-o", out) == 0
+    return out
+
+
+def test_run_folder(model: Path) -> None:
+    assert {p.name for p in model.iterdir()} == {
+        "model.safetensors",
+        "training.safetensors",
+        "history.jsonl",
+        "samples.npz",
+        "figures",
+    }
+    assert len((model / "history.jsonl").read_text().splitlines()) == 3
+    assert np.load(model / "samples.npz")["samples"].shape == (3, 10, 8, 8)
+    assert {"losses.png", "samples_by_epoch.png"} <= {p.name for p in (model / "figures").iterdir()}
+
+
+def test_samples_of_many_epochs_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "SAMPLE_BYTES", 4 * 10 * 64 * 4)
+    fit = ("fit", "digits", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
+    assert run(*fit, 5) == run(*fit, 9, "--resume") == 0
+    held = np.load(tmp_path / "run/samples.npz")
+    assert held["epochs"].tolist() == [1, 5, 9] and held["samples"].shape == (3, 10, 8, 8)
+
+
+def test_resume_is_as_if_never_stopped(model: Path, tmp_path: Path, capsys: Capture) -> None:
+    fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs")
+    assert run(*fit, 3, "--resume") == 3
+    assert "no training to resume" in capsys.readouterr().err
+    assert run(*fit, 2) == run(*fit, 3, "--resume") == 0
+    whole, resumed = (np.load(path / "samples.npz")["samples"] for path in (model, tmp_path / "run"))
+    np.testing.assert_array_equal(whole, resumed)
+    scores = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    for path, scored in zip((model, tmp_path / "run"), scores, strict=True):
+        assert run("score", path, "digits:test", "-k", 3, "-o", scored) == 0
+    np.testing.assert_array_equal(*map(np.load, scores))
+
+
+def test_an_interrupted_fit_goes_on_as_if_never_stopped(
+    model: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the midst of the third epoch: two are kept, and half of one is not."""
+    take_step, steps = Update.__call__, 0
+
+    def interrupted(update: Update, epoch: int) -> bool:
+        nonlocal steps
+        steps += 1
+        if epoch == 2 and steps % 5 == 0:
+            raise KeyboardInterrupt
+        return take_step(update, epoch)
+
+    fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs", 3)
+    monkeypatch.setattr(Update, "__call__", interrupted)
+    assert run(*fit) == 130 and "stopped" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert run(*fit, "--resume") == 0
+    for name, path in (("a.npy", model), ("b.npy", tmp_path / "run")):
+        assert run("encode", path, "digits:test", "-o", tmp_path / name) == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("digits:test", "--epochs", 3), "other data"),
+        (("digits", "--epochs", 1), "as many epochs or more"),
+    ],
+)
+def test_resume_refuses_other_data_and_fewer_epochs(
+    words: tuple[object, ...], message: str, tmp_path: Path, capsys: Capture
+) -> None:
+    fit = ("--recipe", "zeldes", "-o", tmp_path / "run")
+    assert run("fit", "digits", *fit, "--epochs", 2) == 0
+    assert run("fit", *words, *fit, "--resume") == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_of_an_earlier_run_stays(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)))
+    assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert (tmp_path / "run/samples.npz").exists()
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i / 7},{i % 3}\n" for i in range(40)))
+    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert not (tmp_path / "run/samples.npz").exists()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_trackers_hear_of_each_epoch(tmp_path: Path) -> None:
+    words = ("--recipe", "zeldes", "--epochs", 2, "--log", "csv", "--log", "tensorboard")
+    assert run("fit", "digits:test", "-o", tmp_path / "run", *words) == 0
+    rows = (tmp_path / "run/log/metrics.csv").read_text().splitlines()
+    assert len(rows) == 3 and {"bound", "rate", "step", "term/ELBO"} <= set(rows[0].split(","))
+    assert list((tmp_path / "run/tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("tensorbord", "no tracker is called"), ("wandb", "reparam[trackers]")]
+)
+def test_a_tracker_that_is_not_there(
+    name: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_lightning", None)
+    assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1, "--log", name) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "run").exists()

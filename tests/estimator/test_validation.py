@@ -1,0 +1,368 @@
+"""What the Python face gives back, and what it refuses: in one line, with the cure."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from torch import Tensor, nn
+
+from reparam import (
+    ELBO,
+    MLP,
+    VAE,
+    Auxiliary,
+    Bernoulli,
+    Beta,
+    DataError,
+    Enumerated,
+    FormatError,
+    Gaussian,
+    Given,
+    LogNormal,
+    Mixture,
+    Network,
+    SpecError,
+    Training,
+)
+from reparam.cli import write_results as sinks
+from reparam.serialization.model_file import read, write
+from reparam.tensors import Shape, numel
+from tests.parts import people
+
+SHORT = Training(epochs=2)
+SMALL: dict[str, Any] = {"latent_dim": 2, "encoder": MLP((8,)), "training": SHORT, "random_state": 0}
+X = np.random.default_rng(0).normal(size=(60, 4))
+HOLED = np.where(np.arange(240).reshape(60, 4) == 5, np.nan, X)
+Y = np.repeat(["a", "b"], 30)
+SOME = np.where(np.arange(60) % 3 == 0, "-1", Y)
+TABLE = people()
+TWICE = pd.concat([TABLE, TABLE[["sex"]]], axis=1)
+
+
+def small(**words: Any) -> VAE:
+    return VAE(**SMALL | words)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, VAE]:
+    return {
+        "plain": small().fit(X),
+        "given": small(labels=Given(2)).fit(X, Y),
+        "some": small(labels=Enumerated(2, MLP((8,)))).fit(X, SOME),
+        "table": small().fit(TABLE),
+        "polars": small().fit(pl.from_pandas(TABLE)),
+    }
+
+
+FITS: dict[str, tuple[Callable[[], Any], str]] = {
+    "prior": (lambda: small(prior=Bernoulli()).fit(X), "VAE.prior takes Gaussian | .* not Bernoulli"),
+    "beta": (lambda: small(posterior=Beta()).fit(X), "VAE.posterior takes Gaussian | .* not Beta"),
+    "log-normal": (lambda: small(posterior=LogNormal()).fit(X), "not LogNormal"),
+    "bernoulli": (lambda: small(posterior=Bernoulli()).fit(X), "not Bernoulli"),
+    "component": (lambda: Mixture(Bernoulli(), 2), "Mixture"),
+    "labels": (lambda: small(labels=10).fit(X, Y), "labels takes Auxiliary | .* not 10"),
+    "a class": (
+        lambda: small(labels=Auxiliary).fit(X, Y),
+        r"not the class Auxiliary; write Auxiliary\(\.\.\.",
+    ),
+    "a function": (
+        lambda: small(encoder=lambda n: nn.Identity()).fit(X),
+        r"class Mine\(Network\) with encoder",
+    ),
+    "seed": (lambda: small(random_state=-1).fit(X), "random_state takes a whole number from 0"),
+    "y with None": (lambda: small(labels=Given(2)).fit(X, [None, *Y[1:]]), "y has no label in row 0"),
+    "all unlabelled": (lambda: small(labels=Enumerated(2)).fit(X, np.full(60, -1)), "every row of y is -1"),
+    "infinity": (lambda: small().fit(TABLE.assign(height=np.inf)), "column 'height' holds inf"),
+    "no rows": (lambda: small().fit(TABLE[:0]), r"the table has shape \(0, 11\)"),
+    "columns of one name": (lambda: small().fit(TWICE), "two columns are called 'sex'; rename one"),
+    "support": (lambda: small(likelihood={"height": Bernoulli()}).fit(TABLE), "in row 1, column 'height'"),
+    "words": (lambda: small(likelihood={"sex": Gaussian()}).fit(TABLE), r"'sex' .* Use Categorical\(2\)"),
+    "ranks": (lambda: small(likelihood={"size": Gaussian()}).fit(TABLE), r"Use DiscretizedLogistic\(3\)"),
+    "a word": (lambda: small(likelihood={"sex": "g"}).fit(TABLE), r"likelihood\['sex'\] takes Gaussian"),
+}
+
+
+@pytest.mark.parametrize("fault", FITS)
+def test_a_fit_that_is_refused(fault: str) -> None:
+    make, message = FITS[fault]
+    with pytest.raises((SpecError, DataError), match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value) and "np." not in str(caught.value)
+
+
+USES: dict[str, tuple[str, Callable[[VAE], Any], str]] = {
+    "prior": ("plain", lambda v: v.refit_prior(X, Bernoulli()), "refit_prior takes Gaussian"),
+    "n_samples": ("plain", lambda v: v.score_samples(X, n_samples=0), "n_samples takes .* 1 or more, not 0"),
+    "impute": ("plain", lambda v: v.impute(X, n_samples=0), "n_samples takes a whole number of 1 or more"),
+    "draws": ("plain", lambda v: v.impute(X, draws=0), "draws takes a whole number of 1 or more, not 0"),
+    "k": ("plain", lambda v: v.evaluate(X, k=0), "k takes a whole number of 1 or more, not 0"),
+    "a share": ("plain", lambda v: v.sample(2.5), "n takes a whole number of 1 or more, not 2.5"),
+    "less than none": ("plain", lambda v: v.sample(-1), "n takes a whole number of 1 or more, not -1"),
+    "seed": ("plain", lambda v: v.sample(random_state=-1), "random_state takes a whole number from 0"),
+    "dim": ("plain", lambda v: v.traverse(X[0], 7), "dim=7: the latents are 0 to 1"),
+    "steps": ("plain", lambda v: v.interpolate(X[0], X[1], n=-1), "n takes a whole number of 2 or more"),
+    "holes": ("plain", lambda v: v.transform(HOLED), "contains NaN. The first is in row 1, column 1"),
+    "labels": ("given", lambda v: v.sample(2, label=["a", "b", "c"]), r"label has shape \(3,\): say one"),
+    "a number": ("given", lambda v: v.sample(2, label=np.int64(3)), "3 is no class of this model"),
+    "a word": (
+        "some",
+        lambda v: v.evaluate(X, np.full(60, "z")),
+        r"'z' is no class of this model: \['a', 'b'\]",
+    ),
+    "unlabelled": ("some", lambda v: v.sample(2, label="-1"), "'-1' is no class of this model"),
+    "twice": ("table", lambda v: v.score_samples(TWICE), "two columns are called 'sex'; rename one"),
+    "no date": ("table", lambda v: v.score_samples(TABLE.assign(born="hello")), "'born' holds 'hello'"),
+    "given no date": (
+        "table",
+        lambda v: v.sample(given={"born": "hello"}),
+        "'born' holds dates, not 'hello'",
+    ),
+    "given nothing": ("table", lambda v: v.sample(given={"sex": ""}), "no value is given for column 'sex'"),
+    "given NaN": ("table", lambda v: v.sample(given={"height": np.nan}), "no value is given for .* 'height'"),
+    "given a half": (
+        "table",
+        lambda v: v.sample(given={"children": "2.5"}),
+        "'children' holds whole numbers",
+    ),
+    "given too few": (
+        "table",
+        lambda v: v.sample(given={"children": -1}),
+        "has -1 in row 0, column 'children'",
+    ),
+    "given 1e400": (
+        "table",
+        lambda v: v.sample(given={"children": "1e400"}),
+        "'children' holds numbers up to",
+    ),
+    "given unknown": ("table", lambda v: v.sample(given={"sex": "x"}), "its values are female, male"),
+    "given a level": ("table", lambda v: v.sample(given={"grade": 9}), "its values are 1, 2, 3, 4, 5"),
+    "given an array": ("plain", lambda v: v.sample(given={"1": "x"}), "column '1' holds numbers"),
+    "given no pairs": ("plain", lambda v: v.sample(given=["1"]), "given takes columns and their values"),
+}
+
+
+@pytest.mark.parametrize("fault", USES)
+def test_a_use_that_is_refused(fault: str, models: dict[str, VAE]) -> None:
+    model, make, message = USES[fault]
+    with pytest.raises((SpecError, DataError), match=message) as caught:
+        make(models[model])
+    assert "\n" not in str(caught.value) and "np." not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "said", "held"),
+    [
+        ("height", "900", 900.0),
+        ("height", -5, -5.0),
+        ("children", "40", 40),
+        ("income", 0.01, 0.01),
+        ("sex", "male", "male"),
+        ("smokes", "True", True),
+        ("grade", "3", 3),
+        ("size", "M", "M"),
+        ("born", "2031-05-05", pd.Timestamp("2031-05-05")),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:only about")
+def test_what_is_given_comes_back(column: str, said: Any, held: Any, models: dict[str, VAE]) -> None:
+    drawn = models["table"].sample(3, given={column: said})
+    assert drawn[column].tolist() == [held] * 3 and drawn[column].dtype == TABLE[column].dtype
+    assert models["polars"].sample(3, given={column: said})[column].to_list() == [held] * 3
+
+
+@pytest.mark.filterwarnings("ignore:only about")
+def test_what_is_given_to_an_array_comes_back(models: dict[str, VAE]) -> None:
+    assert models["plain"].sample(2, given={"1": 50.1})[:, 1].tolist() == [50.1, 50.1]
+
+
+def test_a_given_value_of_no_probability(models: dict[str, VAE], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "reparam.evaluation.imputation.log_prob_of",
+        lambda px, x, mask: torch.full(px.batch_shape, -torch.inf),
+    )
+    with pytest.raises(DataError, match="height=9 has probability 0 in this model"):
+        models["table"].sample(given={"height": 9})
+
+
+def test_rows_of_any_kind_are_walked_between(models: dict[str, VAE]) -> None:
+    table, labelled, plain = models["table"], models["given"], models["plain"]
+    rows = table.interpolate(TABLE.iloc[0], TABLE.iloc[[1]], 3)
+    ends = table.inverse_transform(table.transform(TABLE[:2]))
+    pd.testing.assert_frame_equal(rows.iloc[[0, 2]].reset_index(drop=True), ends, rtol=1e-4)
+    assert len(table.traverse(TABLE.iloc[0], 1, 3)) == 3
+    assert models["polars"].traverse(pl.from_pandas(TABLE)[0], 1, 3).height == 3
+    walked = labelled.interpolate(X[0], X[1], 3, label="a")
+    np.testing.assert_allclose(walked[0], labelled.reconstruct(X[:1], ["a"])[0], rtol=1e-4)
+    assert labelled.traverse(X[0], 1, 5, label="b").shape == (5, 4)
+    np.testing.assert_array_equal(plain.interpolate(X[:1], X[1], 3), plain.interpolate(X[0], X[1], 3))
+
+
+def test_polars_in_polars_out(models: dict[str, VAE], tmp_path: Path) -> None:
+    vae, rows = models["polars"], pl.from_pandas(TABLE)[:4]
+    vae.save(tmp_path / "m")
+    for model in (vae, VAE.load(tmp_path / "m")):
+        for held in (
+            model.sample(2),
+            model.impute(rows),
+            model.reconstruct(rows),
+            *model.impute(rows, draws=2),
+        ):
+            assert isinstance(held, pl.DataFrame)
+
+
+def test_an_empty_row_is_filled(models: dict[str, VAE]) -> None:
+    empty = pd.DataFrame([[None] * TABLE.shape[1]], columns=TABLE.columns)
+    filled = models["table"].impute(empty)
+    assert filled[models["table"].codec_.names()].notna().all().all()
+
+
+def test_numbers_far_apart_are_no_levels() -> None:
+    table = pd.DataFrame({"a": np.tile([1, 10**12], 30), "b": X[:, 0]})
+    assert not any("Logistic" in repr(f) for f in small().fit(table).likelihood_.families)  # type: ignore[attr-defined]
+
+
+def test_terms_may_stand_in_a_list() -> None:
+    assert small(objective=[ELBO()]).fit(X).objective_ == (ELBO(),)
+
+
+def test_unlabelled_rows_are_no_mistakes(models: dict[str, VAE]) -> None:
+    vae, known = models["some"], SOME != "-1"
+    assert vae.classes_ is not None and vae.classes_.tolist() == ["a", "b"]
+    assert vae.evaluate(X, SOME).accuracy == (vae.predict(X)[known] == Y[known]).mean()
+    assert vae.evaluate(X, np.full(60, -1)).accuracy is None
+
+
+def test_a_warm_start_is_of_the_same_model() -> None:
+    vae = small(warm_start=True, labels=Given(2)).fit(X, Y).fit(X, Y)
+    assert [row["epoch"] for row in vae.history_] == [1, 2, 3, 4]
+    assert [row["step"] for row in vae.history_] == [1, 2, 3, 4]
+    with pytest.raises(DataError, match="needs y"):
+        vae.fit(X)
+    with pytest.raises(SpecError, match="another latent_dim, likelihood: take the change back"):
+        vae.set_params(latent_dim=4, likelihood=Gaussian()).fit(X, Y)
+
+
+@pytest.mark.parametrize(("words", "accepted"), [({}, False), ({"likelihood": Gaussian()}, True)])
+def test_holes_are_taken_alike_before_and_after_a_file(
+    words: dict[str, Any], accepted: bool, tmp_path: Path
+) -> None:
+    vae = small(**words).fit(X)
+    vae.save(tmp_path / "m")
+    for model in (vae, VAE.load(tmp_path / "m")):
+        if accepted:
+            assert np.isfinite(model.transform(HOLED)).all()
+        else:
+            with pytest.raises(DataError, match="NaN"):
+                model.transform(HOLED)
+
+
+def test_equal_models_are_equal_files(tmp_path: Path) -> None:
+    for name in "ab":
+        small().fit(X).save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    VAE.load(tmp_path / "a").save(tmp_path / "c")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "c").read_bytes()
+    with pytest.raises(DataError, match="is a folder; name a file in it"):
+        small().fit(X).save(tmp_path)
+
+
+class Flat(nn.Module):
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        self.n_out, self.layer = n_out, nn.Linear(n_in, n_out)
+
+    def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
+        return self.layer(x if extra is None else torch.cat((x, extra), -1)).tanh()  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, repr=False)
+class Mine(Network):
+    width: int = 5
+
+    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        return Flat(numel(event) + extra, self.width)
+
+    def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
+        return nn.Linear(sum(map(numel, seen)), n)
+
+
+@dataclass(frozen=True, repr=False)
+class MyGaussian(Gaussian):
+    """A family of one's own."""
+
+
+@pytest.mark.parametrize(
+    "words", [{"encoder": Mine(7)}, {"posterior": MyGaussian()}, {"prior": MyGaussian()}]
+)
+def test_parts_of_your_own(words: dict[str, Any], tmp_path: Path) -> None:
+    vae = small(**words).fit(X)
+    vae.save(tmp_path / "m")
+    again = VAE.load(tmp_path / "m", specs=[Mine, MyGaussian])
+    np.testing.assert_array_equal(vae.score_samples(X), again.score_samples(X))
+    with pytest.raises(FormatError, match="no part is called M"):
+        VAE.load(tmp_path / "m")
+
+
+def codec(**words: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda header: header["codec"].update(words)
+
+
+def spec(**words: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda header: header["spec"].update(words)
+
+
+def event(*sizes: int) -> Callable[[dict[str, Any]], Any]:
+    return lambda header: (header["codec"].update(event=sizes), header.update(event=sizes))
+
+
+TAMPERED: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "history": lambda header: header.update(history=["one"]),
+    "a word in history": lambda header: header["history"][0].update(bound="high"),
+    "trained_on": lambda header: header.update(trained_on=[1]),
+    "no spec": lambda header: header.pop("spec"),
+    "a number as spec": lambda header: header["spec"].update(prior=3),
+    "classes": lambda header: header.update(classes=["a", "b"]),
+    "another event": lambda header: header.update(event=[5]),
+    "a negative event": event(-1, 8),
+    "a large event": event(10**6, 10**6),
+    "no event": event(),
+    "latent_dim": spec(latent_dim="1000000000"),
+    "latent_dim beyond words": spec(latent_dim=str(10**30)),
+    "hidden": spec(encoder="MLP((1000000, 1000000))"),
+    "a prior": spec(prior="VampPrior(1000000000)"),
+    "a seed": spec(random_state="None"),
+    "kind": codec(kind="pickle"),
+    "dtype": codec(dtype="evil"),
+}
+
+
+@pytest.mark.parametrize("fault", TAMPERED)
+def test_a_header_that_was_tampered_with(fault: str, models: dict[str, VAE], tmp_path: Path) -> None:
+    models["plain"].save(tmp_path / "m")
+    tensors, header = read(tmp_path / "m")
+    TAMPERED[fault](header)
+    write(tmp_path / "m", tensors, json.loads(json.dumps(header)))
+    with pytest.raises(FormatError) as caught:
+        VAE.load(tmp_path / "m")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_column_that_was_tampered_with(models: dict[str, VAE], tmp_path: Path) -> None:
+    models["table"].save(tmp_path / "m")
+    tensors, header = read(tmp_path / "m")
+    header["codec"]["columns"][3]["kind"] = "evil"
+    write(tmp_path / "m", tensors, header)
+    with pytest.raises(FormatError, match="no column of a table"):
+        VAE.load(tmp_path / "m")
+
+
+def test_polars_reach_a_file(models: dict[str, VAE], tmp_path: Path) -> None:
+    sinks.write(tmp_path / "s.csv", models["polars"].sample(2))
+    assert len(pd.read_csv(tmp_path / "s.csv")) == 2

@@ -1,0 +1,218 @@
+"""Laws of numbers: units, holes, single precision, mixed precision.
+
+Every oracle is a closed form, an enumeration, a quadrature or the same draws taken another way; float64.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from reparam import (
+    ELBO,
+    IWAE,
+    MLP,
+    PIWAE,
+    VAE,
+    FullGaussian,
+    Gaussian,
+    LogScale,
+    LogVariance,
+    LowRankGaussian,
+    Mixture,
+    PowerSpherical,
+    Shared,
+    Sphere,
+    StandardNormal,
+    Term,
+    Training,
+    VampPrior,
+    distributions,
+)
+from reparam.distributions import kl
+from reparam.families import Family, Local
+from reparam.families.flows import planar
+from reparam.families.sources import Link
+from reparam.training.trainer import Trainer
+from tests.parts import IAFS, MAFS, Top, X, blind, small
+
+
+@pytest.mark.parametrize("scale", [Shared(), Local()], ids=repr)
+def test_a_learned_scale_has_a_floor(scale: object) -> None:
+    """1e-3 standard deviations of the data, however small the raw number; of a constant column 1e-3."""
+    model = blind(Gaussian(scale=scale), 3)  # type: ignore[arg-type]
+    x = torch.randn(500, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = torch.stack((50 * x[:, 0] + 9, x[:, 1] / 20, torch.full((500,), 7.0).double()), -1)
+    model.start(x)
+    with torch.no_grad():
+        for w in model.parameters():
+            w.fill_(-500.0 if w is model.likelihood.shared.get("scale", None) else 0.0)
+        if isinstance(scale, Local):
+            model.likelihood.layer[-1].bias[3:] = -500.0
+        px = model(x[:4]).px
+    sd = torch.tensor([float(x[:, 0].std(correction=0)), float(x[:, 1].std(correction=0)), 1.0]).double()
+    torch.testing.assert_close(px.variance.sqrt()[0, 0], 1e-3 * sd)
+    ceiling = -math.log(1e-3) - 0.5 * math.log(2 * math.pi)
+    assert float(px.base_dist.log_prob(x[:4])[..., 2].max()) == pytest.approx(ceiling)
+
+
+@pytest.mark.parametrize(
+    ("link", "power", "top"),
+    [(LogScale(), 1.0, 10.0), (LogVariance(), 0.5, 4.0), (LogVariance(0.01), 0.5, 4.0)],
+)
+def test_an_odd_row_makes_no_scale_infinite(link: Link, power: float, top: float) -> None:
+    raw = torch.tensor([-3.0, top - 1, top + 1, 1e6], requires_grad=True)
+    scale = link(raw)
+    floor = getattr(link, "floor", 0.0)
+    torch.testing.assert_close(scale[:2], ((2 * power * raw[:2]).exp() + floor).sqrt())
+    (slope,) = torch.autograd.grad(scale.sum(), raw)
+    assert scale[-1] < 1e11 and (slope > 0).all() and (scale.diff() > 0).all()
+
+
+def test_a_constant_column_does_not_run_away() -> None:
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(200, 2)), np.full(200, 3.0)])
+    training = Training(epochs=30, batch_size=50, learning_rate=0.1)
+    vae = VAE(1, encoder=MLP((8,)), training=training, random_state=0).fit(X)
+    ceiling = -math.log(1e-3) - 0.5 * math.log(2 * math.pi)
+    cells = vae.score_cells(X)
+    assert np.isfinite(cells).all() and (cells[:, 2] <= ceiling + 1e-4).all()
+
+
+def test_holes_enter_as_zero_in_standard_units() -> None:
+    rng = np.random.default_rng(0)
+    full = rng.normal(size=(200, 3)) * [1.0, 20.0, 0.1] + [100.0, -50.0, 7.0]
+    x = torch.tensor(np.where(rng.random(full.shape) < 0.3, np.nan, full))
+    model = blind(Gaussian(scale=Shared()), 3, has_missing=True)
+    model.start(x)
+    read, mask = model.inputs(x), ~x.isnan()
+    mean, sd = np.nanmean(x.numpy(), 0), np.nanstd(x.numpy(), 0)
+    np.testing.assert_allclose(read[:, :3], np.nan_to_num((x.numpy() - mean) / sd), atol=1e-6)
+    assert torch.equal(read[:, 3:], mask.double())
+    assert bool((read[:, :3][~mask] == 0).all())
+
+
+def test_an_empty_column_trains_to_finite_numbers() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 3))
+    X[:, 1] = np.nan
+    training = Training(epochs=5, batch_size=40)
+    vae = VAE(2, encoder=MLP((8,)), likelihood=Gaussian(scale=Shared()), training=training, random_state=0)
+    vae.fit(X)
+    assert all(math.isfinite(row["loss"]) for row in vae.history_)
+    assert all(bool(w.isfinite().all()) for w in vae.model_.state_dict().values())
+    for found in (vae.transform(X), vae.score_samples(X), vae.sample(5), vae.impute(X), vae.reconstruct(X)):
+        assert np.isfinite(found).all()
+    assert np.isnan(vae.score_cells(X)[:, 1]).all()
+
+
+@pytest.mark.parametrize("dispersion", [1e-4, 1e-3, 0.5])
+def test_negative_binomial_in_single_precision(dispersion: float) -> None:
+    """log P = sum_{i<x} log(1 + i a) + x log m - log x! - (x + 1/a) log(1 + m a), where nothing cancels."""
+    mean = torch.tensor([0.3, 2.0, 17.0, 90.0])
+    x = torch.tensor([0.0, 1.0, 5.0, 20.0, 80.0])[:, None]
+    a = torch.full((4,), dispersion)
+    found = distributions.NegativeBinomial(mean, a).log_prob(x)
+    for i, count in enumerate(x[:, 0].tolist()):
+        for j, m in enumerate(mean.double().tolist()):
+            each = float(a[j].double())
+            chosen = sum(math.log1p(k * each) for k in range(int(count))) - math.lgamma(count + 1)
+            exact = chosen + count * math.log(m) - (count + 1 / each) * math.log1p(m * each)
+            assert float(found[i, j]) == pytest.approx(exact, rel=2e-7, abs=1e-6)
+            if abs(exact) < 60:
+                assert abs(float(found[i, j]) - exact) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "kappa",
+    [1e2, 1e3, 1e6],
+)
+@torch.no_grad()
+def test_power_spherical_density_in_single_precision(kappa: float) -> None:
+    """At own draws float32 is off float64 at the same point by little on average, so that a sampled KL,
+    as to a VampPrior, is no worse than the exact one."""
+    torch.manual_seed(0)
+    loc = torch.nn.functional.normalize(torch.randn(3), dim=0)
+    d = distributions.PowerSpherical(loc, torch.tensor(kappa))
+    z = d.sample(torch.Size((5000,)))
+    at = torch.nn.functional.normalize(z.double(), dim=-1)
+    unit = torch.nn.functional.normalize(loc.double(), dim=0)
+    exact = distributions.PowerSpherical(unit, torch.tensor(kappa).double()).log_prob(at)
+    assert abs(float((d.log_prob(z) - exact).mean())) < 1e-3
+
+
+@pytest.mark.parametrize("kappa", [1.0, 1e2, 1e4, 1e5, 1e6])
+def test_power_spherical_kl_in_single_precision(kappa: float) -> None:
+    """L = 3: log(k + 1) - k / (k + 1); L = 5: log(a (a + 1) / 6) - k / a - k / (a + 1), a = k + 2."""
+    a = kappa + 2
+    exact = {
+        3: math.log(kappa + 1) - kappa / (kappa + 1),
+        5: math.log(a * (a + 1) / 6) - kappa / a - kappa / (a + 1),
+    }
+    for L, value in exact.items():
+        loc = torch.nn.functional.normalize(torch.ones(L), dim=0)
+        k = torch.tensor(kappa, requires_grad=True)
+        found = kl(distributions.PowerSpherical(loc, k), distributions.UniformSphere(torch.zeros(L)))
+        assert found is not None and found.dtype == torch.float32
+        assert float(found.detach()) == pytest.approx(value, abs=2e-6, rel=2e-7)
+        (slope,) = torch.autograd.grad(found, k)
+        # d KL / d kappa = -kappa (psi'(a + 2 b) - psi'(a + b)), positive; by differences of the closed form
+        step = 1e-4 * kappa
+        ends = []
+        for each in (kappa + step, kappa - step):
+            b = each + 2
+            ends.append(
+                math.log(each + 1) - each / (each + 1)
+                if L == 3
+                else math.log(b * (b + 1) / 6) - each / b - each / (b + 1)
+            )
+        assert float(slope) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)
+
+
+def test_planar_slope_where_it_is_all_but_flat() -> None:
+    """w . u = -16: float32 gives the logarithm of a slope of 1e-7, float64 autograd's log |det J|."""
+    torch.manual_seed(0)
+    w = torch.randn(3, dtype=torch.float64)
+    for wu in (-16.0, -3.0, 0.0, 2.0):
+        u = wu * w / w.square().sum()
+        across = torch.randn(3, dtype=torch.float64)
+        u = u + across - (across @ w) / (w @ w) * w
+        for bias in (0.0, 0.7, -4.0):
+            x = torch.randn(3, dtype=torch.float64)
+            x = x - (x @ w) / (w @ w) * w if bias == 0 else x
+            b = torch.tensor([bias], dtype=torch.float64)
+            _, found = planar(u, w, b, x)
+            J = torch.autograd.functional.jacobian(lambda t, u=u, b=b: planar(u, w, b, t)[0], x)
+            assert float(found) == pytest.approx(float(torch.linalg.slogdet(J)[1]), rel=1e-6, abs=1e-7)
+            single = planar(u.float(), w.float(), b.float(), x.float())[1]
+            assert bool(single.isfinite()) and float(single) == pytest.approx(
+                float(found), rel=1e-4, abs=1e-5
+            )
+
+
+@pytest.mark.parametrize(
+    ("q", "p"),
+    [
+        (Gaussian(), StandardNormal()),
+        (Gaussian(), VampPrior(3)),
+        (Gaussian(), MAFS),
+        (FullGaussian(), FullGaussian()),
+        (FullGaussian(), Mixture(FullGaussian(), 2)),
+        (LowRankGaussian(1), StandardNormal()),
+        (PowerSpherical(), Sphere()),
+        (PowerSpherical(), VampPrior(3)),
+        (PowerSpherical(), Mixture(PowerSpherical(), 2)),
+        (IAFS, StandardNormal()),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize(
+    "objective", [ELBO(), IWAE(3), ELBO(gradient="path"), IWAE(3, "dreg"), PIWAE(2, 2)], ids=repr
+)
+def test_a_step_in_mixed_precision(q: Family, p: Top, objective: Term) -> None:
+    model = small(q, p, (3,)).float()
+    x = X.repeat(4, 1).float()
+    training = Training(epochs=1, batch_size=6, precision="bf16-mixed")
+    (progress,) = Trainer(model, (objective,), training, 0).run((x, None))
+    assert math.isfinite(progress.loss) and all(bool(w.isfinite().all()) for w in model.parameters())
