@@ -25,7 +25,7 @@ from reparam.data.load import load
 from reparam.families import Columns, Family, Shared
 from reparam.nn.networks import MLP
 from reparam.specs.parse import parse
-from tests.parts import people
+from tests.models import people
 
 KINDS = {
     "id": "key",

@@ -34,7 +34,7 @@ from reparam import (
 from reparam.cli import write_results as sinks
 from reparam.serialization.model_file import read, write
 from reparam.tensors import Shape, numel
-from tests.parts import people
+from tests.models import people
 
 SHORT = Training(epochs=2)
 SMALL: dict[str, Any] = {"latent_dim": 2, "encoder": MLP((8,)), "training": SHORT, "random_state": 0}

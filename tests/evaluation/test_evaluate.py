@@ -31,7 +31,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.labels import LabelHead, NoLabels
 from reparam.model.model import Model
 from reparam.training.trainer import Progress, Trainer
-from tests.parts import X, blind, small
+from tests.models import X, blind, small
 
 
 def test_evaluation_in_nats_and_bits() -> None:

@@ -35,7 +35,7 @@ from reparam.families import Family, Local
 from reparam.families.flows import planar
 from reparam.families.sources import Link
 from reparam.training.trainer import Trainer
-from tests.parts import IAFS, MAFS, Top, X, blind, small
+from tests.models import IAFS, MAFS, Top, X, blind, small
 
 
 @pytest.mark.parametrize("scale", [Shared(), Local()], ids=repr)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reparam import MLP, VAE, Fixed, Local, OrderedLogistic, SpecError, Training, distributions, load
 from reparam.distributions import blend, mean_of
-from tests.families.test_families import head
+from tests.parts import head
 
 PROPORTIONS = np.array([0.1, 0.45, 0.05, 0.3, 0.1])
 

@@ -58,39 +58,9 @@ from reparam.model.model import Model
 from reparam.nn.layers import LearnedVector
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
-from tests.parts import DIGITS
+from tests.models import DIGITS
+from tests.parts import MODELS, POSTERIORS, PRIORS
 
-POSTERIORS: list[Family] = [
-    Gaussian(),
-    FullGaussian(),
-    LowRankGaussian(2),
-    PowerSpherical(),
-    Flow(steps=(IAF((16,)), IAF((16,)))),
-    Flow(steps=(MAF((16,)), MAF((16,)))),
-    Flow(steps=(Spline((16,), bins=5), Spline((16,), bins=5))),
-    Flow(FullGaussian(), steps=(IAF((16, 16)), Spline((16,)))),
-    Flow(steps=(Planar(), Planar(), Planar())),
-]
-PRIORS: list[Family | VampPrior] = [
-    StandardNormal(),
-    FullGaussian(),
-    LowRankGaussian(1),
-    Sphere(),
-    Mixture(Gaussian(), 4),
-    Mixture(FullGaussian(), 3),
-    Mixture(PowerSpherical(), 3),
-    Flow(steps=(MAF((16,)), MAF((16,)))),
-    Flow(Mixture(Gaussian(), 3), steps=(Spline((16,), bins=5),)),
-    VampPrior(6),
-]
-MODELS = [
-    *[(q, Sphere() if q.support == "sphere" else StandardNormal()) for q in POSTERIORS],
-    *[(Gaussian(), p) for p in PRIORS[1:] if getattr(p, "support", "real") == "real"],
-    (PowerSpherical(), Mixture(PowerSpherical(), 3)),
-    (PowerSpherical(), VampPrior(6)),
-    (FullGaussian(), FullGaussian()),
-    (Flow(steps=(IAF((16,)),)), VampPrior(4)),
-]
 FLOWS = [q for q in POSTERIORS if isinstance(q, Flow)]
 
 
@@ -119,7 +89,7 @@ def grid(support: str) -> tuple[Tensor, float]:
 
 
 def features(z: Tensor) -> Tensor:
-    """AllocationLimit functions of z that notice place, spread, skew and correlation."""
+    """Bounded functions of z that notice place, spread, skew and correlation."""
     a, b = z.unbind(-1)
     return torch.stack([a.tanh(), b.tanh(), (a * b).tanh(), (a - b).cos(), (2 * a + b).sin()], -1)
 

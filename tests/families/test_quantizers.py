@@ -44,13 +44,11 @@ from reparam.model.model import Model
 from reparam.model.priors import Prior
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
+from tests.parts import CODE_PRIORS, CODES
 
 X = load("digits").X[:500]
 GREY = Bernoulli(grey="expected")
-SMALL = [(GumbelSoftmax(3), 9), (GumbelSigmoid(), 4), (FSQ((3, 2)), 4), (VQ(4, 2), 6)]
 LARGE = [(GumbelSoftmax(4), 32), (GumbelSigmoid(), 16), (FSQ((5, 5)), 12), (VQ(32, 4), 16)]
-PRIORS = [CodePrior(), CodePrior(Shared()), AutoregressiveCodes((16,))]
-POSTERIORS = [posterior for posterior, _ in SMALL]
 
 
 def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
@@ -76,8 +74,8 @@ def fitted(posterior: Family, L: int, **words: object) -> VAE:
     return VAE(L, encoder=MLP((32,)), posterior=posterior, **words).fit(X)
 
 
-@pytest.mark.parametrize("prior", PRIORS, ids=repr)
-@pytest.mark.parametrize(("posterior", "L"), SMALL, ids=repr)
+@pytest.mark.parametrize("prior", CODE_PRIORS, ids=repr)
+@pytest.mark.parametrize(("posterior", "L"), CODES, ids=repr)
 def test_prior_sums_to_one_and_samples_itself(posterior: Family, L: int, prior: Family) -> None:
     model = small(posterior, L, prior)
     z, p = every_code(model), model.latents.prior()
@@ -89,7 +87,7 @@ def test_prior_sums_to_one_and_samples_itself(posterior: Family, L: int, prior: 
     assert float((often - log_p.exp()).abs().max()) < 4 * 0.5 / math.sqrt(20_000)
 
 
-@pytest.mark.parametrize(("posterior", "L"), SMALL, ids=repr)
+@pytest.mark.parametrize(("posterior", "L"), CODES, ids=repr)
 def test_posterior_sums_to_one_over_codes(posterior: Family, L: int) -> None:
     model = small(posterior, L, CodePrior())
     z, x = every_code(model), (torch.rand(7, 5) < 0.5).double()
@@ -163,8 +161,8 @@ def test_score_of_a_quantiser_is_one_joint_density(posterior: Family, L: int, na
     assert figures.log_likelihood.mean == pytest.approx(figures.elbo, rel=1e-6)
 
 
-@pytest.mark.parametrize("prior", PRIORS, ids=repr)
-@pytest.mark.parametrize(("posterior", "L"), SMALL[:2], ids=repr)
+@pytest.mark.parametrize("prior", CODE_PRIORS, ids=repr)
+@pytest.mark.parametrize(("posterior", "L"), CODES[:2], ids=repr)
 def test_estimate_meets_enumeration(posterior: Family, L: int, prior: Family) -> None:
     model = small(posterior, L, prior)
     x, z = (torch.rand(9, 5) < 0.5).double(), every_code(model)
@@ -304,9 +302,9 @@ def test_values_out_of_range_are_refused(make: object, message: str) -> None:
 
 
 def test_specs_round_trip() -> None:
-    posteriors = [*POSTERIORS, GumbelSoftmax(5, Linear(1, 0.2, 9)), VQ(9, 3, 0.9, 0.5)]
+    posteriors = [*(q for q, _ in CODES), GumbelSoftmax(5, Linear(1, 0.2, 9)), VQ(9, 3, 0.9, 0.5)]
     table: list[tuple[object, object]] = [(p, KINDS["posterior"]) for p in posteriors]
-    table += [(p, Prior) for p in PRIORS] + [((ELBO(), Commitment(Linear(0, 1, 9))), KINDS["objective"])]
+    table += [(p, Prior) for p in CODE_PRIORS] + [((ELBO(), Commitment(Linear(0, 1, 9))), KINDS["objective"])]
     for value, kind in table:
         assert parse(repr(value), kind) == value
         assert parse(text(value, complete=True), kind) == value

@@ -29,7 +29,7 @@ from reparam.evaluation import imputation as impute
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
 from reparam.training.refit_prior import code_length, codes, refit_prior
-from tests.parts import Top, X, blind, flat, small
+from tests.models import Top, X, blind, flat, small
 
 PRIOR_Y = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 SOME = torch.tensor([2, -1, 0])

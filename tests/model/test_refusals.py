@@ -35,7 +35,7 @@ from reparam import (
 )
 from reparam.model.model import ModelConfig
 from reparam.objectives import terms_of
-from tests.parts import X, small
+from tests.models import X, small
 
 
 def refuse(objective: Term | tuple[Term, ...], **parts: object) -> None:

@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from reparam import (
-    MLP,
     VAE,
     Bernoulli,
     Categorical,
@@ -33,18 +32,10 @@ from reparam.nn import Net
 from reparam.nn.residual import Attend
 from reparam.specs.parse import parse
 from reparam.specs.spec import rows, text
+from tests.parts import NETWORKS
 
 X = load("digits").X[:300]
 VECTORS, PICTURES = [(5,), (1,)], [(7, 9), (1, 5, 4), (3, 8, 6), (3, 5, 5), (1, 1)]
-NETWORKS: dict[str, Network] = {
-    "mlp": MLP((16, 8)),
-    "conv": Conv((4, 8), hidden=(16,)),
-    "residual mlp": ResMLP(16, blocks=2),
-    "one block": ResMLP(16, blocks=1, activation="silu"),
-    "residual": ResNet((4, 8), blocks=1, hidden=(16,), norm=2),
-    "attention": ResNet((8, 16), blocks=2, hidden=(), norm=4, attention=True),
-    "no norm": ResNet((5,), blocks=1, norm=0, activation="relu"),
-}
 MAPS = {name: net for name, net in NETWORKS.items() if isinstance(net, Conv | ResNet)}
 NAMES = list(NETWORKS)
 Latents = tuple[int | tuple[int, ...], ...]

@@ -37,7 +37,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.hierarchy import replaying
 from reparam.model.model import Model
 from reparam.tensors import log_mean_exp
-from tests.parts import IAFS, MAFS, SPLINES, Top, X, flat, small
+from tests.models import IAFS, MAFS, SPLINES, Top, X, flat, small
 
 DENSITIES: list[tuple[Family, Top]] = [
     (Gaussian(), StandardNormal()),

@@ -29,7 +29,7 @@ from reparam import (
 )
 from reparam.data.load import load
 from reparam.families import Family
-from tests.parts import DIGITS
+from tests.models import DIGITS
 
 FAST = Training(epochs=40, batch_size=50, learning_rate=5e-3)
 
