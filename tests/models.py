@@ -7,11 +7,24 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from reparam import IAF, MAF, MLP, Bernoulli, Flow, Gaussian, Sphere, Spline, StandardNormal, VampPrior
+from reparam import (
+    IAF,
+    MAF,
+    MLP,
+    Bernoulli,
+    Flow,
+    Gaussian,
+    Sphere,
+    Spline,
+    StandardNormal,
+    Term,
+    VampPrior,
+)
 from reparam.data.load import load
 from reparam.families import Family
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
+from reparam.objectives import terms_of
 
 Top = Family | VampPrior
 IAFS = Flow(steps=(IAF((6,)), IAF((6,))))
@@ -80,3 +93,16 @@ def people(n: int = 300) -> pd.DataFrame:
     table.loc[::7, "height"] = np.nan
     table.loc[3::11, "sex"] = None
     return table
+
+
+def combine(objective: Term | tuple[Term, ...], **parts: object) -> None:
+    """An objective beside the parts of a model: SpecError where they do not go together."""
+    held = {
+        "latent_dim": (2,),
+        "encoder": MLP(),
+        "decoder": MLP(),
+        "posterior": Gaussian(),
+        "prior": StandardNormal(),
+        "likelihood": Bernoulli(),
+    } | parts
+    terms_of(objective, ModelConfig(**held))  # type: ignore[arg-type]

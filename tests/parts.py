@@ -3,6 +3,7 @@
 A new part is a row here; the tests of its kind run on it, and fail where a part of a union has no row.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import torch
 from numpy.random import Generator
 from scipy import stats
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from reparam import (
     CIWAE,
@@ -74,6 +76,7 @@ from reparam import (
     VampPrior,
     ZeroInflated,
 )
+from reparam.nn.layers import LearnedVector
 
 # -- likelihoods ---------------------------------------------------------------------------------------
 
@@ -265,17 +268,41 @@ PRIORS: list[Family | VampPrior] = [
     Flow(steps=(MAF((16,)), MAF((16,)))),
     Flow(Mixture(Gaussian(), 3), steps=(Spline((16,), bins=5),)),
     VampPrior(6),
+    Gaussian(),
 ]
-MODELS = [
-    *[(q, Sphere() if q.support == "sphere" else StandardNormal()) for q in POSTERIORS],
-    *[(Gaussian(), p) for p in PRIORS[1:] if getattr(p, "support", "real") == "real"],
-    (PowerSpherical(), Mixture(PowerSpherical(), 3)),
-    (PowerSpherical(), VampPrior(6)),
-    (FullGaussian(), FullGaussian()),
-    (Flow(steps=(IAF((16,)),)), VampPrior(4)),
+CODES: list[tuple[Family, int]] = [
+    (GumbelSoftmax(3), 9),
+    (GumbelSigmoid(), 4),
+    (FSQ((3, 2)), 4),
+    (VQ(4, 2), 6),
 ]
-CODES = [(GumbelSoftmax(3), 9), (GumbelSigmoid(), 4), (FSQ((3, 2)), 4), (VQ(4, 2), 6)]
-CODE_PRIORS = [CodePrior(), CodePrior(Shared()), AutoregressiveCodes((16,))]
+CODE_PRIORS: list[Family] = [CodePrior(), CodePrior(Shared()), AutoregressiveCodes((16,))]
+
+
+def conditional(family: Family, L: int = 2, rows: int = 1, seed: int = 0) -> Distribution:
+    """The family read from random features, its steps and scales well away from the identity."""
+    torch.manual_seed(seed)
+    head = family.build((L,), lambda n: nn.Linear(4, n)).double()
+    with torch.no_grad():
+        for p in head.parameters():
+            p.add_(0.2 * torch.randn_like(p))
+    return head(torch.randn(rows, 4).double())
+
+
+def unconditional(family: Family, L: int = 2) -> Distribution:
+    """The family as a prior: its numbers are learned, and here as they start."""
+    torch.manual_seed(1)
+    return family.build((L,), LearnedVector).double()(None)
+
+
+def grid(support: str) -> tuple[Tensor, float]:
+    """Points (N, 2) of the plane or the circle, and the area of each."""
+    if support == "sphere":
+        angle = torch.arange(2_000, dtype=torch.float64) * 2 * math.pi / 2_000
+        return torch.stack((angle.cos(), angle.sin()), -1), 2 * math.pi / 2_000
+    side = torch.linspace(-14, 14, 361, dtype=torch.float64)
+    return torch.cartesian_prod(side, side), float(side[1] - side[0]) ** 2
+
 
 # -- terms ---------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ Every oracle is a closed form, an enumeration, a quadrature or the same draws ta
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from reparam import (
     ELBO,
     IWAE,
     MLP,
+    VAE,
     Auxiliary,
     Bernoulli,
     Enumerated,
@@ -21,6 +23,7 @@ from reparam import (
     Gaussian,
     Mixture,
     Shared,
+    SpecError,
     StandardNormal,
     Training,
 )
@@ -261,3 +264,10 @@ def test_refitted_prior_weighs_classes() -> None:
     p = new.latents.prior()
     assert float(p.mean.detach()) == pytest.approx(1.6, abs=0.15)
     assert float(p.variance.detach()) == pytest.approx(0.09 + 4 * 0.36, rel=0.15)
+
+
+@pytest.mark.parametrize("labels", [Auxiliary(2), Enumerated(2), None], ids=repr)
+def test_nothing_to_decode_is_refused(labels: object) -> None:
+    bits, y = (np.arange(40).reshape(10, 4) % 3 > 0).astype(float), np.arange(10) % 2
+    with pytest.raises(SpecError, match=r"latent_dim=0.*labels=Given\(classes\)"):
+        VAE(0, labels=labels, training=Training(epochs=1)).fit(bits, None if labels is None else y)  # type: ignore[arg-type]

@@ -17,7 +17,6 @@ from reparam import (
     MMD,
     PIWAE,
     VAE,
-    VQ,
     Auxiliary,
     Bernoulli,
     CrossEntropy,
@@ -33,17 +32,14 @@ from reparam import (
     Renyi,
     Shared,
     Sparsity,
-    SpecError,
     StandardNormal,
     Term,
-    TotalCorrelation,
     Training,
-    VampPrior,
 )
 from reparam.data.load import load
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model, Trace
-from reparam.objectives import decomposition, terms_of
+from reparam.objectives import decomposition
 
 
 def small(dims: tuple[int, ...] = (2,), **parts: object) -> Model:
@@ -410,48 +406,6 @@ def test_skipped_steps_change_nothing() -> None:
     for _ in frozen.fit_iter(X):
         weights.append(frozen.model_.latents.q[0].layer.weight.detach().clone())
     torch.testing.assert_close(weights[0], weights[1], atol=0, rtol=0)
-
-
-FULL = Gaussian()
-
-
-@pytest.mark.parametrize(
-    "make, message",
-    [
-        (lambda: IWAE(5, gradient="path"), "biased.*dreg"),
-        (lambda: refuse(IWAE(5, gradient="dreg"), latent_dim=(2, 2)), "DReG is biased.*total"),
-        (lambda: refuse(IWAE(5, gradient="dreg"), labels=Enumerated(2)), "DReG is biased"),
-        (lambda: refuse((IWAE(5, gradient="dreg"), MMD())), "Leave them out"),
-        (lambda: refuse((ELBO(), IWAE())), "exactly one bound"),
-        (lambda: refuse(MMD()), "exactly one bound, not none"),
-        (lambda: refuse(ELBO(), posterior=Point()), "ELBO.*Point.*ELBO\\(beta=0\\)"),
-        (lambda: refuse(IWAE(), posterior=Point()), "IWAE with posterior=Point"),
-        (lambda: refuse(ELBO(free_bits=0.1), prior=VampPrior(5)), "VampPrior.*free_per='layer'"),
-        (lambda: refuse((ELBO(), TotalCorrelation()), prior=VampPrior(5)), "TotalCorrelation.*VampPrior"),
-        (lambda: refuse(PIWAE(), latent_dim=(2, 2)), "PIWAE.*Use MIWAE"),
-        (lambda: refuse((ELBO(), CrossEntropy())), "no classifier to teach"),
-        (lambda: refuse((ELBO(), Sparsity()), posterior=VQ()), "Sparsity.*VQ.*none is sparser.*Gaussian"),
-        (lambda: ELBO(free_bits=0.1, capacity=3.0), "leave one out"),
-        (lambda: Renyi(1.0), "alpha = 1 is ELBO"),
-        (lambda: MIWAE(0, 3), "MIWAE.m must be 1 or more"),
-        (lambda: Training(ema=1.5), "decay in"),
-    ],
-)
-def test_refused(make, message: str) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(SpecError, match=message):
-        make()
-
-
-def refuse(objective: Term | tuple[Term, ...], **parts: object) -> None:
-    held = {
-        "latent_dim": (2,),
-        "encoder": MLP(),
-        "decoder": MLP(),
-        "posterior": Gaussian(),
-        "prior": StandardNormal(),
-        "likelihood": Bernoulli(),
-    } | parts
-    terms_of(objective, ModelConfig(**held))  # type: ignore[arg-type]
 
 
 def test_reconstruction_free_terms_run_with_a_point() -> None:
