@@ -1,14 +1,21 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check bench bench-smoke reproduce clean
+.PHONY: help setup demo test test-all test-lowest test-core coverage check bench bench-smoke reproduce clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.reparam-setup
 DEMO := runs/demo
 TORCH := $(shell grep '^torch==' constraints.txt)
+TESTERS := $(shell grep -E '^(pytest|hypothesis)==' constraints.txt)
+
+LOWEST := .venv-lowest
+LOWEST_TORCH :=
+LOWEST_TESTS := $(patsubst %,tests/%.py,test_architecture specs/test_parse estimator/test_estimator data/test_tables families/test_families)
+
+CORE := .venv-core
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv, with exact versions and reparam itself
 
@@ -30,7 +37,25 @@ test: setup  ## the tests and doctests that take seconds
 test-all: setup  ## every test
 	$(BIN)/python -m pytest
 
-check: setup  ## lint, format, types
+# Warnings are no errors here: an old library may warn of a newer one beside it.
+test-lowest:  ## some fast tests with the lowest versions allowed; LOWEST_TORCH=2.13.0 takes another torch
+	python3 -m venv --clear $(LOWEST)
+	python3 tools/lowest.py cli tables devices $(LOWEST_TORCH:%=torch==%) > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet -r $(LOWEST)/lowest.txt $(TESTERS) -e .
+	$(LOWEST)/bin/python -m pytest -W default -m "not slow" $(LOWEST_TESTS)
+
+test-core:  ## a bare install without extras: arrays work, and a missing extra is named
+	rm -rf build
+	python3 -m venv --clear $(CORE)
+	$(CORE)/bin/python -m pip install --quiet $(TORCH) -c constraints.txt
+	$(CORE)/bin/python -m pip install --quiet -c constraints.txt pytest .
+	$(CORE)/bin/python -m pytest tests/test_core.py
+
+coverage: setup  ## the same tests as `make test`, with the share of lines that they run
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered
+
+check: setup  ## lint, format, types, stray spaces and large files
+	@git ls-files -z | xargs -0 $(BIN)/python tools/hygiene.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -130,7 +130,7 @@ def test_losses_has_a_panel_a_term_and_held_out_rows_beside_the_bound():
 def test_the_bound_has_its_own_panel_where_no_term_is_it():
     figure = figures.losses([row(epoch, terms={"ELBO": 3.0, "MMD": 0.1}) for epoch in (1, 2)])
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["negative ELBO", "MMD (weighted)", "negative bound", "rate", "distortion"]
+    assert titles == ["negative ELBO", "maximum mean discrepancy (weighted)", "negative bound", "rate", "distortion"]
     assert [len(axes.lines) for axes in figure.axes] == [1, 1, 2, 1, 1]
     assert figure.axes[1].get_ylabel() == "no unit"
 
@@ -337,8 +337,8 @@ def test_white_is_the_top_of_the_family():
     [Bernoulli(grey="expected"), Beta(), ContinuousBernoulli(), Categorical(4), DiscretizedLogistic()],
 )
 def test_a_family_refuses_what_is_whiter_than_white(family):
-    assert family.refusal(np.array([[family.top + 1.0]])) is not None
-    assert family.refusal(np.array([[family.top if family.top > 1 else 0.99]])) is None
+    assert family.support_error(np.array([[family.top + 1.0]])) is not None
+    assert family.support_error(np.array([[family.top if family.top > 1 else 0.99]])) is None
     assert Gaussian().top is None
 
 

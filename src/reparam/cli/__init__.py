@@ -1,1 +1,14 @@
 """The command line. Heavy imports wait until a verb needs them."""
+
+import sys
+
+
+def start() -> None:
+    """The command `reparam`; without the extra `cli` it says what is missing."""
+    try:
+        from .main import main
+    except ModuleNotFoundError as error:
+        if error.name != "typer":
+            raise
+        sys.exit("reparam: the command line needs pip install 'reparam[cli]'")
+    main()

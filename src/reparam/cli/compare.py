@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".parquet")
 DISCRETE = ("count", "binary", "nominal", "ordinal")
 """The measurements whose values have probabilities and not densities."""
-BLOCK = 128
-"""Rows that are scored with the same noise, as many as `score_samples` takes at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,14 +109,15 @@ def load_candidate(name: str, path: Path, data: str, options: DataOptions) -> Ca
 
 
 def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
-    """The figures of each model, and of its scores less those of the first."""
+    """The figures of each model, and of its log-likelihoods less those of the first."""
     rows: list[Row] = []
     reference = None
     for candidate in candidates:
         vae, X, y = candidate.vae, candidate.dataset.X, candidate.dataset.y
         try:
             evaluation = vae.evaluate(X, None if vae.classes_ is None else y, k)
-            scores = scores_of_rows(vae, X, y, k) if evaluation.log_likelihood else None
+            rows_of = evaluation.log_likelihood_by_row
+            scores = None if rows_of is None else rows_of.double().numpy()
         except ReparamError as error:
             raise type(error)(f"{candidate.name}: {error}") from None
         if not rows:
@@ -131,26 +130,6 @@ def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
         paired = rows and reference is not None and scores is not None
         rows.append(Row(candidate.name, evaluation, paired_difference(scores, reference) if paired else None))
     return rows
-
-
-def scores_of_rows(vae: "VAE", X: Any, y: Any, k: int) -> Any:
-    """`score_samples` (n,) with noise that is the same for every model, and another for each block of rows.
-
-    Rows that share one noise share its error too, which their standard error does not show. A row of a series
-    is read with those before it, so a series is one block.
-    """
-    import numpy as np
-
-    n, seed = X.shape[0], vae.seed_
-    step = n if vae.window is not None else BLOCK
-    scores = []
-    try:
-        for i, start in enumerate(range(0, n, step)):
-            vae.seed_, rows = i, slice(start, start + step)
-            scores.append(vae.score_samples(X[rows], None if y is None else y[rows], k))
-    finally:
-        vae.seed_ = seed
-    return np.concatenate(scores)
 
 
 def paired_difference(scores: Any, reference: Any) -> "Estimate | None":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import DataError, extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -111,7 +111,8 @@ def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], out
     keys = [time] if time else [column.name for column in columns if column.kind == "key"]
     if output.suffix.lower() not in (".csv", ".parquet") or (dataset.keys is None and not keys):
         return values
-    import pandas as pd
+    with extra("tables", "a table of results"):
+        import pandas as pd
 
     held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
     refuse_duplicate_columns(names, held.columns)

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..data.stream import joined
-from ..errors import DataError
+from ..errors import DataError, extra
 from ..plotting.figures import encoded, image_grid
 from ..plotting.mosaic import is_picture, shade
 from ..serialization.atomic import replacing
@@ -58,7 +58,8 @@ def _csv(file: BinaryIO, values: Any, names: list[str] | None, header: bool) -> 
 
 
 def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:
-    from pyarrow import Table, parquet  # type: ignore[import-untyped]
+    with extra("tables", "a .parquet file"):
+        from pyarrow import Table, parquet  # type: ignore[import-untyped]
 
     writer = None
     for frame in frames:
@@ -79,7 +80,8 @@ def _png(file: BinaryIO, values: Any, top: float | None) -> None:
 def _frame(values: Any, names: list[str] | None) -> Any:
     if hasattr(values, "columns"):
         return values
-    import pandas as pd
+    with extra("tables", "a .parquet file"):
+        import pandas as pd
 
     flat = np.asarray(values).reshape(len(values), -1)
     return pd.DataFrame(flat, columns=_header(flat, names))

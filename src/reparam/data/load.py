@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, SpecError
+from ..errors import DataError, SpecError, extra
 from .codecs.base import Codec
 from .named import NAMES, SETS
 from .readers.arrays import Array, Rows, read_h5ad, read_npy, read_npz, reading, stream_npy
@@ -102,7 +102,8 @@ def load(
         if path.suffix.lower() == ".npy":
             return Dataset(data, stream_npy(path, buffer or BUFFER))
     if path.suffix.lower() in TABLES and not split and path.is_file():
-        from .readers import tables as frames
+        with extra("tables", f"a {path.suffix.lower()} file"):
+            from .readers import tables as frames
 
         with reading(path, "write it again as a .csv or .parquet file"):
             frame = frames.read(path, missing)
@@ -131,7 +132,8 @@ def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
 
 
 def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label: str | None) -> Dataset:
-    from .readers import tables as frames
+    with extra("tables", "a .parquet file"):
+        from .readers import tables as frames
 
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)

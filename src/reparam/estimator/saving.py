@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import FormatError, SpecError
+from ..errors import FormatError, ReparamError, SpecError
 from ..model.model import Model
 from ..serialization import model_file
 from ..specs.parse import parse
@@ -43,11 +43,13 @@ def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) ->
         vae.seed_ = int(header.get("seed", vae.random_state_))
         with model_file.AllocationLimit(tensors, path):
             vae.model_ = Model(preprocessor.codec.shape, vae.config_.model).eval()
-    except SpecError as error:
+    except FormatError:
+        raise
+    except ReparamError as error:
         raise FormatError(f"{path}: {error}") from None
     except model_file.DAMAGE as error:
         fault = (str(error).splitlines() or [""])[0]
-        raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from None
+        raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from error
     model_file.load_weights(vae.model_, tensors, path)
     found: Estimator = vae
     return found

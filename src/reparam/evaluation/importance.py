@@ -40,6 +40,16 @@ def tail_size(k: int) -> int:
     return math.ceil(min(k / 5, 3 * math.sqrt(k)))
 
 
+def group_sizes(k: int) -> list[int]:
+    """The numbers of draws whose bound `ImportanceWeights.by_k` gives: 1, 2, 5, 10, ... and k.
+
+    >>> group_sizes(37)
+    [1, 2, 5, 10, 20, 37]
+    """
+    sizes = [size * 10**level for level in range(len(str(k))) for size in (1, 2, 5)]
+    return [size for size in sizes if size < k] + [k]
+
+
 @dataclass
 class Sums:
     """The sums of weights and of their squares, of log weights (S, B) that come in pieces."""

@@ -46,7 +46,13 @@ class Neighbours(NamedTuple):
 
 def features(X: ArrayLike, extractor: Extractor | None = None) -> Array:
     """(n, F) float64."""
-    rows = np.asarray(X if extractor is None else extractor(X), dtype=np.float64)
+    try:
+        rows = np.asarray(X if extractor is None else extractor(X), dtype=np.float64)
+    except (ValueError, TypeError):
+        raise DataError(
+            "samples are compared by numbers, and some are text or dates: hand over numeric columns, or an "
+            "extractor, say vae.transform"
+        ) from None
     if len(rows) < 2 or not np.isfinite(rows).all():
         raise DataError("likeness compares 2 or more rows of finite numbers: fill missing cells first")
     return rows.reshape(len(rows), -1)

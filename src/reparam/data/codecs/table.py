@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ...errors import DataError
+from ...errors import DataError, extra
 from ...families import Family
 from ..readers import tables as frames
 from .column import Column, _column, _typed
@@ -159,10 +159,8 @@ def is_polars(X: Any) -> bool:
 
 
 def to_polars(frame: pd.DataFrame) -> Any:
-    try:
+    with extra("tables", "a model that was fitted on polars frames"):
         import polars
-    except ImportError:
-        raise DataError("this model was fitted on polars frames: pip install polars") from None
     return polars.from_pandas(frame)
 
 

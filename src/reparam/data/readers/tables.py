@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ...errors import DataError
+from ...errors import DataError, extra
 from ..codecs.base import LARGEST
 from ..stream import Stream
 
@@ -29,7 +29,8 @@ Series = Any  # a pd.Series
 def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
     """A .csv or .parquet file; the usual spellings of missing are missing, spaces round text are not text."""
     if path.suffix.lower() == ".parquet":
-        frame = pd.read_parquet(path)
+        with extra("tables", "a .parquet file"):
+            frame = pd.read_parquet(path)
     else:
         _rectangular(path)
         spellings = [*MISSING, *missing]
@@ -52,7 +53,8 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
 def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
     """The rows of .parquet shards, a row group at a time, or some columns of them; rows are numbered through
     all shards."""
-    from pyarrow import parquet  # type: ignore[import-untyped]
+    with extra("tables", "a .parquet file"):
+        from pyarrow import parquet  # type: ignore[import-untyped]
 
     groups, sizes, first = list[tuple[Path, int]](), list[int](), None
     for path in paths:

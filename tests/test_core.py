@@ -1,0 +1,102 @@
+"""What works without any extra, and what is said where one is missing.
+
+`make test-core` runs this file in an environment without extras. Elsewhere their packages are hidden from
+the processes that this file starts, so it holds there too. It needs pytest and the dependencies alone.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+COMMAND, TABLES = ["typer", "rich"], ["pandas", "pyarrow", "polars"]
+TRACKERS = ["lightning_fabric", "pytorch_lightning", "tensorboard", "wandb", "mlflow"]
+EXTRAS = [*COMMAND, *TABLES, *TRACKERS]
+HIDE = f"""
+import sys
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in {EXTRAS} else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
+"""
+
+
+def alone(code: str, folder: Path, *words: str) -> tuple[int, str, str]:
+    """Python code in a process that finds no package of an extra: its status, stdout and stderr."""
+    command = [sys.executable, "-c", HIDE + code, *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_arrays_need_no_extra(tmp_path: Path) -> None:
+    code = """
+import numpy as np, reparam
+for name in reparam.__all__:
+    getattr(reparam, name)
+X = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+vae = reparam.VAE(2, training=reparam.Training(epochs=2), random_state=0).fit(X)
+scores = vae.score_samples(X)
+assert scores.shape == (64,) and np.isfinite(scores).all()
+assert str(vae.evaluate(X))
+vae.save("model.safetensors")
+again = reparam.VAE.load("model.safetensors")
+assert (again.score_samples(X) == scores).all() and again.transform(X).shape == (64, 2)
+assert again.sample(5).shape == (5, 3)
+np.save("X.npy", X)
+assert (reparam.load("X.npy").X == X).all() and len(reparam.stream("X.npy")) == 64
+assert reparam.load("digits:test").X.shape == (360, 8, 8)
+absent = [name for name in EXTRAS if name in sys.modules]
+assert not absent, absent
+"""
+    assert alone(f"EXTRAS = {EXTRAS}{code}", tmp_path) == (0, "", "")
+
+
+MISSING = [
+    ("reparam.load('table.csv')", "a .csv file", "tables"),
+    ("reparam.load('table.parquet')", "a .parquet file", "tables"),
+    ("reparam.stream('table.parquet')", "a .parquet file", "tables"),
+    ("reparam.VAE(1).fit(Frame())", "a data frame", "tables"),
+    ("reparam.VAE(1, window=3).fit(Frame())", "a series", "tables"),
+    ("from_header({'kind': 'table', 'columns': []})", "a model of a table", "tables"),
+    ("from_header({'kind': 'series'})", "a model of a series", "tables"),
+    ("reparam.VAE(1, training=two).fit([[0.0], [1.0], [3.0]])", "devices=2", "devices"),
+    ("Tracker('csv', Path('.'))", "--log csv", "trackers"),
+    ("Tracker('wandb', Path('.'))", "--log wandb", "trackers"),
+]
+"""Code, what it asks for, and the extra that holds it."""
+
+
+def test_a_missing_extra_is_named(tmp_path: Path) -> None:
+    for name in ("table.csv", "table.parquet"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    code = f"""
+import numpy as np, reparam
+from pathlib import Path
+from reparam.data.codecs.choose import from_header
+from reparam.training.loggers import Tracker
+
+class Frame:  # what has columns and rows is taken for a data frame
+    columns, iloc, shape = ["a"], None, (1, 1)
+    def __len__(self):
+        return 1
+
+two = reparam.Training(devices=2, epochs=1)
+for words in {[code for code, *_ in MISSING]}:
+    try:
+        eval(words)
+    except reparam.ReparamError as error:
+        print(error)
+"""
+    status, out, err = alone(code, tmp_path)
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [f"{need} needs pip install 'reparam[{extra}]'" for _, need, extra in MISSING]
+
+
+def test_the_command_names_its_extra(tmp_path: Path) -> None:
+    found = alone("from reparam.cli import start; start()", tmp_path, "--help")
+    assert found == (1, "", "reparam: the command line needs pip install 'reparam[cli]'\n")
