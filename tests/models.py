@@ -1,6 +1,7 @@
 """Small models and the data that several tests share."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,12 +37,12 @@ NORMAL = Gaussian()
 DIGITS = load("digits").X[:300]
 
 
-def small(q: Family = NORMAL, p: Top | None = None, rungs: tuple[int, ...] = (2,), **parts: object) -> Model:
+def small(q: Family = NORMAL, p: Top | None = None, rungs: tuple[int, ...] = (2,), **parts: Any) -> Model:
     """A model whose q is far from the posterior, every parameter away from where it starts."""
     torch.manual_seed(1)
     top = p if p is not None else Sphere() if q.support == "sphere" else StandardNormal()
     held = {"posterior": q, "prior": top, "likelihood": Bernoulli()} | parts
-    model = Model((4,), ModelConfig(rungs, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()  # type: ignore[arg-type]
+    model = Model((4,), ModelConfig(rungs, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()
     model.start(X)
     with torch.no_grad():
         for w in model.parameters():
@@ -58,15 +59,16 @@ def flat(model: Model, loss: Tensor, names: Iterable[str] | None = None) -> Tens
     return torch.cat([(torch.zeros_like(w) if g is None else g).flatten() for w, g in pairs])
 
 
-def blind(likelihood: Family, columns: int, **parts: object) -> Model:
+def blind(likelihood: Family, columns: int, **parts: Any) -> Model:
     """A model that reads nothing: q is the prior, and p(x|z) the same for every z; log p(x) is exact."""
     torch.manual_seed(0)
     held = {"posterior": Gaussian(), "prior": StandardNormal(), "likelihood": likelihood} | parts
-    model = Model((columns,), ModelConfig((2,), MLP((3,)), MLP((3,)), **held)).double().eval()  # type: ignore[arg-type]
+    model = Model((columns,), ModelConfig((2,), MLP((3,)), MLP((3,)), **held)).double().eval()
     with torch.no_grad():
         for w in model.parameters():
             w.zero_()
-        last = model.likelihood.layer[-1].bias
+        head: Any = model.likelihood
+        last = head.layer[-1].bias
         last.copy_(torch.linspace(-1, 2, len(last), dtype=torch.float64))
     return model
 
@@ -95,7 +97,7 @@ def people(n: int = 300) -> pd.DataFrame:
     return table
 
 
-def combine(objective: Term | tuple[Term, ...], **parts: object) -> None:
+def combine(objective: Term | tuple[Term, ...], **parts: Any) -> None:
     """An objective beside the parts of a model: SpecError where they do not go together."""
     held = {
         "latent_dim": (2,),

@@ -12,7 +12,6 @@ import torch
 from numpy.random import Generator
 from scipy import stats
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
 from reparam import (
     CIWAE,
@@ -237,10 +236,15 @@ TABLE = Columns(
 )
 
 
-def head(family: Family, event: tuple[int, ...], floor: float = 1e-3) -> tuple[nn.Module, int]:
+def head(family: Family, event: tuple[int, ...], floor: float = 1e-3) -> tuple[Any, int]:
     """The family's head over raw numbers given by hand, and how many it wants."""
     wanted: list[int] = []
-    built = family.build(event, lambda n: (wanted.append(n), nn.Identity())[1], floor)  # type: ignore[func-returns-value]
+
+    def identity(n: int) -> nn.Module:
+        wanted.append(n)
+        return nn.Identity()
+
+    built = family.build(event, identity, floor)
     return built, sum(wanted)
 
 
@@ -279,7 +283,7 @@ CODES: list[tuple[Family, int]] = [
 CODE_PRIORS: list[Family] = [CodePrior(), CodePrior(Shared()), AutoregressiveCodes((16,))]
 
 
-def conditional(family: Family, L: int = 2, rows: int = 1, seed: int = 0) -> Distribution:
+def conditional(family: Family, L: int = 2, rows: int = 1, seed: int = 0) -> Any:
     """The family read from random features, its steps and scales well away from the identity."""
     torch.manual_seed(seed)
     head = family.build((L,), lambda n: nn.Linear(4, n)).double()
@@ -289,7 +293,7 @@ def conditional(family: Family, L: int = 2, rows: int = 1, seed: int = 0) -> Dis
     return head(torch.randn(rows, 4).double())
 
 
-def unconditional(family: Family, L: int = 2) -> Distribution:
+def unconditional(family: Family, L: int = 2) -> Any:
     """The family as a prior: its numbers are learned, and here as they start."""
     torch.manual_seed(1)
     return family.build((L,), LearnedVector).double()(None)

@@ -1,5 +1,7 @@
 """Mixtures against torch's in float64, and the one choice for all dimensions."""
 
+from typing import Any
+
 import torch
 from torch.distributions import (
     Categorical,
@@ -42,7 +44,7 @@ def test_gaussian_mixture_is_that_of_its_parts() -> None:
 
 def test_mixture_chooses_once_for_all_dimensions() -> None:
     """Two far components: no draw mixes the first of one with the second of the other."""
-    head = Mixture(Gaussian(scale=Fixed(0.1)), 2).build((2,), LearnedVector)
+    head: Any = Mixture(Gaussian(scale=Fixed(0.1)), 2).build((2,), LearnedVector)
     with torch.no_grad():
         head.layer.raw.copy_(torch.tensor([0.0, 0.0, 5, 5, -5, -5]))
     z = head(None).sample(torch.Size((500,)))

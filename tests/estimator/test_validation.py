@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -103,7 +103,7 @@ USES: dict[str, tuple[str, Callable[[VAE], Any], str]] = {
     "impute": ("plain", lambda v: v.impute(X, n_samples=0), "n_samples takes a whole number of 1 or more"),
     "draws": ("plain", lambda v: v.impute(X, draws=0), "draws takes a whole number of 1 or more, not 0"),
     "k": ("plain", lambda v: v.evaluate(X, k=0), "k takes a whole number of 1 or more, not 0"),
-    "a share": ("plain", lambda v: v.sample(2.5), "n takes a whole number of 1 or more, not 2.5"),
+    "a share": ("plain", lambda v: v.sample(cast(Any, 2.5)), "n takes a whole number of 1 or more, not 2.5"),
     "less than none": ("plain", lambda v: v.sample(-1), "n takes a whole number of 1 or more, not -1"),
     "seed": ("plain", lambda v: v.sample(random_state=-1), "random_state takes a whole number from 0"),
     "dim": ("plain", lambda v: v.traverse(X[0], 7), "dim=7: the latents are 0 to 1"),
@@ -144,7 +144,11 @@ USES: dict[str, tuple[str, Callable[[VAE], Any], str]] = {
     "given unknown": ("table", lambda v: v.sample(given={"sex": "x"}), "its values are female, male"),
     "given a level": ("table", lambda v: v.sample(given={"grade": 9}), "its values are 1, 2, 3, 4, 5"),
     "given an array": ("plain", lambda v: v.sample(given={"1": "x"}), "column '1' holds numbers"),
-    "given no pairs": ("plain", lambda v: v.sample(given=["1"]), "given takes columns and their values"),
+    "given no pairs": (
+        "plain",
+        lambda v: v.sample(given=cast(Any, ["1"])),
+        "given takes columns and their values",
+    ),
 }
 
 
@@ -279,7 +283,7 @@ class Flat(nn.Module):
         self.n_out, self.layer = n_out, nn.Linear(n_in, n_out)
 
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        return self.layer(x if extra is None else torch.cat((x, extra), -1)).tanh()  # type: ignore[no-any-return]
+        return self.layer(x if extra is None else torch.cat((x, extra), -1)).tanh()
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def table(rng: Generator, n: int) -> np.ndarray:
     return np.column_stack(columns).astype(float)
 
 
-def set_up(name: str, batch: int = 12) -> tuple[LikelihoodRow, nn.Module, Tensor]:
+def set_up(name: str, batch: int = 12) -> tuple[LikelihoodRow, Any, Tensor]:
     """A head in the units of some data, its shared numbers random, and raw numbers (batch, n)."""
     row = FAMILIES[name]
     torch.manual_seed(len(name))
@@ -209,7 +210,7 @@ def test_every_likelihood_has_a_row() -> None:
 
 # -- fitted ------------------------------------------------------------------------------------------
 
-QUICK = {"encoder": MLP((16,), "tanh"), "random_state": 0}
+QUICK: dict[str, Any] = {"encoder": MLP((16,), "tanh"), "random_state": 0}
 
 
 @pytest.mark.parametrize("name", [*NAMES, "table"])
@@ -358,11 +359,11 @@ def test_refusals_name_value_place_and_cure(name: str, value: float, message: st
     [
         (lambda: Columns(()), "a family for each column"),
         (lambda: Columns((TABLE,)), "families of single numbers; column 0 has Columns"),
-        (lambda: Columns((3,)), r"takes a tuple of Gaussian \| Laplace"),
+        (lambda: Columns(cast(Any, (3,))), r"takes a tuple of Gaussian \| Laplace"),
         (lambda: Categorical(1), "2 or more"),
         (lambda: DiscretizedLogistic(components=0), "components >= 1"),
         (lambda: OrderedLogistic(1), "2 or more"),
-        (lambda: ZeroInflated(Gaussian()), r"ZeroInflated.base takes Poisson \| NegativeBinomial"),
+        (lambda: ZeroInflated(cast(Any, Gaussian())), r"ZeroInflated.base takes Poisson \| NegativeBinomial"),
         (
             lambda: Columns((Gaussian(),)).build((2,), nn.Identity),
             r"names 1 families; the data have shape \(2,\)",

@@ -4,6 +4,7 @@ Every oracle is a closed form, an enumeration, a quadrature or the same draws ta
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,11 +32,12 @@ def test_a_learned_scale_has_a_floor(scale: object) -> None:
     x = torch.randn(500, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x = torch.stack((50 * x[:, 0] + 9, x[:, 1] / 20, torch.full((500,), 7.0).double()), -1)
     model.start(x)
+    head: Any = model.likelihood
     with torch.no_grad():
         for w in model.parameters():
-            w.fill_(-500.0 if w is model.likelihood.shared.get("scale", None) else 0.0)
+            w.fill_(-500.0 if w is head.shared.get("scale", None) else 0.0)
         if isinstance(scale, Local):
-            model.likelihood.layer[-1].bias[3:] = -500.0
+            head.layer[-1].bias[3:] = -500.0
         px = model(x[:4]).px
     sd = torch.tensor([float(x[:, 0].std(correction=0)), float(x[:, 1].std(correction=0)), 1.0]).double()
     torch.testing.assert_close(px.variance.sqrt()[0, 0], 1e-3 * sd)

@@ -76,7 +76,7 @@ def test_cut_points_of_known_proportions() -> None:
         nats.backward()
         return nats
 
-    optimiser.step(loss)  # type: ignore[arg-type]
+    optimiser.step(loss)
     cuts = built(torch.zeros(1, 0)).base_dist.cuts.detach().reshape(2, 4)
     for found, p in zip(cuts, (PROPORTIONS, PROPORTIONS[::-1]), strict=True):
         np.testing.assert_allclose(found.sigmoid(), p.cumsum()[:-1], atol=2e-4)

@@ -1,6 +1,7 @@
 """Laws over every posterior and prior: densities, draws, KL, gradients, bounds, files and refusals."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -150,6 +151,6 @@ def test_spec_round_trips(part: Spec) -> None:
         (lambda: LowRankGaussian(0), r"Rank 0 is Gaussian\(\)"),
     ],
 )
-def test_refused_when_written(make: object, message: str) -> None:
+def test_refused_when_written(make: Callable[[], object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make()

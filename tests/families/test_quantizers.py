@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,15 +65,15 @@ def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
 
 def every_code(model: Model) -> torch.Tensor:
     """All latents that a model has, (K^G, L)."""
-    p = model.latents.prior()
+    p: Any = model.latents.prior()
     groups, count = p.law.event_shape
     index = torch.tensor(list(itertools.product(range(count), repeat=groups)))
     return p.book.place(one_hot(index, count).double())
 
 
-def fitted(posterior: Family, L: int, **words: object) -> VAE:
-    words = {"likelihood": GREY, "training": Training(epochs=2, batch_size=100), "random_state": 0} | words
-    return VAE(L, encoder=MLP((32,)), posterior=posterior, **words).fit(X)
+def fitted(posterior: Family, L: int, **words: Any) -> VAE:
+    held: dict[str, Any] = {"likelihood": GREY, "training": Training(epochs=2, batch_size=100)} | words
+    return VAE(L, encoder=MLP((32,)), posterior=posterior, **{"random_state": 0} | held).fit(X)
 
 
 @pytest.mark.parametrize("prior", CODE_PRIORS, ids=repr)
@@ -169,7 +171,7 @@ def test_estimate_meets_enumeration(posterior: Family, L: int, prior: Family) ->
     with torch.no_grad():
         log_px = model.decode(model.state(z)[0][:, None]).log_prob(x)
         for weight in model.latents.q.parameters():
-            weight *= 0.3
+            weight.mul_(0.3)
         exact = torch.logsumexp(log_px + model.latents.prior().log_prob(z)[:, None], 0)
     for seed in (None, 3):
         torch.manual_seed(0)
@@ -179,7 +181,7 @@ def test_estimate_meets_enumeration(posterior: Family, L: int, prior: Family) ->
 
 
 def test_codebook_follows_running_means() -> None:
-    head = VQ(5, 2, decay=0.9, restart=1e-9).build((4,), lambda n: torch.nn.Identity()).double().train()
+    head: Any = VQ(5, 2, decay=0.9, restart=1e-9).build((4,), lambda n: torch.nn.Identity()).double().train()
     rng = np.random.default_rng(0)
     count, codebook = rng.uniform(1, 3, 5), rng.normal(size=(5, 2))
     total = codebook * count[:, None]
@@ -202,7 +204,7 @@ def test_codebook_follows_running_means() -> None:
 
 def test_dead_codes_restart_at_rows_of_the_batch() -> None:
     torch.manual_seed(0)
-    head = VQ(50, 2).build((2,), lambda n: torch.nn.Identity()).train()
+    head: Any = VQ(50, 2).build((2,), lambda n: torch.nn.Identity()).train()
     h = 100 + torch.randn(64, 2)
     assert len(head.eval()(h).index.unique()) == 1
     head.train()
@@ -229,7 +231,7 @@ def test_temperature_follows_its_schedule_and_resumes(tmp_path: Path) -> None:
     )
     steps = []
     for progress in vae.fit_iter(X):
-        (head,) = vae.model_.latents.q
+        head: Any = vae.model_.latents.q[0]
         steps.append(head.step)
         q = head.train()(torch.zeros(3, 256))
         assert q.temperature == pytest.approx(1.0 - 0.9 * head.step / 20)
@@ -278,7 +280,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("words", "message"), REFUSED, ids=[m for _, m in REFUSED])
-def test_refusals_name_both_parts_and_the_cure(words: dict[str, object], message: str) -> None:
+def test_refusals_name_both_parts_and_the_cure(words: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         VAE(likelihood=GREY).set_params(**words).fit(X[:20])
 
@@ -296,7 +298,7 @@ def test_refusals_name_both_parts_and_the_cure(words: dict[str, object], message
         (lambda: AutoregressiveCodes(()), "1 or more"),
     ],
 )
-def test_values_out_of_range_are_refused(make: object, message: str) -> None:
+def test_values_out_of_range_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make()
 
@@ -326,7 +328,8 @@ def test_the_estimator_works_and_save_and_load_agree(
     np.testing.assert_allclose(vae.reconstruct(X[:5]), means, rtol=1e-5)
     figures = vae.evaluate(X[:50], k=20)
     assert figures.log_likelihood.mean >= figures.elbo - 0.5 and figures.rate > 0
-    z, p = torch.as_tensor(vae.transform(X)).float(), vae.model_.latents.prior()
+    z = torch.as_tensor(vae.transform(X)).float()
+    p: Any = vae.model_.latents.prior()
     np.testing.assert_allclose(p.book.place(p.book.choices(z)), z)
 
 

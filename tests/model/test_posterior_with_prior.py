@@ -4,6 +4,7 @@ import math
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,7 +180,7 @@ PLANAR = Flow(steps=(Planar(),))
     ],
     ids=repr,
 )
-def test_refused_when_the_model_is_built(words: dict[str, object], message: str) -> None:
+def test_refused_when_the_model_is_built(words: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         VAE(**{"latent_dim": 2} | words).fit(BITS, CLASSES)
 

@@ -91,6 +91,6 @@ def test_gradient_penalty_of_classes_is_refused() -> None:
         (lambda: Training(ema=1.5), "decay in"),
     ],
 )
-def test_refused_for_its_terms(make, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_refused_for_its_terms(make, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make()
