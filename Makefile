@@ -10,7 +10,7 @@ TESTERS := $(shell grep -E '^(pytest|hypothesis)==' constraints.txt)
 
 LOWEST := .venv-lowest
 LOWEST_TORCH :=
-LOWEST_TESTS := $(patsubst %,tests/test_%.py,architecture config estimator tables) tests/laws/test_families.py
+LOWEST_TESTS := $(patsubst %,tests/%.py,test_architecture specs/test_parse estimator/test_estimator data/test_tables families/test_families)
 
 CORE := .venv-core
 

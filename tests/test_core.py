@@ -64,7 +64,6 @@ MISSING = [
     ("reparam.VAE(1, window=3).fit(Frame())", "a series", "tables"),
     ("from_header({'kind': 'table', 'columns': []})", "a model of a table", "tables"),
     ("from_header({'kind': 'series'})", "a model of a series", "tables"),
-    ("write(Path('X.parquet'), np.zeros((2, 2)))", "a .parquet file", "tables"),
     ("reparam.VAE(1, training=two).fit([[0.0], [1.0], [3.0]])", "devices=2", "devices"),
     ("Tracker('csv', Path('.'))", "--log csv", "trackers"),
     ("Tracker('wandb', Path('.'))", "--log wandb", "trackers"),
@@ -78,7 +77,6 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     code = f"""
 import numpy as np, reparam
 from pathlib import Path
-from reparam.cli.write_results import write
 from reparam.data.codecs.choose import from_header
 from reparam.training.loggers import Tracker
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ def test_a_model_of_version_1_gives_the_same_numbers(name: str) -> None:
         np.testing.assert_allclose(drawn["height"], [row["height"] for row in expected["sample"]], rtol=1e-3)
         assert drawn["sex"].tolist() == [row["sex"] for row in expected["sample"]]
     else:
-        words = {"label": 3} if name == "labels" else {}
+        words: dict[str, Any] = {"label": 3} if name == "labels" else {}
         drawn = vae.sample(2 if words else 1, mean=True, random_state=0, **words)
         np.testing.assert_allclose(drawn.ravel()[:8], expected["sample"], rtol=1e-3, atol=1e-5)
     assert len(vae.history_) == expected["epochs"]

@@ -1,9 +1,11 @@
 """What the results page rests on: the likelihood, the schedule, the turns, and rows at tiny budgets."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from benchmarks.importance_sampling import negative_log_likelihood
 from benchmarks.quality import against_time, disentanglement, imputation, synthesis
 from benchmarks.reproduce import log_likelihoods
 from reparam import VAE, Training
+from reparam.recipes import recipe
 
 
 def test_importance_sampling_finds_a_likelihood_in_closed_form() -> None:
@@ -60,8 +63,8 @@ def test_the_clock_that_is_behind_moves_and_evaluation_stops_it(monkeypatch: pyt
             now[0] += 100
             return {"mean": 1.0, "se": 0.1}
 
-    monkeypatch.setattr(against_time.time, "perf_counter", lambda: now[0])
-    runners = {"slow": Runner("slow", 4.0), "fast": Runner("fast", 1.0)}
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    runners: dict[str, Any] = {"slow": Runner("slow", 4.0), "fast": Runner("fast", 1.0)}
     marks = [row[:3] for row in against_time.alternate(runners, (2, 6), torch.zeros(0))]
     assert marks == [("slow", 2, 1), ("fast", 2, 2), ("slow", 6, 2), ("fast", 6, 6)]
     assert turns == ["slow", *["fast"] * 4, "slow", "fast", "fast"]
@@ -78,7 +81,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 @pytest.mark.parametrize("name", log_likelihoods.LOG_LIKELIHOODS)
 def test_a_published_row_runs(name: str, few: np.ndarray) -> None:
-    row = replace(log_likelihoods.LOG_LIKELIHOODS[name], epochs=1, k=3)()
+    row: Any = replace(log_likelihoods.LOG_LIKELIHOODS[name], epochs=1, k=3)()
     assert row["difference"] == pytest.approx(row["ours"]["mean"] - row["published"])
     assert row["k"] == 3 and row["n"] == len(few) and row["epochs"] == 1
 
@@ -112,15 +115,16 @@ def test_the_page_has_the_rows_of_the_json(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_recipes_themselves_stay_as_they_are(few: np.ndarray) -> None:
-    before = repr(log_likelihoods.recipe("iwae").model)
+    before = repr(recipe("iwae").model)
     replace(log_likelihoods.LOG_LIKELIHOODS["iwae-5"], epochs=1, k=1)()
-    assert repr(log_likelihoods.recipe("iwae").model) == before
+    assert repr(recipe("iwae").model) == before
 
 
 def test_time_has_a_row_a_contestant(few: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(against_time, "PYTHON", Path("nowhere"))
     rows = against_time.against_time((0.001, 0.01), images=5)
     assert list(rows) == ["reparam, VAE(40)", "plain PyTorch loop"]
+    row: Any
     for row in rows.values():
         assert row["nll_0.001"]["mean"] > 0 and row["epochs_0.01"] >= row["epochs_0.001"] >= 1
 
@@ -131,13 +135,13 @@ def test_factors_have_quartiles_over_seeds(
 ) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "dsprites").mkdir()
-    arrays = {
+    arrays: dict[str, Any] = {
         "imgs": rng.integers(0, 2, (300, 8, 8), dtype=np.uint8),
         "latents_classes": rng.integers(0, 3, (300, 5)),
     }
     np.savez(tmp_path / "dsprites" / "dsprites_downsampled.npz", **arrays)
     monkeypatch.setenv("REPARAM_DATA", str(tmp_path))
-    row = replace(disentanglement.DISENTANGLEMENT[name], epochs=1, seeds=(0, 1))()
+    row: Any = replace(disentanglement.DISENTANGLEMENT[name], epochs=1, seeds=(0, 1))()
     assert len(row["mig"]) == 2 and min(row["mig"]) <= row["mig_median"] <= max(row["mig"])
 
 

@@ -43,8 +43,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert run("fit", folder / "plain.csv", "--latent-dim", 2, *words, "-o", folder / name) == 0
     for name, settings in labelled.items():
         label = ("--label", "kind") if settings else ()
-        words = [word for each in settings for word in ("--set", each)]
-        assert run("fit", folder / "t.csv", "--epochs", 5, *label, *words, "-o", folder / name) == 0
+        chosen = [word for each in settings for word in ("--set", each)]
+        assert run("fit", folder / "t.csv", "--epochs", 5, *label, *chosen, "-o", folder / name) == 0
     return folder
 
 

@@ -81,7 +81,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
+class Server(http.server.ThreadingHTTPServer):
+    """A server that remembers what it was asked for."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.asked: list[str] = []
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
+    server: Server
+
     def log_message(self, *args: Any) -> None:
         self.server.asked.append(self.path)
 
@@ -90,10 +100,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The sets as published, on this machine; yields the paths asked for."""
     root = tmp_path / "web"
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), lambda *args: Handler(*args, directory=str(root))
-    ) as httpd:
-        httpd.asked = []
+    with Server(("127.0.0.1", 0), lambda *args: Handler(*args, directory=str(root))) as httpd:
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         for folder, files in FILES.items():

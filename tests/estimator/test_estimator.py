@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -52,11 +53,13 @@ def test_check_estimator() -> None:
 def test_warm_start_goes_on() -> None:
     X = np.random.default_rng(0).normal(size=(80, 1)) + 0.1 * BITS
     vae = VAE(2, training=SHORT, random_state=0).fit(X)
-    first, units = vae.score(X), vae.model_.likelihood.scale.clone()
+    head: Any = vae.model_.likelihood
+    first, units = vae.score(X), head.scale.clone()
     vae.set_params(warm_start=True, training=Training(epochs=20)).fit(X)
     assert vae.score(X) > first and len(vae.history_) == 22
     vae.fit(X * 1.1)
-    assert torch.equal(units, vae.model_.likelihood.scale)
+    head = vae.model_.likelihood
+    assert torch.equal(units, head.scale)
     vae.set_params(warm_start=False, training=SHORT).fit(X)
     assert vae.score(X) == first and len(vae.history_) == 2
 
@@ -175,7 +178,11 @@ def test_a_conditional_model_draws_its_class() -> None:
         (lambda: VAE(encoder=Conv()).fit(X), SpecError, "Conv needs pictures"),
         (lambda: VAE(latent_dim=0).fit(X), SpecError, r"labels=Given"),
         (lambda: VAE(latent_dim=-1).fit(X), SpecError, "1 or more"),
-        (lambda: VAE(likelihood="gaussian").fit(X), SpecError, "VAE.likelihood takes Gaussian | Bernoulli"),
+        (
+            lambda: VAE(likelihood=cast(Any, "gaussian")).fit(X),
+            SpecError,
+            "VAE.likelihood takes Gaussian | Bernoulli",
+        ),
         (lambda: VAE(training=SHORT).fit(X).transform(X[:, :3]), ValueError, "features"),
         (lambda: VAE(training=SHORT).fit(X).sample(2, label=1), DataError, "has no labels"),
         (lambda: MLP((0,)), SpecError, "widths of 1 or more"),
@@ -185,7 +192,7 @@ def test_a_conditional_model_draws_its_class() -> None:
         (lambda: Training(skip=0.0), SpecError, "norms above 0"),
     ],
 )
-def test_refusals_name_fault_and_cure(make, error, message) -> None:  # type: ignore[no-untyped-def]
+def test_refusals_name_fault_and_cure(make, error, message) -> None:
     with pytest.raises(error, match=message):
         make()
 
@@ -288,7 +295,9 @@ def test_a_step_that_overflows_can_be_skipped() -> None:
     def trained(skip: float | None) -> tuple[Progress, list[float]]:
         model = VAE(2, training=SHORT, random_state=0).fit(X).model_
         trainer = Trainer(model, (ELBO(),), Training(epochs=1, batch_size=10, skip=skip), 0)
-        own, seen = trainer.step.loss, []
+        step: Any = trainer.step
+        own = step.loss
+        seen: list[float] = []
 
         def bursting(x: torch.Tensor, y: None, step: int) -> tuple[torch.Tensor, torch.Tensor, object]:
             loss, figures, trace = own(x, y, step)
@@ -296,7 +305,7 @@ def test_a_step_that_overflows_can_be_skipped() -> None:
             seen.append(float(figures[0]) * burst)
             return loss * burst, figures * burst, trace
 
-        trainer.step.loss = bursting
+        step.loss = bursting
         return next(trainer.run((torch.as_tensor(X, dtype=torch.float32), None))), seen
 
     progress, losses = trained(skip=1e3)

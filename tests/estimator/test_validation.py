@@ -1,10 +1,9 @@
 """What the Python face gives back, and what it refuses: in one line, with the cure."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -32,9 +31,8 @@ from reparam import (
     Training,
 )
 from reparam.cli import write_results as sinks
-from reparam.serialization.model_file import read, write
 from reparam.tensors import Shape, numel
-from tests.parts import people
+from tests.models import people
 
 SHORT = Training(epochs=2)
 SMALL: dict[str, Any] = {"latent_dim": 2, "encoder": MLP((8,)), "training": SHORT, "random_state": 0}
@@ -103,7 +101,7 @@ USES: dict[str, tuple[str, Callable[[VAE], Any], str]] = {
     "impute": ("plain", lambda v: v.impute(X, n_samples=0), "n_samples takes a whole number of 1 or more"),
     "draws": ("plain", lambda v: v.impute(X, draws=0), "draws takes a whole number of 1 or more, not 0"),
     "k": ("plain", lambda v: v.evaluate(X, k=0), "k takes a whole number of 1 or more, not 0"),
-    "a share": ("plain", lambda v: v.sample(2.5), "n takes a whole number of 1 or more, not 2.5"),
+    "a share": ("plain", lambda v: v.sample(cast(Any, 2.5)), "n takes a whole number of 1 or more, not 2.5"),
     "less than none": ("plain", lambda v: v.sample(-1), "n takes a whole number of 1 or more, not -1"),
     "seed": ("plain", lambda v: v.sample(random_state=-1), "random_state takes a whole number from 0"),
     "dim": ("plain", lambda v: v.traverse(X[0], 7), "dim=7: the latents are 0 to 1"),
@@ -144,7 +142,11 @@ USES: dict[str, tuple[str, Callable[[VAE], Any], str]] = {
     "given unknown": ("table", lambda v: v.sample(given={"sex": "x"}), "its values are female, male"),
     "given a level": ("table", lambda v: v.sample(given={"grade": 9}), "its values are 1, 2, 3, 4, 5"),
     "given an array": ("plain", lambda v: v.sample(given={"1": "x"}), "column '1' holds numbers"),
-    "given no pairs": ("plain", lambda v: v.sample(given=["1"]), "given takes columns and their values"),
+    "given no pairs": (
+        "plain",
+        lambda v: v.sample(given=cast(Any, ["1"])),
+        "given takes columns and their values",
+    ),
 }
 
 
@@ -249,37 +251,13 @@ def test_a_warm_start_is_of_the_same_model() -> None:
         vae.set_params(latent_dim=4, likelihood=Gaussian()).fit(X, Y)
 
 
-@pytest.mark.parametrize(("words", "accepted"), [({}, False), ({"likelihood": Gaussian()}, True)])
-def test_holes_are_taken_alike_before_and_after_a_file(
-    words: dict[str, Any], accepted: bool, tmp_path: Path
-) -> None:
-    vae = small(**words).fit(X)
-    vae.save(tmp_path / "m")
-    for model in (vae, VAE.load(tmp_path / "m")):
-        if accepted:
-            assert np.isfinite(model.transform(HOLED)).all()
-        else:
-            with pytest.raises(DataError, match="NaN"):
-                model.transform(HOLED)
-
-
-def test_equal_models_are_equal_files(tmp_path: Path) -> None:
-    for name in "ab":
-        small().fit(X).save(tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    VAE.load(tmp_path / "a").save(tmp_path / "c")
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "c").read_bytes()
-    with pytest.raises(DataError, match="is a folder; name a file in it"):
-        small().fit(X).save(tmp_path)
-
-
 class Flat(nn.Module):
     def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.n_out, self.layer = n_out, nn.Linear(n_in, n_out)
 
     def forward(self, x: Tensor, extra: Tensor | None = None) -> Tensor:
-        return self.layer(x if extra is None else torch.cat((x, extra), -1)).tanh()  # type: ignore[no-any-return]
+        return self.layer(x if extra is None else torch.cat((x, extra), -1)).tanh()
 
 
 @dataclass(frozen=True, repr=False)
@@ -307,59 +285,6 @@ def test_parts_of_your_own(words: dict[str, Any], tmp_path: Path) -> None:
     again = VAE.load(tmp_path / "m", specs=[Mine, MyGaussian])
     np.testing.assert_array_equal(vae.score_samples(X), again.score_samples(X))
     with pytest.raises(FormatError, match="unknown name M"):
-        VAE.load(tmp_path / "m")
-
-
-def codec(**words: Any) -> Callable[[dict[str, Any]], Any]:
-    return lambda header: header["codec"].update(words)
-
-
-def spec(**words: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda header: header["spec"].update(words)
-
-
-def event(*sizes: int) -> Callable[[dict[str, Any]], Any]:
-    return lambda header: (header["codec"].update(event=sizes), header.update(event=sizes))
-
-
-TAMPERED: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "history": lambda header: header.update(history=["one"]),
-    "a word in history": lambda header: header["history"][0].update(bound="high"),
-    "trained_on": lambda header: header.update(trained_on=[1]),
-    "no spec": lambda header: header.pop("spec"),
-    "a number as spec": lambda header: header["spec"].update(prior=3),
-    "classes": lambda header: header.update(classes=["a", "b"]),
-    "another event": lambda header: header.update(event=[5]),
-    "a negative event": event(-1, 8),
-    "a large event": event(10**6, 10**6),
-    "no event": event(),
-    "latent_dim": spec(latent_dim="1000000000"),
-    "latent_dim beyond words": spec(latent_dim=str(10**30)),
-    "hidden": spec(encoder="MLP((1000000, 1000000))"),
-    "a prior": spec(prior="VampPrior(1000000000)"),
-    "a seed": spec(random_state="None"),
-    "kind": codec(kind="pickle"),
-    "dtype": codec(dtype="evil"),
-}
-
-
-@pytest.mark.parametrize("fault", TAMPERED)
-def test_a_header_that_was_tampered_with(fault: str, models: dict[str, VAE], tmp_path: Path) -> None:
-    models["plain"].save(tmp_path / "m")
-    tensors, header = read(tmp_path / "m")
-    TAMPERED[fault](header)
-    write(tmp_path / "m", tensors, json.loads(json.dumps(header)))
-    with pytest.raises(FormatError) as caught:
-        VAE.load(tmp_path / "m")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_column_that_was_tampered_with(models: dict[str, VAE], tmp_path: Path) -> None:
-    models["table"].save(tmp_path / "m")
-    tensors, header = read(tmp_path / "m")
-    header["codec"]["columns"][3]["kind"] = "evil"
-    write(tmp_path / "m", tensors, header)
-    with pytest.raises(FormatError, match="not a valid column"):
         VAE.load(tmp_path / "m")
 
 

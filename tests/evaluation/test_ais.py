@@ -1,6 +1,7 @@
 """How far the figures of `evaluate` can be trusted: closed forms of linear-Gaussian models, and numpy."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,8 @@ def linear_gaussian(latent: int, widened: float, noise: float = 0.5, rows: int =
     model, precision = Model((columns,), parts), 1 + (W**2).sum(0) / noise**2
     sd, gain = precision**-0.5, (W / noise**2 / precision).T
     with torch.no_grad():
-        q, p = model.latents.q[0].layer, model.likelihood.layer[-1]
+        heads: Any = (model.latents.q[0], model.likelihood)
+        q, p = heads[0].layer, heads[1].layer[-1]
         q.weight.copy_(torch.tensor(np.vstack([gain, np.zeros_like(gain)])))
         q.bias.copy_(torch.tensor(np.concatenate([0.1 * sd, 2 * np.log(widened * sd)])))
         p.weight.copy_(torch.tensor(W))

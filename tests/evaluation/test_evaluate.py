@@ -4,6 +4,7 @@ Every oracle is a closed form, an enumeration, a quadrature or the same draws ta
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.labels import LabelHead, NoLabels
 from reparam.model.model import Model
 from reparam.training.trainer import Progress, Trainer
-from tests.parts import X, blind, small
+from tests.models import X, blind, small
 
 
 def test_evaluation_in_nats_and_bits() -> None:
@@ -52,7 +53,7 @@ def test_evaluation_in_nats_and_bits() -> None:
     assert found.distortion == pytest.approx(-exact.mean(), rel=1e-9)
     assert found.elbo == pytest.approx(exact.mean(), rel=1e-9) and found.rate == pytest.approx(0, abs=1e-12)
     assert found.ess == pytest.approx(3)
-    by_column = [found.distortion_by_column[name] for name in "abcdef"]  # type: ignore[index]
+    by_column = [found.distortion_by_column[name] for name in "abcdef"]
     np.testing.assert_allclose(by_column, -np.nanmean(each, 0), rtol=1e-9)
     one = evaluate(model, (torch.tensor(x[:1]), None), 3, 0)
     assert one.log_likelihood is not None and one.log_likelihood.se is None
@@ -67,7 +68,7 @@ def test_a_unit_is_active_above_one_hundredth() -> None:
     x = torch.randn(400, 5).double()
     x = (x - x.mean(0)) / x.std(0)
     with torch.no_grad():
-        head = model.latents.q[0].layer
+        head: Any = model.latents.q[0].layer
         head.weight.copy_(torch.cat((torch.diag(wanted.sqrt()), torch.zeros(5, 5))))
         head.bias.zero_()
     assert evaluate(model, (x, None), 2, 0).active_units == 3
@@ -150,7 +151,7 @@ def test_bound_under_iwae_with_classes_is_its_own(labels: LabelHead) -> None:
 def test_columns_add_up_to_the_distortion(labels: LabelHead) -> None:
     model = small(labels=labels).eval()
     found = evaluate(model, (X, None), 2, 0, names=list("abcd"))
-    assert sum(found.distortion_by_column.values()) == pytest.approx(found.distortion)  # type: ignore[union-attr]
+    assert sum(found.distortion_by_column.values()) == pytest.approx(found.distortion)
 
 
 def test_columns_beside_a_classifier_are_of_the_classes_in_their_shares() -> None:
@@ -158,7 +159,8 @@ def test_columns_beside_a_classifier_are_of_the_classes_in_their_shares() -> Non
     model = small(labels=Auxiliary(3)).eval()
     trace = model(X, samples=2)
     codes = torch.eye(3, dtype=X.dtype)
-    each = torch.stack([model.decode(trace.state, code[None, None]).base_dist.log_prob(X) for code in codes])
+    decoded: list[Any] = [model.decode(trace.state, code[None, None]) for code in codes]
+    each = torch.stack([px.base_dist.log_prob(X) for px in decoded])
     joint = each.sum(-1) + model.log_prior_y[:, None, None]
     shares = joint.exp() / joint.exp().sum(0)
     expected = -(shares[..., None] * each).sum(0).mean(0)

@@ -2,6 +2,7 @@
 
 import math
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,8 @@ def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) ->
     sd = precision**-0.5
     gain = (W / noise**2 / precision).T
     with torch.no_grad():
-        q, p = model.latents.q[0].layer, model.likelihood.layer[-1]
+        heads: Any = (model.latents.q[0], model.likelihood)
+        q, p = heads[0].layer, heads[1].layer[-1]
         q.weight.copy_(torch.tensor(np.vstack([gain, np.zeros_like(gain)])))
         q.bias.copy_(torch.tensor(np.concatenate([-gain @ b + 0.1 * sd, 2 * np.log(1.2 * sd)])))
         p.weight.copy_(torch.tensor(W))
@@ -105,7 +107,7 @@ def test_sample_count_is_exactly_k() -> None:
         torch.manual_seed(3)
         ours, _ = log_likelihood(model, x, None, k, None)
         torch.manual_seed(3)
-        log_w = []
+        log_w: list[torch.Tensor] = []
         while len(log_w) < k:
             log_w += list(model(x, samples=min(100, k - len(log_w))).log_w())
         assert len(log_w) == k

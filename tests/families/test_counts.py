@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def counts(n: int = 200, d: int = 30) -> np.ndarray:
     return rng.poisson(profile * rng.lognormal(4, 1, (n, 1))).astype(np.float32)
 
 
-def model(likelihood, d: int = 6, has_missing: bool = False) -> Model:  # type: ignore[no-untyped-def]
+def model(likelihood, d: int = 6, has_missing: bool = False) -> Model:
     torch.manual_seed(0)
     net = MLP((8,))
     parts = ModelConfig((2,), net, net, Gaussian(), Gaussian(), likelihood, has_missing=has_missing)
@@ -59,7 +60,8 @@ def test_log_probability_is_scipys(name: str) -> None:
     ours = model(SHARED[name])
     x = torch.tensor([[3.0, 0, 1, 0, 9, 2], [400, 0, 20, 7, 0, 0], [0, 0, 0, 0, 0, 0]], dtype=torch.float64)
     z = torch.randn(1, 3, 2, dtype=torch.float64)
-    raw = ours.likelihood.layer(z)[0].numpy()
+    head: Any = ours.likelihood
+    raw = head.layer(z)[0].numpy()
     share = np.exp(raw[:, :6]) / np.exp(raw[:, :6]).sum(1, keepdims=True)
     mean = np.maximum(share * x.numpy().sum(1, keepdims=True), 1e-30)
     if name == "poisson":
@@ -104,7 +106,7 @@ def test_gradients_reach_every_parameter() -> None:
 @pytest.mark.parametrize(
     "words", [{"objective": PIWAE(2, 2)}, {"labels": Auxiliary(2, network=MLP((8,)))}, {}]
 )
-def test_other_parts_read_the_total_too(words, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_other_parts_read_the_total_too(words, tmp_path: Path) -> None:
     X = counts()
     vae = VAE(2, encoder=MLP((16,)), likelihood=SHARED["poisson"], training=SHORT, random_state=0, **words)
     vae.fit(X, np.arange(200) % 2)
@@ -147,7 +149,7 @@ def test_sparse_is_dense(validation: float) -> None:
 
 
 def test_defaults_of_a_sparse_matrix() -> None:
-    X = sparse.random(60, 9, 0.2, random_state=0, format="csr")
+    X: Any = sparse.random(60, 9, 0.2, random_state=0, format="csr")
     for matrix, expected in (
         (sparse.csr_matrix(counts()), "NegativeBinomial"),
         (X, "Gaussian"),
@@ -158,7 +160,7 @@ def test_defaults_of_a_sparse_matrix() -> None:
 
 
 def test_a_matrix_is_never_dense(monkeypatch: pytest.MonkeyPatch) -> None:
-    X = sparse.random(5000, 2000, 0.001, random_state=0, format="csr")
+    X: Any = sparse.random(5000, 2000, 0.001, random_state=0, format="csr")
     X.data = np.ceil(5 * X.data)
     read, largest = Sparse.__getitem__, []
 
@@ -184,11 +186,12 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     X = sparse.csr_matrix(counts())
     sparse.save_npz(tmp_path / "a.npz", X)
     sparse.save_npz(tmp_path / "b.npz", X.tocsc())
-    parts = {"data": X.data, "indices": X.indices, "indptr": X.indptr, "shape": X.shape}
+    parts: dict[str, Any] = {"data": X.data, "indices": X.indices, "indptr": X.indptr, "shape": X.shape}
     np.savez(tmp_path / "c.npz", **parts, genes=np.array(["a"] * 30), y=np.arange(200) % 2)
     for name in "abc":
         held = load(str(tmp_path / f"{name}.npz"))
-        assert sparse.issparse(held.X) and (held.X != X).nnz == 0
+        differing: Any = held.X != X
+        assert sparse.issparse(held.X) and differing.nnz == 0
     assert held.y is not None and held.y.sum() == 100
     np.savez(tmp_path / "d.npz", **(parts | {"indices": X.indices + 99}))
     with pytest.raises(DataError, match="damaged"):
@@ -200,8 +203,8 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "anndata", None)
     with pytest.raises(DataError, match="pip install anndata"):
         load(str(tmp_path / "f.h5ad"))
-    held = SimpleNamespace(X=X.toarray(), layers={"counts": X.tocsc()})
-    monkeypatch.setitem(sys.modules, "anndata", SimpleNamespace(read_h5ad=lambda path: held))
+    annotated = SimpleNamespace(X=X.toarray(), layers={"counts": X.tocsc()})
+    monkeypatch.setitem(sys.modules, "anndata", SimpleNamespace(read_h5ad=lambda path: annotated))
     assert (load(str(tmp_path / "f.h5ad")).X != X).nnz == 0
 
 

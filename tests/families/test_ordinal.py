@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reparam import MLP, VAE, Fixed, Local, OrderedLogistic, SpecError, Training, distributions, load
 from reparam.distributions import blend, mean_of
-from tests.families.test_families import head
+from tests.parts import head
 
 PROPORTIONS = np.array([0.1, 0.45, 0.05, 0.3, 0.1])
 
@@ -76,7 +76,7 @@ def test_cut_points_of_known_proportions() -> None:
         nats.backward()
         return nats
 
-    optimiser.step(loss)  # type: ignore[arg-type]
+    optimiser.step(loss)
     cuts = built(torch.zeros(1, 0)).base_dist.cuts.detach().reshape(2, 4)
     for found, p in zip(cuts, (PROPORTIONS, PROPORTIONS[::-1]), strict=True):
         np.testing.assert_allclose(found.sigmoid(), p.cumsum()[:-1], atol=2e-4)

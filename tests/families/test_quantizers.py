@@ -2,7 +2,9 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,13 +46,11 @@ from reparam.model.model import Model
 from reparam.model.priors import Prior
 from reparam.specs.parse import parse
 from reparam.specs.spec import text
+from tests.parts import CODE_PRIORS, CODES
 
 X = load("digits").X[:500]
 GREY = Bernoulli(grey="expected")
-SMALL = [(GumbelSoftmax(3), 9), (GumbelSigmoid(), 4), (FSQ((3, 2)), 4), (VQ(4, 2), 6)]
 LARGE = [(GumbelSoftmax(4), 32), (GumbelSigmoid(), 16), (FSQ((5, 5)), 12), (VQ(32, 4), 16)]
-PRIORS = [CodePrior(), CodePrior(Shared()), AutoregressiveCodes((16,))]
-POSTERIORS = [posterior for posterior, _ in SMALL]
 
 
 def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
@@ -65,19 +65,19 @@ def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
 
 def every_code(model: Model) -> torch.Tensor:
     """All latents that a model has, (K^G, L)."""
-    p = model.latents.prior()
+    p: Any = model.latents.prior()
     groups, count = p.law.event_shape
     index = torch.tensor(list(itertools.product(range(count), repeat=groups)))
     return p.book.place(one_hot(index, count).double())
 
 
-def fitted(posterior: Family, L: int, **words: object) -> VAE:
-    words = {"likelihood": GREY, "training": Training(epochs=2, batch_size=100), "random_state": 0} | words
-    return VAE(L, encoder=MLP((32,)), posterior=posterior, **words).fit(X)
+def fitted(posterior: Family, L: int, **words: Any) -> VAE:
+    held: dict[str, Any] = {"likelihood": GREY, "training": Training(epochs=2, batch_size=100)} | words
+    return VAE(L, encoder=MLP((32,)), posterior=posterior, **{"random_state": 0} | held).fit(X)
 
 
-@pytest.mark.parametrize("prior", PRIORS, ids=repr)
-@pytest.mark.parametrize(("posterior", "L"), SMALL, ids=repr)
+@pytest.mark.parametrize("prior", CODE_PRIORS, ids=repr)
+@pytest.mark.parametrize(("posterior", "L"), CODES, ids=repr)
 def test_prior_sums_to_one_and_samples_itself(posterior: Family, L: int, prior: Family) -> None:
     model = small(posterior, L, prior)
     z, p = every_code(model), model.latents.prior()
@@ -89,7 +89,7 @@ def test_prior_sums_to_one_and_samples_itself(posterior: Family, L: int, prior: 
     assert float((often - log_p.exp()).abs().max()) < 4 * 0.5 / math.sqrt(20_000)
 
 
-@pytest.mark.parametrize(("posterior", "L"), SMALL, ids=repr)
+@pytest.mark.parametrize(("posterior", "L"), CODES, ids=repr)
 def test_posterior_sums_to_one_over_codes(posterior: Family, L: int) -> None:
     model = small(posterior, L, CodePrior())
     z, x = every_code(model), (torch.rand(7, 5) < 0.5).double()
@@ -163,15 +163,15 @@ def test_score_of_a_quantiser_is_one_joint_density(posterior: Family, L: int, na
     assert figures.log_likelihood.mean == pytest.approx(figures.elbo, rel=1e-6)
 
 
-@pytest.mark.parametrize("prior", PRIORS, ids=repr)
-@pytest.mark.parametrize(("posterior", "L"), SMALL[:2], ids=repr)
+@pytest.mark.parametrize("prior", CODE_PRIORS, ids=repr)
+@pytest.mark.parametrize(("posterior", "L"), CODES[:2], ids=repr)
 def test_estimate_meets_enumeration(posterior: Family, L: int, prior: Family) -> None:
     model = small(posterior, L, prior)
     x, z = (torch.rand(9, 5) < 0.5).double(), every_code(model)
     with torch.no_grad():
         log_px = model.decode(model.state(z)[0][:, None]).log_prob(x)
         for weight in model.latents.q.parameters():
-            weight *= 0.3
+            weight.mul_(0.3)
         exact = torch.logsumexp(log_px + model.latents.prior().log_prob(z)[:, None], 0)
     for seed in (None, 3):
         torch.manual_seed(0)
@@ -181,7 +181,7 @@ def test_estimate_meets_enumeration(posterior: Family, L: int, prior: Family) ->
 
 
 def test_codebook_follows_running_means() -> None:
-    head = VQ(5, 2, decay=0.9, restart=1e-9).build((4,), lambda n: torch.nn.Identity()).double().train()
+    head: Any = VQ(5, 2, decay=0.9, restart=1e-9).build((4,), lambda n: torch.nn.Identity()).double().train()
     rng = np.random.default_rng(0)
     count, codebook = rng.uniform(1, 3, 5), rng.normal(size=(5, 2))
     total = codebook * count[:, None]
@@ -204,7 +204,7 @@ def test_codebook_follows_running_means() -> None:
 
 def test_dead_codes_restart_at_rows_of_the_batch() -> None:
     torch.manual_seed(0)
-    head = VQ(50, 2).build((2,), lambda n: torch.nn.Identity()).train()
+    head: Any = VQ(50, 2).build((2,), lambda n: torch.nn.Identity()).train()
     h = 100 + torch.randn(64, 2)
     assert len(head.eval()(h).index.unique()) == 1
     head.train()
@@ -231,7 +231,7 @@ def test_temperature_follows_its_schedule_and_resumes(tmp_path: Path) -> None:
     )
     steps = []
     for progress in vae.fit_iter(X):
-        (head,) = vae.model_.latents.q
+        head: Any = vae.model_.latents.q[0]
         steps.append(head.step)
         q = head.train()(torch.zeros(3, 256))
         assert q.temperature == pytest.approx(1.0 - 0.9 * head.step / 20)
@@ -280,7 +280,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("words", "message"), REFUSED, ids=[m for _, m in REFUSED])
-def test_refusals_name_both_parts_and_the_cure(words: dict[str, object], message: str) -> None:
+def test_refusals_name_both_parts_and_the_cure(words: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         VAE(likelihood=GREY).set_params(**words).fit(X[:20])
 
@@ -298,15 +298,15 @@ def test_refusals_name_both_parts_and_the_cure(words: dict[str, object], message
         (lambda: AutoregressiveCodes(()), "1 or more"),
     ],
 )
-def test_values_out_of_range_are_refused(make: object, message: str) -> None:
+def test_values_out_of_range_are_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make()
 
 
 def test_specs_round_trip() -> None:
-    posteriors = [*POSTERIORS, GumbelSoftmax(5, Linear(1, 0.2, 9)), VQ(9, 3, 0.9, 0.5)]
+    posteriors = [*(q for q, _ in CODES), GumbelSoftmax(5, Linear(1, 0.2, 9)), VQ(9, 3, 0.9, 0.5)]
     table: list[tuple[object, object]] = [(p, KINDS["posterior"]) for p in posteriors]
-    table += [(p, Prior) for p in PRIORS] + [((ELBO(), Commitment(Linear(0, 1, 9))), KINDS["objective"])]
+    table += [(p, Prior) for p in CODE_PRIORS] + [((ELBO(), Commitment(Linear(0, 1, 9))), KINDS["objective"])]
     for value, kind in table:
         assert parse(repr(value), kind) == value
         assert parse(text(value, complete=True), kind) == value
@@ -328,7 +328,8 @@ def test_the_estimator_works_and_save_and_load_agree(
     np.testing.assert_allclose(vae.reconstruct(X[:5]), means, rtol=1e-5)
     figures = vae.evaluate(X[:50], k=20)
     assert figures.log_likelihood.mean >= figures.elbo - 0.5 and figures.rate > 0
-    z, p = torch.as_tensor(vae.transform(X)).float(), vae.model_.latents.prior()
+    z = torch.as_tensor(vae.transform(X)).float()
+    p: Any = vae.model_.latents.prior()
     np.testing.assert_allclose(p.book.place(p.book.choices(z)), z)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,11 +87,12 @@ def test_save_and_load_agree(
 def test_each_rung_reads_its_own_depth() -> None:
     """The top reads the last layer alone: what enters there moves it, and no rung below."""
     built = model((3, 4), MLP((32, 16)))
-    assert built.encoder is not None and built.encoder.shapes == ((16,), (32,))
+    encoder: Any = built.encoder
+    assert encoder.shapes == ((16,), (32,))
     x = torch.as_tensor(X[:5])
     before = built.latents.split_features(built.conditioning(x).features)
     with torch.no_grad():
-        built.encoder.blocks[1][0].bias.add_(1.0)
+        encoder.blocks[1][0].bias.add_(1.0)
     after = built.latents.split_features(built.conditioning(x).features)
     assert not torch.allclose(before[0], after[0]) and torch.allclose(before[1], after[1])
 
@@ -127,6 +129,6 @@ def test_labels_join_maps() -> None:
     ],
     ids=repr,
 )
-def test_refused_when_the_model_is_built(words: dict[str, object], message: str) -> None:
+def test_refused_when_the_model_is_built(words: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        VAE(**({"latent_dim": ((4, 2, 2),), "encoder": Conv((8, 8))} | words)).fit(X)
+        VAE(**(dict[str, Any](latent_dim=((4, 2, 2),), encoder=Conv((8, 8))) | words)).fit(X)

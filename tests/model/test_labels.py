@@ -4,7 +4,9 @@ Every oracle is a closed form, an enumeration, a quadrature or the same draws ta
 """
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +16,7 @@ from reparam import (
     ELBO,
     IWAE,
     MLP,
+    VAE,
     Auxiliary,
     Bernoulli,
     Enumerated,
@@ -21,6 +24,7 @@ from reparam import (
     Gaussian,
     Mixture,
     Shared,
+    SpecError,
     StandardNormal,
     Training,
 )
@@ -29,7 +33,7 @@ from reparam.evaluation import imputation as impute
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
 from reparam.training.refit_prior import code_length, codes, refit_prior
-from tests.parts import Top, X, blind, flat, small
+from tests.models import Top, X, blind, flat, small
 
 PRIOR_Y = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 SOME = torch.tensor([2, -1, 0])
@@ -59,7 +63,7 @@ def test_label_rate_by_hand(y: Tensor | None) -> None:
         exact = (
             -math.log(PRIOR_Y[y[i]])
             if known
-            else float((shares[i] * (shares[i] / PRIOR_Y).log()).sum().detach())  # type: ignore[index]
+            else float((shares[i] * (shares[i] / PRIOR_Y).log()).sum().detach())
         )
         assert float(found[i].detach()) == pytest.approx(exact, rel=1e-10)
 
@@ -75,7 +79,9 @@ def test_elbo_sums_over_classes(p: Top, term: ELBO, y: Tensor | None) -> None:
     trace = model(X, y, samples=term.samples)
     loss, zs = term(trace, 0), trace.layers[0].z.detach()
     shares, prior = class_shares(model, y), model.latents.prior()
-    total = (shares * ((shares.clamp_min(1e-300)) / PRIOR_Y).log()).sum(1) * term.beta
+    beta = term.beta
+    assert isinstance(beta, float)
+    total = (shares * ((shares.clamp_min(1e-300)) / PRIOR_Y).log()).sum(1) * beta
     for k in range(3):
         code = torch.eye(3).double()[k].expand(3, 3)
         h = model.encoder(model.inputs(X), code)
@@ -129,12 +135,14 @@ def by_label(columns: int = 4) -> tuple[Model, Tensor]:
     """A decoder that reads the class alone, and its means (K, columns)."""
     model = blind(Gaussian(scale=Fixed(0.8)), columns, labels=Auxiliary(3), has_missing=True)
     means = torch.randn(3, columns, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    likelihood: Any = model.likelihood
+    classifier: Any = model.classifier
     with torch.no_grad():
-        first, last = model.likelihood.layer[0][0], model.likelihood.layer[-1]
+        first, last = likelihood.layer[0][0], likelihood.layer[-1]
         first.weight[:, 2:] = torch.eye(3)
         last.weight.copy_(means.T)
         last.bias.zero_()
-        model.classifier.last.bias.copy_(torch.tensor([2.0, -1.0, 0.0]))
+        classifier.last.bias.copy_(torch.tensor([2.0, -1.0, 0.0]))
     model.log_prior_y.copy_(PRIOR_Y.log())
     return model, means
 
@@ -229,10 +237,11 @@ def two_places(n: int = 200) -> tuple[Model, Tensor]:
     with torch.no_grad():
         for w in model.parameters():
             w.zero_()
-        head = model.latents.q[0].layer
+        head: Any = model.latents.q[0].layer
+        classifier: Any = model.classifier
         head.weight[0, 3:] = torch.tensor([-2.0, 2.0])
         head.bias[1] = 2 * math.log(0.3)
-        model.classifier.last.bias.copy_(torch.tensor([math.log(0.1), math.log(0.9)]))
+        classifier.last.bias.copy_(torch.tensor([math.log(0.1), math.log(0.9)]))
     return model.eval(), (torch.rand(n, 3) < 0.5).float()
 
 
@@ -261,3 +270,10 @@ def test_refitted_prior_weighs_classes() -> None:
     p = new.latents.prior()
     assert float(p.mean.detach()) == pytest.approx(1.6, abs=0.15)
     assert float(p.variance.detach()) == pytest.approx(0.09 + 4 * 0.36, rel=0.15)
+
+
+@pytest.mark.parametrize("labels", [Auxiliary(2), Enumerated(2), None], ids=repr)
+def test_nothing_to_decode_is_refused(labels: object) -> None:
+    bits, y = (np.arange(40).reshape(10, 4) % 3 > 0).astype(float), np.arange(10) % 2
+    with pytest.raises(SpecError, match=r"latent_dim=0.*labels=Given\(classes\)"):
+        VAE(0, labels=labels, training=Training(epochs=1)).fit(bits, None if labels is None else y)  # type: ignore[arg-type]

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from reparam import VAE, Bernoulli, Training, load
-from reparam.families import Family
 
 X = load("digits").X[:40]
 
@@ -17,11 +16,11 @@ X = load("digits").X[:40]
         (lambda vae: vae.evaluate(X, k=3), 3),  # the trace, the likelihood and the aggregate posterior
     ],
 )
-def test_pixels_are_binarised_once(use, times: int, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_pixels_are_binarised_once(use, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
     vae = VAE(2, likelihood=Bernoulli(grey="sample"), training=Training(epochs=1), random_state=0).fit(X)
     observe, seen = Bernoulli.observe, []
 
-    def counted(self: Family, x, **words):  # type: ignore[no-untyped-def]
+    def counted(self: Bernoulli, x, **words):
         seen.append(len(x))
         return observe(self, x, **words)
 
@@ -33,7 +32,7 @@ def test_pixels_are_binarised_once(use, times: int, monkeypatch: pytest.MonkeyPa
 def test_training_binarises_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     observe, seen = Bernoulli.observe, []
 
-    def counted(self: Family, x, **words):  # type: ignore[no-untyped-def]
+    def counted(self: Bernoulli, x, **words):
         seen.append(len(x))
         return observe(self, x, **words)
 

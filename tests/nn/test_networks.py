@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,6 @@ from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from reparam import (
-    MLP,
     VAE,
     Bernoulli,
     Categorical,
@@ -33,18 +33,10 @@ from reparam.nn import Net
 from reparam.nn.residual import Attend
 from reparam.specs.parse import parse
 from reparam.specs.spec import rows, text
+from tests.parts import NETWORKS
 
 X = load("digits").X[:300]
 VECTORS, PICTURES = [(5,), (1,)], [(7, 9), (1, 5, 4), (3, 8, 6), (3, 5, 5), (1, 1)]
-NETWORKS: dict[str, Network] = {
-    "mlp": MLP((16, 8)),
-    "conv": Conv((4, 8), hidden=(16,)),
-    "residual mlp": ResMLP(16, blocks=2),
-    "one block": ResMLP(16, blocks=1, activation="silu"),
-    "residual": ResNet((4, 8), blocks=1, hidden=(16,), norm=2),
-    "attention": ResNet((8, 16), blocks=2, hidden=(), norm=4, attention=True),
-    "no norm": ResNet((5,), blocks=1, norm=0, activation="relu"),
-}
 MAPS = {name: net for name, net in NETWORKS.items() if isinstance(net, Conv | ResNet)}
 NAMES = list(NETWORKS)
 Latents = tuple[int | tuple[int, ...], ...]
@@ -91,9 +83,10 @@ def test_spec_round_trips(name: str) -> None:
 def test_shapes_and_gradients_of_any_event(name: str) -> None:
     for event in events(NETWORKS[name]):
         model, x = built(NETWORKS[name], event), data(event)
+        encoder: Any = model.encoder
         trace = model(x, samples=3)
-        assert trace.conditioning.features.shape == (6, model.encoder.n_out)
-        assert sum(map(math.prod, model.encoder.shapes)) == model.encoder.n_out
+        assert trace.conditioning.features.shape == (6, encoder.n_out)
+        assert sum(math.prod(shape) for shape in encoder.shapes) == encoder.n_out
         assert trace.px.mean.shape == (3, 6, *event)
         (-trace.bound.mean()).backward()
         still = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -156,8 +149,9 @@ def test_a_pixel_of_several_numbers(name: str) -> None:
 def test_each_layer_of_latents_reads_features_of_its_own(latents: Latents, network: Network) -> None:
     model = built(network, (8, 8), latents)
     trace = model(data((8, 8)), samples=2)
-    assert len(model.encoder.shapes) == len(latents)
-    for shape, latent in zip(model.encoder.shapes, latents, strict=True):
+    encoder: Any = model.encoder
+    assert len(encoder.shapes) == len(latents)
+    for shape, latent in zip(encoder.shapes, latents, strict=True):
         assert isinstance(latent, int) or shape[1:] == latent[1:]
     sizes = [latent if isinstance(latent, int) else math.prod(latent) for latent in latents]
     assert [tuple(layer.z.shape) for layer in trace.layers] == [(2, 6, size) for size in sizes]
@@ -173,10 +167,10 @@ def test_a_block_starts_as_the_identity() -> None:
     """So ResMLP starts as act(norm(W x)), and the maps of ResNet are those of its convolutions alone."""
     torch.manual_seed(0)
     x = data((10,)).float()
-    encoder = ResMLP(8, blocks=3).encoder((10,), 0)
+    encoder: Any = ResMLP(8, blocks=3).encoder((10,), 0)
     first, norm = encoder.blocks[0][0], nn.LayerNorm(8)
     torch.testing.assert_close(encoder(x), norm(first(x)).relu())
-    maps = ResNet((4, 8), blocks=2, norm=2, attention=True).encoder((6, 6), 0, ((1, 2, 2),))
+    maps: Any = ResNet((4, 8), blocks=2, norm=2, attention=True).encoder((6, 6), 0, ((1, 2, 2),))
     h = data((1, 6, 6)).float()
     for level in maps.blocks:
         h = level[-1](level[-2](level[0](h)))
@@ -225,14 +219,19 @@ def test_a_penalty_on_the_decoder_has_a_gradient() -> None:
         (lambda: ResNet().decoder(((2,),), (8, 8), 65), "ResNet gives the same raw numbers.*Use MLP"),
     ],
 )
-def test_refusals_name_the_cure(make, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_refusals_name_the_cure(make, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         make()
 
 
 def test_a_compiled_step_records_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded = []
-    monkeypatch.setattr(torch, "compile", lambda operations, **_: recorded.append(operations) or operations)
+    recorded: list[object] = []
+
+    def record(operations: object, **_: object) -> object:
+        recorded.append(operations)
+        return operations
+
+    monkeypatch.setattr(torch, "compile", record)
     losses = []
     for compile in (False, True):
         training = Training(epochs=2, batch_size=100, compile=compile)

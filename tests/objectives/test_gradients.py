@@ -4,6 +4,7 @@ Every oracle is a closed form, an enumeration, a quadrature or the same draws ta
 """
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -37,7 +38,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.hierarchy import replaying
 from reparam.model.model import Model
 from reparam.tensors import log_mean_exp
-from tests.parts import IAFS, MAFS, SPLINES, Top, X, flat, small
+from tests.models import IAFS, MAFS, SPLINES, Top, X, flat, small
 
 DENSITIES: list[tuple[Family, Top]] = [
     (Gaussian(), StandardNormal()),
@@ -147,7 +148,8 @@ def test_estimators_that_hold_q_vanish_at_the_posterior() -> None:
     """x = 2 z + e: where q is the posterior path and DReG give the encoder exactly 0, near it nearly so."""
     parts = ModelConfig((1,), MLP(()), MLP(()), Gaussian(), Gaussian(), Gaussian(scale=Fixed(1.0)))
     model = Model((1,), parts).double()
-    top, head, layer = model.latents.top, model.latents.q[0].layer, model.likelihood.layer[-1]
+    inside: Any = model
+    top, head, layer = inside.latents.top, inside.latents.q[0].layer, inside.likelihood.layer[-1]
     x = torch.randn(6, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     names = [name for name, _ in model.named_parameters() if name.startswith("latents.q")]
     with torch.no_grad():
@@ -157,7 +159,7 @@ def test_estimators_that_hold_q_vanish_at_the_posterior() -> None:
         for off in (0.0, 0.02):
             head.weight.copy_(torch.tensor([[0.4 + off], [0.0]], dtype=torch.float64))
             head.bias.copy_(torch.tensor([0.0, math.log(0.2) + off], dtype=torch.float64))
-            spread = {}
+            spread: dict[tuple[type, str], float] = {}
             for term in (ELBO(), ELBO(gradient="path"), IWAE(6), IWAE(6, gradient="dreg")):
                 torch.manual_seed(0)
                 with torch.enable_grad():

@@ -35,7 +35,7 @@ from reparam import (
 from reparam.model.hierarchy import replaying
 from reparam.model.model import Model, Trace
 from reparam.objectives import decomposition
-from tests.parts import MAFS, Top, X, flat, small
+from tests.models import MAFS, Top, X, flat, small
 
 ROWS = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
 

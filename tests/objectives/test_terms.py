@@ -1,80 +1,26 @@
 """Every term of an objective: its text, its gradient, its training and its file."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 
 from reparam import (
-    CIWAE,
     ELBO,
-    IWAE,
-    L2,
-    MIWAE,
     MLP,
-    MMD,
-    PIWAE,
     VAE,
-    VQ,
-    Auxiliary,
-    CodePrior,
-    Commitment,
-    CrossEntropy,
-    Decorrelation,
-    FactorTC,
     Gaussian,
-    GradientPenalty,
-    LatentCritic,
-    LatentNorm,
-    PriorShare,
-    Renyi,
     Shared,
-    Sparsity,
-    Term,
-    TotalCorrelation,
     Training,
 )
 from reparam.data.load import load
 from reparam.objectives import AnyTerm, Critic, Objective
 from reparam.specs.parse import parse
 from reparam.specs.spec import rows, text
-from tests.parts import X, flat, small
+from tests.models import X, flat, small
+from tests.parts import TERMS
 
-
-class Row(NamedTuple):
-    """A term, the parameters that it moves by their first words, and what it asks of a model and of data."""
-
-    term: Term
-    moves: tuple[str, ...] = ("encoder", "latents")
-    parts: dict[str, Any] = {}  # noqa: RUF012
-    holes: bool = False
-
-
-EVERYTHING = ("encoder", "latents", "likelihood")
-TERMS = {
-    "elbo": Row(ELBO(), EVERYTHING),
-    "iwae": Row(IWAE(5), EVERYTHING),
-    "miwae": Row(MIWAE(2, 3), EVERYTHING),
-    "ciwae": Row(CIWAE(5), EVERYTHING),
-    "piwae": Row(PIWAE(2, 3), EVERYTHING),
-    "renyi": Row(Renyi(0.5, 5), EVERYTHING),
-    "cross entropy": Row(
-        CrossEntropy(3.0), ("encoder", "classifier"), {"labels": Auxiliary(3, network=None)}
-    ),
-    "total correlation": Row(TotalCorrelation(3.0)),
-    "factor": Row(FactorTC(3.0, (8,))),
-    "decorrelation": Row(Decorrelation(1.0, 1.0)),
-    "mmd": Row(MMD(3.0)),
-    "commitment": Row(Commitment(), parts={"posterior": VQ(5, 2), "prior": CodePrior()}),
-    "critic": Row(LatentCritic(1.0, (8,))),
-    "norm": Row(LatentNorm(0.1)),
-    "sparsity": Row(Sparsity(0.1)),
-    "gradient": Row(GradientPenalty(0.1), ("likelihood",)),
-    "prior share": Row(PriorShare(), holes=True),
-    "weights": Row(L2(), EVERYTHING),
-}
 NAMES = list(TERMS)
 
 

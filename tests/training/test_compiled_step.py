@@ -50,8 +50,13 @@ def test_it_has_the_losses_of_the_plain_one() -> None:
 def test_a_schedule_moves_in_plain_steps_before(
     parts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorded = []
-    monkeypatch.setattr(torch, "compile", lambda operations, **_: recorded.append(operations) or operations)
+    recorded: list[object] = []
+
+    def record(operations: object, **_: object) -> object:
+        recorded.append(operations)
+        return operations
+
+    monkeypatch.setattr(torch, "compile", record)
     losses = []
     for compile in (False, True):
         training = replace(TRAINING, compile=compile)
@@ -79,7 +84,7 @@ def test_gradients_lie_in_memory_as_their_parameters(monkeypatch: pytest.MonkeyP
     net = torch.nn.Linear(4, 3, bias=False)
     x = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
 
-    def see(x: torch.Tensor, y: None) -> tuple[torch.Tensor, torch.Tensor]:
+    def see(x: torch.Tensor, y: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         loss = (x @ net.weight.T.contiguous()).square().sum()
         return loss, loss.detach()
 

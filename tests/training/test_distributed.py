@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ with open(sys.argv[2] + os.environ.get("LOCAL_RANK", "0"), "w") as file:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What one process and each of two report."""
     folder = tmp_path_factory.mktemp("processes")
     program = folder / "program.py"
@@ -58,13 +59,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
     return {name: json.loads((folder / name).read_text()) for name in ("of1-0", "of2-0", "of2-1")}
 
 
-def test_two_processes_lose_as_one(results: dict[str, dict]) -> None:
+def test_two_processes_lose_as_one(results: dict[str, dict[str, Any]]) -> None:
     one, two = results["of1-0"]["losses"], results["of2-0"]["losses"]
     for name, losses in one.items():
         assert losses == pytest.approx(two[name], rel=1e-5), name
 
 
-def test_processes_hold_the_same_weights(results: dict[str, dict]) -> None:
+def test_processes_hold_the_same_weights(results: dict[str, dict[str, Any]]) -> None:
     """Where each sees its own rows alone, too: a critic, a codebook, shards."""
     assert results["of2-0"]["weights"] == results["of2-1"]["weights"]
     assert results["of2-0"]["weights"] != results["of1-0"]["weights"]

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -29,7 +30,8 @@ from reparam import (
 )
 from reparam.data.load import load
 from reparam.families import Family
-from tests.parts import DIGITS
+from reparam.model.labels import LabelHead
+from tests.models import DIGITS
 
 FAST = Training(epochs=40, batch_size=50, learning_rate=5e-3)
 
@@ -93,7 +95,7 @@ def test_refit_makes_an_autoencoder_draw_digits() -> None:
 
 
 @pytest.mark.parametrize("labels", [Given(2), Auxiliary(2), Enumerated(2)], ids=repr)
-def test_refit_with_labels_and_rungs(labels: object) -> None:
+def test_refit_with_labels_and_rungs(labels: LabelHead) -> None:
     dims = 2 if isinstance(labels, Enumerated) else (3, 2)
     y = np.arange(300) % 2
     training = Training(epochs=4, batch_size=50)
@@ -107,7 +109,7 @@ def test_refit_with_labels_and_rungs(labels: object) -> None:
 def test_refit_refuses(trained: VAE) -> None:
     vae = copy.deepcopy(trained)
     with pytest.raises(SpecError, match=r"refit_prior takes Gaussian \| .*, not 3"):
-        vae.refit_prior(DIGITS, 3)
+        vae.refit_prior(DIGITS, cast(Any, 3))
     with pytest.raises(SpecError, match="KL is infinite"):
         vae.refit_prior(DIGITS, Sphere())
     with pytest.raises(ValueError, match="holds out some of X"):

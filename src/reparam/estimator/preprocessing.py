@@ -200,6 +200,8 @@ def checked(
     if window is not None:
         return X
     if is_frame(X) and frames:
+        if not all(isinstance(name, str) for name in X.columns):
+            X = X.rename(columns=str)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         return X
     finite = "allow-nan" if allow_missing else True

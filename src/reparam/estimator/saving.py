@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import FormatError, ReparamError, SpecError
+from ..model.labels import NoLabels
 from ..model.model import Model
 from ..serialization import model_file
 from ..specs.parse import parse
@@ -35,7 +36,9 @@ def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) ->
         spec = {"window": "None"} | header["spec"]
         arguments = {name: parse(spec[name], kind, specs) for name, kind in KINDS.items()}
         vae: Any = cls(**arguments)
-        preprocessor = Preprocessor.from_header(header, vae, arguments["labels"], arguments["likelihood"])
+        preprocessor = Preprocessor.from_header(
+            header, vae, arguments["labels"] or NoLabels(), arguments["likelihood"]
+        )
         vae.preprocessor_ = preprocessor
         vae._adopt(resolve(vae.get_params(deep=False), preprocessor, int(arguments["random_state"])))
         vae.arguments_ = model_arguments(vae)

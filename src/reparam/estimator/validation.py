@@ -27,7 +27,7 @@ KINDS: dict[str, Any] = {
     "posterior": Posterior,
     "prior": Prior,
     "likelihood": Likelihood,
-    "labels": Labels,
+    "labels": Labels | None,
     "objective": Objective,
     "training": Training,
     "random_state": int | None,

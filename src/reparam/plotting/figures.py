@@ -34,12 +34,6 @@ FRAME = 90  # milliseconds
 TITLE, LABEL, TICK = 10, 9, 8  # font sizes in points
 INK, FAINT, BLUE, ORANGE = "#333333", "#c8c8c8", "#2f7fc8", "#e8890c"
 CLASSES = 20  # the most that a map tells apart
-TERMS = {  # what a figure calls a term of the objective; any other by its own name
-    "ELBO": "negative ELBO",
-    "IWAE": "negative IWAE bound",
-    "CrossEntropy": "cross-entropy (weighted)",
-    "TotalCorrelation": "total correlation (weighted)",
-}
 
 
 class Animation(NamedTuple):
@@ -297,6 +291,8 @@ def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> Array:
 
 def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
     """What was minimised, term by term; the bound, where no term is it; rate and distortion."""
+    from ..objectives import title_of
+
     epochs, terms = _curve(history, "epoch"), [row.get("terms") or {} for row in history]
     bound, held_out = -_curve(history, "bound"), -_curve(history, "validation")
 
@@ -304,7 +300,9 @@ def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
         return np.allclose(values, bound, rtol=1e-3, equal_nan=True)
 
     names = dict.fromkeys(name for row in terms for name in row)
-    panels = {TERMS.get(name, f"{name} (weighted)"): _curve(terms, name) for name in names}
+    titles = {name: title_of(name) for name in names}
+    units = {title: unit for title, unit in titles.values()}
+    panels = {titles[name][0]: _curve(terms, name) for name in names}
     if not any(map(is_bound, panels.values())):
         panels["negative bound"] = bound
     panels |= {key: _curve(history, key) for key in ("rate", "distortion")}
@@ -321,6 +319,6 @@ def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
         axes.grid(axis="y", color=FAINT, linewidth=0.5, alpha=0.5)
         _plain(axes)
-        _titled(axes, title, "epoch", "no unit" if title.startswith("MMD") else "nats per datum")
+        _titled(axes, title, "epoch", units.get(title, "nats per datum"))
         axes.set_title(f"{values[np.isfinite(values)][-1]:.4g}", loc="right", fontsize=LABEL, color=BLUE)
     return figure
