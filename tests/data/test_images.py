@@ -81,7 +81,7 @@ def test_a_size_is_chosen_and_said(tmp_path: Path) -> None:
     asked = load(str(tmp_path), size=images.size_of("7x11"))
     assert asked.X.shape == (3, 7, 11) and "--size" not in asked.note
     assert images.size_of("9") == (9, 9)
-    with pytest.raises(SpecError, match=r"HEIGHTxWIDTH in pixels, say 64x96; not '7\*11'"):
+    with pytest.raises(SpecError, match=r"HEIGHTxWIDTH in pixels, e.g. 64x96; not '7\*11'"):
         images.size_of("7*11")
     with pytest.raises(SpecError, match="leave --size out"):
         load("digits.npy", size=(3, 3))
@@ -117,7 +117,7 @@ def test_what_cannot_be_read_is_named_or_left_out(tmp_path: Path) -> None:
         "a/cut.png": (whole[:-40], "damaged or truncated"),
         "a/empty.jpg": (b"", "not an image"),
         "b/bomb.png": (png_header(60_000, 60_000), "too many pixels"),
-        "b/large.png": (png_header(8_000, 8_000), "8000x8000 are too many pixels"),
+        "b/large.png": (png_header(8_000, 8_000), "8000x8000 is too many pixels"),
         "b/words.gif": (b"words", "not an image"),
     }
     for name, (data, _) in faults.items():

@@ -126,7 +126,7 @@ def test_faults_name_their_place(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     pd.DataFrame({"a": [1.0]}).to_parquet(folder / "shards" / "9.parquet")
     with pytest.raises(DataError, match=r"9.parquet has other columns than .*0.parquet"):
         stream(folder / "shards")
-    with pytest.raises(DataError, match="a window reaches over blocks"):
+    with pytest.raises(DataError, match="a window needs the whole time series"):
         VAE(2, window=5).fit(stream(folder / "numbers.npy"))
     with pytest.raises(SpecError, match="digits is not streamed"):
         load("digits", buffer=1)

@@ -93,7 +93,7 @@ class Categorical(Factorized):
 
 @dataclass(frozen=True, repr=False)
 class DiscretizedLogistic(Factorized):
-    """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the end levels include the tails; F is
+    """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the tails in the end levels; F is
     a logistic distribution function, or a mixture of `components` for each cell.
 
     For integer pixels: a probability, so bits per dimension can be compared. loc and scale are learned on

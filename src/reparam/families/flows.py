@@ -111,7 +111,7 @@ class MaskedTransform(nn.Module):
 
 @dataclass(frozen=True, repr=False)
 class Planar(Step):
-    """f(x) = x + v tanh(w . x + b), with no closed-form inverse: the density is known only at its own samples.
+    """f(x) = x + v tanh(w . x + b), without a closed-form inverse: density only at its own samples.
 
     Source: Rezende and Mohamed (2015), equations 10 to 12 and appendix A.1.
     """

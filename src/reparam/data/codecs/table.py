@@ -70,7 +70,7 @@ class TableCodec:
             cure = "add it, with empty cells where unknown"
             raise DataError(f"{file} lacks the training data's {_listed(absent)}; {cure}")
         if others := [str(name) for name in frame if name not in names]:
-            warnings.warn(f"{file}: {_listed(others)} not in the training data, ignored", stacklevel=2)
+            warnings.warn(f"{file}: {_listed(others)} was not in training and is ignored", stacklevel=2)
         return frame.reindex(columns=names)
 
     def decode(self, x: Tensor, given: Mapping[str, Any] | None = None) -> Any:

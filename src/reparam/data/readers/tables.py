@@ -151,7 +151,7 @@ def check(frame: pd.DataFrame) -> None:
 
 
 def large(frame: pd.DataFrame, name: str, numbers: Any) -> None:
-    cure = f", above the largest allowed, {LARGEST:g}; correct the cell, or rescale or drop the column"
+    cure = f", outside -{LARGEST:g} to {LARGEST:g}; correct the cell, or rescale or drop the column"
     reject_cells(frame, name, np.abs(numbers) > LARGEST, cure)
 
 
