@@ -36,8 +36,8 @@ TABLES: dict[str, dict[str, str]] = {
         "distortion": "distortion",
         "active_by_kl": "dimensions above 0.01 nat",
     },
-    "rungs": DURATION
-    | {f"rate_{i}": f"rate of rung {i}" for i in range(3)}
+    "layers": DURATION
+    | {f"rate_{i}": f"rate of layer {i}" for i in range(3)}
     | {"log_likelihood": "log-likelihood"},
     "labels": {"alone": "a classifier alone", "accuracy": "with the unlabelled", **DURATION},
     "published": {

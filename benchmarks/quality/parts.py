@@ -23,7 +23,7 @@ def static(name: str, epochs: int = 60, **parts: Any) -> Figures:
 
 
 def ladder(free_bits: float, epochs: int = 30, **words: Any) -> Figures:
-    """A ladder on statically binarised MNIST: which rungs carry something?"""
+    """Three stochastic layers on statically binarised MNIST: which of them have a KL above 0?"""
     vae = recipe("ladder").model.set_params(
         objective=ELBO(free_bits=free_bits, free_per="layer"),
         training=Training(epochs, batch_size=100, clip=10, skip=1000, ema=0.999, **words),
@@ -35,7 +35,7 @@ def ladder(free_bits: float, epochs: int = 30, **words: Any) -> Figures:
         rates = [float(rate.mean()) for rate in vae.model_(torch.as_tensor(test)).rates]
     figures = vae.evaluate(test, k=200).to_dict()
     figures |= {f"rate_{i}": rate for i, rate in enumerate(rates)}
-    return {"tables": ["rungs"], "epochs": epochs, "seconds": round(vae.history_[-1]["seconds"])} | figures
+    return {"tables": ["layers"], "epochs": epochs, "seconds": round(vae.history_[-1]["seconds"])} | figures
 
 
 PARTS = {

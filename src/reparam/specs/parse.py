@@ -17,7 +17,7 @@ DEEPEST = 32
 def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
     """The value that `text` spells at a position annotated `kind`; your own `specs` may be named too.
 
-    >>> from reparam.schedule import Schedule
+    >>> from reparam.specs.schedules import Schedule
     >>> parse("Linear(0, 1, steps=100)", Schedule)
     Linear(0.0, 1.0, 100)
     >>> parse("__import__('os').system('true')", Schedule)
