@@ -233,7 +233,7 @@ class Head(Conditional):
             if link is None:
                 values[name] = getattr(self, f"fixed_{name}").expand(*leading, *shape)
                 continue
-            raw = local[name].reshape(*leading, *shape) if name in local else self.shared[name]
+            raw = local[name].reshape((*leading, *shape)) if name in local else self.shared[name]
             value = self.in_units(link(raw), self.family.roles.get(name), link)
             value = self.scaled(value, rows) if isinstance(link, Share) else value
             values[name] = value if name in local else value.expand(*leading, *shape)
