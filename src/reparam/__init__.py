@@ -1,7 +1,7 @@
-"""Variational autoencoders: any of the literature as one line, every number in nats and right.
+"""Variational autoencoders from the literature in one line, with all densities in nats.
 
-The public names stand in `__init__.pyi`. Each is imported when it is first used, so that `reparam --help`
-need not wait for torch.
+The public names are listed in `__init__.pyi`. Each is imported when it is first used, so that
+`reparam --help` does not wait for torch.
 """
 
 import lazy_loader

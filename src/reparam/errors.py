@@ -1,42 +1,42 @@
-"""Every error that reparam raises on purpose. The message names the fault and the cure, in one line."""
+"""The exceptions of reparam. Each message is one line with the problem and its correction."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class ReparamError(Exception):
-    """The root; `status` is the exit status of the command line."""
+    """The base class; `status` is the exit status of the command line."""
 
     status = 1
 
 
 class SpecError(ReparamError, ValueError):
-    """A part is misspelt, out of range, or does not fit its neighbour."""
+    """An argument is misspelt, out of range, or incompatible with another."""
 
     status = 2
 
 
 class DataError(ReparamError, ValueError):
-    """The data cannot be read, or the model cannot take it."""
+    """The data cannot be read, or do not fit the model."""
 
     status = 3
 
 
 class DivergedError(ReparamError):
-    """The loss is no longer a finite number."""
+    """The loss becomes non-finite."""
 
     status = 4
 
 
 class FormatError(ReparamError):
-    """A model file is damaged, foreign, or from another version."""
+    """A model file is damaged, of another format, or of another version."""
 
     status = 5
 
 
 @contextmanager
 def extra(name: str, need: str) -> Iterator[None]:
-    """Around imports of what the extra `name` installs: where that is missing, one line says so."""
+    """Use around imports of the extra `name`: DataError where it is not installed."""
     try:
         yield
     except ImportError as error:

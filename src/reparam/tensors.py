@@ -1,4 +1,4 @@
-"""Small helpers over tensors. Letters: S samples, B batch, L latent size, *E event shape."""
+"""Small functions of tensors. Letters: S samples, B batch, L latent size, *E event shape."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ class Rowwise(Protocol):
 
 @contextmanager
 def random_from(seed: int) -> Iterator[None]:
-    """In here torch's random numbers come from `seed`; after it they go on as if nothing had been drawn."""
+    """Inside, torch's random numbers come from `seed`; afterwards the earlier state is restored."""
     begun = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     devices = range(torch.cuda.device_count() if begun else 0)
     with torch.random.fork_rng(devices):
@@ -37,7 +37,7 @@ _rows_axis = ContextVar("rows_axis", default=0)
 
 @contextmanager
 def rows_on_axis(axis: int) -> Iterator[None]:
-    """In here random numbers are drawn with the rows of the batch on `axis`; elsewhere that is the first."""
+    """Inside, random numbers are drawn with the rows of the batch on `axis`; the default is the first."""
     token = _rows_axis.set(axis)
     try:
         yield
@@ -46,17 +46,17 @@ def rows_on_axis(axis: int) -> Iterator[None]:
 
 
 def rows_axis() -> int:
-    """The axis of the batch in what is being drawn."""
+    """The batch axis of the random numbers being drawn."""
     return _rows_axis.get()
 
 
 def nan_to_neginf(x: Tensor) -> Tensor:
-    """Log-densities, -inf where numbers overflowed on the way: a datum so far off is the least likely."""
+    """Log-densities, with -inf in place of NaN from overflow: such a datum is extremely unlikely."""
     return x.masked_fill(x.isnan(), -math.inf)
 
 
 def finite(value: Any) -> Any:
-    """Numbers, and what holds them, as JSON has them: None for those that are not finite."""
+    """Numbers and containers of numbers for JSON: None in place of non-finite numbers."""
     if isinstance(value, dict):
         return {key: finite(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
@@ -80,15 +80,15 @@ def weighted_sum(weights: Tensor, t: Tensor) -> Tensor:
 
 
 def over_batch_axes(f: Callable[[Tensor], Tensor], x: Tensor, event_ndim: int) -> Tensor:
-    """Apply `f`, which wants one batch axis, to x of shape (*leading, *E)."""
+    """Apply `f`, which needs one batch axis, to x of shape (*leading, *E)."""
     leading = x.shape[: x.dim() - event_ndim]
     y = f(x.reshape(-1, *x.shape[x.dim() - event_ndim :]))
     return y.reshape(*leading, *y.shape[1:])
 
 
 def split_last(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
-    """x cut along its last axis; as it is where there is one part, because a cut is copied together again
-    for the gradient."""
+    """x split along its last axis; unchanged where there is one part, because the gradient of a split is a
+    copy."""
     return torch.split(x, sizes, -1) if len(sizes) > 1 else (x,)
 
 
@@ -97,7 +97,7 @@ def numel(shape: Shape) -> int:
 
 
 def whole(x: Tensor) -> Tensor:
-    """Half-precision numbers in float32, where densities are taken; others as they are."""
+    """Half precision converted to float32, in which densities are computed; others unchanged."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 

@@ -37,7 +37,7 @@ def test_a_report_is_one_page_with_all_in_it(model: Path, tmp_path: Path, capsys
 
 def test_fit_ends_with_what_is_wrong(tmp_path: Path, capsys: Capture) -> None:
     assert run("fit", "digits", "--recipe", "zeldes", "--epochs", 2, "-o", tmp_path / "sick") == 0
-    assert "latent dimensions have collapsed. Take fewer" in capsys.readouterr().err
+    assert "latent dimensions have collapsed. Use fewer" in capsys.readouterr().err
 
 
 def test_verbs_write_their_files(model: Path, tmp_path: Path) -> None:
@@ -143,8 +143,8 @@ def test_fit_judges_by_the_held_out_rows(tmp_path: Path, capsys: Capture) -> Non
     ("verb", "status", "message"),
     [
         (("sample", "MODEL", "-o", "g.txt"), 2, "cannot write .txt"),
-        (("score", "MODEL", "digits:test", "-o", "scores"), 2, "a file without an ending"),
-        (("fit", "digits", "-o", "FILE", "--epochs", 1), 3, "is a file: -o names the run's folder"),
+        (("score", "MODEL", "digits:test", "-o", "scores"), 2, "a file without an extension"),
+        (("fit", "digits", "-o", "FILE", "--epochs", 1), 3, "is a file: give a folder with -o"),
         (("plot", "MODEL", "-o", "FILE"), 3, "FILE"),
         (("fit", "digits", "-o", "x", "--set", "latentdim=3"), 2, "did you mean latent_dim?"),
         (("fit", "digits", "-o", "x", "--set", "training.epoch=3"), 2, "did you mean training.epochs?"),

@@ -161,11 +161,11 @@ def test_pixels_of_other_ranges(tmp_path: Path, capsys: Capture) -> None:
         (("long", "whole", "plain.csv"), 3, "whole: "),
         (("long", "given", "plain.csv"), 3, "given: labels=Given(2) needs y"),
         (("long", "short"), 2, "is a model, and DATA is the last argument"),
-        (("long", "short", "t.csv", "-o", "c.png"), 2, "write .csv or .parquet, not 'c.png'"),
+        (("long", "short", "t.csv", "-o", "c.png"), 2, "use .csv or .parquet, not 'c.png'"),
         (
             ("long", "whole", "t.csv", "--label", "kind"),
             3,
-            "whole: the model knows the column 'kind'",
+            "whole: in this model the column 'kind'",
         ),
     ],
 )

@@ -55,9 +55,7 @@ def test_a_table_s_labels_are_remembered(
 def test_labels_that_nothing_learns_are_said(tmp_path: Path, capsys: Capture) -> None:
     data, out = labelled(tmp_path / "kinds.csv"), tmp_path / "run"
     assert run("fit", data, "--label", "kind", "--epochs", 1, "-o", out) == 0
-    assert (
-        "kind is left out of the model; --set 'labels=Auxiliary(3)' would learn it" in capsys.readouterr().err
-    )
+    assert "kind is not in the model; --set 'labels=Auxiliary(3)' would add it" in capsys.readouterr().err
     assert run("evaluate", out, data, "-k", 2) == 0
     assert "was not in training" not in capsys.readouterr().err
 
@@ -145,9 +143,9 @@ def test_options_that_nothing_reads_are_refused(tmp_path: Path, capsys: Capture)
     assert run("fit", tmp_path / "x.npy", "-o", out, "--epochs", 1) == 0
     capsys.readouterr()
     for words, message in (
-        (("evaluate", out, tmp_path / "x.npy", "--delay", 3), "--delay is for a series"),
+        (("evaluate", out, tmp_path / "x.npy", "--delay", 3), "--delay is only for a time series"),
         (("evaluate", out, tmp_path / "x.npy", "--na", "zz"), "na is for .csv files"),
-        (("score", out, tmp_path / "x.npy", "-o", tmp_path / "s.csv", "--skip-bad"), "folders of pictures"),
+        (("score", out, tmp_path / "x.npy", "-o", tmp_path / "s.csv", "--skip-bad"), "folders of images"),
         (("plot", out, "-o", tmp_path / "figures", "--skip-bad"), "say how --data is read"),
         (
             ("sample", out, "-o", tmp_path / "s.csv", "--given", "0=1", "--given", "0=2"),
@@ -178,4 +176,4 @@ def test_labels_may_be_missing_where_they_are_judged(tmp_path: Path, capsys: Cap
     assert run("fit", tmp_path / "h.csv", "-o", tmp_path / "e", *words, "labels=Enumerated(2)") == 0
     capsys.readouterr()
     assert run("evaluate", tmp_path / "r", tmp_path / "t.csv", "--label", "a") == 3
-    assert "as data, not as a label" in capsys.readouterr().err
+    assert "is data, not a label" in capsys.readouterr().err

@@ -42,7 +42,7 @@ def test_samples_of_many_epochs_are_thinned(tmp_path: Path, monkeypatch: pytest.
 def test_resume_is_as_if_never_stopped(model: Path, tmp_path: Path, capsys: Capture) -> None:
     fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs")
     assert run(*fit, 3, "--resume") == 3
-    assert "no training to resume" in capsys.readouterr().err
+    assert "no stopped training" in capsys.readouterr().err
     assert run(*fit, 2) == run(*fit, 3, "--resume") == 0
     whole, resumed = (np.load(path / "samples.npz")["samples"] for path in (model, tmp_path / "run"))
     np.testing.assert_array_equal(whole, resumed)

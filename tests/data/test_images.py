@@ -77,11 +77,11 @@ def test_a_size_is_chosen_and_said(tmp_path: Path) -> None:
         Image.new("L", (width, height)).save(tmp_path / f"{i}.jpg")
     got = load(str(tmp_path))
     assert got.X.shape == (3, 64, 32)
-    assert "3 pictures read as 64x32 grey (height x width): the median 120x60 with its longer" in got.note
+    assert "3 images read as 64x32 grey (height x width): the median 120x60 with its longer" in got.note
     asked = load(str(tmp_path), size=images.size_of("7x11"))
     assert asked.X.shape == (3, 7, 11) and "--size" not in asked.note
     assert images.size_of("9") == (9, 9)
-    with pytest.raises(SpecError, match=r"HEIGHTxWIDTH in pixels, say 64x96; not '7\*11'"):
+    with pytest.raises(SpecError, match=r"HEIGHTxWIDTH in pixels, e.g. 64x96; not '7\*11'"):
         images.size_of("7*11")
     with pytest.raises(SpecError, match="leave --size out"):
         load("digits.npy", size=(3, 3))
@@ -91,7 +91,7 @@ def test_a_size_is_chosen_and_said(tmp_path: Path) -> None:
 def test_a_model_reads_a_folder_in_its_own_layout(tmp_path: Path, event: tuple[int, ...]) -> None:
     got = load(str(folder(tmp_path, a=GREY, b=RGB)), like=ArrayCodec(event, "float32"))
     assert got.X.shape == (2, *event) and not got.note
-    with pytest.raises(DataError, match=r"fitted on rows of shape \(7,\), and a folder holds pictures"):
+    with pytest.raises(DataError, match=r"fitted on rows of shape \(7,\), and a folder holds images"):
         load(str(tmp_path), like=ArrayCodec((7,), "float32"))
 
 
@@ -114,11 +114,11 @@ def test_what_cannot_be_read_is_named_or_left_out(tmp_path: Path) -> None:
     folder(tmp_path, a__good=GREY, b__good=GREY)
     whole = (tmp_path / "a/good.png").read_bytes()
     faults = {
-        "a/cut.png": (whole[:-40], "damaged or cut short"),
-        "a/empty.jpg": (b"", "no picture"),
+        "a/cut.png": (whole[:-40], "damaged or truncated"),
+        "a/empty.jpg": (b"", "not an image"),
         "b/bomb.png": (png_header(60_000, 60_000), "too many pixels"),
-        "b/large.png": (png_header(8_000, 8_000), "8000x8000 are too many pixels"),
-        "b/words.gif": (b"words", "no picture"),
+        "b/large.png": (png_header(8_000, 8_000), "8000x8000 is too many pixels"),
+        "b/words.gif": (b"words", "not an image"),
     }
     for name, (data, _) in faults.items():
         (tmp_path / name).write_bytes(data)
@@ -128,11 +128,11 @@ def test_what_cannot_be_read_is_named_or_left_out(tmp_path: Path) -> None:
     for name, (_, why) in faults.items():
         assert f"{name} ({why})" in str(info.value)
     assert "floats.tif (holds floats; save" in str(info.value)
-    assert "6 of 8 pictures cannot be read" in str(info.value) and "--skip-bad" in str(info.value)
+    assert "6 of 8 images cannot be read" in str(info.value) and "--skip-bad" in str(info.value)
     got = load(str(tmp_path), skip_bad=True)
     assert got.keys.tolist() == ["a/good.png", "b/good.png"] and "a/cut.png" in got.note
     (tmp_path / "none").mkdir()
-    with pytest.raises(DataError, match="holds no picture"):
+    with pytest.raises(DataError, match="holds no image"):
         load(str(tmp_path / "none"))
 
 
@@ -158,14 +158,14 @@ def test_from_a_folder_to_figures_and_back(tmp_path: Path, capsys: Capture) -> N
     data, out = folder(tmp_path / "data", **pixels), tmp_path / "run"
     words = ("--set", "labels=Auxiliary(2)", "--epochs", 2, "--size", "19x33")
     assert run("fit", data, "-o", out, *words) == 0
-    assert "8 pictures read as 19x33 RGB" in capsys.readouterr().err
+    assert "8 images read as 19x33 RGB" in capsys.readouterr().err
     other = folder(tmp_path / "other", u__x=GREY, v__y=DEEP, v__z=ALPHA)
     (other / "v/bad.png").write_bytes(b"bad")
     for verb in ("score", "encode"):
         assert run(verb, out, other, "-o", tmp_path / "s.csv") == 3
         assert run(verb, out, other, "-o", tmp_path / "s.csv", "--skip-bad") == 0
         assert pd.read_csv(tmp_path / "s.csv").file.tolist() == ["u/x.png", "v/y.png", "v/z.png"]
-    assert "v/bad.png (no picture); left out" in capsys.readouterr().err
+    assert "v/bad.png (not an image); left out" in capsys.readouterr().err
     assert run("encode", out, other, "-o", tmp_path / "z.npy", "--skip-bad") == 0
     assert np.load(tmp_path / "z.npy").shape == (3, 10)
     assert run("evaluate", out, other, "-k", 3, "--json", "--skip-bad") == 0

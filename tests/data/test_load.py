@@ -173,9 +173,7 @@ def test_a_download_that_was_changed_is_refused(
     server: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "web/mnist/t10k-images-idx3-ubyte.gz").write_bytes(idx(IMAGES))
-    assert "gave another t10k-images-idx3-ubyte.gz than was published (sha256); put mnist/" in fault(
-        "mnist:test"
-    )
+    assert "does not match the published sha256; put mnist/" in fault("mnist:test")
     assert not list((tmp_path / "cache").rglob("*.gz"))
 
 
@@ -185,8 +183,8 @@ def test_without_network_the_error_says_what_was_tried(monkeypatch: pytest.Monke
         url = f"http://127.0.0.1:{free.getsockname()[1]}/"
     monkeypatch.setitem(named.REMOTES, "mnist", Remote(url, named.REMOTES["mnist"].files))
     assert fault("mnist") == (
-        f"train-images-idx3-ubyte.gz is not in $REPARAM_DATA and did not come from {url} (ConnectionError); "
-        "put mnist/train-images-idx3-ubyte.gz into a folder and name that folder in $REPARAM_DATA"
+        f"train-images-idx3-ubyte.gz is not in $REPARAM_DATA and download of {url} failed (ConnectionError); "
+        "put mnist/train-images-idx3-ubyte.gz into a folder and set $REPARAM_DATA to that folder"
     )
 
 
@@ -211,13 +209,13 @@ def test_every_published_file_has_a_sha256() -> None:
         (b"", "is empty (0 bytes); replace it with the original"),
         (
             b"no gzip",
-            "cannot be read (BadGzipFile), it may be damaged or cut short; replace it with the original",
+            "cannot be read (BadGzipFile), it may be damaged or truncated; replace it with the original",
         ),
         (IDX_FILES["t10k-images-idx3-ubyte.gz"][:-200], "cannot be read (EOFError), it may be damaged"),
         (idx(LABELS), "is not an IDX file of bytes with 3 axes; replace it with the original"),
         (gzip.compress(b"\0\0\x08\x03"), "cannot be read (ValueError), it may be damaged"),
         (gzip.compress(gzip.decompress(idx(IMAGES))[:-1]), "is not an IDX file of bytes with 3 axes"),
-        (idx(IMAGES[:4]), "mnist:test has 4 rows and labels of shape (5,); one label a row is needed"),
+        (idx(IMAGES[:4]), "mnist:test has 4 rows and labels of shape (5,); use one label per row"),
     ],
 )
 def test_damaged_idx_files_are_named(home: Path, content: bytes, message: str) -> None:
@@ -309,8 +307,8 @@ def test_an_npz_is_read_by_its_keys(
         ("mnist:", "unknown data 'mnist:', did you mean 'mnist'?"),
         ("digits:valid", "digits has no split 'valid'; use digits:train or digits:test"),
         ("binarized-mnist:all", "use binarized-mnist:train or binarized-mnist:valid or binarized-mnist:test"),
-        ("nowhere.npy", "nowhere.npy: there is no such file; check the path"),
-        ("nowhere.npz:test", "nowhere.npz: there is no such file; check the path"),
+        ("nowhere.npy", "nowhere.npy: no such file; check the path"),
+        ("nowhere.npz:test", "nowhere.npz: no such file; check the path"),
     ],
 )
 def test_a_wrong_word_is_named(data: str, message: str) -> None:
@@ -321,10 +319,10 @@ def test_a_wrong_word_is_named(data: str, message: str) -> None:
     ("X", "message"),
     [
         (np.array([[{}]]), "holds Python objects, which are never unpickled; save plain numbers"),
-        (TEXT[:, None], "holds <U1, not numbers; save it as floats, whole numbers or bools"),
+        (TEXT[:, None], "holds <U1, not numbers; save it as floats, integers or bools"),
         (A * 1j, "holds complex128, not numbers"),
         (WHOLE, "has shape (4,); rows and columns are needed: save X.reshape(-1, 1)"),
-        (A[:0], "has nothing in it, its shape is (0, 2); at least one row is needed"),
+        (A[:0], "is empty, its shape is (0, 2); at least one row is needed"),
     ],
 )
 def test_an_array_that_is_no_data_is_named(tmp_path: Path, X: np.ndarray, message: str) -> None:
@@ -337,19 +335,19 @@ def test_an_array_that_is_no_data_is_named(tmp_path: Path, X: np.ndarray, messag
 @pytest.mark.parametrize(
     ("arrays", "split", "message"),
     [
-        ({"b": A, "a": B}, "", "does not say which array is the data (its arrays: b, a); name it X"),
+        ({"b": A, "a": B}, "", "has no array with a known name (its arrays: b, a); name the data X"),
         (
             {"data": WHOLE, "indices": WHOLE, "shape": WHOLE},
             "",
-            "(its arrays: data, indices, shape); name it X",
+            "(its arrays: data, indices, shape); name the data X",
         ),
-        ({}, "", "does not say which array is the data (its arrays: none); name it X"),
+        ({}, "", "has no array with a known name (its arrays: none); name the data X"),
         ({"X": A}, ":test", "has no split 'test' (its arrays: X); name them X_test and y_test"),
-        ({"X": A, "y": WHOLE}, "", "has 3 rows and labels of shape (4,); one label a row is needed"),
+        ({"X": A, "y": WHOLE}, "", "has 3 rows and labels of shape (4,); use one label per row"),
         (
             {"X": A, "y": TEXT[:, None]},
             "",
-            "has 3 rows and labels of shape (3, 1); one label a row",
+            "has 3 rows and labels of shape (3, 1); use one label per row",
         ),
         ({"X": A, "y": np.array([{}, 1, 2])}, "", "holds Python objects, which are never unpickled"),
     ],
@@ -372,7 +370,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, ending: str) -> None:
     path.write_bytes(b"")
     assert fault(path) == f"{path} is empty (0 bytes); {cure}"
     path.write_bytes(b"neither one nor the other")
-    assert fault(path) == f"{path} cannot be read (ValueError), it may be damaged or cut short; {cure}"
+    assert fault(path) == f"{path} cannot be read (ValueError), it may be damaged or truncated; {cure}"
 
 
 @pytest.mark.parametrize("ending", ["npy", "npz"])

@@ -196,9 +196,9 @@ def test_segments_and_best_f1_by_brute_force() -> None:
     [
         (lambda f: f.drop(columns="value"), "lacks the column 'value'"),
         (lambda f: f.assign(value="high"), "holds text"),
-        (lambda f: f.assign(timestamp=f.timestamp.where(f.index != 3, f.timestamp[4])), "fall into one step"),
-        (lambda f: f.assign(timestamp=f.timestamp.where(f.index != 3, 1)), "look at column 'timestamp'"),
-        (lambda f: f.assign(timestamp="noon"), "has no time in row 0"),
+        (lambda f: f.assign(timestamp=f.timestamp.where(f.index != 3, f.timestamp[4])), "fall in one step"),
+        (lambda f: f.assign(timestamp=f.timestamp.where(f.index != 3, 1)), "check column 'timestamp'"),
+        (lambda f: f.assign(timestamp="noon"), "has no valid time in row 0"),
     ],
 )
 def test_refusals(fitted: VAE, change, message: str) -> None:

@@ -120,13 +120,13 @@ def test_faults_name_their_place(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(DataError, match=r"row 2, column 2; .*rows counted from 128"):
         VAE(2, training=QUICK).fit(stream(folder / "bad.npy"))
     (folder / "pictures" / "a" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    with pytest.raises(DataError, match=r"1 of 10 pictures cannot be read: a/0.png .*--skip-bad"):
+    with pytest.raises(DataError, match=r"1 of 10 images cannot be read: a/0.png .*--skip-bad"):
         stream(folder / "pictures")
     assert len(load(str(folder / "pictures"), buffer=1, skip_bad=True).X) == 9
     pd.DataFrame({"a": [1.0]}).to_parquet(folder / "shards" / "9.parquet")
     with pytest.raises(DataError, match=r"9.parquet has other columns than .*0.parquet"):
         stream(folder / "shards")
-    with pytest.raises(DataError, match="a window reaches over blocks"):
+    with pytest.raises(DataError, match="a window needs the whole time series"):
         VAE(2, window=5).fit(stream(folder / "numbers.npy"))
     with pytest.raises(SpecError, match="digits is not streamed"):
         load("digits", buffer=1)

@@ -184,7 +184,7 @@ def test_a_conditional_model_draws_its_class() -> None:
             "VAE.likelihood takes Gaussian | Bernoulli",
         ),
         (lambda: VAE(training=SHORT).fit(X).transform(X[:, :3]), ValueError, "features"),
-        (lambda: VAE(training=SHORT).fit(X).sample(2, label=1), DataError, "knows no labels"),
+        (lambda: VAE(training=SHORT).fit(X).sample(2, label=1), DataError, "has no labels"),
         (lambda: MLP((0,)), SpecError, "widths of 1 or more"),
         (lambda: Training(patience=3), SpecError, "set validation"),
         (lambda: Training(patience=0, validation=0.1), SpecError, "patience .*1 or more"),

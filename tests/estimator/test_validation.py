@@ -107,14 +107,14 @@ USES: dict[str, tuple[str, Callable[[VAE], Any], str]] = {
     "dim": ("plain", lambda v: v.traverse(X[0], 7), "dim=7: the latents are 0 to 1"),
     "steps": ("plain", lambda v: v.interpolate(X[0], X[1], n=-1), "n takes a whole number of 2 or more"),
     "holes": ("plain", lambda v: v.transform(HOLED), "contains NaN. The first is in row 1, column 1"),
-    "labels": ("given", lambda v: v.sample(2, label=["a", "b", "c"]), r"label has shape \(3,\): say one"),
-    "a number": ("given", lambda v: v.sample(2, label=np.int64(3)), "3 is no class of this model"),
+    "labels": ("given", lambda v: v.sample(2, label=["a", "b", "c"]), r"label has shape \(3,\): give one"),
+    "a number": ("given", lambda v: v.sample(2, label=np.int64(3)), "3 is not a class of this model"),
     "a word": (
         "some",
         lambda v: v.evaluate(X, np.full(60, "z")),
-        r"'z' is no class of this model: \['a', 'b'\]",
+        r"'z' is not a class of this model: \['a', 'b'\]",
     ),
-    "unlabelled": ("some", lambda v: v.sample(2, label="-1"), "'-1' is no class of this model"),
+    "unlabelled": ("some", lambda v: v.sample(2, label="-1"), "'-1' is not a class of this model"),
     "twice": ("table", lambda v: v.score_samples(TWICE), "two columns are called 'sex'; rename one"),
     "no date": ("table", lambda v: v.score_samples(TABLE.assign(born="hello")), "'born' holds 'hello'"),
     "given no date": (
@@ -247,7 +247,7 @@ def test_a_warm_start_is_of_the_same_model() -> None:
     assert [row["step"] for row in vae.history_] == [1, 2, 3, 4]
     with pytest.raises(DataError, match="needs y"):
         vae.fit(X)
-    with pytest.raises(SpecError, match="another latent_dim, likelihood: take the change back"):
+    with pytest.raises(SpecError, match="another latent_dim, likelihood: undo the change"):
         vae.set_params(latent_dim=4, likelihood=Gaussian()).fit(X, Y)
 
 
@@ -284,7 +284,7 @@ def test_parts_of_your_own(words: dict[str, Any], tmp_path: Path) -> None:
     vae.save(tmp_path / "m")
     again = VAE.load(tmp_path / "m", specs=[Mine, MyGaussian])
     np.testing.assert_array_equal(vae.score_samples(X), again.score_samples(X))
-    with pytest.raises(FormatError, match="no part is called M"):
+    with pytest.raises(FormatError, match="unknown name M"):
         VAE.load(tmp_path / "m")
 
 

@@ -65,7 +65,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
         likeness.frechet(X * np.nan, X)
     with pytest.raises(DataError, match="more than 5 rows"):
         likeness.likeness(X[:4], X)
-    with pytest.raises(DataError, match="3 numbers each and made ones 4"):
+    with pytest.raises(DataError, match="3 numbers, generated rows 4"):
         likeness.frechet(X[:, :3], X)
     with pytest.raises(DataError, match="folds=5"):
         likeness.two_sample(X[:4], X)

@@ -11,5 +11,5 @@ WORDS = pd.DataFrame({"a": [0.0, 1.0, 2.0], "sex": ["f", "m", "f"]})
 
 @pytest.mark.parametrize("metric", [likeness, frechet, neighbours, two_sample])
 def test_text_columns_are_refused_with_a_cure(metric) -> None:
-    with pytest.raises(DataError, match=r"numeric columns, or an extractor, say vae\.transform"):
+    with pytest.raises(DataError, match=r"numeric columns, or an extractor, e.g. vae\.transform"):
         metric(WORDS, WORDS)

@@ -111,5 +111,5 @@ def test_a_column_that_was_tampered_with(tmp_path: Path) -> None:
     tensors, header = read(tmp_path / "m")
     header["codec"]["columns"][3]["kind"] = "evil"
     write(tmp_path / "m", tensors, header)
-    with pytest.raises(FormatError, match="no column of a table"):
+    with pytest.raises(FormatError, match="not a valid column"):
         VAE.load(tmp_path / "m")

@@ -1,10 +1,10 @@
-"""The command line. Heavy imports wait until a verb needs them."""
+"""The command line. Heavy imports wait until a command runs."""
 
 import sys
 
 
 def start() -> None:
-    """The command `reparam`; without the extra `cli` it says what is missing."""
+    """The command `reparam`; without the extra `cli` it says how to install it."""
     try:
         from .main import main
     except ModuleNotFoundError as error:

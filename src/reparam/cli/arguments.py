@@ -1,4 +1,4 @@
-"""What was typed, as objects. Options that several verbs take are declared here, once."""
+"""Command-line arguments as objects. Options of several commands are declared here, once."""
 
 import tomllib
 from collections.abc import Callable, Collection, Iterable
@@ -14,13 +14,13 @@ from ..errors import SpecError
 
 Verb = Callable[..., None]
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
-"""What results are written to."""
+"""The types of file that results are written to."""
 
 
 def writable(path: Path) -> Path:
-    """The file to write; an ending that nothing can be written to is refused before the work is done."""
+    """The file to write; SpecError, before any work is done, where its extension is not supported."""
     if path.suffix.lower() not in ENDINGS:
-        ending = path.suffix or "a file without an ending"
+        ending = path.suffix or "a file without an extension"
         raise SpecError(f"cannot write {ending}: use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     return path
 
@@ -29,50 +29,48 @@ Data = Annotated[
     str,
     typer.Argument(
         help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz, .csv or .parquet "
-        "file; a folder of .parquet shards, or of pictures, its sub-folders the classes"
+        "file; a folder of .parquet shards; or a folder of images, with sub-folders as classes"
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
 OutputFile = Annotated[Path, typer.Option("-o", "--output", help="file to write", callback=writable)]
-AsJson = Annotated[bool, typer.Option("--json", help="one JSON object on stdout and nothing else")]
+AsJson = Annotated[bool, typer.Option("--json", help="print only one JSON object on stdout")]
 Seed = Annotated[int | None, typer.Option(min=0)]
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """How DATA are read. A field is an option of every verb that reads DATA."""
+    """How DATA is read. Each field is an option of every command that reads DATA."""
 
     label: Annotated[
         str | None,
-        typer.Option(
-            help="a column that holds labels, which the model remembers; of a series 1 is an anomaly"
-        ),
+        typer.Option(help="the column of labels, stored with the model; in a time series 1 is an anomaly"),
     ] = None
     size: Annotated[
         str | None,
         typer.Option(
-            help="HEIGHTxWIDTH of the pictures in a folder, say 64x96; each is scaled and cropped about its "
-            "centre. Without it the median, its longer side kept to 64; the choice is printed"
+            help="HEIGHTxWIDTH for the images of a folder, e.g. 64x96; each is scaled and cropped to its "
+            "centre. Default: the median size, longer side at most 64; the choice is printed"
         ),
     ] = None
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="leave out pictures that cannot be read, and name them")
+        bool, typer.Option("--skip-bad", help="leave out images that cannot be read, and list them")
     ] = False
-    na: Annotated[list[str] | None, typer.Option(help="another spelling of a missing cell in a .csv")] = None
+    na: Annotated[list[str] | None, typer.Option(help="a further code for a missing cell in a .csv")] = None
     buffer: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="stream DATA from disk (.npy, .parquet, pictures), so many MiB at once; "
-            "large DATA are anyway",
+            help="stream DATA from disk (.npy, .parquet, images), this many MiB at once; "
+            "large DATA is always streamed",
         ),
     ] = None
 
 
 def data_options(without: Collection[str] = ()) -> Callable[[Verb], Verb]:
-    """A decorator: the verb gets the options of `DataOptions`, as one object in its parameter `options`.
+    """A decorator: the command gets the options of `DataOptions`, as one object in its parameter `options`.
 
-    `without`: names of those that make no sense for it.
+    `without`: names of the options that do not apply to it.
     """
     hints = get_type_hints(DataOptions, include_extras=True)
     names = [field.name for field in fields(DataOptions) if field.name not in without]
@@ -101,11 +99,11 @@ def data_options(without: Collection[str] = ()) -> Callable[[Verb], Verb]:
 
 
 class SpecText(str):
-    """A value in words, to be parsed as a spec of the kind that its place takes."""
+    """A value as text, to be parsed as a spec of the type that its argument takes."""
 
 
 def read_toml(path: Path | None) -> dict[str, Any]:
-    """The values of a TOML file by key, those of a table as "table.key"; strings are texts of specs."""
+    """The values of a TOML file by key, those of a table as "table.key"; strings become SpecText."""
     if path is None:
         return {}
     try:
@@ -120,13 +118,13 @@ def read_toml(path: Path | None) -> dict[str, Any]:
 
 
 def parse_settings(words: Iterable[str]) -> dict[str, Any]:
-    """What --set says, each value a text."""
+    """The values of --set, each as text."""
     pairs = (split_assignment(word, "--set", "KEY=VALUE") for word in words)
     return {key: SpecText(value) for key, value in pairs}
 
 
 def parse_given(words: Iterable[str]) -> dict[str, str]:
-    """What --given says, a value for each column."""
+    """The values of --given by column."""
     given: dict[str, str] = {}
     for word in words:
         column, value = split_assignment(word, "--given", "COLUMN=VALUE")
@@ -144,7 +142,7 @@ def split_assignment(word: str, option: str, form: str) -> tuple[str, str]:
 
 
 def unique_names(paths: Iterable[Path]) -> list[str]:
-    """What models are called in figures and tables: the folder or file, else the path, else a number too.
+    """Names of models in plots and tables: the folder or file, else the path, with a number if still equal.
 
     >>> unique_names([Path("runs/a"), Path("b.safetensors")])
     ['a', 'b']

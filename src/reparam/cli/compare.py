@@ -1,4 +1,4 @@
-"""`reparam compare`: held-out figures of several models side by side, on the same rows."""
+"""`reparam compare`: held-out metrics of several models, on the same rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".parquet")
 DISCRETE = ("count", "binary", "nominal", "ordinal")
-"""The measurements whose values have probabilities and not densities."""
+"""The column types whose likelihood is a probability, not a density."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Row:
-    """The figures of one model; `difference`: its log-likelihood less that of the first model."""
+    """The metrics of one model; `difference`: its log-likelihood minus that of the first model."""
 
     name: str
     evaluation: "Evaluation"
@@ -45,7 +45,7 @@ class Row:
 
 def table_file(path: Path | None) -> Path | None:
     if path is not None and path.suffix.lower() not in TABLES:
-        raise SpecError(f"a comparison is a table: write {' or '.join(TABLES)}, not {path.name!r}")
+        raise SpecError(f"a comparison is written as a table: use {' or '.join(TABLES)}, not {path.name!r}")
     return path
 
 
@@ -54,17 +54,17 @@ def compare(
     model: Annotated[list[Path], typer.Argument(help="two models or more: run folders, .safetensors files")],
     data: Data,
     options: DataOptions,
-    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 100,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples per row")] = 100,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="file to write too, .csv or .parquet", callback=table_file),
+        typer.Option("-o", "--output", help="also write this file, .csv or .parquet", callback=table_file),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Held-out figures of several models on the same rows; nats per datum.
+    """Held-out metrics of several models on the same rows; nats per datum.
 
-    The difference is of the log-likelihood of each model and of the first, row by row, with its standard
-    error: above 0 the model is better than the first.
+    The difference is the mean over rows of a model's log-likelihood minus that of the first model, with its
+    standard error: above 0 the model is better than the first.
     """
     if is_model(data):
         raise SpecError(f"{data} is a model, and DATA is the last argument: name the data after the models")
@@ -93,7 +93,7 @@ def is_model(data: str) -> bool:
 
 
 def load_candidate(name: str, path: Path, data: str, options: DataOptions) -> Candidate:
-    """A model that can read the data, to judge by the first row; an error names the model."""
+    """A model and the data, checked on the first row; an error names the model."""
     from .load import load_model_and_data
 
     try:
@@ -105,11 +105,11 @@ def load_candidate(name: str, path: Path, data: str, options: DataOptions) -> Ca
     return Candidate(name, vae, dataset)
 
 
-# -- figures ---------------------------------------------------------------------------------------------
+# -- metrics ---------------------------------------------------------------------------------------------
 
 
 def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
-    """The figures of each model, and of its log-likelihoods less those of the first."""
+    """The metrics of each model, and its log-likelihood minus that of the first."""
     rows: list[Row] = []
     reference = None
     for candidate in candidates:
@@ -133,10 +133,10 @@ def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
 
 
 def paired_difference(scores: Any, reference: Any) -> "Estimate | None":
-    """The mean of scores (n,) less `reference` (n,), and its standard error, over the rows that have both.
+    """The mean of scores (n,) minus `reference` (n,), and its standard error, over the rows that have both.
 
-    None where a score is infinite. Pairing takes out what makes a row hard for both models, so the
-    standard error is mostly far below that of each mean.
+    None where a score is infinite. Pairing removes the variation between rows that both models share, so the
+    standard error is usually far below that of each mean.
     """
     import numpy as np
 
@@ -150,11 +150,11 @@ def paired_difference(scores: Any, reference: Any) -> "Estimate | None":
     return Estimate(float(each.mean()), se)
 
 
-# -- whether figures can be compared ---------------------------------------------------------------------
+# -- whether metrics can be compared ---------------------------------------------------------------------
 
 
 def incomparable(candidates: Sequence[Candidate]) -> Iterator[str]:
-    """Why log-likelihoods of these models and of the first are of different things."""
+    """Why the log-likelihoods of these models and of the first cannot be compared."""
     first = candidates[0]
     for other in candidates[1:]:
         if reason := difference_in_kind(first.vae, other.vae):
@@ -162,7 +162,7 @@ def incomparable(candidates: Sequence[Candidate]) -> Iterator[str]:
 
 
 def difference_in_kind(a: "VAE", b: "VAE") -> str | None:
-    """What keeps two log-likelihoods from being of the same event, in the order of their models."""
+    """Why two log-likelihoods are not of the same event, in the order of their models."""
     from .load import model_columns, pixel_range
 
     if a.window != b.window:
@@ -183,7 +183,7 @@ def difference_in_kind(a: "VAE", b: "VAE") -> str | None:
 
 
 def value_kinds(vae: "VAE") -> dict[str, bool]:
-    """For each number of a row, whether its likelihood is a probability and not a density."""
+    """For each column, whether its likelihood is a probability and not a density."""
     names = vae.codec_.names() if vae.window is None else ["value"]
     families = getattr(vae.likelihood_, "families", (vae.likelihood_,) * len(names))
     return {name: family.measurement in DISCRETE for name, family in zip(names, families, strict=True)}
@@ -203,11 +203,11 @@ COLUMNS = {
     "ess": ("ESS", ".1f"),
     "accuracy": ("accuracy", ".3f"),
 }
-"""The figures of a row that are shown, each with its title and format."""
+"""The metrics that are shown, each with its title and format."""
 
 
 def print_comparison(rows: Sequence[Row]) -> None:
-    """A model a row, and the figures that any of them has; as wide as the numbers are."""
+    """One row per model, with the metrics that any of them has."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -215,7 +215,7 @@ def print_comparison(rows: Sequence[Row]) -> None:
     first = rows[0]
     table = Table(
         title=f"{first.evaluation.n} rows, {first.evaluation.k} importance samples; nats per datum",
-        caption=f"difference: log-likelihood less that of {first.name}, row by row; above 0 is better"
+        caption=f"difference: log-likelihood minus that of {first.name}, paired by row; above 0 is better"
         if len(rows) > 1
         else None,
         box=SIMPLE_HEAD,
@@ -236,7 +236,7 @@ def print_comparison(rows: Sequence[Row]) -> None:
 
 
 def format_figure(value: Any, form: str) -> str:
-    """A figure, or a mean and its standard error.
+    """A number, or a mean and its standard error.
 
     >>> format_figure(None, ".2f"), format_figure({"mean": 0.5, "se": 0.125}, "+.2f")
     ('', '+0.50 ± 0.12')
@@ -252,7 +252,7 @@ def format_figure(value: Any, form: str) -> str:
 
 
 def write_comparison(path: Path, rows: Sequence[Row]) -> None:
-    """A model a row; an estimate is two columns, the second its standard error."""
+    """One row per model; an estimate is two columns, the second its standard error."""
     import pandas as pd
 
     from .write_results import write

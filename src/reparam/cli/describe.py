@@ -1,4 +1,4 @@
-"""`reparam show`, `cite` and `recipes`: what models are, without their weights."""
+"""`reparam show`, `cite` and `recipes`: descriptions of models, without their weights."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from .output import column_summary, epoch_summary, print_json
 
 
 def show(model: ModelPath, as_json: AsJson = False) -> None:
-    """What a model file says of itself; its net is not built."""
+    """The header of a model file; the network is not built."""
     from ..serialization.header import file_of, read_header
 
     header = read_header(file_of(model))
@@ -27,7 +27,7 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
 
 
 def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folder or a model file")]) -> None:
-    """BibTeX of what a model is made of."""
+    """BibTeX entries for the parts of a model."""
     from ..recipes import RECIPES, recipe, references
 
     name = model

@@ -7,13 +7,13 @@ import typer
 
 from ..errors import SpecError
 from .arguments import AsJson, Data, DataOptions, ModelPath, OutputFile, data_options
-from .output import print_detection, print_evaluation, print_json, refuse_duplicate_columns, write_by_block
+from .output import check_duplicate_columns, print_detection, print_evaluation, print_json, write_by_block
 
 if TYPE_CHECKING:
     from .. import VAE, Dataset
 
 DELAY = 7
-"""Points after the start of an anomaly that an alarm may take, unless --delay says otherwise."""
+"""Default for --delay: time steps after the start of an anomaly within which an alarm counts."""
 
 
 @data_options(without=["size"])
@@ -24,26 +24,26 @@ def evaluate(
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 500,
     ais: Annotated[
         int | None,
-        typer.Option(min=1, help="beside it, annealing over so many temperatures; 1000, say"),
+        typer.Option(min=1, help="also annealed importance sampling, number of temperatures, e.g. 1000"),
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="a page of figures and pictures, .html")] = None,
+    report: Annotated[Path | None, typer.Option(help="also write an .html page of metrics and plots")] = None,
     delay: Annotated[
-        int | None, typer.Option(min=0, help="of an alarm after the start of an anomaly in a series; 7")
+        int | None, typer.Option(min=0, help="time steps within which an alarm counts; default 7")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Log-likelihood with its standard error, rate, distortion, active units; nats per datum.
 
-    Of a series with --label also the best F1 of its anomalies.
+    For a time series with --label also the best F1 of anomaly detection.
     """
     from .load import load_model_and_data
 
     if report is not None and report.suffix != ".html":
-        raise SpecError(f"--report writes .html, not {report.name!r}")
+        raise SpecError(f"--report takes an .html file, not {report.name!r}")
     vae, dataset = load_model_and_data(model, data, options)
     has_anomalies = options.label is not None and vae.window is not None
     if delay is not None and not has_anomalies:
-        raise SpecError("--delay is for a series with --label: leave it out")
+        raise SpecError("--delay is only for a time series with --label: leave it out")
     delay = DELAY if delay is None else delay
     result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
     found = anomaly_detection(vae, dataset, delay) if has_anomalies else {}
@@ -78,16 +78,16 @@ def score(
     output: OutputFile,
     options: DataOptions,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples a datum")] = 100,
-    per_cell: Annotated[bool, typer.Option("--per-cell", help="beside it each column's share")] = False,
+    per_cell: Annotated[bool, typer.Option("--per-cell", help="also the score of each column")] = False,
 ) -> None:
-    """One score a row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
+    """One score per row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
     import numpy as np
 
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
     cells = vae.codec_.names() if per_cell else []
-    refuse_duplicate_columns(["score"], cells)
+    check_duplicate_columns(["score"], cells)
 
     def scores(block: "Dataset") -> Any:
         of_rows = vae.score_samples(block.X, block.y, k)[:, None]

@@ -23,20 +23,20 @@ def fit(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE: training.epochs=5, columns.age=...")
     ] = None,
-    latent_dim: Annotated[str | None, typer.Option(help="latent size, or one a rung: (8, 16)")] = None,
+    latent_dim: Annotated[str | None, typer.Option(help="latent size, or one per layer: (8, 16)")] = None,
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
-    window: Annotated[int | None, typer.Option(help="a time series, by windows of so many points")] = None,
+    window: Annotated[int | None, typer.Option(help="time series: window length in time steps")] = None,
     log: Annotated[
         list[str] | None, typer.Option(help="csv, tensorboard, wandb or mlflow, beside history.jsonl")
     ] = None,
-    devices: Annotated[int | None, typer.Option(min=1, help="so many processes share each batch")] = None,
+    devices: Annotated[int | None, typer.Option(min=1, help="processes that share each batch")] = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="first say where the time of a training step goes")
+        bool, typer.Option("--profile", help="first show where the time of a training step goes")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="go on where this run folder stopped")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the training in this folder")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
@@ -59,11 +59,11 @@ def fit(
     X: Any = scale_pixels(dataset.X, vae)
     y: Any = dataset.y
     if X.shape[0] < 2:
-        raise DataError(f"{data} has one row; a model learns from two or more")
+        raise DataError(f"{data} has one row; training needs two or more")
     if published and published.rows:
         X = X[: published.rows]
         y = list(range(len(X)))
-        note(f"{recipe} trains on the first {len(X)} rows, each a class of its own")
+        note(f"{recipe} trains on the first {len(X)} rows, each its own class")
     has_labels = vae.labels is not None or vae.window is not None
     targets = y if has_labels else None
     run = RunFolder(output)
@@ -74,7 +74,7 @@ def fit(
         from pandas import Series
 
         cure = f"--set 'labels=Auxiliary({Series(y).nunique()})'"
-        note(f"{options.label} is left out of the model; {cure} would learn it")
+        note(f"{options.label} is not in the model; {cure} would add it")
     if profile:
         from .profiling import profile_step
 
@@ -90,7 +90,7 @@ def fit(
 
 
 def print_result(vae: "VAE", X: Any, y: Any, output: Path, as_json: bool) -> None:
-    """The figures of the last epoch, and what is wrong with the model."""
+    """The metrics of the last epoch, and warnings about the model."""
     from .load import evaluation_subset
 
     last = vae.history_[-1]

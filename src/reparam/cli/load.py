@@ -1,4 +1,4 @@
-"""From what was typed to an estimator, a fitted model and its data. Verbs import this when they run."""
+"""From arguments to an estimator, a fitted model and its data. Commands import this when they run."""
 
 import difflib
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ from .output import note
 from .run_folder import load_model
 
 EVALUATION_ROWS = 1000
-"""The most rows that the end of `fit` evaluates."""
+"""The most rows that are evaluated at the end of `fit`."""
 
 
 def build_estimator(name: str | None, overrides: Mapping[str, Any], seed: int) -> tuple[VAE, Recipe | None]:
     """The estimator that a recipe describes, and the recipe.
 
-    `overrides`: values, or texts of specs, by the name of an argument, "training.NAME" or "columns.NAME".
+    `overrides`: values, or SpecText, by the name of an argument, "training.NAME" or "columns.NAME".
     """
     published = recipe(name) if name else None
     arguments = published.arguments() if published else {}
@@ -56,7 +56,7 @@ def build_estimator(name: str | None, overrides: Mapping[str, Any], seed: int) -
 
 
 def read_value(value: Any, kind: Any) -> Any:
-    """A value of the kind that a place takes; a text is parsed, or taken as it is where text is wanted.
+    """A value of the given type; text is parsed, unless the type is text.
 
     >>> read_value(SpecText("cpu"), str), read_value(SpecText("(8, 16)"), tuple[int, ...])
     ('cpu', (8, 16))
@@ -77,13 +77,13 @@ def read_value(value: Any, kind: Any) -> Any:
 
 
 def load_data(data: str, options: DataOptions, vae: VAE | None = None) -> Dataset:
-    """DATA as it stands, for the codec of `vae` where there is one. What was chosen for the user is said.
+    """DATA as read, for the codec of `vae` where there is one. Choices made for the user are printed.
 
-    The column of labels is taken out of a table as y: the named one, else the one that the model has.
+    The label column of a table is taken out as y: the named one, else the one that the model has.
     """
     label = options.label
     if vae is not None and label is not None and label in model_columns(vae):
-        raise DataError(f"the model knows the column {label!r} as data, not as a label: leave --label out")
+        raise DataError(f"in this model the column {label!r} is data, not a label: leave --label out")
     dataset = load(
         data,
         missing=tuple(options.na or ()),
@@ -96,7 +96,7 @@ def load_data(data: str, options: DataOptions, vae: VAE | None = None) -> Datase
     for line in dataset.note.splitlines():
         note(line)
     if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
-        raise DataError(f"{data} has no column {label!r}: --label names one of a table")
+        raise DataError(f"{data} has no column {label!r}: --label takes a column of the table")
     return dataset
 
 
@@ -113,7 +113,7 @@ def load_data_for(vae: VAE, data: str, options: DataOptions) -> Dataset:
 
 
 def pixel_range(vae: VAE) -> float:
-    """The largest value of a pixel that the model takes: 1, or `top` of a likelihood over whole numbers."""
+    """The largest pixel value that the model takes: 1, or `top` of a likelihood over whole numbers."""
     likelihood = getattr(vae, "likelihood_", vae.likelihood)
     return max(getattr(likelihood, "top", None) or 1.0, 1.0)
 
@@ -129,14 +129,14 @@ def scale_pixels(X: Any, vae: VAE) -> Any:
 
 
 def model_columns(vae: VAE) -> list[str]:
-    """The columns that a model of a table or a series reads."""
+    """The columns that a model of a table or a time series reads."""
     if vae.window is not None:
         return [getattr(vae.codec_, "time", ""), getattr(vae.codec_, "value", "")]
     return vae.codec_.column_names()
 
 
 def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
-    """Rows to evaluate a fit on, EVALUATION_ROWS at most: those that it held out, else the first."""
+    """Rows to evaluate a fit on, EVALUATION_ROWS at most: the held-out rows, else the first."""
     rows = vae.held_out_ if len(vae.held_out_) and vae.window is None else np.arange(X.shape[0])
     rows = rows[:EVALUATION_ROWS]
     y = None if y is None or vae.classes_ is None else np.asarray(y)[rows]
@@ -144,10 +144,10 @@ def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
 
 
 def find_class(vae: VAE, label: str | None) -> Any:
-    """The class that a word names."""
+    """The class with this name."""
     if label is None or vae.classes_ is None:
         return label
     for known in vae.classes_:
         if str(known) == label:
             return known
-    raise DataError(f"{label!r} is no class of this model: {', '.join(map(str, vae.classes_))}")
+    raise DataError(f"{label!r} is not a class of this model: {', '.join(map(str, vae.classes_))}")

@@ -1,4 +1,4 @@
-"""The command line: the table of verbs, and errors in one line. Heavy imports wait for the verb."""
+"""The command line: the table of commands, and one-line errors. Heavy imports wait until a command runs."""
 
 import sys
 import warnings
@@ -32,10 +32,10 @@ VERBS: dict[str, Callable[..., None]] = {
     "cite": cite,
     "recipes": recipes,
 }
-"""Every verb by its name, in the order of --help."""
+"""Every command by its name, in the order of --help."""
 
 app = typer.Typer(
-    help="Variational autoencoders: fit, evaluate, sample, look inside. Every number is in nats.",
+    help="Variational autoencoders: fit, evaluate, sample, plot. Every number is in nats.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -46,7 +46,7 @@ for name, verb in VERBS.items():
 
 
 def main() -> None:
-    """The entry point: an error of ours is one line on stderr, and its exit status."""
+    """The entry point: a ReparamError becomes one line on stderr and an exit status."""
     warnings.formatwarning = lambda message, *_, **__: f"reparam: warning: {message}\n"
     try:
         status = app(standalone_mode=False)

@@ -1,4 +1,4 @@
-"""What is shown and written at the terminal. Heavy imports wait for their use."""
+"""Terminal output and result files. Heavy imports wait until they are used."""
 
 import json
 from itertools import islice
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from ..training.trainer import Progress
 
 LISTED_COLUMNS = 40
-"""Columns of a table that are listed."""
+"""The most columns of a table that are listed."""
 FIGURES = {"bound": "bound", "rate": "KL", "distortion": "reconstruction"}
-"""The figures of an epoch in a line of text."""
+"""The metrics of an epoch in a line of text."""
 
 
 def note(message: str) -> None:
@@ -36,7 +36,7 @@ def print_json(value: Any) -> None:
 
 
 def epoch_summary(row: dict[str, Any]) -> str:
-    """The figures of one epoch.
+    """The metrics of one epoch as text.
 
     >>> epoch_summary({"bound": -75.25, "rate": 20.0, "distortion": 55.25})
     'bound -75.25, KL 20.00, reconstruction 55.25 nats'
@@ -62,7 +62,7 @@ def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", qui
                 tracker.log(progress)
     except KeyboardInterrupt:
         bar.stop()
-        note("stopped; the same command with --resume goes on")
+        note("stopped; the same command with --resume continues")
         raise
     finally:
         bar.stop()
@@ -71,7 +71,7 @@ def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", qui
 
 
 def with_column_summary(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]":
-    """Training, and once it is under way what the columns of a table were taken for, on stderr."""
+    """Training; after its first epoch the inferred column types of a table go to stderr."""
     for first in islice(training, 1):
         families = [str(family) for family in getattr(vae.likelihood_, "families", ())]
         for line in column_summary(vae.codec_.header().get("columns", []), families):
@@ -96,16 +96,16 @@ def column_summary(columns: "list[dict[str, Any]]", families: "Sequence[str]" = 
 # -- results to files ------------------------------------------------------------------------------------
 
 
-def refuse_duplicate_columns(added: "Iterable[str]", columns: "Iterable[str]") -> None:
-    """DataError where a result adds a column that the table has."""
+def check_duplicate_columns(added: "Iterable[str]", columns: "Iterable[str]") -> None:
+    """DataError where a result adds a column that the table already has."""
     if both := set(added) & set(columns):
         raise DataError(
-            f"duplicate column name {min(both)!r}: the result adds such a column, rename it in the table"
+            f"duplicate column name {min(both)!r}: the result adds this column, rename it in the table"
         )
 
 
 def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
-    """In a table, columns beside the key of each row: the time, key columns, or names of files."""
+    """In a table, the results beside the key of each row: time, key columns, or file names."""
     time = getattr(vae.codec_, "time", None)
     columns = () if time else getattr(vae.codec_, "columns", ())
     keys = [time] if time else [column.name for column in columns if column.kind == "key"]
@@ -115,16 +115,16 @@ def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], out
         import pandas as pd
 
     held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
-    refuse_duplicate_columns(names, held.columns)
+    check_duplicate_columns(names, held.columns)
     return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
 
 
 def write_by_block(
     path: Path, vae: "VAE", dataset: "Dataset", f: "Callable[[Dataset], Any]", names: list[str] | None = None
 ) -> None:
-    """f of each block of the data, one of which is in memory at a time.
+    """f of each block of the data, with one block in memory at a time.
 
-    `names`: those of the columns of f, which are written beside the key of each row.
+    `names`: the columns of f, written beside the key of each row.
     """
     from .write_results import write_pieces
 
@@ -138,14 +138,14 @@ def write_by_block(
 
 
 def write_result(path: Path, values: Any, vae: "VAE | None" = None) -> None:
-    """Rows to a file; those of a model of pictures in the range that its likelihood says."""
+    """Write rows to a file; pixels are in the range of the model's likelihood."""
     from .write_results import write
 
     write(path, values, top=vae.likelihood_.top if vae is not None else None)
     typer.echo(path)
 
 
-# -- tables for people -----------------------------------------------------------------------------------
+# -- tables on the terminal ------------------------------------------------------------------------------
 
 
 def print_evaluation(result: "Evaluation") -> None:
@@ -154,7 +154,7 @@ def print_evaluation(result: "Evaluation") -> None:
 
     from ..plotting.html_report import table
 
-    rows = Table("figure", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
+    rows = Table("metric", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
     for row in table(result):
         rows.add_row(*row)
     Console().print(rows)
@@ -163,11 +163,11 @@ def print_evaluation(result: "Evaluation") -> None:
 
 
 def print_detection(found: dict[str, dict[str, float]]) -> None:
-    """How well anomalies are found, by way of counting them."""
+    """How well anomalies are found, for each way of counting them."""
     from rich.console import Console
     from rich.table import Table
 
-    columns = {"best F1": "f1", "precision": "precision", "recall": "recall", "score below": "threshold"}
+    columns = {"best F1": "f1", "precision": "precision", "recall": "recall", "threshold": "threshold"}
     table = Table("anomalies by", *columns, "PR-AUC")
     for name, figures in found.items():
         table.add_row(name, *(f"{figures[key]:.4g}" for key in (*columns.values(), "pr_auc")))
@@ -175,12 +175,12 @@ def print_detection(found: dict[str, dict[str, float]]) -> None:
 
 
 def print_profile(times: dict[str, float]) -> None:
-    """Milliseconds of each kind of work, on stderr, so that --json stays alone on stdout."""
+    """Milliseconds of each kind of work, on stderr, so that stdout holds only --json."""
     from rich.console import Console
     from rich.table import Table
 
     floor, total = next(iter(times.values())), sum(times.values())
-    table = Table("of a training step", "milliseconds", "share", "x floor")
-    for name, each in (times | {"in all": total}).items():
+    table = Table("part of a training step", "milliseconds", "share", "x minimum")
+    for name, each in (times | {"total": total}).items():
         table.add_row(name, f"{each:.2f}", f"{each / total:.0%}", f"{each / floor:.2f}" if floor else "")
     Console(stderr=True).print(table)

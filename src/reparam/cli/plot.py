@@ -23,7 +23,7 @@ def plot(
     from .run_folder import load_model
 
     if data is None and options != DataOptions():
-        raise SpecError("--label, --skip-bad and --na say how --data is read: name it, or leave them out")
+        raise SpecError("--label, --skip-bad and --na need --data: give --data, or leave them out")
     models = {name: load_model(path) for name, path in zip(unique_names(model), model, strict=True)}
     dataset = None if data is None else load_data_for(next(iter(models.values())), data, options)
     for path in model_plots.plot(models, dataset, output):

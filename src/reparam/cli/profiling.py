@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, against its floor: the matrix products and convolutions in it."""
+"""Where the time of a training step goes; its minimum is the time of matrix products and convolutions."""
 
 import os
 import re
@@ -21,15 +21,15 @@ GROUPS = {
     "noise and order": r"normal_|randperm|rand|uniform|exponential|bernoulli",
     "batches and copies": r"index|gather|copy|cat|clone|split",
 }
-"""What an operation's name says it is for, the first that fits; the others are the densities' arithmetic."""
+"""Kind of work by operation name, the first that matches; the rest is the arithmetic of the densities."""
 REST, PYTHON = "densities and the rest", "Python between operations"
 
 
 def profile_step(vae: VAE, X: Any, y: Any = None) -> dict[str, float]:
-    """Milliseconds a step of each kind of work, in a short fit of the same model that is thrown away.
+    """Milliseconds per step of each kind of work, measured in a short fit that is then discarded.
 
-    The device is busy as long as its operations say; what is left of the steps' time is Python's. What
-    an epoch costs beside its steps is shared out among at most STEPS of them.
+    The device's time is that of its operations; the rest of a step is Python. The cost of an epoch outside
+    its steps is spread over at most STEPS of them.
     """
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     own = clone(vae)

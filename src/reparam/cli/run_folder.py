@@ -1,4 +1,4 @@
-"""The run folder: model.safetensors, history.jsonl, samples.npz, figures/, and what a resume needs."""
+"""The run folder: model.safetensors, history.jsonl, samples.npz, figures/, and the training checkpoint."""
 
 import io
 import json
@@ -18,13 +18,13 @@ from ..training.distributed import launched
 from ..training.trainer import Progress
 
 SAVE_SECONDS = 20.0
-"""How much training an interruption may cost where nobody is asked: a kill, a power cut."""
+"""Seconds between checkpoints: the most training that a kill or a power cut can lose."""
 SAMPLE_BYTES = 64 << 20
-"""The most that the samples by epoch may fill."""
+"""The most bytes that the samples by epoch may use."""
 
 
 def is_first_process(vae: VAE) -> bool:
-    """Whether this process writes; the others that share a training do not, and are started here."""
+    """Whether this process writes files; the other processes of the training, started here, do not."""
     training = vae.training or Training()
     return launched(training.devices, training.resolved_device()).rank == 0
 
@@ -37,11 +37,11 @@ class RunFolder:
         self.training_file, self.samples_file = folder / "training.safetensors", folder / "samples.npz"
 
     def train(self, vae: VAE, X: Any, y: Any, resume: bool) -> Iterator[Progress]:
-        """Fit, and keep what a resume needs: now and then, and when it is interrupted."""
+        """Fit, and save a checkpoint at intervals and when interrupted."""
         if self.folder.exists() and not self.folder.is_dir():
-            raise DataError(f"{self.folder} is a file: -o names the run's folder")
+            raise DataError(f"{self.folder} is a file: give a folder with -o")
         if resume and not self.training_file.is_file():
-            raise DataError(f"{self.folder} holds no training to resume: leave --resume out to start anew")
+            raise DataError(f"{self.folder} holds no stopped training: leave --resume out to start a new one")
         self.samples = read_samples(self.samples_file) if resume else {}
         every = (list(self.samples)[1] - 1) if len(self.samples) > 1 else 1
         saved, started = time.monotonic(), False
@@ -66,18 +66,18 @@ class RunFolder:
             raise
 
     def train_beside(self, vae: VAE, X: Any, y: Any, resume: bool) -> None:
-        """Fit beside the first process, which writes."""
+        """Fit in a process other than the first, without writing files."""
         for _ in vae.fit_iter(X, y, resume=self.training_file if resume else None):
             pass
 
     def clear(self) -> None:
-        """Leave nothing of an earlier run in the folder."""
+        """Remove the files of an earlier run from the folder."""
         for name in ("model.safetensors", "history.jsonl", "samples.npz", "training.safetensors"):
             (self.folder / name).unlink(missing_ok=True)
         shutil.rmtree(self.folder / "figures", ignore_errors=True)
 
     def save(self, vae: VAE) -> None:
-        """What a resume needs."""
+        """Save the training checkpoint."""
         if self.samples:
             buffer = io.BytesIO()
             np.savez(buffer, samples=np.stack(list(self.samples.values())), epochs=list(self.samples))
@@ -96,7 +96,7 @@ class RunFolder:
 
 
 def decode_samples(vae: VAE, epoch: int) -> Any:
-    """Decoded means: the same z for every class, another z at each epoch; ten draws without classes."""
+    """Decoded means: the same z for every class, a new z at each epoch; ten samples without classes."""
     classes = vae.classes_
     z = np.random.default_rng(epoch).standard_normal((1 if classes is not None else 10, vae.latent_dim_))
     device = next(vae.model_.parameters()).device
@@ -107,7 +107,7 @@ def decode_samples(vae: VAE, epoch: int) -> Any:
 
 
 def read_samples(path: Path) -> dict[int, Any]:
-    """The samples by epoch; none where the file is missing or damaged: they can be drawn anew."""
+    """The samples by epoch; none where the file is missing or damaged."""
     if not path.is_file():
         return {}
     try:

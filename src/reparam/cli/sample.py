@@ -14,12 +14,12 @@ def sample(
     n: Annotated[int, typer.Option("-n", min=1)] = 64,
     label: Annotated[str | None, typer.Option(help="the class to draw")] = None,
     draw: Annotated[
-        bool, typer.Option("--draw", help="draw x ~ p(x|z) for pictures too, not its mean")
+        bool, typer.Option("--draw", help="for images too, draw x ~ p(x|z), not its mean")
     ] = False,
     given: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE, e.g. sex=Female")] = None,
     seed: Seed = None,
 ) -> None:
-    """New data: pictures show the mean of p(x|z), other files hold draws."""
+    """New data: images show the mean of p(x|z), other files hold samples."""
     from .load import find_class
     from .run_folder import load_model
 

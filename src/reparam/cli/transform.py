@@ -6,12 +6,12 @@ import typer
 
 from ..errors import DataError, SpecError
 from .arguments import Data, DataOptions, ModelPath, OutputFile, Seed, data_options
-from .output import refuse_duplicate_columns, write_by_block, write_result
+from .output import check_duplicate_columns, write_by_block, write_result
 
 
 @data_options(without=["size"])
 def encode(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
-    """Posterior means, one row a datum, beside the row's key."""
+    """Posterior means of each row, beside the row's key."""
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
@@ -25,7 +25,7 @@ def decode(
     output: OutputFile,
     label: Annotated[str | None, typer.Option(help="the class to decode")] = None,
 ) -> None:
-    """Codes (n, L) to decoded means."""
+    """Decoded means of codes (n, L)."""
     from .load import find_class, load_data
     from .run_folder import load_model
 
@@ -44,7 +44,7 @@ def reconstruct(model: ModelPath, data: Data, output: OutputFile, options: DataO
 
 @data_options(without=["size"])
 def predict(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
-    """Each class's probability, one row a datum, beside the row's key; by a label head's classifier."""
+    """Class probabilities of each row from the classifier, beside the row's key."""
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
@@ -62,12 +62,12 @@ def impute(
     output: OutputFile,
     options: DataOptions,
     draws: Annotated[
-        int | None, typer.Option(min=1, help="so many draws, told apart by a column `draw`")
+        int | None, typer.Option(min=1, help="number of imputations, numbered in a column `draw`")
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="importance samples a row")] = 100,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples per row")] = 100,
     seed: Seed = None,
 ) -> None:
-    """Fill missing cells: the best guess, or draws of it."""
+    """Fill missing cells: the conditional mean or most probable class, or draws."""
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
@@ -81,7 +81,7 @@ def impute(
         return
     if dataset.streamed:
         raise SpecError(f"--draws needs all rows in memory and {data} is streamed: leave --draws out")
-    refuse_duplicate_columns(["draw"], getattr(dataset.X, "columns", ()))
+    check_duplicate_columns(["draw"], getattr(dataset.X, "columns", ()))
     filled = vae.impute(dataset.X, dataset.y, draws=draws, n_samples=k, random_state=seed)
     if hasattr(dataset.X, "columns"):
         import pandas as pd

@@ -1,4 +1,4 @@
-"""Results to files, by their ending: arrays, tables and pictures. Writes are atomic."""
+"""Results to files, by extension: arrays, tables and images. Writes are atomic."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +22,7 @@ def write(path: Path, values: Any, names: list[str] | None = None, top: float | 
 def write_pieces(
     path: Path, pieces: Iterable[Any], n: int, names: list[str] | None = None, top: float | None = None
 ) -> None:
-    """Pieces of `n` rows in all, one after the other; .npy, .csv and .parquet files hold one at a time."""
+    """Pieces of `n` rows in total, in order; for .npy, .csv and .parquet one piece is in memory at a time."""
     writable(path)
     each = (piece.to_pandas() if hasattr(piece, "to_pandas") else piece for piece in pieces)
     with replacing(path) as file:
@@ -73,7 +73,7 @@ def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:
 def _png(file: BinaryIO, values: Any, top: float | None) -> None:
     shape = tuple(values.shape[1:])
     if not is_picture(shape):
-        raise DataError(f"rows of shape {shape} are no pictures: write .npy, .npz, .csv or .parquet")
+        raise DataError(f"rows of shape {shape} are not images: write .npy, .npz, .csv or .parquet")
     file.write(encoded(image_grid(shade(values, top, values)))[1])
 
 

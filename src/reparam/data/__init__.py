@@ -1,1 +1,1 @@
-"""Data: named sets, readers of files, codecs between what users hold and tensors, streams and batches."""
+"""Data: named sets, readers of files, codecs to tensors and back, streams and batches."""

@@ -1,4 +1,4 @@
-"""What is asked of rows however they are held: a tensor, a sparse matrix, or a stream from disk."""
+"""Operations on rows of any storage: a tensor, a sparse matrix, or a stream from disk."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from .sparse import Sparse
 from .stream import LocalBatch, Stream
 
 Rows = tuple[Rowwise, Tensor | None]
-"""x (n, *E), and class numbers y (n,) where a label head learns from them."""
+"""x (n, *E), and class numbers y (n,) where the model uses labels."""
 PLACED = 1000
-"""Rows looked at together where a value that was refused is to be placed."""
+"""Rows per block in the search for a value outside the support."""
 
 
 def pieces(x: Rowwise) -> Iterator[Tensor]:
-    """All numbers, a part at a time; the zeros of a sparse matrix left out."""
+    """All numbers, one block at a time, without the zeros of a sparse matrix."""
     match x:
         case Sparse():
             yield torch.from_numpy(x.matrix.data)
@@ -36,8 +36,8 @@ def part(x: Rowwise, rows: Tensor) -> Rowwise:
 
 
 def support_error(family: Family, x: Rowwise) -> Violation | None:
-    """The first value of x that `family` gives no probability, those that a sparse matrix does not store
-    among them."""
+    """The first value of x outside the support of `family`, including the zeros that a sparse matrix does
+    not store."""
     if not isinstance(x, Sparse):
         return family.support_error(x[:].numpy())
     values = (x.matrix.data[:, None], np.zeros((1, 1), np.float32))
@@ -50,7 +50,7 @@ def support_error(family: Family, x: Rowwise) -> Violation | None:
 
 
 class Values(NamedTuple):
-    """What one pass over all numbers of a data set tells of them."""
+    """Properties of all numbers of a data set, found in one pass."""
 
     binary: bool  # all are 0 or 1
     counts: bool  # all are 0, 1, 2, ...
@@ -58,7 +58,7 @@ class Values(NamedTuple):
 
 
 def survey(x: Rowwise) -> Values:
-    """One pass over all numbers; those that a sparse matrix does not store are 0."""
+    """One pass over all numbers, including the zeros that a sparse matrix does not store."""
     binary = counts = True
     missing = False
     for piece in pieces(x):
@@ -73,8 +73,8 @@ def is_sparse(x: Rowwise) -> bool:
 
 
 def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | None, Tensor]:
-    """Rows to train on, those held out, and the numbers of these: a `share` at random, the last where rows
-    are `in_order`, whole blocks of a stream."""
+    """Training rows, held-out rows, and the row numbers of the latter: a random `share`, the last rows where
+    they are `in_order`, or whole blocks of a stream."""
     (x, y), n = rows, len(rows[0])
     if not share:
         return rows, None, torch.arange(0)
@@ -88,7 +88,7 @@ def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | Non
         held, kept = order[: int(n * share)], order[int(n * share) :]
         sides = [part(x, held), part(x, kept)]
     if not len(held) or not len(kept):
-        raise DataError(f"validation={share} of {n} rows leaves none on one side")
+        raise DataError(f"validation={share} of {n} rows leaves one part empty; change it or add rows")
     late, early = sides
     if y is None:
         return (early, None), (late, None), held
@@ -96,7 +96,7 @@ def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | Non
 
 
 def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device) -> Iterator[LocalBatch]:
-    """Batches of `size` rows in a new random order, of each the share of one of several processes."""
+    """Batches of `size` rows in a new random order; of each batch the part of one of several processes."""
     if isinstance(x, Stream):
         yield from x.shuffled(size, rank, ranks)
         return

@@ -1,7 +1,7 @@
-"""Where data comes from: a word (`digits`, `mnist:test`) or a path becomes a `Dataset` of rows.
+"""Load data: a name (`digits`, `mnist:test`) or a path becomes a `Dataset` of rows.
 
-Named sets are looked for in the folder that `$REPARAM_DATA` names, then downloaded once, with a checksum.
-Files are read by their ending; nothing is ever unpickled. Whatever goes wrong is a one-line `DataError`.
+Named data sets are read from the folder `$REPARAM_DATA`, or downloaded once, with a checksum. Files are
+read by extension; nothing is ever unpickled. Every failure is a one-line `DataError`.
 
 >>> digits = load("digits:test")
 >>> digits.X.shape, digits.X.dtype.name, digits.y.shape
@@ -26,13 +26,13 @@ from .stream import BUFFER, LARGE, Stream
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows, and a label a row where the source has them."""
+    """Rows, and one label per row where the source has labels."""
 
     name: str  # as typed, e.g. "mnist:test"
     X: Any  # (n, *E), pixels float32 in [0, 1]; or a pandas frame; or a stream of either
     y: Array | None = None  # (n,)
-    keys: Array | None = None  # (n,) what rows are called: the files of a folder
-    note: str = ""  # what the source chose, for the user to know
+    keys: Array | None = None  # (n,) names of rows: the files of a folder
+    note: str = ""  # choices made for the user, e.g. the size of images
 
     @property
     def streamed(self) -> bool:
@@ -40,7 +40,7 @@ class Dataset:
         return isinstance(self.X, Stream)
 
     def blocks(self) -> "Iterator[Dataset]":
-        """The blocks of a stream one by one; other rows at once."""
+        """The blocks of a stream one by one; other data in one piece."""
         if not self.streamed:
             yield self
             return
@@ -60,23 +60,23 @@ def load(
     buffer: int | None = None,
     label: str | None = None,
 ) -> Dataset:
-    """The rows that DATA names: a named set or a path, with an optional `:train`, `:valid` or `:test`.
+    """The rows of a named data set or a path, with an optional `:train`, `:valid` or `:test`.
 
-    `missing` are more spellings of a missing cell in a .csv file. `size` (height, width) and `skip_bad`,
-    which leaves out pictures that cannot be read, are for folders. `like`: read as the model of this codec
-    wants it, a folder at its size and a table with its columns. `buffer`: a folder of pictures, a .npy file,
-    or .parquet shards are streamed, so many bytes of rows in memory at once. `label`: the column of a table
-    that holds y, where it has that column.
+    `missing`: more codes for a missing cell in a .csv file. `size` (height, width) and `skip_bad`, which
+    leaves out images that cannot be read, are for folders. `like`: read for a model with this codec, images
+    at its size and tables with its columns. `buffer`: stream a folder of images, a .npy file or .parquet
+    shards, with this many bytes of rows in memory at once. `label`: the column of a table that holds y, if
+    it has that column.
     """
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
         word, split = match.groups()
     if buffer and not Path(word).is_dir() and Path(word).suffix.lower() not in (".npy", ".parquet"):
-        raise SpecError(f"{data} is not streamed; .npy, .parquet, their shards and folders of pictures are")
+        raise SpecError(f"{data} cannot be streamed; use .npy, .parquet, shards or a folder of images")
     if skip_bad and not Path(word).is_dir():
-        raise SpecError(f"skip-bad is for folders of pictures, and {data} is none; leave it out")
+        raise SpecError(f"skip-bad is for folders of images, and {data} is not one; leave it out")
     if missing and Path(word).suffix.lower() != ".csv":
-        raise SpecError(f"na is for .csv files, and {data} is none; leave it out")
+        raise SpecError(f"na is for .csv files, and {data} is not one; leave it out")
     if word in SETS:
         splits, read = SETS[word]
         if split and split not in splits:
@@ -95,7 +95,7 @@ def load(
         event = like.event if like else None
         return Dataset(data, *images.read(path / part, size, event, skip_bad, buffer))
     if size:
-        raise SpecError(f"a size is for folders of pictures, and {data} is none; leave --size out")
+        raise SpecError(f"size is for folders of images, and {data} is not one; leave --size out")
     if path.is_file() and not split and (buffer or path.stat().st_size > LARGE):
         if path.suffix.lower() == ".parquet":
             return _shards(data, [path], like, buffer or BUFFER, label)
@@ -113,18 +113,18 @@ def load(
         hint = f", did you mean {near[0]!r}?" if near else "."
         cure = (
             f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join((*READERS, *TABLES))}"
-            " or be a folder of pictures or of .parquet shards"
+            " or be a folder of images or of .parquet shards"
         )
         raise DataError(f"unknown data {word!r}{hint} {cure}")
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; check the path")
+        raise DataError(f"{path}: no such file; check the path")
     return _checked(data, READERS[path.suffix.lower()](path, split))
 
 
 def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
     """Rows that stay on disk, for `VAE.fit`, `transform`, `score_samples` and `evaluate`.
 
-    `path`: a .npy file, a .parquet file or a folder of such shards, or a folder of pictures. Training
+    `path`: a .npy file, a .parquet file or a folder of such shards, or a folder of images. Training
     shuffles within `buffer` bytes of rows, and memory holds about twice that.
     """
     found: Stream = load(str(path), buffer=buffer).X
@@ -142,8 +142,8 @@ def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label
 
 
 def _table(name: str, rows: Any, labels: Iterable[Any], like: Codec | None, label: str | None) -> Dataset:
-    """A frame or a stream of frames, the column `label` of `labels`, blocks of the same rows, taken out as y;
-    the other columns as a model's codec has them."""
+    """A frame or a stream of frames. The column `label` of `labels`, blocks of the same rows, becomes y; the
+    other columns are those of the codec `like`."""
     from .codecs import table as tables
 
     def each(f: Callable[[Any], Any]) -> Any:
@@ -159,18 +159,18 @@ def _table(name: str, rows: Any, labels: Iterable[Any], like: Codec | None, labe
 def _checked(name: str, rows: Rows) -> Dataset:
     X, y = rows
     if X.dtype.kind not in "biuf":
-        raise DataError(f"{name} holds {X.dtype}, not numbers; save it as floats, whole numbers or bools")
+        raise DataError(f"{name} holds {X.dtype}, not numbers; save it as floats, integers or bools")
     if X.ndim < 2:
         raise DataError(f"{name} has shape {X.shape}; rows and columns are needed: save X.reshape(-1, 1)")
     if 0 in X.shape:
-        raise DataError(f"{name} has nothing in it, its shape is {X.shape}; at least one row is needed")
+        raise DataError(f"{name} is empty, its shape is {X.shape}; at least one row is needed")
     if y is not None and y.shape != X.shape[:1]:
-        raise DataError(f"{name} has {len(X)} rows and labels of shape {y.shape}; one label a row is needed")
+        raise DataError(f"{name} has {len(X)} rows and labels of shape {y.shape}; use one label per row")
     return Dataset(name, _pixels(X.astype(X.dtype.newbyteorder("="), copy=False)), y)
 
 
 def _pixels(X: Array) -> Array:
-    """Bytes and bools of three axes or more are pictures; bytes that are only 0 and 1 are not divided."""
+    """Bytes and bools of three axes or more are images; bytes that are only 0 and 1 are not divided."""
     if X.ndim < 3 or X.dtype not in (np.uint8, np.bool_):
         return X
     return np.divide(X, 255 if X.max() > 1 else 1, dtype=np.float32)
@@ -182,4 +182,4 @@ READERS: Mapping[str, Reader] = {
     ".npy": read_npy,
     ".npz": read_npz,
     ".h5ad": read_h5ad,
-}  # by ending
+}  # by extension

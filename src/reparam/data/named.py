@@ -1,4 +1,4 @@
-"""Named data sets: from the folder that `$REPARAM_DATA` names, or downloaded once, with a checksum."""
+"""Named data sets: from the folder `$REPARAM_DATA`, or downloaded once, with a checksum."""
 
 import gzip
 import logging
@@ -12,18 +12,18 @@ import numpy as np
 from ..errors import DataError
 from .readers.arrays import Array, Rows, archive, reading
 
-ORIGINAL = "replace it with the original"  # the cure for a file of a named set
+ORIGINAL = "replace it with the original"  # correction for a file of a named data set
 
 
 @dataclass(frozen=True)
 class Remote:
-    """Where the files of a set are published; `files` maps each name to its sha256."""
+    """Where the files of a data set are published; `files` maps each name to its sha256."""
 
     url: str
     files: Mapping[str, str]
 
 
-REMOTES = {  # by the set's folder in $REPARAM_DATA and in the cache
+REMOTES = {  # by folder in $REPARAM_DATA and in the cache
     "mnist": Remote(
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
         {
@@ -99,22 +99,22 @@ def _local(folder: str, file: str) -> Path | None:
 
 
 def _fetch(folder: str, file: str) -> Path:
-    """The user's own file, which is trusted, or the published one, which has to match its sha256."""
+    """The user's own file, which is trusted, or the published one, which must match its sha256."""
     if path := _local(folder, file):
         return path
     import pooch
 
     remote = REMOTES[folder]
     pooch.get_logger().setLevel(logging.WARNING)  # it would print where the cache is
-    cure = f"put {folder}/{file} into a folder and name that folder in $REPARAM_DATA"
+    cure = f"put {folder}/{file} into a folder and set $REPARAM_DATA to that folder"
     cache, sha256 = pooch.os_cache("reparam") / folder, f"sha256:{remote.files[file]}"
     try:
         return Path(pooch.retrieve(remote.url + file, sha256, fname=file, path=cache))
-    except OSError as error:  # every fault of the network is one, by way of requests
-        fault = f"{file} is not in $REPARAM_DATA and did not come from {remote.url} ({type(error).__name__})"
+    except OSError as error:  # requests raises every network error as one
+        fault = f"{file} is not in $REPARAM_DATA and download of {remote.url} failed ({type(error).__name__})"
         raise DataError(f"{fault}; {cure}") from error
     except ValueError as error:
-        raise DataError(f"{remote.url} gave another {file} than was published (sha256); {cure}") from error
+        raise DataError(f"{file} from {remote.url} does not match the published sha256; {cure}") from error
 
 
 SETS: Mapping[str, tuple[tuple[str, ...], Callable[[str], Rows]]] = {  # name: its splits, its reader

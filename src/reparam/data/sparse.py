@@ -13,7 +13,7 @@ from ..errors import DataError
 
 Array = np.ndarray[Any, Any]
 KEYS = {"data", "indices", "indptr", "shape"}
-"""What a compressed matrix consists of, in the files of scipy.sparse.save_npz and in others."""
+"""The parts of a compressed matrix, in the files of scipy.sparse.save_npz and in others."""
 
 
 class Sparse:
@@ -40,16 +40,16 @@ class Sparse:
         return self.matrix[rows.cpu().numpy() if isinstance(rows, Tensor) else rows]
 
     def to(self, device: torch.device) -> "Sparse":
-        """Batches go there; the matrix stays."""
+        """Move batches to the device; the matrix stays."""
         return Sparse(self.matrix, device)
 
 
 def assembled(arrays: Mapping[str, Array]) -> Any:
-    """The matrix whose parts lie under KEYS; their format is CSR where none is said."""
-    said = arrays["format"].item() if "format" in arrays else b"csr"
-    kind = said.decode() if isinstance(said, bytes) else str(said)
+    """The matrix with its parts under KEYS; the default format is CSR."""
+    stored = arrays["format"].item() if "format" in arrays else b"csr"
+    kind = stored.decode() if isinstance(stored, bytes) else str(stored)
     if kind not in ("csr", "csc"):
-        raise DataError(f"a sparse matrix in the format {kind} has no quick rows; save X.tocsr()")
+        raise DataError(f"a sparse matrix in the format {kind} has slow access to rows; save X.tocsr()")
     make = csr_matrix if kind == "csr" else csc_matrix
     parts = (arrays["data"], arrays["indices"], arrays["indptr"])
     n, d = map(int, arrays["shape"])

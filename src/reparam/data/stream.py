@@ -1,4 +1,4 @@
-"""Rows that stay on disk: read block by block, and shuffled in a buffer of known size."""
+"""Rows that stay on disk: read block by block, and shuffled in a buffer of fixed size."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,18 +11,18 @@ from ..errors import DataError
 
 Array = np.ndarray[Any, Any]
 BUFFER = 64 << 20
-"""Bytes of rows that are shuffled together where nothing is said."""
+"""Default for the bytes of rows that are shuffled together."""
 LARGE = 2 << 30
-"""What would fill more bytes is streamed without being asked for."""
+"""Data of more bytes are always streamed."""
 
 
 class LocalBatch(NamedTuple):
-    """What one of several processes sees of a batch: rows `start` to `start + n` of `total`."""
+    """The part of a batch that one of several processes has: rows `start` to `start + n` of `total`."""
 
-    rows: Tensor  # (b,) their numbers
+    rows: Tensor  # (b,) row numbers
     x: Tensor  # (b, *E)
     start: int
-    n: int  # b, or 0 where the one row that is here does not count
+    n: int  # b, or 0 where the one row is only padding
     total: int
 
 
@@ -42,7 +42,7 @@ class Stream:
 
     @property
     def shape(self) -> tuple[int]:
-        """(n,), where arrays and matrices say their number of rows too."""
+        """(n,), as arrays and matrices have it."""
         return (len(self),)
 
     def read(self, i: int) -> Any:
@@ -55,7 +55,7 @@ class Stream:
         return map(self.read, range(len(self.sizes)))
 
     def __getitem__(self, rows: Any) -> Any:
-        """Some rows, in the order asked for."""
+        """The given rows, in the given order."""
         if isinstance(rows, slice):
             rows = range(*rows.indices(len(self)))
         numbers = np.asarray(rows.cpu() if isinstance(rows, Tensor) else rows, dtype=int)
@@ -69,7 +69,7 @@ class Stream:
         return taken(joined(parts), np.argsort(np.concatenate(places)))
 
     def map(self, f: Callable[[Any], Any]) -> "Stream":
-        """f of each block, when it is read; a fault in it says where the block begins."""
+        """f of each block, when it is read; an error names the block's first row."""
 
         def read(i: int) -> Any:
             rows = self._read(i)
@@ -90,27 +90,27 @@ class Stream:
         return Stream([self.sizes[i] for i in blocks], lambda i: self._read(blocks[i]), self.buffer)
 
     def numbers(self, blocks: Sequence[int]) -> Array:
-        """Of the rows in some blocks."""
+        """The row numbers of some blocks."""
         each = [np.arange(self.starts[i], self.starts[i + 1]) for i in blocks]
         return np.concatenate([np.arange(0), *each])
 
     def some(self, most: int) -> Any:
-        """About `most` rows from up to 16 blocks that lie evenly over all: what the others are like."""
+        """About `most` rows, as a sample, from up to 16 evenly spaced blocks."""
         blocks = np.unique(np.linspace(0, len(self.sizes) - 1, 16).astype(int))
         each = -(-most // len(blocks))
         rows = [start + np.arange(min(each, self.sizes[i])) for i in blocks for start in [self.starts[i]]]
         return self[np.concatenate(rows)]
 
     def split(self, share: float) -> tuple[list[int], list[int]]:
-        """Blocks drawn at random that hold about that share of the rows, and the others."""
+        """Random blocks with about that share of the rows, and the other blocks."""
         order = torch.randperm(len(self.sizes)).tolist()
         held = np.cumsum([self.sizes[i] for i in order])
         cut = max(1, int(np.searchsorted(held, share * len(self), side="right")))
         return sorted(order[:cut]), sorted(order[cut:])
 
     def shuffled(self, size: int, rank: int, ranks: int) -> Iterator[LocalBatch]:
-        """Batches of `size` over all ranks: blocks in random order are dealt out, and each rank takes rows
-        at random from as many of its own as fill the buffer."""
+        """Batches of `size` over all ranks: blocks in random order are divided among the ranks, and each rank
+        takes random rows from as many of its blocks as fill the buffer."""
         random = np.random.default_rng(int(torch.randint(2**62, ())))
         order = random.permutation(len(self.sizes))
         lanes = [order[r::ranks] for r in range(ranks)]
@@ -127,7 +127,7 @@ class Stream:
             left -= counts
 
     def _mixed(self, lane: Array, size: int, random: np.random.Generator) -> Iterator[tuple[Array, Tensor]]:
-        """Numbers and rows, `size` at a time, of blocks mixed by the buffer."""
+        """Row numbers and rows, `size` at a time, from blocks shuffled in the buffer."""
         numbers, parts = np.empty(0, int), list[Any]()
         for i in lane:
             parts.append(self.read(int(i)))
@@ -144,7 +144,7 @@ class Stream:
 
 
 def joined(parts: list[Any]) -> Any:
-    """Rows one after the other, of one type."""
+    """Rows concatenated, of one type."""
     if isinstance(parts[0], Tensor):
         return torch.cat(parts)
     if not hasattr(parts[0], "iloc"):
@@ -162,17 +162,17 @@ def taken(rows: Any, numbers: Array) -> Any:
 
 
 def map_blocks(X: Any, f: Callable[[Any], Any]) -> Any:
-    """f of X; of a stream f of each block, when it is read."""
+    """f of X; for a stream f of each block, when it is read."""
     return X.map(lambda block: f(block)[:]) if isinstance(X, Stream) else f(X)
 
 
 def typical_rows(X: Any, most: int) -> Any:
-    """X; of a stream about `most` rows of it, spread over all blocks."""
+    """X; for a stream about `most` rows of it, spread over all blocks."""
     return X.some(most) if isinstance(X, Stream) else X
 
 
 def dtype_of(X: Any) -> Any:
-    """The type of X's numbers; None of a stream, whose blocks say it when they are read."""
+    """The dtype of X; None for a stream, whose blocks are not read yet."""
     if isinstance(X, Stream) or hasattr(X, "dtype"):
         return getattr(X, "dtype", None)
     return np.asarray(X).dtype

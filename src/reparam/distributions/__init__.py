@@ -1,4 +1,4 @@
-"""What torch.distributions lacks."""
+"""Distributions in addition to torch.distributions."""
 
 from . import multivariate  # registers its rows
 from .base import (

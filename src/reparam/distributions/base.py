@@ -1,4 +1,4 @@
-"""What every distribution here can do beside torch's contract. A new one registers its rows."""
+"""Functions that all distributions here support beyond torch's interface; new ones register theirs."""
 
 import functools
 from collections.abc import Callable
@@ -17,29 +17,29 @@ T = TypeVar("T")
 
 
 class Unvalidated(Distribution):
-    """A distribution that validates nothing, because that waits for the device: support is checked once, at
-    the estimator's door."""
+    """A distribution without argument checks, which would wait for the device: the support is checked once,
+    in input validation."""
 
     arg_constraints = {}  # noqa: RUF012
     _validate_args = False
 
 
 def by_cell(f: Callable[..., T]) -> "functools._SingleDispatchCallable[T]":
-    """A function that chooses by the type of its distribution, and looks for it inside Independent."""
+    """Single dispatch on the type of the distribution, or of the base of an Independent."""
     verb = singledispatch(f)
     verb.register(Independent, lambda d, *rest: verb(d.base_dist, *rest))
     return verb
 
 
 class Event(Independent[Any]):
-    """Independent numbers read as one datum: log_prob is their `total`."""
+    """Independent numbers as one datum: log_prob is their `total`."""
 
     def log_prob(self, value: Tensor) -> Tensor:
         return total(self.base_dist, value, self.reinterpreted_batch_ndims)
 
 
 def event(base: Distribution, ndim: int) -> Distribution:
-    """Independent numbers read as one datum: log_prob sums over the last `ndim` axes."""
+    """Independent numbers as one datum: log_prob sums over the last `ndim` axes."""
     return Event(base, ndim, validate_args=False)
 
 
@@ -50,8 +50,8 @@ def sum_last(x: Tensor, ndim: int) -> Tensor:
 
 @singledispatch
 def total(d: Distribution, x: Tensor, ndim: int) -> Tensor:
-    """log p of all numbers of an event together: the sum of log_prob(x) over the last `ndim` axes, by fewer
-    passes over them where a law has a shorter way."""
+    """log p of an event: the sum of log_prob(x) over the last `ndim` axes, with fewer operations where a
+    distribution has its own method."""
     return sum_last(d.log_prob(x), ndim)
 
 
@@ -62,7 +62,7 @@ def _(d: Bernoulli, x: Tensor, ndim: int) -> Tensor:
 
 
 def base_of(d: Distribution) -> Distribution:
-    """The law of one cell, where cells are independent."""
+    """The distribution of one cell, where cells are independent."""
     return base_of(d.base_dist) if isinstance(d, Independent) else d
 
 
@@ -80,13 +80,13 @@ def has_density(d: Distribution) -> bool:
 
 
 def is_certain(d: Distribution) -> bool:
-    """Whether all draws are alike, so that one of them says all."""
+    """Whether all samples are equal, so that one is enough."""
     return bool(getattr(base_of(d), "is_certain", False))
 
 
 @by_cell
 def mean_of(d: Distribution) -> Tensor:
-    """What reconstructions, pictures and embeddings show, (*batch, *E): the mean where there is one."""
+    """The point estimate for reconstructions and embeddings, (*batch, *E): the mean where defined."""
     return d.mean
 
 
@@ -99,22 +99,22 @@ def _(d: Any) -> Tensor:
 
 @by_cell
 def cells(d: Distribution, x: Tensor) -> Tensor:
-    """log p of each number of the event by itself, (*batch, *E): their sum is log_prob(x)."""
+    """log p of each cell, (*batch, *E): their sum is log_prob(x)."""
     if d.event_shape:
-        raise NotImplementedError(f"the numbers of {type(d).__name__} are not independent")
+        raise NotImplementedError(f"the cells of {type(d).__name__} are not independent")
     log_p: Tensor = d.log_prob(x)
     return log_p
 
 
 def log_prob_of(d: Distribution, x: Tensor, mask: Tensor) -> Tensor:
-    """log p of the known cells (mask true) of x (B, *E), (*batch,); x is inside the support everywhere."""
+    """log p of the observed cells (mask true) of x (B, *E), (*batch,); x is in the support everywhere."""
     known = torch.where(mask, cells(d, x), 0.0)
     return sum_last(known, x.dim() - 1)
 
 
 @by_cell
 def blend(d: Distribution, weights: Tensor) -> Tensor:
-    """The best guess of the mixture sum_s w_s d_s, weights (S, B): its mean, (B, *E)."""
+    """The point prediction of the mixture sum_s w_s d_s, weights (S, B): its mean, (B, *E)."""
     return _blended(mean_of(d), weights)
 
 
@@ -134,8 +134,8 @@ def _blended(x: Tensor, weights: Tensor) -> Tensor:
 def sample_with(d: Distribution, samples: int, noise: Noise) -> Tensor:
     """`samples` draws of q = d, shape (S, B, L), made from the same noise (S, 1, L) in every row.
 
-    Common noise makes what is computed for a row independent of the rows beside it. A batch shape
-    (S, B) of d itself, as on the lower rungs of a ladder, gives one draw for each.
+    With common noise the result for a row does not depend on the other rows. If d itself has batch shape
+    (S, B), as in the lower layers of a hierarchy, there is one draw for each.
     """
     raise NotImplementedError(f"no common noise for {type(d).__name__}")
 

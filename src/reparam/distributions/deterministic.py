@@ -1,4 +1,4 @@
-"""All mass at one place: distributions that only a latent takes."""
+"""Point masses, for latents only."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .base import Noise, Unvalidated, sample_with
 
 
 class Deterministic(Unvalidated):
-    """All mass at the mean."""
+    """A point mass at the mean."""
 
     has_rsample = True
     is_certain = True

@@ -1,7 +1,7 @@
-"""Latents of a few values. z is G groups side by side, each one of K atoms of d numbers: L = G d.
+"""Discrete latents. z is G groups, each one of K codebook rows of d numbers: L = G d.
 
-What is chosen is w (*, G, K), a one-hot row a group; a `Codebook` says which numbers that is, so the law of
-the choice (OneOf, or Autoregressive) knows nothing of atoms.
+The choice is w (*, G, K), one-hot for each group; a `Codebook` maps it to numbers, so the distribution of
+the choice (OneOf, or Autoregressive) does not depend on the codebook.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Codebook(Protocol):
 
     @property
     def size(self) -> int:
-        """d, the numbers of an atom."""
+        """d, the length of a codebook row."""
 
     def place(self, w: Tensor) -> Tensor: ...
 
@@ -69,7 +69,7 @@ class BinaryCodebook:
 
 @dataclass(frozen=True)
 class TableCodebook:
-    """z is rows of `atoms` (K, d); read back, each group is its nearest row."""
+    """z is rows of `atoms` (K, d); the inverse maps each group to its nearest row."""
 
     atoms: Tensor
 
@@ -93,7 +93,7 @@ def nearest(points: Tensor, atoms: Tensor) -> Tensor:
 
 
 class OneOf(OneHotCategorical):
-    """torch's, but for its look at the logits, which waits for the device."""
+    """torch's OneHotCategorical without the check of the logits, which waits for the device."""
 
     def __init__(self, logits: Tensor) -> None:
         self._categorical = Categorical(logits=logits, validate_args=False)
@@ -104,7 +104,7 @@ class OneOf(OneHotCategorical):
 
 
 def choice(logits: Tensor) -> "Independent[Any]":
-    """Groups that choose independently: logits (*batch, G, K), event (G, K)."""
+    """Independent categorical groups: logits (*batch, G, K), event (G, K)."""
     return event(OneOf(logits), 1)  # type: ignore[return-value]
 
 
@@ -114,7 +114,7 @@ def gumbel(like: Tensor) -> Tensor:
 
 
 class Placed(Unvalidated):
-    """What `law`, a distribution of w (G, K), chooses, as the numbers z of `book`."""
+    """The distribution `law` of w (G, K), mapped to numbers z by the codebook `book`."""
 
     support = constraints.real_vector
 
@@ -128,13 +128,13 @@ class Placed(Unvalidated):
 
 
 class Codes(Placed):
-    """Exact: z is the atoms chosen."""
+    """Discrete: z is the chosen codebook rows."""
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return self.book.place(self.law.sample(torch.Size(sample_shape)))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """A draw; no gradient passes through it."""
+        """A sample without gradient."""
         return self.sample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -142,11 +142,11 @@ class Codes(Placed):
 
 
 class Relaxed(Placed):
-    """w = softmax((log p + g) / temperature), g Gumbel: a choice one can differentiate through
+    """w = softmax((log p + g) / temperature), g Gumbel: a differentiable choice
     (Jang et al. 2017, equation 2; Maddison et al. 2017, equation 10).
 
-    It stands for the discrete choice: KL is the discrete one, and `log_prob` sum_k w_k log p_k, which
-    is the discrete log-probability where w is one-hot. It is no density of the relaxed sample.
+    KL is that of the discrete distribution, and `log_prob` is sum_k w_k log p_k, the discrete
+    log-probability where w is one-hot. It is not a density of the relaxed sample.
     """
 
     has_rsample = True
@@ -165,9 +165,9 @@ class Relaxed(Placed):
 
 
 class Atom(Deterministic):
-    """All mass at the atoms `after` (*batch, L), number `index` (*batch, G); log_prob is 0 there.
+    """A point mass at the codebook rows `after` (*batch, L), with indices `index` (*batch, G); log_prob is 0.
 
-    A gradient passes straight through to `before`, what was rounded to them (Bengio et al. 2013).
+    The gradient passes straight through to `before`, the values before rounding (Bengio et al. 2013).
     """
 
     support = constraints.real_vector
@@ -187,7 +187,7 @@ class Atom(Deterministic):
 
 class Autoregressive(Unvalidated):
     """p(w) = prod_g p(w_g | w_<g): `logits` maps w (*, G, K) to the logits of each group, (*, G, K),
-    those of group g by the groups before it alone (Germain et al. 2015). `blank` is w = 0, (G, K)."""
+    those of group g from the groups before it only (Germain et al. 2015). `blank` is w = 0, (G, K)."""
 
     support = constraints.one_hot
 
@@ -213,13 +213,13 @@ def _(q: Placed, p: Codes) -> Tensor:
 
 @register_kl(Atom, Codes)  # type: ignore[untyped-decorator]
 def _(q: Atom, p: Codes) -> Tensor:
-    """-log p of the atom's number."""
+    """-log p of the code index."""
     return -p.law.log_prob(one_hot(q.index, p.law.event_shape[-1]).to(q.after.dtype))
 
 
 @mean_of.register
 def _(d: Codes) -> Tensor:
-    """The most probable atom of each group: a mean of atoms is no code."""
+    """The most probable code of each group: a mean of codes is not a code."""
     probabilities = d.law.mean
     return d.book.place(one_hot(probabilities.argmax(-1), probabilities.shape[-1]).to(probabilities.dtype))
 

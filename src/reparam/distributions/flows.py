@@ -1,4 +1,4 @@
-"""Flows: z = f(e) with e from a base law, log q(z) = log base(e) - log |df/de|."""
+"""Flows: z = f(e) with e from a base distribution, log q(z) = log base(e) - log |df/de|."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ Pass = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class CachedTransform(Transform):
-    """A map of vectors that remembers its last pass, so log_prob of an own draw costs no second one."""
+    """A map of vectors that caches its last pass, so log_prob of its own sample needs no second pass."""
 
     domain = constraints.real_vector
     codomain = constraints.real_vector
@@ -43,7 +43,7 @@ class CachedTransform(Transform):
 
 
 class FlowDistribution(TransformedDistribution):
-    """The law of f_n(... f_1(e)), e from the base."""
+    """The distribution of f_n(... f_1(e)), e from the base."""
 
     def push(self, x: Tensor) -> Tensor:
         for transform in self.transforms:

@@ -1,4 +1,4 @@
-"""One choice among K laws for the whole of a vector."""
+"""Mixtures with one component for the whole vector."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ class GaussianMixture(Unvalidated):
     """p(z) = sum_k w_k prod_l N(z_l; m_kl, s_kl^2), z (*, L), from logits (K,), loc and scale (K, L).
 
     log N_k(z) = -1/2 (z^2 . s_k^-2 - 2 z . m_k s_k^-2 + m_k^2 . s_k^-2) - sum_l log s_kl - L/2 log 2 pi: two
-    products of matrices in the place of (*, K, L) numbers, in float64 because the parts cancel.
+    matrix products instead of (*, K, L) numbers, in float64 because the parts cancel.
     """
 
     support = constraints.real_vector

@@ -1,4 +1,4 @@
-"""Gaussians whose cells depend on one another: common noise, and KL to and from independent cells."""
+"""Gaussians with dependent dimensions: common noise, and KL to and from independent ones."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .base import Noise, base_of, register_kl, sample_with
 
 
 def cells(d: Any) -> Any:
-    """The Normal of each cell of a vector; NotImplementedError (KL by sampling) where it is another."""
+    """The Normal of each dimension; NotImplementedError (KL by sampling) for other distributions."""
     cell = base_of(d)
     if not isinstance(cell, Normal) or len(d.event_shape) != 1:
         raise NotImplementedError

@@ -18,7 +18,7 @@ class OrderedLogistic(Unvalidated):
 
         P(k) = s(c_{k+1} - eta) - s(c_k - eta) = s(c_{k+1} - eta) s(eta - c_k) (1 - exp(-g_k))
 
-    is exact in float32 however close two cut points are. x is also the number of cut points below
+    is exact in float32 for any distance of two cut points. x is also the number of cut points below
     eta + e, where e is standard logistic. Source: McCullagh, "Regression models for ordinal data" (1980).
     """
 
@@ -53,8 +53,8 @@ def at(table: Tensor, k: Tensor) -> Tensor:
 
 @mean_of.register
 def _(d: OrderedLogistic) -> Tensor:
-    """The median, the number of cut points below eta: level numbers are an order, so they have no mean, and
-    the median passes through every level as eta rises, where the mode skips rare ones."""
+    """The median, the number of cut points below eta: ordinal levels have no mean, and the mode would never
+    be a rare level, while the median takes every level as eta increases."""
     return d.level(d.eta)
 
 

@@ -1,4 +1,4 @@
-"""Columns of several distributions side by side."""
+"""Products of distributions over columns."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ Runs = Sequence[tuple[int, int, int]]
 
 
 def together(parts: Sequence[Tensor], runs: Runs) -> Tensor:
-    """ModelConfig (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
+    """Parts (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
     return torch.cat([parts[part][..., start:stop] for part, start, stop in runs], -1)
 
 
@@ -28,7 +28,7 @@ def apart(x: Tensor, runs: Runs) -> list[Tensor]:
 
 
 class Product(Unvalidated):
-    """p(x) = prod_i p_i(x_i): columns of several laws, each part with event (n_i,)."""
+    """p(x) = prod_i p_i(x_i): columns with different distributions, each part with event (n_i,)."""
 
     def __init__(self, parts: Sequence[Distribution], runs: Runs) -> None:
         self.parts, self.runs = parts, runs

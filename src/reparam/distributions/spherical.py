@@ -1,4 +1,4 @@
-"""Laws on the unit sphere S^(d-1) in R^d. Densities are with respect to its area."""
+"""Distributions on the unit sphere S^(d-1) in R^d. Densities are with respect to its area."""
 
 import math
 from typing import Any
@@ -13,7 +13,7 @@ from ..tensors import log_gamma_ratio
 from .base import Noise, Unvalidated, mean_of, register_kl, sample_with
 
 WITHIN = constraints.independent(constraints.interval(-1.0, 1.0), 1)  # type: ignore[no-untyped-call]
-"""What torch can say of the sphere's support: it is not all of space."""
+"""The closest torch constraint to the sphere: a support that is not all of R^d."""
 
 
 def log_area(d: int) -> float:
@@ -24,8 +24,8 @@ def log_area(d: int) -> float:
 class PowerSpherical(Unvalidated):
     """p(x) = (1 + mu . x)^kappa / N, with mu on the sphere and kappa > 0.
 
-    N = 2^(a + b) pi^b Gamma(a) / Gamma(a + b), with a = b + kappa and b = (d - 1) / 2. It is shaped like
-    the von Mises-Fisher law, but its sampler is exact, without rejection and differentiable.
+    N = 2^(a + b) pi^b Gamma(a) / Gamma(a + b), with a = b + kappa and b = (d - 1) / 2. It is similar to
+    von Mises-Fisher, but its sampler is exact, differentiable and without rejection.
     Source: De Cao and Aziz, "The power spherical distribution" (2020).
     """
 
@@ -43,7 +43,7 @@ class PowerSpherical(Unvalidated):
         return self.loc * (self.concentration / (self.a + self.b))[..., None]
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """kappa log((1 + mu . z) / 2) less log of the normaliser without its kappa log 2."""
+        """kappa log((1 + mu . z) / 2) minus the log normaliser without its kappa log 2."""
         apart = (self.loc - value).square().sum(-1) / 4
         tiny = torch.finfo(apart.dtype).eps
         a, b = self.a, self.b
@@ -51,7 +51,7 @@ class PowerSpherical(Unvalidated):
         return self.concentration * torch.log1p(-apart.clamp_max(1 - tiny)) - rest
 
     def entropy(self) -> Tensor:
-        """log N - kappa (log 2 + psi(a) - psi(a + b)), in float64: its parts grow with kappa, it does not."""
+        """log N - kappa (log 2 + psi(a) - psi(a + b)), in float64: terms grow with kappa, not the sum."""
         kappa, b = self.concentration.double(), self.b
         a = kappa + b
         log_n = (a + b) * math.log(2) + b * math.log(math.pi) + torch.lgamma(a) - torch.lgamma(a + b)
@@ -65,7 +65,7 @@ class PowerSpherical(Unvalidated):
         return self.placed(share, across)
 
     def placed(self, share: Tensor, across: Tensor) -> Tensor:
-        """The point with mu . x = t = 2 share - 1, in the direction `across` (*, d - 1) beside mu.
+        """The point with mu . x = t = 2 share - 1, in the direction `across` (*, d - 1) orthogonal to mu.
 
         (t, sqrt(1 - t^2) v) with v = across / |across| lies around e_1; the reflection I - 2 u u',
         u ~ e_1 - mu, brings e_1 to mu (algorithm 1).
@@ -80,7 +80,7 @@ class PowerSpherical(Unvalidated):
 
 
 class UniformSphere(Unvalidated):
-    """All points of the sphere alike; `centre` (*batch, d) is 0 and says where numbers live."""
+    """The uniform distribution on the sphere; `centre` (*batch, d) is 0 and sets dtype and device."""
 
     support = WITHIN
 
@@ -103,13 +103,13 @@ def _(q: PowerSpherical, p: UniformSphere) -> Tensor:
 
 @mean_of.register
 def _(d: PowerSpherical) -> Tensor:
-    """The mean direction: a point of the sphere, where the mean is none."""
+    """The mean direction, a point of the sphere, unlike the mean."""
     return d.loc
 
 
 @sample_with.register
 def _(d: PowerSpherical, samples: int, noise: Noise) -> Tensor:
-    """The share is Beta(a, b): its quantile at Phi(first number); the rest says in which direction."""
+    """The share is Beta(a, b): its quantile at Phi(first number); the other numbers give the direction."""
     eps = noise(torch.Size((samples, 1, *d.event_shape)))
     level = torch.special.ndtr(eps[..., 0].double()).cpu().numpy()
     share = torch.as_tensor(betaincinv(d.a.detach().double().cpu().numpy(), d.b, level)).to(d.loc)

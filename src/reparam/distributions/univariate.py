@@ -1,4 +1,4 @@
-"""Distributions of one number that torch lacks, or computes less well."""
+"""Univariate distributions that torch lacks or computes less accurately."""
 
 import math
 from typing import Any
@@ -15,8 +15,8 @@ LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class Normal(TorchNormal):
-    """log p = -y^2 / 2 - log s - log sqrt(2 pi), y = (x - loc) / s, the logarithm taken once for all numbers
-    that share a scale s. torch's own squares the scale and takes a logarithm for each."""
+    """log p = -y^2 / 2 - log s - log sqrt(2 pi), y = (x - loc) / s, with one logarithm for all numbers
+    that share a scale s. torch's version squares the scale and takes a logarithm for each."""
 
     def __init__(self, loc: Tensor, scale: Tensor) -> None:
         self.own_scale = unexpanded(scale)
@@ -42,7 +42,7 @@ def _(d: Normal, x: Tensor, ndim: int) -> Tensor:
 
 
 def unexpanded(x: Tensor) -> Tensor:
-    """x with one number along each axis that only repeats it."""
+    """x with size 1 along each expanded axis."""
     for axis, stride in enumerate(x.stride()):
         x = x.narrow(axis, 0, 1) if stride == 0 and x.shape[axis] > 1 else x
     return x
@@ -51,8 +51,8 @@ def unexpanded(x: Tensor) -> Tensor:
 class ContinuousBernoulli(Unvalidated):
     """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit; uniform at a = 0.
 
-    log p = a (x - 1/2) - log(sinh(h) / h) with h = a / 2, by its series where h is small. torch's own
-    clamps the probability, which stops the density and its gradient at |a| = 16.
+    log p = a (x - 1/2) - log(sinh(h) / h) with h = a / 2, by its series where h is small. torch's
+    version clamps the probability, so density and gradient are constant beyond |a| = 16.
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).
     """
 
@@ -89,7 +89,7 @@ class ContinuousBernoulli(Unvalidated):
 
 
 class Poisson(TorchPoisson):
-    """P(x) = rate^x exp(-rate) / x!, taken in float64: of large counts the terms are large, not their sum."""
+    """P(x) = rate^x exp(-rate) / x!, in float64: for large counts the terms are large, not their sum."""
 
     def __init__(self, rate: Tensor) -> None:
         super().__init__(rate, validate_args=False)
@@ -105,7 +105,7 @@ class Poisson(TorchPoisson):
 class NegativeBinomial(Unvalidated):
     """P(x) = Gamma(x + r) / (Gamma(r) x!) (m a)^x (1 + m a)^-(x + r), mean m, dispersion a, r = 1 / a.
 
-    Taken in float64: where a is small Gamma's logarithms are large and their difference is not.
+    In float64: for small a the log-gamma terms are large but their difference is not.
     """
 
     rate: Tensor
@@ -127,7 +127,7 @@ class NegativeBinomial(Unvalidated):
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        """Poisson's counts, their rate from Gamma(r) with mean m."""
+        """Poisson counts with a rate from Gamma(r) with mean m."""
         a = self.dispersion.expand(self._extended_shape(sample_shape))
         return torch.poisson(torch._standard_gamma(1 / a) * a * self.rate)
 
@@ -135,8 +135,8 @@ class NegativeBinomial(Unvalidated):
 class StudentT(Unvalidated):
     """p(x) = Gamma(d/2 + 1/2) / (Gamma(d/2) sqrt(pi d) s) (1 + y^2 / d)^-(d/2 + 1/2), y = (x - loc) / s.
 
-    d is `df`, s is `scale`. torch's own checks its df whatever `validate_args` says, and so waits for the
-    device.
+    d is `df`, s is `scale`. torch's version always checks df, even with `validate_args=False`, and so waits
+    for the device.
     """
 
     def __init__(self, df: Tensor, loc: Tensor, scale: Tensor) -> None:
@@ -151,7 +151,7 @@ class StudentT(Unvalidated):
 
     @property
     def mean(self) -> Tensor:
-        """The location: the centre also where df <= 1 leaves no mean."""
+        """The location, also where df <= 1 and the mean is undefined."""
         return self.loc
 
     @torch.no_grad()
@@ -164,10 +164,10 @@ class StudentT(Unvalidated):
 
 class DiscretizedLogistic(Unvalidated):
     """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, F the logistic distribution
-    function; the ends carry the tails.
+    function; the end levels include the tails.
 
     With p and m the standardised edges above and below, F(p) - F(m) = s(p) s(-m) (1 - exp(m - p)) with
-    s the sigmoid: exact in float32 however narrow the bin. `loc` and `scale` count in levels.
+    s the sigmoid: exact in float32 for any width of the bin. `loc` and `scale` are in units of levels.
     Source: Salimans et al., "PixelCNN++" (2017), section 2.1.
     """
 
@@ -184,7 +184,7 @@ class DiscretizedLogistic(Unvalidated):
 
     @property
     def mean(self) -> Tensor:
-        """The mean before rounding, of a logistic held in [0, levels - 1]: the integral of 1 - F."""
+        """The mean before rounding, of a logistic clipped to [0, levels - 1]: the integral of 1 - F."""
         beyond = softplus((self.loc - (self.levels - 1)) / self.scale)
         return self.scale * (softplus(self.loc / self.scale) - beyond)
 

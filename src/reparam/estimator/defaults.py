@@ -1,4 +1,4 @@
-"""What was not said, by the data: from the arguments of a `VAE` to a fit with every choice resolved."""
+"""Defaults that depend on the data: from the arguments of a `VAE` to a fully resolved configuration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from .validation import KINDS
 
 @dataclass(frozen=True)
 class FitConfig:
-    """A fit with every choice resolved: its text is the spec in the header of the model file."""
+    """A fully resolved configuration: its text is the spec in the header of the model file."""
 
     model: ModelConfig
     objective: Term | tuple[Term, ...]
@@ -30,7 +30,7 @@ class FitConfig:
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The terms of the objective; SpecError where they do not fit the model or one another."""
+        """The terms of the objective; SpecError where they are incompatible with the model or each other."""
         return terms_of(self.objective, self.model)
 
     def to_spec(self) -> dict[str, str]:
@@ -49,36 +49,36 @@ class FitConfig:
 
 
 def resolve(arguments: Mapping[str, Any], preprocessor: Preprocessor, random_state: int) -> FitConfig:
-    """Fill in the defaults, and refuse what does not fit together before anything is trained."""
-    said = {name: plain(value) for name, value in arguments.items()}
-    labels = said["labels"] or NoLabels()
-    encoder = said["encoder"] or default_network(preprocessor.codec.shape)
-    posterior = said["posterior"] or Gaussian()
-    training = said["training"] or Training()
+    """Fill in the defaults, and raise SpecError for incompatible arguments before any training."""
+    chosen = {name: plain(value) for name, value in arguments.items()}
+    labels = chosen["labels"] or NoLabels()
+    encoder = chosen["encoder"] or default_network(preprocessor.codec.shape)
+    posterior = chosen["posterior"] or Gaussian()
+    training = chosen["training"] or Training()
     assert preprocessor.likelihood is not None
     model = ModelConfig(
-        latent_dim=latent_sizes(said["latent_dim"]),
+        latent_dim=latent_sizes(chosen["latent_dim"]),
         encoder=encoder,
-        decoder=said["decoder"] or encoder,
+        decoder=chosen["decoder"] or encoder,
         posterior=posterior,
-        prior=said["prior"] or DEFAULTS[posterior.support],
+        prior=chosen["prior"] or DEFAULTS[posterior.support],
         likelihood=preprocessor.likelihood,
         labels=labels,
         has_missing=preprocessor.has_missing or training.missing > 0,
     )
     weight = labels.cross_entropy
     default = ELBO() if weight is None else (ELBO(), CrossEntropy(weight))
-    objective = default if said["objective"] is None else said["objective"]
+    objective = default if chosen["objective"] is None else chosen["objective"]
     config = FitConfig(model, objective, training, preprocessor.window, random_state)
     terms_of(objective, model)
     return config
 
 
-def latent_sizes(said: Any) -> tuple[int | Shape, ...]:
+def latent_sizes(latent_dim: Any) -> tuple[int | Shape, ...]:
     """A size, or maps (C, H, W), for each layer from the top; none where the latent has size 0."""
-    dims = said if isinstance(said, tuple) else () if said == 0 else (said,)
+    dims = latent_dim if isinstance(latent_dim, tuple) else () if latent_dim == 0 else (latent_dim,)
     if any(len(as_shape(d)) not in (1, 3) or min(as_shape(d)) < 1 for d in dims):
         raise SpecError(
-            f"latent_dim takes sizes of 1 or more, or maps (C, H, W), for each layer, or 0; not {said}"
+            f"latent_dim takes sizes of 1 or more, or maps (C, H, W), for each layer, or 0; not {latent_dim}"
         )
     return dims

@@ -1,4 +1,4 @@
-"""X and y as users hold them, to tensors as a model reads them, and back. Nothing here knows a model.
+"""X and y of the user to tensors for the model, and back. This module does not depend on a model.
 
 Rows are checked once, here: shape, columns, missing cells, classes, and the support of the likelihood.
 """
@@ -28,13 +28,13 @@ Array = np.ndarray[Any, Any]
 
 UNLABELLED = (-1, "-1")
 LEARNED = 50_000
-"""Rows of a stream by which its columns are judged."""
+"""Rows of a stream from which the column types are inferred."""
 
 
 @dataclass
 class Preprocessor:
-    """What was learned of the training data before any model: codec, classes, and the likelihood that the
-    values allow. scikit-learn's own checks are recorded on `estimator`."""
+    """What is learned from the training data before the model: codec, classes and default likelihood.
+    scikit-learn's own checks are recorded on `estimator`."""
 
     estimator: BaseEstimator
     codec: Codec
@@ -60,7 +60,7 @@ class Preprocessor:
         some = typical_rows(X, LEARNED)
         streamed = some is not X
         if streamed and window is not None:
-            raise DataError("a window reaches over blocks of a stream: hand the series over whole, as X[:]")
+            raise DataError("a window needs the whole time series in memory, not a stream: pass X[:]")
         allow_missing = likelihood is not None or is_frame(some)
         like = checked(estimator, some, window, frames=True, allow_missing=allow_missing, reset=True)
         self = cls(estimator, learn(like, window), labels, None, window, allow_missing)
@@ -73,14 +73,14 @@ class Preprocessor:
         return self, (x, self.truth(y, len(x)))
 
     def refit(self, X: Any, y: Any, has_missing: bool) -> Rows:
-        """The rows of a training that goes further, as those of the first were read."""
+        """The rows of a continued training, read like those of the first."""
         x, missing = self._surveyed(map_blocks(self.codec.training_rows(X, y), self.encode))
         if missing and not has_missing:
-            raise DataError("the first fit saw no missing cells: fit anew, with warm_start=False")
+            raise DataError("the first fit had no missing cells: fit a new model with warm_start=False")
         return x, self.truth(y, len(x))
 
     def _surveyed(self, x: Rowwise) -> tuple[Rowwise, bool]:
-        """Rows that the likelihood supports, which the values choose where none is said; and whether cells
+        """Rows within the support of the likelihood, whose default depends on the values; and whether cells
         are missing."""
         known = self.likelihood is not None
         x = self.supported(x) if known else x
@@ -95,10 +95,10 @@ class Preprocessor:
         return x, self.given(y, len(x))
 
     def cells(self, X: Any, y: Any = None) -> tuple[Tensor, Tensor | None]:
-        """`transform` for what fills or shows every cell."""
+        """`transform` for methods that need every cell in memory."""
         x, classes = self.transform(X, y)
         if not isinstance(x, Tensor):
-            raise DataError("this needs every cell of X at once: hand over an array, X.toarray() or X[:]")
+            raise DataError("this needs every cell of X in memory: pass an array, X.toarray() or X[:]")
         return x, classes
 
     def encode(self, X: Any) -> Rowwise:
@@ -107,8 +107,8 @@ class Preprocessor:
         return self.codec.encode(checked(self.estimator, X, self.window, **words, reset=False))
 
     def supported(self, x: Rowwise) -> Rowwise:
-        """x; DataError where the likelihood gives a value no probability. The blocks of a stream are judged
-        when they are read."""
+        """x; DataError where a value is outside the support of the likelihood. The blocks of a stream are
+        checked when they are read."""
         family = self.likelihood
         assert family is not None
 
@@ -121,7 +121,7 @@ class Preprocessor:
         return rows
 
     def inverse(self, x: Tensor, given: Mapping[str, Any] | None = None) -> Any:
-        """Rows (n, *shape) of the model's, typed and shaped like X; the cells of `given` as they are said."""
+        """Model rows (n, *shape) with the type and shape of X; the cells of `given` keep their values."""
         return self.codec.decode(x, given)
 
     # -- classes -------------------------------------------------------------------------------------
@@ -145,15 +145,15 @@ class Preprocessor:
         return class_numbers(self.classes, labels_of(y, n, self.labels, some), unlabelled=some)
 
     def code(self, label: Any, n: int) -> Tensor | None:
-        """The label numbers that n decoded rows see, (1, n, to_decoder)."""
+        """The label code that the decoder reads for n rows, (1, n, to_decoder)."""
         if self.classes is None:
             if label is not None:
-                raise DataError("this model knows no labels: leave label out, or fit with labels=...")
+                raise DataError("this model has no labels: leave label out, or fit with labels=...")
             return None
         if label is None and self.labels.n_classes == 1:
             label = self.classes[0]
         if label is None:
-            raise DataError(f"say which label to draw: one of {self.classes.tolist()}")
+            raise DataError(f"label is needed: one of {self.classes.tolist()}")
         return self.labels.code(class_numbers(self.classes, one_each("label", label, n)))[None]
 
     # -- the model file ------------------------------------------------------------------------------
@@ -226,37 +226,37 @@ def checked(
 
 
 def first_not_finite(X: Any) -> str:
-    """Where an array has its first NaN or infinity."""
-    odd = ~np.isfinite(np.asarray(X, dtype=float))
-    place = [int(i) for i in np.unravel_index(int(odd.argmax()), odd.shape)]
+    """The position of the first NaN or infinity of an array."""
+    invalid = ~np.isfinite(np.asarray(X, dtype=float))
+    place = [int(i) for i in np.unravel_index(int(invalid.argmax()), invalid.shape)]
     cell = f"column {place[1]}" if len(place) == 2 else f"pixel {tuple(place[1:])}"
     return f" The first is in row {place[0]}, {cell};"
 
 
-def stated_likelihood(codec: Codec, said: Family | Mapping[str, Family] | None) -> Family | None:
-    """The one that is said, or what a table's columns say; None where the values of an array decide."""
-    if said is not None and not isinstance(said, Mapping):
-        return said
-    families = codec.families(said or {})
+def stated_likelihood(codec: Codec, likelihood: Family | Mapping[str, Family] | None) -> Family | None:
+    """The given likelihood, or that of a table's columns; None where the values of an array decide."""
+    if likelihood is not None and not isinstance(likelihood, Mapping):
+        return likelihood
+    families = codec.families(likelihood or {})
     return Columns(families) if families else None
 
 
 def default_likelihood(values: Values, sparse: bool) -> Family:
-    """Of an array: Bernoulli where all values are 0 or 1, else a Gaussian with one learned scale a column; of
-    a sparse matrix of counts negative binomial, given a row's total."""
+    """For an array: Bernoulli where all values are 0 or 1, else Gaussian with one learned scale per column;
+    for a sparse matrix of counts: negative binomial, given each row's total."""
     if values.binary:
         return Bernoulli()
     return NegativeBinomial(mean=Local(Share())) if sparse and values.counts else Gaussian(scale=Shared())
 
 
 def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:
-    """y as n numbers or words; -1, or nothing, where a row may be and is `unlabelled`."""
+    """y as n numbers or strings; -1 or missing is allowed only with `unlabelled`."""
     if y is None:
         raise DataError(f"labels={head} needs y: fit(X, y)")
     held: Array = np.asarray(y)
     if held.shape != (n,):
-        raise DataError(f"y has shape {held.shape}; X has {n} rows: one label a row is needed")
-    cure = "label every row, or leave out those without a label; labels=Enumerated(...) learns from them too"
+        raise DataError(f"y has shape {held.shape}; X has {n} rows: one label per row is needed")
+    cure = "label every row, or leave out those without a label; labels=Enumerated(...) uses them too"
     if held.dtype.kind in "Of":
         missing = np.array([value is None or value != value for value in held.tolist()], dtype=bool)
         if missing.any() and not unlabelled:
@@ -275,13 +275,13 @@ def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:
 
 
 def classes_of(y: Array, head: LabelHead) -> Array:
-    """The classes among labels y, sorted, as many as the head says."""
+    """The sorted classes of labels y; DataError where their number does not fit the label head."""
     known = ~np.isin(y, UNLABELLED[y.dtype.kind == "U"]) if head.partial else slice(None)
     classes: Array = np.unique(y[known])
     if not len(classes):
         raise DataError("every row of y is -1, unlabelled: label some rows, or leave labels out")
     if len(classes) == 1 < head.n_classes:
-        raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or label others too")
+        raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or add another class")
     if len(classes) != head.n_classes:
         raise DataError(
             f"y has {len(classes)} classes; labels={head} says {head.n_classes}. "
@@ -291,20 +291,20 @@ def classes_of(y: Array, head: LabelHead) -> Array:
 
 
 def class_numbers(classes: Array, y: Array, *, unlabelled: bool = False) -> Tensor:
-    """Labels y (n,) -> 0 .. K-1, and -1 where a row may be and is `unlabelled`."""
+    """Labels y (n,) -> 0 .. K-1, and -1 for unlabelled rows, allowed only with `unlabelled`."""
     numbers: dict[Any, int] = {label: i for i, label in enumerate(classes.tolist())}
     if unlabelled:
         numbers = dict.fromkeys(UNLABELLED, -1) | numbers
     held = y.tolist()
     if absent := [label for label in held if label not in numbers]:
-        raise DataError(f"{absent[0]!r} is no class of this model: {classes.tolist()}")
+        raise DataError(f"{absent[0]!r} is not a class of this model: {classes.tolist()}")
     return torch.tensor([numbers[label] for label in held], dtype=torch.long)
 
 
 def one_each(name: str, labels: Any, n: int) -> Array:
-    """One label for all n rows, or one a row."""
+    """One label for all n rows, or one per row."""
     held = np.asarray(labels)
     if held.shape not in ((), (1,), (n,)):
-        raise DataError(f"{name} has shape {held.shape}: say one label, or one for each of the {n} rows")
+        raise DataError(f"{name} has shape {held.shape}: give one label, or one for each of the {n} rows")
     rows: Array = np.broadcast_to(held, (n,))
     return rows

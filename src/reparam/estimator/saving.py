@@ -1,4 +1,4 @@
-"""A fitted `VAE` and a stopped training as files, and back."""
+"""Save and load a fitted `VAE` or a stopped training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,21 +65,21 @@ def save_training(vae: Any, path: str | Path) -> None:
 
 
 def restore(vae: Any, path: str | Path) -> None:
-    """Bring the trainer of a new fit to where the file's stood; SpecError where that was another fit."""
+    """Set the trainer of a new fit to the file's state; SpecError where that is of another fit."""
     tensors, header = model_file.read(path)
     ours = vae.config_.to_spec()
     held = {name: header["spec"].get(name) for name in KINDS if name != "training"}
-    differs = [name for name, said in held.items() if said != ours[name]]
+    differs = [name for name, value in held.items() if value != ours[name]]
     stopped: Training = parse(header["spec"]["training"], Training)
     if type(stopped.optimiser) is not type(vae.training_.optimiser):
         differs.append("training.optimiser")
     if differs:
         raise SpecError(
-            f"{path} is of another fit: {', '.join(differs)} differ; leave resume out to start anew"
+            f"{path} is from another fit: {', '.join(differs)} differ; leave resume out to start a new fit"
         )
     try:
         Checkpoint(tensors, header["training"]).restore(vae.trainer_)
     except (KeyError, RuntimeError, ValueError) as error:
         fault = str(error).partition("\n")[0]
-        raise FormatError(f"{path} holds no training of this model and these data ({fault})") from None
+        raise FormatError(f"{path} holds no training state for this model and data ({fault})") from None
     vae.history_ = list(header["history"])

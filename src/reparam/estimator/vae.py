@@ -1,4 +1,4 @@
-"""VAE: the scikit-learn estimator, how it is fitted and what a fitted model is asked for."""
+"""VAE: the scikit-learn estimator, with fitting and all methods of a fitted model."""
 
 import sys
 import warnings
@@ -54,7 +54,7 @@ from .validation import (
 
 Array = np.ndarray[Any, Any]
 Shown = Callable[[Distribution], Tensor]
-"""What is shown of p(x|z): its mean, or a draw."""
+"""A function of p(x|z): its mean, or a sample."""
 
 
 def has_classifier(vae: "VAE") -> bool:
@@ -65,8 +65,8 @@ def has_classifier(vae: "VAE") -> bool:
 
 
 @contextmanager
-def undone_if_refused(estimator: BaseEstimator) -> Iterator[None]:
-    """What raises in here leaves the estimator as it was."""
+def restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """If the body raises, the estimator is left as it was."""
     before = dict(vars(estimator))
     try:
         yield
@@ -77,27 +77,27 @@ def undone_if_refused(estimator: BaseEstimator) -> Iterator[None]:
 
 
 class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """A variational autoencoder with a scikit-learn face.
+    """A variational autoencoder with a scikit-learn interface.
 
-    Main arguments (None takes the documented default; the resolved parts are `posterior_` and so on):
+    Main arguments (None takes the default given here; the resolved values are `posterior_` and so on):
 
     - latent_dim: latent size L, or one for each stochastic layer from the top; 0 needs `labels=Given(...)`.
     - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
-      data frame a family for each column by its type and values, {column: family} says some of them.
-    - labels: Auxiliary(K) learns a classifier beside the model, Given(K) conditions on y.
-    - objective: a term or several; ELBO(), with CrossEntropy(10) beside it for an Auxiliary head.
+      data frame a family for each column by its type and values; {column: family} sets some of them.
+    - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on y.
+    - objective: one or more terms. Default: ELBO(), plus CrossEntropy(10) with Auxiliary labels.
     - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
-    - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone), and a
-      row is a moment with the `window` points that end in it; `y` marks known anomalies with 1, and
-      training takes their values for missing. `Training.validation` holds its last moments out.
+    - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone). Each
+      row is a time step with the last `window` values; `y` marks known anomalies with 1, and training
+      treats their values as missing. `Training.validation` holds out the last time steps.
 
-    Other arguments: encoder and decoder (MLP((256, 256)); Conv for pictures of more
+    Other arguments: encoder and decoder (MLP((256, 256)); Conv for images of more
     than 1,024 numbers; your own are subclasses of `Network`, see `reparam.nn.networks`), posterior
     (Gaussian()), prior (StandardNormal(), CodePrior() for codes), random_state (an int gives the same
-    model, bit for bit, on the same machine), warm_start (fit goes on from the fitted model, in the units
-    of its first data; only `training` and `random_state` may change).
+    model, bit for bit, on the same machine), warm_start (fit continues from the fitted model, with the
+    units of its first data; only `training` and `random_state` may change).
 
-    X is (n, columns) or (n, *E), pictures as (n, H, W) or (n, C, H, W). Densities are in nats per
+    X is (n, columns) or (n, *E), images as (n, H, W) or (n, C, H, W). Densities are in nats per
     datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
 
     >>> import numpy as np
@@ -143,19 +143,19 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # -- fitting -------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on X (n, *E), with labels y (n,) where there is a label head. Returns self."""
+        """Train on X (n, *E), and labels y (n,) where the model uses them. Returns self."""
         for _ in self.fit_iter(X, y):
             pass
         return self
 
     def fit_iter(self, X: Any, y: Any = None, resume: str | Path | None = None) -> Iterator[Progress]:
-        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`. Who stops
-        listening has a fitted model.
+        """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`. If iteration
+        stops early, the model is fitted up to that epoch.
 
-        `resume`: a file that `save_training` wrote at some epoch of the same fit, to go on from there.
+        `resume`: a file that `save_training` wrote during the same fit; training continues from there.
         """
         further = self.warm_start and hasattr(self, "model_")
-        with undone_if_refused(self):
+        with restored_on_error(self):
             rows = self._preprocess(X, y, further)
             self._resolve(further)
             train, held_out = self._build(rows, further)
@@ -164,7 +164,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         yield from self._train(train, held_out, further)
 
     def _preprocess(self, X: Any, y: Any, further: bool) -> Rows:
-        """The rows to train on, checked and encoded."""
+        """The training rows, checked and encoded."""
         check_arguments(self.get_params(deep=False))
         labels = self.labels or NoLabels()
         if further:
@@ -181,7 +181,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return rows
 
     def _resolve(self, further: bool) -> None:
-        """What was not said, by the data; of a training that goes further only how it is trained."""
+        """Fill in defaults from the data; for a continued training only the training settings."""
         state = stated_seed(self.random_state)
         if further:
             training = self.training or Training()
@@ -192,8 +192,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.seed_ = seed_of(state)
 
     def _build(self, rows: Rows, further: bool) -> tuple[Rows, Rows | None]:
-        """The model and its trainer; the rows to train on and, where `validation` asks for them, those held
-        out."""
+        """Build the model and its trainer; return the training rows and the held-out rows, if any."""
         with random_from(self.seed_):
             if not further:
                 self.model_ = Model(self.preprocessor_.codec.shape, self.config_.model)
@@ -208,9 +207,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return train, held_out
 
     def _train(self, train: Rows, held_out: Rows | None, further: bool) -> Iterator[Progress]:
-        """Epochs, numbered on from those of an earlier fit that this one goes on with."""
+        """Run the epochs; their numbers continue those of an earlier fit with warm_start."""
         earlier = self.history_[-1] if self.history_ and further else {"epoch": 0, "step": 0}
-        is_ending = sys.is_finalizing  # looked up now: when the interpreter ends, modules are empty
+        is_ending = sys.is_finalizing  # looked up now: modules are empty at interpreter exit
         try:
             for own in self.trainer_.run(train, held_out):
                 progress = replace(
@@ -233,7 +232,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         del self.trainer_
 
     def _adopt(self, config: FitConfig) -> None:
-        """Show the resolved parts under their arguments' names."""
+        """Set the resolved arguments as attributes, e.g. `posterior_`."""
         self.config_, model = config, config.model
         self.encoder_, self.decoder_ = model.encoder, model.decoder
         self.posterior_, self.prior_, self.likelihood_ = model.posterior, model.prior, model.likelihood
@@ -243,18 +242,18 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_: Array | None = self.preprocessor_.classes
 
     def save_training(self, path: str | Path) -> None:
-        """Between two epochs of `fit_iter`: all that `fit_iter(X, y, resume=path)` needs to go on."""
+        """Save a checkpoint between two epochs of `fit_iter`, for `fit_iter(X, y, resume=path)`."""
         saving.save_training(self, path)
 
     def refit_prior(
         self, X: Any, prior: Family | VampPrior, y: Any = None, *, training: Training | None = None
     ) -> Self:
-        """Replace p(z) by the `prior` under which the codes of X are likeliest; all else stays. Returns self.
+        """Replace p(z) by `prior`, fitted to the codes of X by maximum likelihood. Returns self.
 
-        `prior_` and `model_` change. A tenth of X, or `training.validation`, chooses the epoch; where no
-        epoch explains its codes better than the prior at hand, that one stays, with a warning. For an
-        autoencoder (posterior Point()) this is what makes `sample` good. y where labels are Given;
-        `training` is by default the model's own, but for about 10,000 steps at most and without clip, skip
+        Only `prior_` and `model_` change. A tenth of X, or `training.validation`, is held out to choose the
+        epoch; if no epoch gives its codes a higher likelihood than the current prior, that prior is kept,
+        with a warning. An autoencoder (posterior Point()) needs this for good samples. y with labels=Given;
+        `training` is by default the model's own, but at most about 10,000 steps and without clip, skip
         and ema. Source: Ghosh et al. (2020), "ex-post density estimation"; Dai and Wipf (2019).
         """
         rows = self._rows(X, y)
@@ -270,13 +269,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # -- codes and decoded rows ----------------------------------------------------------------------
 
     def _rows(self, X: Any, y: Any = None) -> Rows:
-        """X as the model reads it, and the class numbers that it is told."""
+        """X as the model reads it, and the class numbers that it is conditional on."""
         check_is_fitted(self)
         self.model_.eval()
         return self.preprocessor_.transform(X, y)
 
     def transform(self, X: Any, y: Any = None) -> Array:
-        """Posterior means (n, L), layers side by side; deterministic. y where labels are Given."""
+        """Posterior means (n, L), layers concatenated; deterministic. y with labels=Given."""
         z = self._codes(X, y)
         return z.astype(np.float64 if dtype_of(X) == np.float64 else np.float32)
 
@@ -284,7 +283,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._passes(lambda a, b: self.model_.encode(a, b), X, y).numpy()
 
     def _passes(self, f: Callable[[Tensor, Tensor | None], Tensor], X: Any, y: Any) -> Tensor:
-        """f of rows and the class numbers that belong to them, in passes that memory holds."""
+        """f of rows and their class numbers, in batches that fit in memory."""
         rows = self._rows(X, y)
         return over_rows(f, *rows, rows_at_once(self.model_))
 
@@ -293,13 +292,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.fit(X, y).transform(X, y)
 
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
-        """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one a row."""
+        """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one per row."""
         check_is_fitted(self)
         try:
             Z = np.asarray(Z, dtype=np.float32)
         except (ValueError, TypeError):
             raise DataError(
-                f"Z holds text or ragged rows; codes are numbers, {self.latent_dim_} a row"
+                f"Z holds text or rows of unequal length; codes are {self.latent_dim_} numbers per row"
             ) from None
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
@@ -308,8 +307,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _decoded(
         self, state: Callable[[Tensor], Tensor | None], rows: Tensor, label: Any, shown: Shown
     ) -> Any:
-        """What is `shown` of p(x | state, label), shaped and typed like X; `state` of some of the rows at a
-        time, so memory is bounded."""
+        """`shown` of p(x | state, label), with the shape and type of X; `state` takes some rows at a time, so
+        that memory is bounded."""
         n, event = len(rows), self.model_.event
         code = self.preprocessor_.code(label, n)
 
@@ -340,11 +339,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         given: dict[str, Any] | None = None,
         random_state: Any = None,
     ) -> Any:
-        """n draws x ~ p(x|z), z ~ p(z), shaped and typed like X; `mean`: E[x|z], as pictures show. Those of
-        a table stay in the range that each column had in training: what lies beyond is put on its end.
+        """n samples x ~ p(x|z), z ~ p(z), with the shape and type of X; `mean`: E[x|z] instead. Columns of a
+        table are clipped to their range in training.
 
-        With labels, `label` is one class or one a row; None draws classes as often as in training.
-        `given` holds columns of a table at values: p(x | given), by resampling draws of the prior.
+        With labels, `label` is one class or one per row; None draws classes as often as in training.
+        `given` fixes columns of a table: p(x | given), by resampling draws of the prior.
         """
         check_is_fitted(self)
         check_at_least(1, n=n)
@@ -360,19 +359,21 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _sample_given(self, n: int, given: dict[str, Any], shown: Shown, random_state: Any) -> Any:
         if not isinstance(given, Mapping):
-            raise SpecError(f"given takes columns and their values, say {{'age': 30}}; not {given!r}")
+            raise SpecError(f"given takes columns and their values, e.g. {{'age': 30}}; not {given!r}")
         if self.classes_ is not None:
-            raise DataError("sample takes given only without labels: fit with labels=None")
+            raise DataError("sample(given=...) is only for models without labels: fit with labels=None")
         codec = self.preprocessor_.codec
         x = codec.encode(codec.known(given))[:].expand(n, *codec.shape)
         self.preprocessor_.supported(x[:1])
-        said = ", ".join(f"{name}={plain(value)}" for name, value in given.items())
+        condition = ", ".join(f"{name}={plain(value)}" for name, value in given.items())
         drawn, size = imputation.given(self.model_, x, self._seed(random_state), shown)
         if not size:
-            raise DataError(f"{said} has probability 0 in this model; say values nearer to the training data")
+            raise DataError(
+                f"{condition} has probability 0 in this model; use values nearer the training data"
+            )
         if size < n / 10:
             warnings.warn(
-                f"only about {size:.0f} of the prior's draws fit {said}: the {n} rows repeat them",
+                f"effective sample size is only {size:.0f} for {condition}: the {n} rows contain repeats",
                 stacklevel=3,
             )
         return self.preprocessor_.inverse(drawn, given)
@@ -389,12 +390,12 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         n_samples: int = 100,
         random_state: Any = None,
     ) -> Any:
-        """X with its missing cells filled: E[x_miss | x_obs], the most probable class of a category.
+        """X with its missing cells filled: E[x_miss | x_obs], or the most probable class of a category.
 
         `draws=M` gives a list of M tables, each one draw of p(x_miss | x_obs) (multiple imputation).
-        Known cells are X's own; type, index, columns and dtypes are X's; of a table guesses and draws stay
-        in the range that their column had in training. Importance sampling with `n_samples` draws of z a
-        row (Mattei and Frellsen 2019, equation 13).
+        Observed cells, type, index, columns and dtypes are those of X; imputed cells of a table are clipped
+        to the range of their column in training. Importance sampling with `n_samples` draws of z per row
+        (Mattei and Frellsen 2019, equation 13).
         """
         check_at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
         x, classes = self._cells(X, y)
@@ -409,21 +410,21 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.model_.eval()
         return self.preprocessor_.cells(X, y)
 
-    # -- densities and judgements --------------------------------------------------------------------
+    # -- densities and evaluation --------------------------------------------------------------------
 
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
-        """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing: which cell is strange."""
+        """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing; low is anomalous."""
         check_at_least(1, n_samples=n_samples)
         return imputation.by_cell(self.model_, *self._cells(X, y), n_samples, self.seed_).numpy()
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
-        """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where a row is
-        so far off that its numbers overflow.
+        """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where
+        the density underflows.
 
-        All rows share one noise, fixed by random_state, so a row's score depends neither on its
-        neighbours nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
-        Of a series E_q log p(x_t|z), of the last point of each window, NaN where it is missing; its
-        noise comes from the row's place in X. y where labels are Given, and read only there.
+        All rows share the same noise, fixed by random_state, so a row's score depends neither on other
+        rows nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
+        For a time series E_q log p(x_t|z) of the last time step of each window, NaN where it is missing;
+        its noise depends on the row's position in X. y is used only with labels=Given.
         """
         check_at_least(1, n_samples=n_samples)
         rows = self._rows(X, y)
@@ -445,7 +446,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @available_if(has_classifier)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
-        """softmax of the classifier's logits, (n, K), columns as in `classes_`."""
+        """Class probabilities from the classifier, (n, K), columns as in `classes_`."""
 
         def probabilities(a: Tensor, b: Tensor | None) -> Tensor:
             logits = self.model_.conditioning(a).logits
@@ -455,10 +456,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._passes(probabilities, X, None).numpy()
 
     def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
-        """Log-likelihood with its standard error, rate, distortion, active units, and what is wrong. y is
-        what a classifier is held against, where it is not missing or -1, and what Given is told.
+        """Log-likelihood with its standard error, rate, distortion, active units, and warnings. y holds the
+        true classes, missing or -1 where unknown, and the condition with labels=Given.
 
-        `ais`: beside it log p(x) by annealing over so many temperatures (Neal 2001), of at most 100 rows.
+        `ais`: also log p(x) by annealed importance sampling with that many temperatures (Neal 2001), for
+        at most 100 rows.
         """
         check_at_least(1, k=k, **({} if ais is None else {"ais": ais}))
         rows = self._rows(X, y)
@@ -472,7 +474,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """n decoded means on the straight line between the codes of rows a and b, ends included.
 
         A row is an array (*E), or a frame or series of one row. With labels, `label` is one class or one
-        a step; Given encodes a with the first and b with the last.
+        per step; with labels=Given, a is encoded with the first and b with the last.
         """
         check_at_least(2, n=n)
         labels = None if label is None else one_each("label", label, n)
@@ -482,7 +484,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.inverse_transform((1 - share) * za + share * zb, label)
 
     def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Any:
-        """n decoded means as latent `dim` goes from -span to span, the rest as row x has it."""
+        """n decoded means as latent `dim` goes from -span to span, the others fixed at the code of row x."""
         check_is_fitted(self)
         check_at_least(1, n=n)
         check_at_least(0, dim=dim)
@@ -504,13 +506,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # -- saving --------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """One safe file: weights and a readable header. Written atomically."""
+        """Write one file, atomically: weights and a readable header. It holds no code."""
         check_is_fitted(self)
         saving.save(self, path)
 
     @classmethod
     def load(cls, path: str | Path, specs: Sequence[type[Spec]] = ()) -> "VAE":
-        """Read a model file; parts of your own are handed over in `specs`, never imported from it."""
+        """Read a model file; classes of your own are passed in `specs`, never imported from the file."""
         return saving.load(cls, path, specs)
 
     @property

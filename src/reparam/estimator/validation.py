@@ -1,4 +1,4 @@
-"""Input validation: arguments are checked here, and refused in a line with its cure."""
+"""Input validation: each error is one line and says how to correct the argument."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,10 +33,10 @@ KINDS: dict[str, Any] = {
     "random_state": int | None,
     "window": int | None,
 }
-"""The arguments of VAE and what text may say of each."""
+"""The arguments of VAE and their types."""
 OWN = (
     ". A network of your own is a class Mine(Network) with encoder(self, event, extra, rungs) and "
-    "decoder(self, seen, event, n), both of which return a module; say {name}=Mine(), and hand it over in "
+    "decoder(self, seen, event, n), both of which return a module; use {name}=Mine(), and load with "
     "VAE.load(path, specs=[Mine])"
 )
 
@@ -45,7 +45,7 @@ OWN = (
 
 
 def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
-    """SpecError at the first argument of VAE of the wrong kind; `listed` as in `accepts`."""
+    """SpecError at the first argument of VAE of the wrong type; `listed` as in `accepts`."""
     for name, kind in KINDS.items():
         value = plain(held[name])
         if value is None or name == "random_state":
@@ -62,42 +62,42 @@ def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
 
 
 def check_unchanged(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """A fit that goes further may train otherwise, but is of the same model."""
+    """With warm_start the training may change, but not the model."""
     if differs := [name for name in asked if asked[name] != now[name]]:
         raise SpecError(
-            f"warm_start goes on with the fitted model, which had another {', '.join(differs)}: "
-            "take the change back, or fit anew with warm_start=False"
+            f"warm_start continues the fitted model, which had another {', '.join(differs)}: "
+            "undo the change, or fit a new model with warm_start=False"
         )
 
 
 def model_arguments(vae: Any) -> dict[str, Any]:
-    """The arguments that make a model what it is, to compare them later."""
+    """The arguments that define the model, to compare them later."""
     held = {name: plain(getattr(vae, name)) for name in KINDS if name not in ("training", "random_state")}
     return {name: dict(value) if isinstance(value, dict) else value for name, value in held.items()}
 
 
 def check_window(window: Any, labels: LabelHead) -> int | None:
-    """The window, refused where it makes no sense."""
+    """The window; SpecError where it is not valid."""
     if window is None:
         return None
     if not isinstance(window, int | np.integer) or window < 2:
-        raise SpecError(f"VAE.window takes a number of points, 2 or more; not {window!r}")
+        raise SpecError(f"VAE.window takes a number of time steps, 2 or more; not {window!r}")
     if labels.to_decoder:
-        raise SpecError(f"window={window} with labels={labels}: y marks a series' anomalies")
+        raise SpecError(f"window={window} with labels={labels}: y marks the anomalies of a time series")
     return int(window)
 
 
 def check_at_least(least: int, **numbers: Any) -> None:
-    """Refuse what is no whole number of `least` or more."""
+    """SpecError where a value is not a whole number of `least` or more."""
     for name, value in numbers.items():
         if type(plain(value)) is not int or value < least:
             raise SpecError(f"{name} takes a whole number of {least} or more, not {plain(value)!r}")
 
 
 def stated_seed(random_state: Any) -> int:
-    """The whole number that is said, else one that is drawn: with it a fit can be done again."""
-    said = plain(random_state)
-    return said if type(said) is int else seed_of(random_state)
+    """The given seed, else a random one; it makes the fit reproducible."""
+    seed = plain(random_state)
+    return seed if type(seed) is int else seed_of(random_state)
 
 
 def seed_of(random_state: Any) -> int:

@@ -1,4 +1,4 @@
-"""log p(x) without q: annealed importance sampling, and how far it can be off on simulated data."""
+"""log p(x) without q: annealed importance sampling, and its error on simulated data."""
 
 import math
 from collections.abc import Callable
@@ -16,23 +16,23 @@ from ..model.model import Model, Trace
 from ..tensors import Rowwise, log_mean_exp, numel, random_from
 
 LEAPS = 10
-"""Leapfrog steps of a move."""
+"""Leapfrog steps of a transition."""
 ACCEPTED = 0.65
-"""The acceptance that step sizes are steered to (Neal 2011, section 4.4; Wu et al. 2017)."""
+"""The target acceptance rate of the step sizes (Neal 2011, section 4.4; Wu et al. 2017)."""
 JITTER = 0.5
-"""The least share of its step size that a move takes."""
+"""The smallest jitter factor of the step size."""
 PILOTS = 4
-"""Chains a row that steer the step size and are not counted: the others' weights stay without bias."""
+"""Chains per row that adapt the step size and are discarded, so that the other weights are unbiased."""
 CELLS = 1 << 21
-"""Decoded numbers of a pass."""
+"""Decoded numbers per batch."""
 
 
 @dataclass(frozen=True)
 class Annealed:
-    """log p(x) of `n` rows by annealing over `steps` temperatures with `chains` chains a row, nats per datum.
+    """log p(x) of `n` rows by AIS over `steps` temperatures with `chains` chains per row, nats per datum.
 
-    `lower` and `upper` are of data that the model made itself: they hold the truth between them on
-    average, and `gap` is all that annealing can be off by there (BDMC, Grosse et al. 2015 and 2016).
+    `lower` and `upper` are bounds for data simulated from the model: on average the true value is between
+    them, and `gap` bounds the error of AIS there (BDMC, Grosse et al. 2015 and 2016).
     """
 
     n: int
@@ -47,7 +47,7 @@ class Annealed:
 
 
 class Steps(NamedTuple):
-    """Of a move: its size (B,), and the spread of the dimensions (L,), both as the pilots have found them."""
+    """The step size (B,) and the standard deviation of the dimensions (L,), both from the pilot chains."""
 
     size: Tensor
     spread: Tensor
@@ -57,11 +57,11 @@ Score = Callable[[Tensor], tuple[Tensor, Tensor]]
 """z (C, B, L) -> (log p(z), log p(x|z)), (C, B) each."""
 
 
-def refusal(model: Model) -> str | None:
-    """Why a model cannot be annealed, and what to do instead; or None."""
+def not_annealable(model: Model) -> str | None:
+    """Why AIS cannot be used for a model, and what to do instead; or None."""
     config = model.config
     if not config.latent_dim:
-        return "ais with latent_dim=0: there is no latent to anneal, log p(x|y) is exact. Leave ais out"
+        return "ais with latent_dim=0: there is no latent, log p(x|y) is exact. Leave ais out"
     if config.posterior.atoms is not None:
         return f"ais with posterior={config.posterior}: codes have no gradients. Leave ais out and raise k"
     if config.labels.enumerated:
@@ -73,14 +73,12 @@ def refusal(model: Model) -> str | None:
         if support not in (constraints.real, constraints.real_vector) and not (
             isinstance(support, constraints.independent) and support.base_constraint is constraints.real
         ):
-            return (
-                f"ais with prior={config.prior}: its support is not all of space. Leave ais out and raise k"
-            )
+            return f"ais with prior={config.prior}: its support is not all of R^L. Leave ais out and raise k"
     return None
 
 
 def joint(model: Model, trace: Trace) -> Score:
-    """The two factors of p(x, z), layers side by side; `trace` holds the batch and its labels."""
+    """The two factors of p(x, z), layers concatenated; `trace` holds the batch and its labels."""
     dims = list(model.latents.dims)
 
     def score(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,8 +90,8 @@ def joint(model: Model, trace: Trace) -> Score:
 
 
 def move(score: Score, beta: float, z: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-    """One Hamiltonian move that leaves p(z) p(x|z)^beta (Neal 2011, figure 2): z (C, B, L) and with
-    what probability it was accepted, (C, B). Steps (B, L) are jittered, lest a path end where it began."""
+    """One Hamiltonian transition that leaves p(z) p(x|z)^beta invariant (Neal 2011, figure 2): z (C, B, L)
+    and its acceptance probability, (C, B). Steps (B, L) are jittered to avoid periodic paths."""
 
     def target(z: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
@@ -120,7 +118,7 @@ def move(score: Score, beta: float, z: Tensor, step: Tensor) -> tuple[Tensor, Te
 def anneal(score: Score, z: Tensor, betas: Tensor, steps: Steps) -> tuple[Tensor, Steps, float]:
     """(log weights (C, B), last steps, mean acceptance) of chains from z (PILOTS + C, B, L).
 
-    log w = sum_t (beta_t - beta_{t-1}) log p(x|z_{t-1}), z_t by a move at beta_t (Neal 2001, equation 3).
+    log w = sum_t (beta_t - beta_{t-1}) log p(x|z_{t-1}), z_t by a step at beta_t (Neal 2001, equation 3).
     Up from z ~ p(z), E w = p(x); down from z ~ p(z|x), E w = 1 / p(x).
     """
     log_w, rate = torch.zeros(z.shape[:2], dtype=torch.float64), 0.0
@@ -135,19 +133,19 @@ def anneal(score: Score, z: Tensor, betas: Tensor, steps: Steps) -> tuple[Tensor
 
 
 def temperatures(steps: int) -> Tensor:
-    """0 ... 1, steps + 1 of them, closer at both ends: a sigmoid from -4 to 4 (Wu et al. 2017, section 5)."""
+    """0 ... 1, steps + 1 values, closer at both ends: a sigmoid from -4 to 4 (Wu et al. 2017, section 5)."""
     raw = torch.sigmoid(torch.linspace(-4, 4, steps + 1, dtype=torch.float64))
     return (raw - raw[0]) / (raw[-1] - raw[0])
 
 
 def side_by_side(layers: tuple[LatentLayer, ...]) -> Tensor:
-    """The layers' values side by side, (S, B, sum of L)."""
+    """The layers' values concatenated, (S, B, sum of L)."""
     return torch.cat([layer.z for layer in layers], -1)
 
 
 @torch.no_grad()
 def simulated(model: Model, trace: Trace) -> tuple[Tensor, Trace]:
-    """(z (1, B, L), the trace of x ~ p(x|z)): as many rows, of the same labels where those are given."""
+    """(z (1, B, L), the trace of x ~ p(x|z)): as many rows, with the same labels where those are given."""
     n = len(trace.x)
     state, layers = model.latents(None, generating(n), trace.pseudo)
     code = model.config.labels.simulated_code(trace.conditioning, model.log_prior_y, n)
@@ -159,11 +157,11 @@ def simulated(model: Model, trace: Trace) -> tuple[Tensor, Trace]:
 def annealed(
     model: Model, x: Rowwise, y: Tensor | None, steps: int, seed: int, rows: int = 100, chains: int = 8
 ) -> Annealed:
-    """Annealing from the prior to p(x, z) over at most `rows` rows of x (n, *E), evenly spread; the same,
-    up and down, over as many simulated ones. Raises SpecError where `refusal` says so."""
-    refused = refusal(model)
-    if refused or steps < 1:
-        raise SpecError(refused or f"ais counts temperatures, 1 or more; not {steps}")
+    """AIS from the prior to p(x, z) for at most `rows` evenly spaced rows of x (n, *E); and, forward and
+    backward, for as many simulated rows. Raises SpecError where `not_annealable` gives a reason."""
+    reason = not_annealable(model)
+    if reason or steps < 1:
+        raise SpecError(reason or f"ais takes a number of temperatures, 1 or more; not {steps}")
     kept = torch.linspace(0, len(x) - 1, min(rows, len(x)), dtype=torch.float64).round().long()
     betas, size = temperatures(steps), sum(model.latents.dims)
     batch = max(1, CELLS // (chains * numel(model.event)))

@@ -1,4 +1,4 @@
-"""How strange each moment of a series is, and how well that agrees with known anomalies."""
+"""Anomaly scores of a time series, and detection metrics against known anomalies."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from .passes import over_rows
 
 Array = np.ndarray[Any, Any]
 MCMC = 10
-"""Steps that fill missing points before a window is judged (Xu et al. 2018, section 4)."""
+"""MCMC steps that fill missing points before a window is scored (Xu et al. 2018, section 4)."""
 
 
 @torch.no_grad()
@@ -25,8 +25,8 @@ def reconstruction_log_prob(model: Model, x: Tensor, k: int, seed: int, steps: i
     """E_q(z|x) log p(x_j | z) of each number in nats, NaN where missing: (n, *E).
 
     Missing numbers are first filled by `steps` of z ~ q(z|x), x_miss ~ p(x_miss|z), a Markov chain
-    towards p(x_miss | x_obs) (Rezende et al. 2014, appendix F). The noise of a row comes from its place in
-    x, so rows that follow change nothing. Source: Xu et al., "Unsupervised Anomaly Detection via
+    towards p(x_miss | x_obs) (Rezende et al. 2014, appendix F). The noise of a row depends on its position
+    in x, so later rows do not change it. Source: Xu et al., "Unsupervised Anomaly Detection via
     Variational Auto-Encoder for Seasonal KPIs in Web Applications" (2018), section 3.3.
     """
 
@@ -53,10 +53,10 @@ def segments(labels: Array) -> Iterator[tuple[int, int]]:
 
 
 def adjusted(strange: Array, labels: Array, delay: int) -> Array:
-    """Every point of an anomalous segment takes the largest value of its first delay + 1.
+    """Every point of an anomalous segment gets the largest value of its first delay + 1 points.
 
-    So a threshold finds the whole segment where it alarms within `delay` steps of its start, and misses
-    all of it where it alarms later (Xu et al. 2018, section 4).
+    A segment is then detected as a whole if the threshold is exceeded within `delay` steps of its start,
+    and missed as a whole otherwise (Xu et al. 2018, section 4).
 
     >>> adjusted(np.array([0.1, 0.2, 0.9, 0.3]), np.array([0, 1, 1, 1]), delay=1)
     array([0.1, 0.9, 0.9, 0.9])
@@ -69,8 +69,8 @@ def adjusted(strange: Array, labels: Array, delay: int) -> Array:
 
 @dataclass(frozen=True)
 class Detection:
-    """The best F1 over all thresholds of the score, where it is reached, and the area under precision
-    over recall (average precision)."""
+    """The best F1 over all thresholds of the score, its threshold, precision and recall, and the area under
+    the precision-recall curve (average precision)."""
 
     f1: float
     precision: float
@@ -83,7 +83,7 @@ class Detection:
 
 
 def detection(scores: Array, labels: Array, delay: int | None = None) -> Detection:
-    """How low `scores` (n,) find the anomalies (labels 1), in the order of time; NaN scores are left out.
+    """How well low `scores` (n,), sorted by time, detect anomalies (labels 1); NaN scores are left out.
 
     With a `delay` segments are `adjusted`. F1 = 2 precision recall / (precision + recall).
     """
@@ -91,7 +91,7 @@ def detection(scores: Array, labels: Array, delay: int | None = None) -> Detecti
 
     labels = np.asarray(labels)
     if labels.shape != scores.shape or not np.isin(labels, (0, 1)).all() or not labels.any():
-        raise DataError("labels are 0 or 1, one a moment, and at least one is 1: an anomaly")
+        raise DataError("labels are 0 or 1, one per time step, and at least one is 1, an anomaly")
     known = ~np.isnan(scores)
     strange = np.where(known, -scores, -np.nanmax(scores))
     strange = strange if delay is None else adjusted(strange, labels, delay)

@@ -1,4 +1,4 @@
-"""What is wrong with a model, and the cure: figures in, sentences out; none where nothing is.
+"""Warnings about a model, each with a correction, from its metrics; empty where nothing is wrong.
 
 >>> of_latent((0.02,), 0, 10)
 ('posterior collapse: KL is 0.02 nats per datum. Warm the KL up with ...',)
@@ -14,14 +14,14 @@ INACTIVE_KL = 0.01
 COLLAPSED_KL = 0.1
 """Nats: a layer whose mean KL is below it has collapsed."""
 SCALE_FACTOR = 2.0
-"""A fixed scale further than this from the residuals' own is off."""
+"""A fixed scale that differs from that of the residuals by more than this factor is wrong."""
 PRIOR_AUC = 0.7
 """The area under the curve of a classifier from which the aggregate posterior differs from the prior."""
 WARM_UP = "objective=ELBO(beta=Linear(0, 1, 5000)), or give each dimension free nats: ELBO(free_bits=0.1)"
 
 
 def of_latent(layers: Sequence[float], active: int, size: int) -> tuple[str, ...]:
-    """Collapse and waste, from the mean KL of each layer in nats and how many of `size` units are active."""
+    """Posterior collapse, from the mean KL of each layer in nats and the number of `size` active units."""
     collapsed = [str(i + 1) for i, rate in enumerate(layers) if rate < COLLAPSED_KL]
     if layers and len(collapsed) == len(layers):
         return (f"posterior collapse: KL is {sum(layers):.2f} nats per datum. Warm the KL up with {WARM_UP}",)
@@ -39,14 +39,14 @@ def of_latent(layers: Sequence[float], active: int, size: int) -> tuple[str, ...
         )
     elif size - active >= max(2, size / 4):
         found.append(
-            f"{size - active} of {size} latent dimensions have collapsed. Take fewer, "
+            f"{size - active} of {size} latent dimensions have collapsed. Use fewer, "
             f"or warm the KL up with {WARM_UP}"
         )
     return tuple(found)
 
 
 def of_scale(misfit: float | None) -> tuple[str, ...]:
-    """A decoder scale that is off; `misfit` is the residuals' root mean square, of that fixed scale."""
+    """A wrong fixed decoder scale; `misfit` is the root mean square of the residuals over that scale."""
     if misfit is None or 1 / SCALE_FACTOR <= misfit <= SCALE_FACTOR:
         return ()
     side = "large" if misfit < 1 else "small"
@@ -57,7 +57,7 @@ def of_scale(misfit: float | None) -> tuple[str, ...]:
 
 
 def of_prior(prior_auc: float | None) -> tuple[str, ...]:
-    """Prior and aggregate posterior apart, from the area under a classifier's curve."""
+    """Prior and aggregate posterior differ, from a classifier's area under the curve."""
     if prior_auc is None or prior_auc < PRIOR_AUC:
         return ()
     return (
@@ -68,14 +68,14 @@ def of_prior(prior_auc: float | None) -> tuple[str, ...]:
 
 
 def of_codes(used: int, atoms: int, drawn: int) -> tuple[str, ...]:
-    """Unused codes: how many of the atoms `drawn` choices used."""
+    """Unused codes: `used` of the `atoms` occur among `drawn` choices."""
     if drawn < 10 * atoms or used > atoms / 2:
         return ()
-    return (f"{atoms - used} of {atoms} codes are never used. Take fewer; a codebook may be a grid: FSQ()",)
+    return (f"{atoms - used} of {atoms} codes are never used. Use fewer codes, or a fixed codebook: FSQ()",)
 
 
 def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Over-fitting and an exploding loss, from the epochs' figures in nats."""
+    """Over-fitting and divergence, from the metrics of the epochs in nats."""
     rows = [row for row in history if row.get("bound") is not None]
     if len(rows) < 3:
         return ()
@@ -95,7 +95,7 @@ def of_history(history: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     if best < len(rows) - 2 and rise > 0 and fall > max(0.5, 0.01 * abs(held[best])):
         return (
             f"over-fitting: since epoch {rows[best]['epoch']} the held-out bound fell by {fall:.1f} nats "
-            f"while that of the training rose by {rise:.1f}. Set Training(patience=10), or "
-            "take a smaller network",
+            f"while the training bound rose by {rise:.1f}. Set Training(patience=10), or "
+            "use a smaller network",
         )
     return ()

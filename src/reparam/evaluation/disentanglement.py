@@ -1,7 +1,7 @@
-"""How far codes keep known factors apart: functions of codes (n, L) and factors (n, F) of few values.
+"""Disentanglement of known factors: functions of codes (n, L) and factors (n, F) with few values.
 
-Scores go up to 1; independent noise scores about 0. Mutual information, where one is used, is the plug-in
-estimate in nats of a histogram: each code in `bins` equal-width bins (Locatello et al. 2019, appendix C).
+The best score is 1; independent noise scores about 0. Mutual information is the plug-in estimate in nats
+from a histogram, with each code in `bins` equal-width bins (Locatello et al. 2019, appendix C).
 """
 
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 class DCI(NamedTuple):
-    """Each code of one factor; each factor in one code; factors foretold (held-out accuracy)."""
+    """Disentanglement, completeness, and informativeness (held-out accuracy)."""
 
     disentanglement: float
     completeness: float
@@ -28,7 +28,7 @@ def _checked(codes: ArrayLike, factors: ArrayLike) -> tuple[Array, Array]:
     if z.ndim != 2 or raw.ndim != 2 or len(z) != len(raw) or not len(z):
         raise DataError(f"codes (n, L) and factors (n, F) are needed, not {z.shape} and {raw.shape}")
     if not np.isfinite(z).all():
-        raise DataError("codes hold NaN or infinity: fit the model anew, or leave those rows out")
+        raise DataError("codes hold NaN or infinity: fit the model again, or leave those rows out")
     v = np.stack([np.unique(column, return_inverse=True)[1] for column in raw.T], 1)
     if (v.max(0) == 0).any():
         raise DataError(f"factor {int(v.max(0).argmin())} has one value: leave it out")
@@ -41,7 +41,7 @@ def _binned(column: Array, bins: int) -> Array:
 
 
 def mutual_information(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> Array:
-    """I(z_j; v_f) in nats, (L, F), by the histogram's plug-in."""
+    """I(z_j; v_f) in nats, (L, F), by the plug-in estimate."""
     from sklearn.metrics import mutual_info_score
 
     z, v = _checked(codes, factors)
@@ -59,7 +59,7 @@ def mig(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
 def modularity(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
     """mean_j 1 - sum_{f not best} I_jf^2 / (I_j,best^2 (F - 1)) (Ridgeway and Mozer 2018, equation 2).
 
-    Over codes that say more than 0.01 nat of some factor; 0 where none does.
+    Over codes with more than 0.01 nat of information on some factor; 0 if there are none.
     """
     square = mutual_information(codes, factors, bins) ** 2
     best = square.max(1)
@@ -70,29 +70,31 @@ def modularity(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
 
 
 def sap(codes: ArrayLike, factors: ArrayLike) -> float:
-    """mean_f of the gap between the two codes that best foretell v_f alone (Kumar et al. 2018, section 3).
+    """mean_f of the gap between the two codes that alone best predict v_f (Kumar et al. 2018, section 3).
 
-    The score of a code is the balanced held-out accuracy of a tree of depth 8, less that of chance.
+    The score of a code is the balanced held-out accuracy of a tree of depth 8, minus that of chance.
     """
     from sklearn.tree import DecisionTreeClassifier
 
     z, v = _checked(codes, factors)
-    scores = [[_foretold(DecisionTreeClassifier(max_depth=8), c[:, None], f)[0] for c in z.T] for f in v.T]
+    scores = [
+        [_predictability(DecisionTreeClassifier(max_depth=8), c[:, None], f)[0] for c in z.T] for f in v.T
+    ]
     ranked = np.sort(np.array(scores), 1)
     return float((ranked[:, -1] - (ranked[:, -2] if ranked.shape[1] > 1 else 0.0)).mean())
 
 
 def dci(codes: ArrayLike, factors: ArrayLike) -> DCI:
-    """Entropies of the importances R (L, F) of forests that foretell factors (Eastwood and Williams 2018):
+    """Entropies of the importances R (L, F) of forests that predict factors (Eastwood and Williams 2018):
 
     D = sum_j w_j (1 - H_F(R_j.)), C = mean_f 1 - H_L(R_.f), I the mean held-out accuracy above chance.
-    R is weighed by that accuracy, so that codes which foretell nothing score 0.
+    R is weighted by that accuracy, so that codes without information score 0.
     """
     from sklearn.ensemble import RandomForestClassifier
 
     z, v = _checked(codes, factors)
     forest = RandomForestClassifier(50, max_depth=10, max_features=None, random_state=0)
-    found = [_foretold(forest, z, f) for f in v.T]
+    found = [_predictability(forest, z, f) for f in v.T]
     skill = np.array([score for score, _ in found])
     R = np.stack([weights for _, weights in found], 1) * skill
     if not R.sum():
@@ -107,7 +109,7 @@ def factor_vae(
     codes: ArrayLike, factors: ArrayLike, votes: int = 800, batch: int = 64, random_state: int = 0
 ) -> float:
     """The FactorVAE score (Kim and Mnih 2018, section 4): a vote is the code of least relative variance
-    among rows that share one factor's value; held-out accuracy of the majority's guess of that factor,
+    among rows that share one factor's value; held-out accuracy of the majority vote for that factor,
     scaled so that chance is 0. Codes with a standard deviation below 0.05 of the largest do not vote.
     """
     z, v = _checked(codes, factors)
@@ -124,8 +126,8 @@ def factor_vae(
     return float(max(0.0, (right - 1 / v.shape[1]) / (1 - 1 / v.shape[1]))) if v.shape[1] > 1 else 1.0
 
 
-def _foretold(classifier: Any, z: Array, factor: Array) -> tuple[float, Array]:
-    """The held-out balanced accuracy above chance, in [0, 1], on a half; and what each code weighs, (L,)."""
+def _predictability(classifier: Any, z: Array, factor: Array) -> tuple[float, Array]:
+    """Balanced accuracy above chance, in [0, 1], on a held-out half; and importance of each code, (L,)."""
     from sklearn.metrics import balanced_accuracy_score
 
     order = np.random.default_rng(0).permutation(len(z))
@@ -139,7 +141,7 @@ def _foretold(classifier: Any, z: Array, factor: Array) -> tuple[float, Array]:
 
 
 def _entropy(weights: Array) -> float:
-    """-sum p log p of weights, in nats; that of nothing is the greatest there is."""
+    """-sum p log p of weights, in nats; the maximum where all weights are 0."""
     total = weights.sum()
     if not total:
         return float(np.log(max(len(weights), 2)))

@@ -1,4 +1,4 @@
-"""How good a model is, in nats per datum, and how far the figures can be trusted."""
+"""Metrics of a model in nats per datum, and warnings about their reliability."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ from ..errors import SpecError
 from ..model.model import Model
 from ..tensors import finite, random_from
 from . import diagnostics
-from .ais import Annealed, annealed, refusal
+from .ais import Annealed, annealed, not_annealable
 from .importance import group_sizes, reliability_warning
 from .metrics import aggregate, calibration_error
 from .row_figures import RowFigures, row_figures
 
 OLD_KEYS = {"rate_by_rung": "rate_by_layer", "told_apart": "prior_auc"}
-"""Keys of version 0.1 in the JSON of an evaluation, for one release."""
+"""Keys of version 0.1 in the JSON of an evaluation, kept for one release."""
 
 
 @dataclass(frozen=True)
@@ -35,21 +35,21 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Held-out figures, nats per datum in the units of the data; None where a model has no such number.
+    """Held-out metrics, nats per datum in the units of the data; None where a metric is not defined.
 
     - `log_likelihood`: the importance-weighted bound with k samples (Burda et al. 2016, equation 8), which
-      rises to log p(x) with k; `bound_by_k`: with fewer of the same samples; `ess`: the mean effective
-      sample size of the weights, of k; `pareto_k`: the mean shape of their tail (`importance.pareto_k`).
+      increases to log p(x) with k; `bound_by_k`: with fewer of the same samples; `ess`: the mean effective
+      sample size, at most k; `pareto_k`: the mean shape of the tail of the weights (`importance.pareto_k`).
     - `active_units`: dimensions whose posterior mean has a variance above 0.01 over the data (Burda et al.
-      2016, section 5.2); `active_by_kl`: whose mean KL is above 0.01 nat.
-    - `mutual_information` of a row's number and its code, at most log n; `aggregate_kl`, KL(q(z) || p(z)):
-      the top layer's rate is their sum (Hoffman and Johnson 2016); q(z) by `penalties.decomposition`.
-    - `calibration_error`: the expected one of a label head, 15 bins of confidence (Guo et al. 2017).
-    - `distortion_by_column`: of a table, over each column's known cells; beside an Auxiliary head given the
-      class, each with its share p(y|x, z).
+      2016, section 5.2); `active_by_kl`: those with a mean KL above 0.01 nat.
+    - `mutual_information` of a row's index and its code, at most log n; `aggregate_kl`, KL(q(z) || p(z)):
+      the top layer's rate is their sum (Hoffman and Johnson 2016); q(z) as in `penalties.decomposition`.
+    - `calibration_error`: expected calibration error of a classifier, 15 bins (Guo et al. 2017).
+    - `distortion_by_column`: for a table, over each column's observed cells; with an Auxiliary head given
+      the class, averaged over p(y|x, z).
     - `prior_auc`: the AUC of a classifier between codes of the data and draws of the prior, 0.5 at best.
-    - `ais`: log p(x) by annealing, where asked for.
-    - `log_likelihood_by_row`: the bound of each row (n,), of which `log_likelihood` is the mean.
+    - `ais`: log p(x) by annealed importance sampling, if requested.
+    - `log_likelihood_by_row`: the bound of each row (n,); its mean is `log_likelihood`.
     """
 
     n: int
@@ -77,7 +77,7 @@ class Evaluation:
     log_likelihood_by_row: Tensor | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it; without the rows, and with the keys of version 0.1 beside today's."""
+        """For JSON: without the values by row, and with the keys of version 0.1 in addition."""
         figures = asdict(replace(self, log_likelihood_by_row=None)) | {"warnings": list(self.warnings)}
         del figures["log_likelihood_by_row"]
         figures |= {old: figures[new] for old, new in OLD_KEYS.items()}
@@ -95,16 +95,15 @@ def evaluate(
     names: Sequence[str] = (),
     ais: int | None = None,
 ) -> Evaluation:
-    """All figures of a data set: rows x (n, *E), and class numbers y (n,) where the model is told them.
+    """All metrics of a data set: rows x (n, *E), and class numbers y (n,) where the model needs them.
 
-    `truth` (n,) are the classes that a classifier's accuracy is held against, -1 where unknown; `names` a
-    table's columns; `ais` the temperatures of annealing, which raises SpecError where a model has no
-    gradients in z.
+    `truth` (n,): the true classes for a classifier's accuracy, -1 where unknown; `names`: a table's columns;
+    `ais`: the number of temperatures, which raises SpecError where a model has no gradients in z.
     """
     (x, y), config = rows, model.config
     k = 1 if config.deterministic else k
-    if ais is not None and (refused := refusal(model)):
-        raise SpecError(refused)
+    if ais is not None and (reason := not_annealable(model)):
+        raise SpecError(reason)
     with random_from(seed):
         every = row_figures(model, rows, k, cells=bool(names))
         found = aggregate(model, x, y, config.has_density)
@@ -160,12 +159,12 @@ def known(value: float | None) -> float | None:
 
 
 def of_estimate(model: Model, every: RowFigures, means: dict[str, Any], k: int) -> Iterator[str]:
-    """Why the log-likelihood is not reliable, or what it is of."""
+    """Why the log-likelihood is not reliable, or what it refers to."""
     each = every.distortion if every.log_likelihood is None else every.log_likelihood
     if len(far := each.isinf().nonzero()):
         yield (
             f"{len(far)} of {len(each)} rows, the first of them row {int(far[0])}, are so far from the "
-            "training data that their density is 0 in float32, and the means are infinite. Correct them or "
+            "training data that their density is 0 in float32, and means become non-finite. Correct them or "
             "leave them out"
         )
     if every.log_likelihood is None:
@@ -174,13 +173,13 @@ def of_estimate(model: Model, every: RowFigures, means: dict[str, Any], k: int) 
         yield words
     if getattr(model.likelihood.family, "grey", None) == "expected":
         yield (
-            "log_likelihood is of pixels binarised at random with their grey value as probability, at a "
-            "fixed seed; rate, distortion and ELBO are of the grey pixels, their expectation"
+            "log_likelihood is that of pixels binarised at random with their grey value as probability, at a "
+            "fixed seed; rate, distortion and ELBO are those of the grey pixels, their expectation"
         )
 
 
 def of_codes(model: Model, every: RowFigures, means: dict[str, Any], active: int) -> Iterator[str]:
-    """Whether the latent is used: layers and dimensions that collapsed, codes that are never used."""
+    """Posterior collapse of layers and dimensions, and unused codes."""
     code, atoms = every.code, model.config.posterior.atoms
     if len(code) < 2 or (every.log_likelihood is None and code.shape[1]):
         return

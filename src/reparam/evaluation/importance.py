@@ -1,6 +1,6 @@
-"""What importance weights say: the bound as a function of k, and whether the estimate can be trusted.
+"""Statistics of importance weights: the bound as a function of k, and the reliability of the estimate.
 
-Weights come in pieces and are not kept: memory does not grow with k, but for the tail, 3 sqrt(k) of them.
+Weights come in pieces and are not stored: memory does not grow with k, except for the tail of 3 sqrt(k).
 """
 
 import math
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 TRUSTED_SIZE = 10.0
-"""An effective sample size below it costs more than 1 / (2 * 10) = 0.05 nat of bias."""
+"""An effective sample size below it means more than 1 / (2 * 10) = 0.05 nat of bias."""
 TRUSTED_TAIL = 0.7
-"""Pareto's k above it: the mean of the weights converges too slowly to be used (Vehtari et al. 2024)."""
+"""With Pareto k above it, the mean of the weights converges too slowly (Vehtari et al. 2024)."""
 
 
 def pareto_k(tail: Tensor) -> Tensor:
-    """The shape k of a generalised Pareto law of what exceeds the least of log weights (M + 1, B): (B,).
+    """The shape k (B,) of a generalised Pareto fit to the weights above the smallest of (M + 1, B), in logs.
 
     Zhang and Stephens (2009), with the prior of Vehtari et al., "Pareto smoothed importance sampling"
-    (2024, appendix C): b runs over m quantiles of a prior, k(b) = mean log(1 - b x), weighed by the profile
-    likelihood M (log(-b / k) - k - 1). 0.5 is where the weights' variance becomes infinite, 1 their mean.
-    NaN where no tail is seen.
+    (2024, appendix C): b runs over m quantiles of a prior, k(b) = mean log(1 - b x), weighted by the profile
+    likelihood M (log(-b / k) - k - 1). The weights' variance is infinite above 0.5, their mean
+    above 1. NaN where there is no tail.
     """
     log_w = tail.double().sort(0).values
     top = log_w[-1]
@@ -41,7 +41,7 @@ def tail_size(k: int) -> int:
 
 
 def group_sizes(k: int) -> list[int]:
-    """The numbers of draws whose bound `ImportanceWeights.by_k` gives: 1, 2, 5, 10, ... and k.
+    """The numbers of draws for which `ImportanceWeights.by_k` gives a bound: 1, 2, 5, 10, ... and k.
 
     >>> group_sizes(37)
     [1, 2, 5, 10, 20, 37]
@@ -52,7 +52,7 @@ def group_sizes(k: int) -> list[int]:
 
 @dataclass
 class Sums:
-    """The sums of weights and of their squares, of log weights (S, B) that come in pieces."""
+    """The sums of weights and of their squares, from log weights (S, B) in pieces."""
 
     once: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
     twice: Tensor = field(default_factory=lambda: torch.tensor(-math.inf).double())
@@ -78,10 +78,10 @@ class Sums:
 
 @dataclass
 class ImportanceWeights:
-    """What is kept of k log weights of each of B rows.
+    """Statistics of k log weights of each of B rows, updated by `add`.
 
-    `add` takes one draw (B,) after the other. Level j holds log sums of 10^j draws each; ten of them give
-    groups of 1, 2 and 5 times 10^j draws, disjoint, and move up as one.
+    Level j holds log sums of 10^j draws each. Ten of them give disjoint groups of 1, 2 and 5 times 10^j
+    draws, and then become one sum of level j + 1.
     """
 
     k: int
@@ -136,7 +136,7 @@ class ImportanceWeights:
 
     @property
     def skew(self) -> Tensor:
-        """The skewness of the log weights, (B,): above 0 where the few large ones stand out."""
+        """The skewness of the log weights, (B,): above 0 where a few weights are large."""
         assert self.moments is not None
         m, second, third = self.moments / self.k
         variance = second - m.square()
@@ -153,7 +153,7 @@ class ImportanceWeights:
 
 
 def reliability_warning(k: int, size: float, shape: float | None, skew: float) -> str | None:
-    """Why the estimate is not reliable, or None: means over rows of what `ImportanceWeights` says."""
+    """Why the estimate is not reliable, or None, from means over rows of `ImportanceWeights` statistics."""
     words = f"effective sample size {size:.1f} of {k}"
     words += "" if shape is None else f", Pareto k of the weights {shape:.2f}"
     cure = "raise k, use ais=1000, or train with IWAE, which widens q"

@@ -1,4 +1,4 @@
-"""Missing cells given the known ones, by importance sampling over the latent.
+"""Missing cells given the observed cells, by importance sampling over the latent.
 
 p(x_miss | x_obs) = E_q [ w p(x_miss | z) ] / E_q [ w ] with w = p(x_obs, z) / q(z | x_obs)
 (Mattei and Frellsen 2019, equations 12 and 13).
@@ -19,13 +19,13 @@ from .metrics import every_class
 NUMBERS = 1 << 20
 """Decoded numbers in memory at once."""
 POOL = 10_000
-"""Draws of the prior that are resampled together."""
+"""Draws of the prior per resampling."""
 
 
 def weighed(
     model: Model, x: Tensor, y: Tensor | None, k: int
 ) -> Iterator[tuple[Tensor, Distribution, Tensor]]:
-    """A batch x, holes filled, p(x|z) at k draws, and their normalised importance weights (S, B)."""
+    """A batch x with missing cells filled, p(x|z) at k draws, and normalised importance weights (S, B)."""
     rows = max(1, NUMBERS // (k * numel(model.event)))
     for i in range(0, len(x), rows):
         trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
@@ -35,24 +35,24 @@ def weighed(
 
 
 Made = Callable[[Tensor, Distribution, Tensor], Tensor]
-"""What is made of a batch, p(x|z) at its draws and their weights: (b, *E)."""
+"""A function of a batch, p(x|z) at its draws, and their weights -> (b, *E)."""
 
 
 @torch.no_grad()
 def over_weighed(make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """What `make` makes of all batches, (n, *E)."""
+    """`make` over all batches, (n, *E)."""
     with random_from(seed):
         return torch.cat([make(*each) for each in weighed(model, x, y, k)]).reshape(x.shape)
 
 
 def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """The known cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
+    """The observed cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
     guesses = over_weighed(lambda _, px, weights: blend(px, weights), model, x, y, k, seed)
     return torch.where(x.isnan(), guesses, x)
 
 
 def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """The known cells, and one draw of p(x_miss | x_obs) in the others, by resampling: (n, *E)."""
+    """The observed cells, and one draw of p(x_miss | x_obs) in the others, by resampling: (n, *E)."""
 
     def drawn(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
         chosen = torch.multinomial(weights.T, 1)[:, 0]
@@ -63,7 +63,7 @@ def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
 
 
 def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """E[log p(x_j | z) | x] of each known cell in nats, NaN where missing: (n, *E)."""
+    """E[log p(x_j | z) | x] of each observed cell in nats, NaN where missing: (n, *E)."""
 
     def scored(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
         return weighted_sum(weights, cells(px, seen).reshape(len(weights), *seen.shape))
@@ -73,10 +73,10 @@ def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Ten
 
 @torch.no_grad()
 def given(model: Model, x: Tensor, seed: int, take: Callable[[Distribution], Tensor]) -> tuple[Tensor, float]:
-    """What `take` makes of p(x|z), z ~ p(z | the known cells of x[0]), for as many z as x has rows, and the
-    effective number of z; x and 0 where those cells have probability 0.
+    """`take` of p(x|z), z ~ p(z | the observed cells of x[0]), for as many z as x has rows, and the
+    effective sample size; x and 0 where those cells have probability 0.
 
-    POOL draws of the prior are resampled by p(known cells | z), anew for every POOL / 10 rows.
+    POOL draws of the prior are resampled by p(observed cells | z), new ones for every POOL / 10 rows.
     """
     with random_from(seed):
         each = [resampled(model, some, take) for some in torch.split(x, POOL // 10)]
@@ -85,7 +85,7 @@ def given(model: Model, x: Tensor, seed: int, take: Callable[[Distribution], Ten
 
 
 def resampled(model: Model, x: Tensor, take: Callable[[Distribution], Tensor]) -> tuple[Tensor, float]:
-    """As `given`, of one pool."""
+    """As `given`, for one pool."""
     one = x[:1]
     px = model.decode(model.prior_state(POOL))
     log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)

@@ -30,9 +30,9 @@ def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -
 
 def log_weights(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int | None) -> Iterator[Tensor]:
     """Exactly k log-weights log p(x, z) - log q(z|x) of each row (and class, where those are enumerated),
-    (S, B) a piece.
+    in pieces (S, B).
 
-    With a seed all rows share one noise, fixed by it; without, each row has its own.
+    With a seed all rows share the same noise; without, each row has its own.
     """
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     trace: Trace | None = None
@@ -58,7 +58,7 @@ def log_likelihood(
 
 @torch.no_grad()
 def score_rows(model: Model, rows: Rows, k: int, seed: int) -> Tensor:
-    """The importance-weighted bound on log p(x) of each row, (n,), by noise that all rows share; of an
+    """The importance-weighted bound on log p(x) of each row, (n,), with noise shared by all rows; for an
     autoencoder log p(x|z(x))."""
     has_density = model.config.has_density
     draws = 1 if model.config.deterministic else k

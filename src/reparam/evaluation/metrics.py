@@ -1,4 +1,4 @@
-"""What is measured of a batch beside the bound: the rate in its parts, residuals, codes against the prior."""
+"""Metrics of a batch besides the bound: KL by layer and dimension, residuals, aggregate posterior."""
 
 import math
 
@@ -13,13 +13,13 @@ from ..tensors import Rowwise, weighted_sum
 from .sample_quality import two_sample
 
 ROWS = 1000
-"""The most rows whose codes are compared with one another."""
+"""The most rows whose codes are compared pairwise."""
 PAIRS = 1 << 24
-"""The most numbers that such a comparison holds."""
+"""The most numbers in memory for such a comparison."""
 
 
 def kl_by_layer(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
-    """KL(q || p) of each rung, (B,), and of its dimensions, (B, L), where q and p factorise; else None."""
+    """KL(q || p) of each layer, (B,), and of its dimensions, (B, L), where q and p factorise; else None."""
     config = trace.config
     layers = [trace.average(rate) for rate in trace.rates]
     if not (config.posterior.factorises and config.prior.factorises):
@@ -29,7 +29,7 @@ def kl_by_layer(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
 
 def every_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
     """p(x|z) of each draw and its log weight; where log p(x|z) is a sum over classes, p(x|z, y) for every
-    class beside every draw, S = k K, each class with its share p(y) p(x_obs|z, y) of that sum."""
+    class and draw, S = k K, each class weighted by its part p(y) p(x_obs|z, y) of that sum."""
     model, k, labels = trace.model, len(log_w), trace.config.labels
     if not labels.marginalised:
         return trace.px, log_w
@@ -50,7 +50,7 @@ def by_cell(trace: Trace) -> Tensor:
 
 
 def residuals(trace: Trace) -> Tensor | None:
-    """The mean square of (x - mean) / scale over known cells, (B,): 1 where the scale is right.
+    """The mean square of (x - mean) / scale over observed cells, (B,): 1 where the scale is right.
 
     None where the scale is learned.
     """
@@ -63,7 +63,7 @@ def residuals(trace: Trace) -> Tensor | None:
 
 
 def aggregate(model: Model, x: Rowwise, y: Tensor | None, rated: bool) -> dict[str, float]:
-    """Mutual information, KL(q(z) || p(z)) and `prior_auc` of the top rung, over at most 1,000 rows."""
+    """Mutual information, KL(q(z) || p(z)) and `prior_auc` of the top layer, over at most 1,000 rows."""
     config, n = model.config, len(x)
     if not config.latent_dim or config.posterior.atoms is not None or config.labels.enumerated:
         return {}

@@ -1,4 +1,4 @@
-"""Rows in passes that memory holds, each filled up to one size."""
+"""Rows in batches that fit in memory, each padded to one size."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,14 +9,14 @@ from ..model.model import Model
 from ..tensors import Rowwise, numel
 
 ROWS = 128
-"""Rows of a pass. Every pass is filled up to its size, so a row's numbers do not depend on how many rows came
-with it."""
+"""Rows per batch. Every batch is padded to this size, so a row's numbers do not depend on the number of
+rows passed with it."""
 CELLS = 1 << 20
-"""Numbers that a pass decodes, or else reads: few enough for a processor's cache, whatever k is."""
+"""Numbers per batch that are decoded, or else read: they fit in a processor's cache for any k."""
 
 
 def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, Tensor | None, int]]:
-    """(x, y, how many count): every batch has `rows` rows, the last filled up with its own first row."""
+    """(x, y, number without padding): every batch has `rows` rows, the last padded with its first row."""
     for i in range(0, len(x), rows):
         part = [t[i : i + rows] for t in (x, y) if t is not None]
         count = len(part[0])
@@ -26,12 +26,12 @@ def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, T
 
 
 def rows_at_once(model: Model) -> int:
-    """How many rows a pass takes where nothing is drawn."""
+    """Rows per batch where nothing is sampled."""
     return max(1, min(8 * ROWS, CELLS // numel(model.event)))
 
 
 def samples_at_once(model: Model, k: int) -> int:
-    """How many of k samples a pass takes."""
+    """How many of k samples are drawn at once."""
     return max(1, min(k, 100, CELLS // (ROWS * numel(model.event))))
 
 
@@ -42,8 +42,8 @@ def each_row(
     y: Tensor | None = None,
     rows: int = ROWS,
 ) -> dict[str, Tensor]:
-    """What f finds in batches, joined: (n, ...) each. Written in place, since small pieces would keep freed
-    memory from being given back."""
+    """The results of f over batches, concatenated: (n, ...) each. Written in place, because small pieces
+    would fragment memory."""
     found: dict[str, Tensor] = {}
     done = 0
     for a, b, count in batches(x, y, rows):
@@ -58,5 +58,5 @@ def each_row(
 def over_rows(
     f: Callable[[Tensor, Tensor | None], Tensor], x: Rowwise, y: Tensor | None = None, rows: int = ROWS
 ) -> Tensor:
-    """f over batches, joined: (n, ...)."""
+    """f over batches, concatenated: (n, ...)."""
     return each_row(lambda a, b: {"": f(a, b)}, x, y, rows).get("", torch.empty(0))

@@ -1,4 +1,4 @@
-"""The figures of each row whose means an evaluation reports."""
+"""The metrics of each row, whose means an evaluation reports."""
 
 import math
 from dataclasses import dataclass, fields
@@ -17,9 +17,9 @@ from .passes import each_row, samples_at_once
 
 @dataclass(frozen=True)
 class RowFigures:
-    """Of n rows, in nats; None where a model has no such figure."""
+    """Metrics of n rows, in nats; None where a metric is not defined."""
 
-    known: Tensor  # known cells, (n,)
+    known: Tensor  # number of observed cells, (n,)
     distortion: Tensor  # (n,)
     code: Tensor  # posterior means, (n, L)
     logits: Tensor | None = None  # of the classifier, (n, K)
@@ -35,13 +35,13 @@ class RowFigures:
     skew: Tensor | None = None  # of the log weights, (n,)
 
     def means(self) -> dict[str, float | list[float] | None]:
-        """The mean over rows of each figure, NaN left out."""
+        """The mean over rows of each metric, without NaN."""
         held = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: None if t is None else t.double().nanmean(0).tolist() for name, t in held.items()}
 
 
 def row_figures(model: Model, rows: Rows, k: int, *, cells: bool) -> RowFigures:
-    """Every figure of rows (x, y) with k importance samples; `cells`: the distortion of each too."""
+    """Every metric of rows (x, y) with k importance samples; `cells`: also the distortion of each cell."""
     return RowFigures(**each_row(lambda x, y: of_batch(model, x, y, k, cells), *rows))
 
 

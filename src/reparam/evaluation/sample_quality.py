@@ -1,7 +1,7 @@
-"""How like the data samples are: functions of real rows (n, ...) and made rows (m, ...), as numpy arrays.
+"""Sample quality: functions of real rows (n, ...) and generated rows (m, ...), as numpy arrays.
 
-Distances are Euclidean between rows as they are (pixels, say), or between the features (n, F) that an
-`extractor`, a callable on rows, makes of them. What is compared with what is in the name of the source.
+Distances are Euclidean, between the rows themselves (e.g. pixels) or between features (n, F), which an
+`extractor`, a function of rows, computes.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Extractor = Callable[[Any], ArrayLike]
 
 
 class Likeness(NamedTuple):
-    """Shares in [0, 1], but for `density`, which is 1 where made rows lie as the real ones do."""
+    """Fractions in [0, 1], except `density`, which is 1 if both distributions are equal."""
 
     precision: float
     recall: float
@@ -26,17 +26,17 @@ class Likeness(NamedTuple):
 
 
 class TwoSample(NamedTuple):
-    """The area under the curve, 0.5 where nothing tells the two apart; mean over folds, and its se."""
+    """The area under the curve, 0.5 if real and generated rows do not differ; mean over folds, and its se."""
 
     auc: float
     se: float
 
 
 class Neighbours(NamedTuple):
-    """Of each made row the nearest training rows: distances (m, k), nearest first, and their numbers.
+    """The nearest training rows of each generated row: distances (m, k), nearest first, and row numbers.
 
-    `ratio` (m,) is the first distance over that of the training row to its own nearest other: far below 1
-    a made row is a memory.
+    `ratio` (m,) is the first distance over that of the training row to its own nearest neighbour: far below
+    1 the generated row is a copy of training data.
     """
 
     distance: Array
@@ -50,31 +50,33 @@ def features(X: ArrayLike, extractor: Extractor | None = None) -> Array:
         rows = np.asarray(X if extractor is None else extractor(X), dtype=np.float64)
     except (ValueError, TypeError):
         raise DataError(
-            "samples are compared by numbers, and some are text or dates: hand over numeric columns, or an "
-            "extractor, say vae.transform"
+            "samples are compared as numbers, and some columns are text or dates: use numeric columns, or an "
+            "extractor, e.g. vae.transform"
         ) from None
     if len(rows) < 2 or not np.isfinite(rows).all():
-        raise DataError("likeness compares 2 or more rows of finite numbers: fill missing cells first")
+        raise DataError("likeness needs 2 or more rows of finite numbers: fill missing cells first")
     return rows.reshape(len(rows), -1)
 
 
 def centred(X: ArrayLike, made: ArrayLike, extractor: Extractor | None) -> tuple[Array, Array]:
-    """The features of real and made rows, from the real ones' mean, which no distance depends on."""
+    """The features of real and generated rows, less the mean of the real ones; distances do not change."""
     x, y = features(X, extractor), features(made, extractor)
     if x.shape[1] != y.shape[1]:
-        raise DataError(f"real rows have {x.shape[1]} numbers each and made ones {y.shape[1]}")
+        raise DataError(
+            f"real rows have {x.shape[1]} numbers, generated rows {y.shape[1]}: use the same columns"
+        )
     return x - x.mean(0), y - x.mean(0)
 
 
 def _distances(a: Array, b: Array) -> Iterator[Array]:
-    """Distances of a's rows to all of b's, (some, len(b)) a piece."""
+    """Distances of a's rows to all of b's, in blocks (some, len(b))."""
     from sklearn.metrics import pairwise_distances_chunked
 
     yield from pairwise_distances_chunked(a, b, working_memory=64)
 
 
 def _radii(a: Array, k: int) -> Array:
-    """The distance of each row to its k-th nearest other, (n,)."""
+    """The distance of each row to its k-th nearest neighbour, (n,)."""
     if len(a) <= k:
         raise DataError(f"k={k} neighbours need more than {k} rows; there are {len(a)}")
     return np.concatenate([np.partition(d, k, 1)[:, k] for d in _distances(a, a)])
@@ -82,7 +84,7 @@ def _radii(a: Array, k: int) -> Array:
 
 def likeness(X: ArrayLike, made: ArrayLike, k: int = 5, extractor: Extractor | None = None) -> Likeness:
     """Precision and recall (Kynkaanniemi et al. 2019, equations 1 and 2), density and coverage (Naeem et
-    al. 2020, equations 4 and 6), r_k(x) the distance of x to its k-th nearest of its own kind:
+    al. 2020, equations 4 and 6), r_k(x) the distance of x to its k-th nearest neighbour in its own set:
 
     - precision  1/m sum_j 1[exists i: |y_j - x_i| <= r_k(x_i)]
     - recall     1/n sum_i 1[exists j: |x_i - y_j| <= r_k(y_j)]
@@ -121,7 +123,7 @@ def frechet(X: ArrayLike, made: ArrayLike, extractor: Extractor | None = None) -
 def neighbours(
     train: ArrayLike, made: ArrayLike, k: int = 1, extractor: Extractor | None = None
 ) -> Neighbours:
-    """The nearest training rows of each made one: is the model a memory (Alaa et al. 2022)?"""
+    """The nearest training rows of each generated row: does the model copy its data (Alaa et al. 2022)?"""
     from sklearn.neighbors import NearestNeighbors
 
     x, y = centred(train, made, extractor)
@@ -136,9 +138,9 @@ def neighbours(
 def two_sample(
     X: ArrayLike, made: ArrayLike, classifier: Any = None, folds: int = 5, extractor: Extractor | None = None
 ) -> TwoSample:
-    """How well a classifier tells real from made, cross-validated (Lopez-Paz and Oquab 2017).
+    """The cross-validated AUC of a classifier of real against generated rows (Lopez-Paz and Oquab 2017).
 
-    `classifier` is any of scikit-learn's that says probabilities; by default boosted trees.
+    `classifier` is any scikit-learn classifier with probabilities; by default boosted trees.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_score

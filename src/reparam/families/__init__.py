@@ -1,4 +1,4 @@
-"""The families: what a posterior, a prior or a likelihood may be. A new one is a row of these unions."""
+"""The families of posteriors, priors and likelihoods. Add a new family to these unions."""
 
 from typing import Annotated
 

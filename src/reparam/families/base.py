@@ -1,8 +1,8 @@
-"""A family turns raw numbers into a distribution; where each number comes from is its source.
+"""A family maps parameters to a distribution; the source of each parameter says where it comes from.
 
-Posterior, prior and likelihood are the same type. `Local` numbers come from the network, `Shared` is
-one learned tensor, `Fixed` a constant: so a Gaussian of known, learned and input-dependent scale is
-one class, and a prior is a family conditioned on nothing.
+Posterior, prior and likelihood have the same type. `Local` parameters come from the network, `Shared` is
+one learned tensor, `Fixed` a constant: so a Gaussian with fixed, learned or input-dependent scale is
+one class, and a prior is an unconditional family.
 """
 
 import abc
@@ -22,7 +22,7 @@ from ..tensors import Shape, numel, split_last, whole
 from .sources import Fixed, Link, Local, Share, Shared, Source, linked
 
 PIECE = 1 << 22
-"""Numbers of the data that are looked at together, in double precision, for their units."""
+"""Numbers of the data per block, in double precision, when units are computed."""
 
 
 Role = Literal["location", "scale", "rate"]
@@ -32,13 +32,13 @@ Measurement = Literal["real", "positive", "count", "binary", "nominal", "ordinal
 
 Array = np.ndarray[Any, Any]
 Needs = dict[str, tuple[Shape, Source]]
-"""What a family needs, and from where: name -> (shape, source with its link)."""
+"""The parameters of a family: name -> (shape, source with its link)."""
 Layer = Callable[[int], nn.Module]
-"""n -> the net that gives n numbers."""
+"""n -> a module with n outputs."""
 
 
 class Violation(NamedTuple):
-    """A value that a likelihood gives no probability."""
+    """A value outside the support of a likelihood."""
 
     family: str
     value: float
@@ -48,7 +48,7 @@ class Violation(NamedTuple):
     fix: str
 
     def words(self, names: Sequence[str] = ()) -> str:
-        """In one line with its cure; `names` are those of the columns."""
+        """The error message, one line with a correction; `names` are those of the columns."""
         column = self.cell[0] if self.cell else 0
         where = f"column {repr(names[column]) if names else column}"
         where = where if len(self.cell) < 2 else f"pixel {self.cell}"
@@ -58,90 +58,90 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Family(Spec, abc.ABC):
-    """Raw numbers -> Distribution with event shape E. Subclasses are frozen dataclasses of sources."""
+    """A family of distributions with event shape E. Subclasses are frozen dataclasses of sources."""
 
     inside: ClassVar[float] = 0.0
-    """A value of the support, for cells that are missing and masked afterwards."""
+    """A value in the support, put in missing cells, which are masked afterwards."""
     links: ClassVar[dict[str, Link]] = {}
-    """The parameters, and the link of each where its source names none. One that is no field is `Local`."""
+    """The parameters and their default links. A parameter that is not a field is `Local`."""
     factorises: ClassVar[bool] = False
-    """Whether the numbers of an event are independent given the parameters."""
+    """Whether the cells of an event are independent given the parameters."""
     roles: ClassVar[dict[str, Role]] = {}
-    """The parameters that carry the data's unit: a location moves and stretches, a scale and a count's
-    rate scale."""
+    """The parameters in the data's unit: a location is shifted and scaled, a scale or a count's rate only
+    scaled."""
     support: ClassVar[Support] = "real"
-    """Where a vector of this family lies: a posterior's KL to a prior with another support is infinite."""
+    """The support of a vector: the KL of a posterior to a prior with another support is infinite."""
     tractable: ClassVar[bool] = True
-    """Whether log_prob is known everywhere, not for own draws alone."""
+    """Whether log_prob is known everywhere, not only at the distribution's own samples."""
     reparametrised: ClassVar[bool] = True
-    """Whether draws carry gradients, as a posterior's must."""
+    """Whether samples are reparametrised, as a posterior's must be."""
     has_density: ClassVar[bool] = True
-    """Whether log_prob is defined; not for a point mass over real numbers."""
+    """Whether log_prob is defined; False for a point mass over real numbers."""
     deterministic: ClassVar[bool] = False
-    """Whether all draws are alike, so that one says all."""
+    """Whether all samples are equal, so that one is enough."""
     spatial: ClassVar[bool] = False
-    """Whether a latent of it may be laid out as maps (C, H, W)."""
+    """Whether a latent may have the shape of maps (C, H, W)."""
     learns_codebook: ClassVar[bool] = False
     measurement: ClassVar[Measurement | None] = None
-    """What kind of number each cell is, of a likelihood of single numbers."""
+    """The measurement type of each cell, for a likelihood of single numbers."""
     top: ClassVar[float | None] = None
-    """The largest value, of families over [0, top]: what is white where data are pictures."""
+    """The largest value, for families over [0, top]: white in images."""
 
     @property
     def has_fixed_scale(self) -> bool:
-        """Whether its scale is a constant, which data can contradict."""
+        """Whether the scale is a constant, which may not fit the data."""
         return False
 
     @property
     def atoms(self) -> tuple[int, int] | None:
-        """(K, d) where every d numbers of a latent are one of K atoms; None for real numbers."""
+        """(K, d) where every d numbers of a latent are one of K codebook rows; None for real numbers."""
         return None
 
     def params(self, event: Shape) -> Needs:
-        """What I need: unless said otherwise, each of `links` as a number for each of the event's."""
+        """The parameters needed: by default each of `links`, with the shape of the event."""
         sources = {name: linked(getattr(self, name, Local()), link) for name, link in self.links.items()}
         return {name: (event, source) for name, source in sources.items()}
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
-        raise NotImplementedError(f"{type(self).__name__} is no law of plain numbers: build it")
+        raise NotImplementedError(f"{type(self).__name__} has no distribution of plain parameters: use build")
 
     def support_error(self, x: Array) -> Violation | None:
-        """The first of these values (n, *E) that is outside the support, or None; NaN is no value. Checked
+        """The first of these values (n, *E) that is outside the support, or None; NaN is ignored. Checked
         once, in input validation."""
         return None
 
     def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
-        """What counts as the datum in this batch; `for_likelihood`: for an importance-weighted number;
-        `alike`: with the same noise in every row."""
+        """The datum in this batch, e.g. a random binarisation; `for_likelihood`: for importance-weighted
+        estimates; `alike`: with the same noise in every row."""
         return x
 
     def to_unit_axis(self, x: Tensor) -> Tensor:
-        """x on the axis where `roles` hold: there locations move with the data and scales scale."""
+        """x on the axis where `roles` apply, e.g. log x."""
         return x
 
     def inputs(self, x: Tensor) -> Tensor:
-        """How such data, measured and in standard units, enter an encoder."""
+        """The encoder's input for standardised data x."""
         return x
 
     def start(self, z: Tensor) -> dict[str, Tensor]:
-        """Raw numbers at which a prior's search begins, given codes z (n, *E) in standard units."""
+        """Raw parameters at which the fit of a prior starts, given codes z (n, *E) in standard units."""
         return {}
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
-        """A network that ends in this distribution."""
+        """A module h -> this distribution."""
         return Head(self, event, layer, floor)
 
 
 @dataclass(frozen=True, repr=False)
 class Factorized(Family, abc.ABC):
-    """A family whose numbers are independent given the parameters."""
+    """A family whose cells are independent given the parameters."""
 
     factorises: ClassVar[bool] = True
 
     @abc.abstractmethod
     def law(self, event: Shape, **values: Tensor) -> Distribution:
-        """That of each number by itself, batch shape (*batch, *E)."""
+        """The distribution of each cell, batch shape (*batch, *E)."""
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.event(self.law(event, **values), len(event))
@@ -157,34 +157,34 @@ def first_outside(family: Family, x: Array, outside: Array, wanted: str, fix: st
 
 
 class Conditional(nn.Module, abc.ABC):
-    """h -> Distribution, batch shape that of h less its last axis, event E: what a family builds."""
+    """h -> Distribution with event E, batch shape that of h without its last axis."""
 
     family: Family
     reads_rows: bool = False
-    """Whether the law is conditioned on a row's total: `forward` takes the rows (B, *E) beside h then."""
+    """Whether the distribution is conditional on a row's total: `forward` then also takes rows (B, *E)."""
 
     @abc.abstractmethod
     def forward(self, h: Tensor | None) -> Distribution: ...
 
     @abc.abstractmethod
     def standardised(self, x: Tensor) -> Tensor:
-        """x (n, *E) without its units, as the family's `inputs` wants it."""
+        """x (n, *E) in standard units, as the family's `inputs` needs it."""
 
     @abc.abstractmethod
     def fit_units(self, x: Tensor) -> None:
-        """Take the units from data (n, *E), NaN left out."""
+        """Set the units from data (n, *E), without NaN."""
 
     def filled(self, x: Tensor) -> Tensor:
-        """x (n, *E) with some value of the support where it is NaN."""
+        """x (n, *E) with a value in the support in place of NaN."""
         return x.nan_to_num(nan=self.family.inside)
 
 
 class Head(Conditional):
-    """h -> Distribution from numbers with sources; h=None for a prior.
+    """h -> Distribution, each parameter from its source; h=None for a prior.
 
-    The buffers `shift` and `scale` are the measured data's mean and standard deviation: the distribution is
-    in the data's own units, so a log-density needs no correction anywhere. They apply where the
-    location is learned in standard units; a fixed or squashed location is in the data's unit already.
+    The buffers `shift` and `scale` are the data's mean and standard deviation: the distribution is in the
+    data's own units, so log-densities need no correction. They apply where the location is learned in
+    standard units; a fixed or squashed location is already in the data's unit.
     """
 
     shift: Tensor
@@ -208,7 +208,7 @@ class Head(Conditional):
         self.reads_rows = any(isinstance(link, Share) for link in self.links.values())
         if self.reads_rows:
             if len(event) != 1:
-                raise SpecError(f"Share is for rows of numbers; these data have shape {event}")
+                raise SpecError(f"Share is for vectors; these data have shape {event}")
             self.register_buffer("typical", torch.ones(()))
         for name, (shape, source) in self.params.items():
             if isinstance(source, Shared):
@@ -240,7 +240,7 @@ class Head(Conditional):
         return values
 
     def in_units(self, value: Tensor, role: Role | None, link: Link) -> Tensor:
-        """From standard deviations of the data to the data's unit."""
+        """Standard units to the data's unit."""
         if role == "scale" and self.floor:
             value = torch.hypot(value, torch.full_like(value, self.floor))
         if role is None or not (self.standard and link.standard):
@@ -249,8 +249,8 @@ class Head(Conditional):
         return torch.addcmul(self.shift, value, self.scale) if moved else value * self.scale
 
     def scaled(self, share: Tensor, rows: Tensor | None) -> Tensor:
-        """share * total; the total of rows with holes is that of the known cells over their share, and a
-        typical one where no cell is known."""
+        """share * total; with missing cells, the total is that of the observed cells over their share, and
+        the median total where no cell is observed."""
         if rows is None:
             return share * self.typical
         known = ~rows.isnan()
@@ -265,7 +265,7 @@ class Head(Conditional):
 
     @torch.no_grad()
     def fit_units(self, x: Tensor) -> None:
-        """Take shift and scale from data (n, *E): a column at a time, or once for pictures."""
+        """Set shift and scale from data (n, *E): for each column, or one for images."""
         if self.reads_rows:
             self.typical.copy_(x.nansum(-1).quantile(0.5))
         if not (self.standard and self.family.roles):
@@ -287,7 +287,7 @@ class Head(Conditional):
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:
-        """A prior's: take from codes z (n, *E) the units, and the numbers that its family starts at."""
+        """For a prior: set the units and the family's start values from codes z (n, *E)."""
         self.fit_units(z)
         raw = getattr(self.layer, "raw", z.new_zeros(0))
         raws = dict(zip(self.local, raw.split(self.sizes), strict=True))
@@ -297,8 +297,8 @@ class Head(Conditional):
 
 
 def shared_shape(source: Shared, shape: Shape, event: Shape) -> Shape:
-    """The shape said; else all of a vector's, and one value for a picture, or for each of the components or
-    classes that its shape leads with."""
+    """The given shape; else that of a vector, and for an image one value, or one for each of the leading
+    components or classes."""
     if source.shape is not None or len(event) <= 1:
         return shape if source.shape is None else source.shape
     leading = shape[: len(shape) - len(event)]

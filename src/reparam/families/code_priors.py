@@ -1,4 +1,4 @@
-"""Laws of choices, event (groups, K): the priors of a posterior over codes."""
+"""Priors over code indices, event (groups, K)."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -19,15 +19,15 @@ from .sources import AnySource, Fixed, Identity, Shared, linked
 
 @dataclass(frozen=True, repr=False)
 class CodePrior(Family):
-    """Groups that choose independently, p(c) = prod_g softmax(logit_g)[c_g]: uniform, or with
-    `logit=Shared()` learned, one logit a group and atom."""
+    """Independent code indices, p(c) = prod_g softmax(logit_g)[c_g]: uniform, or learned with
+    `logit=Shared()`, one logit for each group and code."""
 
     logit: AnySource = Fixed(0.0)
     support: ClassVar[Support] = "codes"
 
     def params(self, event: Shape) -> Needs:
         if len(event) != 2:
-            raise SpecError(f"{self} is a prior, a law of codes. Use posterior=GumbelSoftmax(categories=10)")
+            raise SpecError(f"{self} is a prior over code indices. Use posterior=GumbelSoftmax(10)")
         source = linked(self.logit, Identity())
         if isinstance(source, Shared) and source.shape is None:
             source = replace(source, shape=event)
@@ -41,8 +41,8 @@ class CodePrior(Family):
 class AutoregressiveCodes(Family):
     """p(c) = prod_g p(c_g | c_<g) by one masked network (MADE, Germain et al. 2015, equation 6).
 
-    Meant for `refit_prior`: the codes' own law, learned by maximum likelihood. Trained beside a relaxed
-    posterior it reads the relaxed draws, so the rate of training is only as good as they are near one-hot.
+    For `refit_prior`: the distribution of the codes, fitted by maximum likelihood. Trained with a relaxed
+    posterior it reads relaxed samples, so the training rate is accurate only where they are near one-hot.
     """
 
     hidden: tuple[int, ...] = (256,)
@@ -54,12 +54,12 @@ class AutoregressiveCodes(Family):
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
         if len(event) != 2:
-            raise SpecError(f"{self} is a prior, a law of codes. Use posterior=GumbelSoftmax(categories=10)")
+            raise SpecError(f"{self} is a prior over code indices. Use posterior=GumbelSoftmax(10)")
         return Made(event, self.hidden)
 
 
 class MaskedLinear(nn.Module):
-    """A dense layer that sees input i at output j where `mask` (n_out, n_in) says so."""
+    """A dense layer with weights multiplied by `mask` (n_out, n_in)."""
 
     mask: Tensor
 
@@ -74,8 +74,8 @@ class MaskedLinear(nn.Module):
 
 
 class Made(nn.Module):
-    """None -> Autoregressive law of w (G, K). A unit of degree m sees groups 1 ... m; the logits of
-    group g see units of degree below g (Germain et al. 2015, equations 8 and 9)."""
+    """None -> Autoregressive distribution of w (G, K). A unit of degree m reads groups 1 ... m; the logits of
+    group g read units of degree below g (Germain et al. 2015, equations 8 and 9)."""
 
     blank: Tensor
 
@@ -92,7 +92,7 @@ class Made(nn.Module):
         self.register_buffer("blank", torch.zeros(event), persistent=False)
 
     def start(self, z: Tensor) -> None:
-        """Nothing is taken from the codes before the search."""
+        """No start values are taken from the codes."""
 
     def forward(self, h: None) -> Distribution:
         return Autoregressive(self.net, self.blank)

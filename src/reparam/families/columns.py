@@ -1,4 +1,4 @@
-"""Families made of families."""
+"""A family for each column of a table."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,12 +36,11 @@ Cell = Annotated[
     NegativeBinomial,
     ZeroInflated,
 ]
-"""The families whose numbers are independent given the parameters."""
+"""The families whose cells are independent given the parameters."""
 
 
 def default_family(measurement: Measurement, levels: int = 0, *, inflated: bool = False) -> Family:
-    """The likelihood of a column where none is said; `inflated`: counts with more zeros than their mean and
-    variance explain."""
+    """The default likelihood of a column; `inflated`: counts with more zeros than a negative binomial."""
     match measurement:
         case "binary":
             return Bernoulli()
@@ -75,7 +74,7 @@ class Columns(Family):
 
     def check(self) -> None:
         if not self.families:
-            raise SpecError("Columns needs a family for each column of the table; it has none")
+            raise SpecError("Columns needs a family for each column of the table, not ()")
         for column, family in enumerate(self.families):
             if type(family).build is not Family.build:
                 raise SpecError(
@@ -84,7 +83,7 @@ class Columns(Family):
 
     @cached_property
     def groups(self) -> dict[Family, list[int]]:
-        """The different families and the columns of each."""
+        """The distinct families and the columns of each."""
         groups: dict[Family, list[int]] = {}
         for column, family in enumerate(self.families):
             groups.setdefault(family, []).append(column)
@@ -92,7 +91,7 @@ class Columns(Family):
 
     @cached_property
     def runs(self) -> Runs:
-        """The columns in order, by group and place in it."""
+        """The columns in order, by group and position in it."""
         number = {family: group for group, family in enumerate(self.groups)}
         runs, seen = [], [0] * len(number)
         for family, equal in groupby(self.families):
@@ -104,7 +103,7 @@ class Columns(Family):
     def support_error(self, x: Array) -> Violation | None:
         if x.shape[1:] != (len(self.families),):
             raise DataError(
-                f"Columns names {len(self.families)} families; each row of X has shape {x.shape[1:]}"
+                f"Columns has {len(self.families)} families; each row of X has shape {x.shape[1:]}"
             )
         for family, columns in self.groups.items():
             rest = np.isin(np.arange(len(self.families)), columns, invert=True)
@@ -124,12 +123,12 @@ class Columns(Family):
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> Conditional:
         if event != (len(self.families),):
-            raise SpecError(f"Columns names {len(self.families)} families; the data have shape {event}")
+            raise SpecError(f"Columns has {len(self.families)} families; the data have shape {event}")
         return ColumnsHead(self, layer, floor)
 
 
 class ColumnsHead(Conditional):
-    """One network, its numbers shared out among a head for each group of equal columns."""
+    """One network whose outputs are split among the heads, one for each group of equal columns."""
 
     family: Columns
 

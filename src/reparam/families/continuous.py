@@ -1,7 +1,6 @@
-"""Families over real numbers, over positive ones and over shares between 0 and 1.
+"""Families over real numbers, positive numbers and proportions between 0 and 1.
 
-The laws that only data take have a `Shared` scale by default: one learned number a column is the stable
-choice.
+Families that are only likelihoods have a `Shared` scale by default: one learned number per column is stable.
 """
 
 import abc
@@ -20,13 +19,12 @@ from .sources import AnySource, Fixed, Identity, Link, Local, LogVariance, Share
 
 SMALLEST = float(torch.finfo(torch.float32).tiny)
 BELOW_ONE = 1 - 2.0**-24
-"""The ends of (0, 1) as float32 has them."""
+"""The smallest and the largest float32 in (0, 1)."""
 
 
 @dataclass(frozen=True, repr=False)
 class LocationScale(Factorized, abc.ABC):
-    """A law that moves with `loc` and stretches with `scale`; learned, both are in standard deviations of
-    the data."""
+    """A location-scale family; learned `loc` and `scale` are in standard deviations of the data."""
 
     loc: AnySource = Local()
     scale: AnySource = Shared()
@@ -35,15 +33,15 @@ class LocationScale(Factorized, abc.ABC):
     measurement: ClassVar[Measurement | None] = "real"
 
     def support_error(self, x: Array) -> Violation | None:
-        return first_outside(self, x, np.abs(x) > 1e18, "values a float32 can square", "Rescale the column")
+        return first_outside(self, x, np.abs(x) > 1e18, "values from -1e18 to 1e18", "Rescale the column")
 
 
 @dataclass(frozen=True, repr=False)
 class Gaussian(LocationScale):
     """N(x; loc, scale^2), independent over the event.
 
-    As a likelihood `scale=Shared()` is the sigma-VAE (Rybkin et al. 2021), `Fixed(s)` squared error
-    over 2 s^2, `Local()` heteroscedastic. Learned numbers are in standard deviations of the data.
+    As a likelihood `scale=Shared()` is the sigma-VAE (Rybkin et al. 2021), `Fixed(s)` the squared error
+    over 2 s^2, `Local()` heteroscedastic. Learned values are in standard deviations of the data.
 
     >>> Gaussian(scale=Fixed(0.5))
     Gaussian(scale=Fixed(0.5))
@@ -67,7 +65,7 @@ def StandardNormal() -> Gaussian:
 
 @dataclass(frozen=True, repr=False)
 class Point(Factorized):
-    """All mass at one place: the code of a plain autoencoder. It has no density over real numbers."""
+    """A point mass: the code of a plain autoencoder. It has no density."""
 
     loc: AnySource = Local()
     links: ClassVar[dict[str, Link]] = {"loc": Identity()}
@@ -81,7 +79,7 @@ class Point(Factorized):
 
 @dataclass(frozen=True, repr=False)
 class Laplace(LocationScale):
-    """p(x) = exp(-|x - loc| / scale) / (2 scale): the absolute error, of the median.
+    """p(x) = exp(-|x - loc| / scale) / (2 scale): absolute error, whose optimum is the median.
 
     >>> Laplace(scale=Fixed(1.0))
     Laplace(scale=Fixed(1.0))
@@ -93,9 +91,9 @@ class Laplace(LocationScale):
 
 @dataclass(frozen=True, repr=False)
 class StudentT(LocationScale):
-    """loc + scale t, t of Student's law with `df` degrees of freedom: a Gaussian with heavy tails.
+    """loc + scale t, t from Student's t distribution with `df` degrees of freedom: heavy tails.
 
-    A learned df is 1 + softplus(a), above 1, so that loc is the mean. Its best guess is loc always.
+    A learned df is 1 + softplus(a), above 1, so that loc is the mean. The point prediction is always loc.
     Source: Takahashi et al., "Student-t variational autoencoder" (2018).
     """
 
@@ -108,7 +106,7 @@ class StudentT(LocationScale):
 
 @dataclass(frozen=True, repr=False)
 class LogNormal(LocationScale):
-    """log x ~ N(loc, scale^2), for positive data; loc and scale move and scale with log x."""
+    """log x ~ N(loc, scale^2), for positive data; learned loc and scale are in units of log x."""
 
     inside: ClassVar[float] = 1.0
     measurement: ClassVar[Measurement | None] = "positive"
@@ -128,8 +126,8 @@ class LogNormal(LocationScale):
 class Beta(Factorized):
     """p(x) = x^(a - 1) (1 - x)^(b - 1) / B(a, b) on (0, 1), a = m / dispersion, b = (1 - m) / dispersion.
 
-    m = sigmoid(logit) is the mean, and the variance m (1 - m) dispersion / (1 + dispersion). The floor
-    of a learned dispersion, 1e-4, keeps a constant column's density finite.
+    m = sigmoid(logit) is the mean, and m (1 - m) dispersion / (1 + dispersion) the variance. A learned
+    dispersion is at least 1e-4, which keeps the density of a constant column finite.
     Source: Ferrari and Cribari-Neto, "Beta regression" (2004), whose precision is 1 / dispersion.
     """
 
@@ -151,7 +149,7 @@ class Beta(Factorized):
 
 @dataclass(frozen=True, repr=False)
 class ContinuousBernoulli(Factorized):
-    """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit: grey pixels with a density.
+    """p(x) = a exp(a x) / (exp(a) - 1) on [0, 1], a the logit: a density for grey pixels.
 
     Source: Loaiza-Ganem and Cunningham, "The continuous Bernoulli" (2019).
     """

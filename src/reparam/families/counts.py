@@ -16,7 +16,7 @@ from .sources import AnySource, Identity, Link, Local, LogScale, Shared, Softplu
 
 @dataclass(frozen=True, repr=False)
 class Counts(Factorized, abc.ABC):
-    """Over whole numbers from 0 on; an encoder reads log(1 + x)."""
+    """Families over 0, 1, 2, ...; the encoder reads log(1 + x)."""
 
     measurement: ClassVar[Measurement | None] = "count"
 
@@ -44,9 +44,9 @@ class Poisson(Counts):
 class NegativeBinomial(Counts):
     """P(x) = Gamma(x + r) / (Gamma(r) x!) (r / (r + mean))^r (mean / (r + mean))^x, r = 1 / dispersion.
 
-    The variance is mean + dispersion mean^2; as the dispersion falls to its floor of 1e-4 the law
-    becomes Poisson's. The mean is exp(a), in standard deviations of the data; `mean=Local(Share())` is a
-    share of the row's total. Source: Lopez et al., "Deep generative modeling for single-cell
+    The variance is mean + dispersion mean^2; as the dispersion decreases to its minimum 1e-4,
+    it becomes Poisson. The mean is exp(a), in standard deviations of the data; `mean=Local(Share())` is a
+    proportion of the row's total. Source: Lopez et al., "Deep generative modeling for single-cell
     transcriptomics" (2018), whose theta is r.
 
     >>> NegativeBinomial(dispersion=Local())
@@ -64,7 +64,7 @@ class NegativeBinomial(Counts):
 
 @dataclass(frozen=True, repr=False)
 class ZeroInflated(Counts):
-    """0 with probability sigmoid(gate), else a count of the `base` family: more zeros than it explains.
+    """0 with probability sigmoid(gate), else a count from the `base` family: for excess zeros.
 
     Source: Lambert, "Zero-inflated Poisson regression, with an application to defects" (1992).
 

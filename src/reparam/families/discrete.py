@@ -1,4 +1,4 @@
-"""Families over a few values."""
+"""Families over binary, categorical and discretised values."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -20,13 +20,13 @@ from .sources import AnySource, Identity, Link, Local, LogVariance
 class Bernoulli(Factorized):
     """P(x = 1) = sigmoid(logit), independent over the event.
 
-    Grey pixels x in [0, 1] have no Bernoulli probability. `grey` says what to make of them:
+    Grey pixels x in [0, 1] have no Bernoulli probability. `grey` says how to treat them:
 
-    - None: refuse them;
+    - None: raise an error;
     - "expected": x log p + (1 - x) log(1 - p), the sigmoid cross-entropy. It is the expected
-      log-probability of an image whose pixels are switched on with probability x, so importance-
-      weighted numbers switch them on, at a fixed seed;
-    - "sample": switch them on anew at each visit (dynamic binarisation, Burda et al. 2016);
+      log-probability of an image whose pixels are 1 with probability x, so importance-weighted
+      estimates binarise x at random, with a fixed seed;
+    - "sample": binarise again in each batch (dynamic binarisation, Burda et al. 2016);
     - "threshold": x > 1/2.
     """
 
@@ -57,8 +57,8 @@ class Bernoulli(Factorized):
 
 @dataclass(frozen=True, repr=False)
 class Categorical(Factorized):
-    """P(x = k) = softmax(logits)_k over whole numbers 0 .. classes - 1. Its best guess is the most
-    probable class; an encoder reads one-hot numbers, the classes of a picture as channels.
+    """P(x = k) = softmax(logits)_k over whole numbers 0 .. classes - 1. The point prediction is the most
+    probable class; the encoder reads one-hot vectors, for an image the classes as channels.
 
     >>> Categorical(3).inputs(torch.tensor([[2.0, 0.0]]))
     tensor([[0., 1., 0., 0., 1., 0.]])
@@ -82,7 +82,7 @@ class Categorical(Factorized):
 
     def support_error(self, x: Array) -> Violation | None:
         outside = (x < 0) | (x >= self.classes) | (x != np.floor(x))
-        cure = "Say as many classes as there are and number them from 0, or use Gaussian() for real numbers"
+        cure = "Set classes to their number and code them from 0, or use Gaussian() for real numbers"
         return first_outside(self, x, outside, f"whole numbers 0 to {self.classes - 1}", cure)
 
     def inputs(self, x: Tensor) -> Tensor:
@@ -93,11 +93,11 @@ class Categorical(Factorized):
 
 @dataclass(frozen=True, repr=False)
 class DiscretizedLogistic(Factorized):
-    """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the ends carrying the tails; F a
-    logistic distribution function, or a mixture of `components` for each number.
+    """P(x) = F(x + 1/2) - F(x - 1/2) over whole numbers 0 .. levels - 1, the tails in the end levels; F is
+    a logistic distribution function, or a mixture of `components` for each cell.
 
-    Whole-number pixels, in nats of probability: bits per dimension can be compared. loc and scale are
-    learned where levels run over [-1, 1]. Source: Salimans et al., "PixelCNN++" (2017), section 2.1.
+    For integer pixels: a probability, so bits per dimension can be compared. loc and scale are learned on
+    levels rescaled to [-1, 1]. Source: Salimans et al., "PixelCNN++" (2017), section 2.1.
     """
 
     levels: int = 256

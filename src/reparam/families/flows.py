@@ -1,6 +1,6 @@
-"""Normalizing flows: a base law sent through invertible steps that read the encoder's features.
+"""Normalizing flows: a base distribution and invertible steps conditional on the encoder's features.
 
-Between steps the order of the dimensions is turned round. A step is near the identity at the start.
+Between steps the order of the dimensions is reversed. A step is near the identity at initialisation.
 """
 
 import abc
@@ -24,8 +24,8 @@ from .multivariate import FullGaussian, LowRankGaussian
 
 
 def zuko() -> Any:
-    """The library of flows, loaded with the first of them. It switches off torch's argument checks for the
-    whole process: they are put back."""
+    """Import zuko when first needed. It disables torch's argument checks for the whole process; they are
+    restored."""
     checks = Distribution._validate_args
     import zuko
 
@@ -35,18 +35,18 @@ def zuko() -> Any:
 
 @dataclass(frozen=True, repr=False)
 class Step(Spec, abc.ABC):
-    """One invertible map of R^L, its numbers read from the features."""
+    """One invertible map of R^L, with parameters computed from the features."""
 
     tractable: ClassVar[bool] = True
 
     @abc.abstractmethod
     def build(self, L: int, layer: Layer, backwards: bool) -> nn.Module:
-        """A module h -> Transform; `backwards`: dimensions are taken from the last to the first."""
+        """A module h -> Transform; `backwards`: in reversed order of the dimensions."""
 
 
 @dataclass(frozen=True, repr=False)
 class MaskedStep(Step):
-    """y_i = f(x_i; numbers that a masked network makes of x_<i and the features)."""
+    """y_i = f(x_i; parameters), the parameters by a masked network from x_<i and the features."""
 
     hidden: tuple[int, ...] = (64, 64)
     inverted: ClassVar[bool] = False
@@ -56,7 +56,7 @@ class MaskedStep(Step):
             raise SpecError(f"{type(self).__name__}.hidden takes widths of 1 or more, not {self.hidden}")
 
     def univariate(self) -> dict[str, Any]:
-        """zuko's words for f and the shapes of its numbers; f is affine unless said otherwise."""
+        """zuko's arguments for f and the shapes of its parameters; f is affine by default."""
         return {}
 
     def build(self, L: int, layer: Layer, backwards: bool) -> nn.Module:
@@ -71,13 +71,13 @@ class MaskedStep(Step):
 
 @dataclass(frozen=True, repr=False)
 class IAF(MaskedStep):
-    """z_i = exp(a_i) e_i + m_i, with a_i and m_i read from e_<i: draws take one pass, the density of
-    another's z takes L. For posteriors. Source: Kingma et al. (2016), section 3."""
+    """z_i = exp(a_i) e_i + m_i, with a_i and m_i functions of e_<i: sampling takes one pass, the density
+    of any other z takes L. For posteriors. Source: Kingma et al. (2016), section 3."""
 
 
 @dataclass(frozen=True, repr=False)
 class MAF(MaskedStep):
-    """e_i = exp(a_i) z_i + m_i, with a_i and m_i read from z_<i: densities take one pass, draws take L.
+    """e_i = exp(a_i) z_i + m_i, with a_i and m_i functions of z_<i: densities take one pass, sampling L.
     For priors. Source: Papamakarios et al. (2017), section 3."""
 
     inverted: ClassVar[bool] = True
@@ -85,9 +85,9 @@ class MAF(MaskedStep):
 
 @dataclass(frozen=True, repr=False)
 class Spline(MaskedStep):
-    """Each dimension goes through a monotone rational-quadratic spline of `bins` pieces on [-5, 5], and
-    stays as it is beyond; the second half reads the first, so draws and densities take two passes at
-    most. Source: Durkan et al., "Neural spline flows" (2019), coupling layers."""
+    """Each dimension is mapped by a monotone rational-quadratic spline of `bins` pieces on [-5, 5], and is
+    unchanged outside; the second half reads the first, so samples and densities take at most two
+    passes. Source: Durkan et al., "Neural spline flows" (2019), coupling layers."""
 
     bins: Several = 8
 
@@ -97,7 +97,7 @@ class Spline(MaskedStep):
 
 
 class MaskedTransform(nn.Module):
-    """zuko's transform with what `context` reads of the features."""
+    """zuko's transform, conditional on `context` of the features."""
 
     def __init__(self, context: nn.Module, net: nn.Module, inverted: bool) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class MaskedTransform(nn.Module):
 
 @dataclass(frozen=True, repr=False)
 class Planar(Step):
-    """f(x) = x + v tanh(w . x + b), with no inverse in closed form: the density of its own draws alone.
+    """f(x) = x + v tanh(w . x + b), without a closed-form inverse: density only at its own samples.
 
     Source: Rezende and Mohamed (2015), equations 10 to 12 and appendix A.1.
     """
@@ -135,7 +135,7 @@ def planar(u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """f(x), and log |1 + v . w tanh'(w . x + b)|, with v = u + (m(w . u) - w . u) w / |w|^2 and
     m(a) = log(1 + exp a) - 1, so that w . v > -1 and f is invertible.
 
-    The slope is written as (1 + w . v) tanh' + tanh^2, where nothing cancels.
+    The slope is computed as (1 + w . v) tanh' + tanh^2, without cancellation.
     """
     wu = (w * u).sum(-1, keepdim=True)
     v = u + (softplus(wu) - 1 - wu) * w / w.square().sum(-1, keepdim=True).clamp_min(1e-12)
@@ -145,7 +145,7 @@ def planar(u: Tensor, w: Tensor, b: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def unknown(y: Tensor) -> tuple[Tensor, Tensor]:
-    raise NotImplementedError("Planar knows the density of its own draws alone; use IAF, MAF or Spline")
+    raise NotImplementedError("Planar has a density only at its own samples; use IAF, MAF or Spline")
 
 
 AnyStep = Annotated[Step, IAF, MAF, Spline, Planar]
@@ -156,7 +156,7 @@ Base = Annotated[Family, Gaussian, StandardNormal, FullGaussian, LowRankGaussian
 class Flow(Family):
     """z = f_n(... f_1(e)), e ~ base: log q(z) = log base(e) - sum_i log |df_i|.
 
-    As a posterior take IAF, whose draws are one pass; as a prior MAF, whose densities are.
+    As a posterior use IAF, which samples in one pass; as a prior MAF, whose density takes one pass.
 
     >>> Flow(steps=(MAF((32,)), MAF((32,))))
     Flow(steps=(MAF((32,)), MAF((32,))))
@@ -167,7 +167,7 @@ class Flow(Family):
 
     def check(self) -> None:
         if not self.steps:
-            raise SpecError("Flow.steps needs a step or more; with none it is its base")
+            raise SpecError("Flow.steps needs at least one step; use base alone for none")
         if self.base.support != "real" or isinstance(self.base, Point):
             raise SpecError(f"Flow.base={self.base} has no density on R^L. Use base=Gaussian()")
 
@@ -184,7 +184,7 @@ class Flow(Family):
 
 
 class FlowHead(nn.Module):
-    """h -> Distribution. The steps see standard units; `shift` and `scale` bring them to the data's."""
+    """h -> Distribution. The steps work in standard units; `shift` and `scale` convert to the data's."""
 
     shift: Tensor
     scale: Tensor
@@ -204,7 +204,7 @@ class FlowHead(nn.Module):
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:
-        """Take from codes z (n, L) the units, and let the base start where it likes."""
+        """Set the units from codes z (n, L), and the start values of the base."""
         self.shift.copy_(z.mean(0))
         self.scale.copy_(z.std(0, correction=0).clamp_min(1e-6))
         self.base.start((z - self.shift) / self.scale)

@@ -1,4 +1,4 @@
-"""Families made of families."""
+"""Mixtures of a family."""
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -21,9 +21,9 @@ Component = Annotated[Family, Gaussian, FullGaussian, LowRankGaussian, PowerSphe
 
 @dataclass(frozen=True, repr=False)
 class Mixture(Family):
-    """p(z) = sum_k w_k base_k(z): one choice of k for the whole of z, not one for each dimension.
+    """p(z) = sum_k w_k base_k(z): one component k for the whole of z, not one for each dimension.
 
-    A prior. As a posterior it is Violation, because the choice of k carries no gradient.
+    A prior. As a posterior it raises SpecError, because the choice of k has no gradient.
     """
 
     base: Component = Gaussian()
@@ -35,7 +35,7 @@ class Mixture(Family):
             raise SpecError(f"Mixture.components must be 1 or more, not {self.components}")
         if type(self.base).build is not Family.build or isinstance(self.base, Mixture | Point):
             raise SpecError(
-                f"Mixture.base={self.base} is no density made of plain numbers. "
+                f"Mixture.base={self.base} is not a density with plain parameters. "
                 "Use Gaussian(), or Flow(base=Mixture(Gaussian(), 10))"
             )
 
@@ -56,7 +56,7 @@ class Mixture(Family):
         return mixture(values.pop("weight"), self.base.distribution(event, **values))
 
     def start(self, z: Tensor) -> dict[str, Tensor]:
-        """Locations at rows far apart: k-means++ (Arthur and Vassilvitskii 2007)."""
+        """Start locations by k-means++ (Arthur and Vassilvitskii 2007)."""
         rows = [int(torch.randint(len(z), ()))]
         distance = torch.full((len(z),), torch.inf).to(z)
         while len(rows) < self.components:

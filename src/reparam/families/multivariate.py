@@ -1,4 +1,4 @@
-"""Gaussians whose dimensions depend on one another. `scale` carries the unit, the rest has none."""
+"""Gaussians with dependent dimensions. `scale` has the data's unit, the other parameters have none."""
 
 from dataclasses import dataclass
 from typing import ClassVar

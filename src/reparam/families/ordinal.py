@@ -1,4 +1,4 @@
-"""Families over ordered levels."""
+"""A family over ordered levels."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,7 +16,7 @@ from .base import Array, Factorized, Measurement, Needs, Violation, first_outsid
 from .sources import AnySource, Identity, Link, Local, LogScale, Shared
 
 FLOOR = 1e-3
-"""The least step: a level that no row has keeps some probability, and its numbers stay finite."""
+"""The smallest step, so that an unobserved level keeps some probability and finite parameters."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,8 +28,8 @@ class OrderedLogistic(Factorized):
         c_1 = first + u_1,    c_{k+1} = c_k + (u_{k+1} - u_k) (step_k + 0.001),    u_k = logit(k / levels)
 
     where step = exp a, so at a = 0, where training starts, all levels are equally likely at eta = first.
-    Unlike `DiscretizedLogistic` it knows no distances between levels, and unlike `Categorical` it knows
-    their order. Its best guess is the median level.
+    Unlike `DiscretizedLogistic` it has no distances between levels, and unlike `Categorical` it has their
+    order. The point prediction is the median level.
     Source: McCullagh, "Regression models for ordinal data" (1980), section 2.
 
     >>> OrderedLogistic(3).inputs(torch.tensor([[0.0, 1.0, 2.0]]))
@@ -62,7 +62,7 @@ class OrderedLogistic(Factorized):
 
     def support_error(self, x: Array) -> Violation | None:
         outside = (x < 0) | (x >= self.levels) | (x != np.floor(x))
-        cure = "Say as many levels as there are and number them from 0, or use Gaussian() for real numbers"
+        cure = "Set levels to their number and code them from 0, or use Gaussian() for real numbers"
         return first_outside(self, x, outside, f"whole numbers 0 to {self.levels - 1}", cure)
 
     def inputs(self, x: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Families over codes: the latent is L / d groups, each one of K atoms of d numbers.
+"""Families over codes: the latent is L / d groups, each one of K codebook rows of d numbers.
 
-Three posteriors give codes: a relaxed choice, a rounding, a learned codebook. Their prior is a law of
-the choices, event (groups, K), that `latents.Hierarchy` places on the posterior's atoms: so the rate is
-in nats of a discrete code, and the bound on log p(x) is honest.
+Three kinds of posterior give codes: relaxed categorical, rounding, learned codebook. Their prior is over
+code indices, event (groups, K), and `model.hierarchy` maps it to the posterior's codebook: so the rate is
+in nats of a discrete code, and the bound on log p(x) is valid.
 """
 
 import math
@@ -35,11 +35,11 @@ from .sources import Identity, Link
 
 def positive(family: Family, temperature: Schedule) -> None:
     if min(at(temperature, 0), at(temperature, 1 << 40)) <= 0:
-        raise SpecError(f"{family} reaches a temperature of 0: keep it above, say Linear(1.0, 0.5, 10000)")
+        raise SpecError(f"{family} reaches a temperature of 0: keep it above 0, e.g. Linear(1.0, 0.5, 10000)")
 
 
 class RelaxedHead(nn.Module, Clocked):
-    """`head` gives the exact choice; in training it is relaxed, at the temperature of the step."""
+    """`head` gives the discrete distribution; in training it is relaxed, at the temperature of the step."""
 
     def __init__(self, head: nn.Module, temperature: Schedule, book: Codebook) -> None:
         super().__init__()
@@ -52,11 +52,11 @@ class RelaxedHead(nn.Module, Clocked):
 
 @dataclass(frozen=True, repr=False)
 class GumbelSoftmax(Family):
-    """One of `categories` a group, z one-hot: q(c|x) = prod_g softmax(logit_g)[c_g].
+    """A one-hot z of `categories` per group: q(c|x) = prod_g softmax(logit_g)[c_g].
 
     In training z is relaxed (Jang et al. 2017; Maddison et al. 2017) at `temperature`, a schedule over
-    steps, and the rate is the KL of the discrete choices; in evaluation z is one-hot and all is exact.
-    Codes, as `transform` gives them, are the most probable.
+    steps, and the rate is the KL of the discrete distributions; in evaluation z is one-hot and all is exact.
+    `transform` gives the most probable codes.
     """
 
     categories: Several = 10
@@ -83,8 +83,8 @@ class GumbelSoftmax(Family):
 
 @dataclass(frozen=True, repr=False)
 class GumbelSigmoid(Family):
-    """Every latent number is 0 or 1, q(z = 1|x) = sigmoid(logit): GumbelSoftmax for two, in one number
-    (the binary Concrete of Maddison et al. 2017, appendix B)."""
+    """Binary latents, q(z = 1|x) = sigmoid(logit): GumbelSoftmax with two categories as one number (the
+    binary Concrete of Maddison et al. 2017, appendix B)."""
 
     temperature: Schedule = Linear(1.0, 0.5, 10_000)
     support: ClassVar[Support] = "codes"
@@ -106,8 +106,8 @@ class GumbelSigmoid(Family):
 
 
 class Standardised(nn.Module):
-    """The numbers of `layer` less their running mean, over their running standard deviation: whatever
-    the encoder's scale, they reach all of a grid. Evaluation holds both still."""
+    """The outputs of `layer` minus their running mean, over their running standard deviation, so that they
+    reach the whole grid for any scale of the encoder. Both are constant in evaluation."""
 
     centre: Tensor
     square: Tensor
@@ -129,15 +129,15 @@ class Standardised(nn.Module):
 
     @torch.no_grad()
     def follow(self, rows: Tensor) -> None:
-        """The first batch counts whole, each later one 5 %; the spread is about the running mean, so a
-        batch of one row has one too."""
+        """Update the running moments: weight 1 for the first batch, 5 % for later ones. The variance is about
+        the running mean, so it is defined for a batch of one row."""
         self.centre.lerp_(rows.mean(0), self.share)
         self.square.lerp_(rows.square().mean(0), self.share)
         self.share.fill_(0.05)
 
 
 class GridHead(nn.Module):
-    """`head`, and the atoms (K, d) that its points lie on."""
+    """`head`, and the codebook `atoms` (K, d)."""
 
     atoms: Tensor
 
@@ -156,12 +156,12 @@ class GridHead(nn.Module):
 
 @dataclass(frozen=True, repr=False)
 class FSQ(Family):
-    """Finite scalar quantisation: number i of a group is rounded to `levels[i]` even steps of [-1, 1],
+    """Finite scalar quantisation: number i of a group is rounded to `levels[i]` equal steps of [-1, 1],
     z = 2 round((n - 1) (tanh(h) + 1) / 2) / (n - 1) - 1 (Mentzer et al. 2023, section 3.1; here an even
-    number of levels is symmetric too, there it is shifted to hold 0). The gradient is tanh's.
+    number of levels is symmetric too, there it is shifted to contain 0). The gradient is that of tanh.
 
-    h is standardised by running moments: a fresh encoder's small numbers would all round to one code,
-    and a decoder that sees one code never asks for another.
+    h is standardised by running moments: otherwise the small outputs of an untrained encoder would all
+    round to one code, and training would not leave it.
     """
 
     levels: tuple[int, ...] = (8, 5, 5)
@@ -171,7 +171,7 @@ class FSQ(Family):
 
     def check(self) -> None:
         if not self.levels or min(self.levels) < 2:
-            raise SpecError(f"FSQ.levels takes numbers of 2 or more, one a latent number, not {self.levels}")
+            raise SpecError(f"FSQ.levels takes numbers of 2 or more, one per dimension, not {self.levels}")
 
     @property
     def atoms(self) -> tuple[int, int]:
@@ -195,7 +195,7 @@ class FSQ(Family):
 
 
 class CodebookHead(nn.Module):
-    """h -> Atom at the nearest rows of `codebook` (K, d), which follows them in training."""
+    """h -> Atom at the nearest rows of `codebook` (K, d), which is updated in training."""
 
     codebook: Tensor
     count: Tensor
@@ -222,7 +222,7 @@ class CodebookHead(nn.Module):
     def follow(self, rows: Tensor, index: Tensor) -> None:
         """count <- g count + (1 - g) n_k; total <- g total + (1 - g) sum of rows; e_k = total / count,
         g the decay (van den Oord et al. 2017, equations 6 to 8). A row used less than `restart` times
-        the mean starts anew at a row of the batch (Dhariwal et al. 2020, section 3.1)."""
+        the mean is reset to a row of the batch (Dhariwal et al. 2020, section 3.1)."""
         decay, rows = self.family.decay, rows.to(self.total.dtype)
         used = torch.zeros_like(self.count).index_add_(0, index, torch.ones_like(rows[:, 0]))
         self.count.lerp_(used, 1 - decay)
@@ -237,9 +237,9 @@ class CodebookHead(nn.Module):
 
 @dataclass(frozen=True, repr=False)
 class VQ(Family):
-    """Vector quantisation: each group is the nearest of `codes` learned rows of `size` numbers, and the
-    gradient passes straight through (van den Oord et al. 2017). The rows are running means, `decay` a
-    step, of what they stand for; unused ones restart. Add the term Commitment() to the objective.
+    """Vector quantisation: each group is mapped to the nearest of `codes` learned rows of `size` numbers,
+    with the straight-through gradient (van den Oord et al. 2017). The rows are running means of the vectors
+    mapped to them, with `decay` per step; unused rows restart. Add Commitment() to the objective.
     """
 
     codes: int = 512
@@ -252,9 +252,9 @@ class VQ(Family):
 
     def check(self) -> None:
         if self.codes < 2 or self.size < 1:
-            raise SpecError(f"VQ needs 2 codes or more, of 1 number or more, not {self.codes} of {self.size}")
+            raise SpecError(f"VQ needs codes >= 2 and size >= 1, not {self.codes} and {self.size}")
         if not 0 < self.decay < 1 or not 0 < self.restart < 1:
-            raise SpecError(f"VQ.decay and VQ.restart are in (0, 1), not {self.decay} and {self.restart}")
+            raise SpecError(f"VQ.decay and VQ.restart must be in (0, 1), not {self.decay} and {self.restart}")
 
     @property
     def atoms(self) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""Where a parameter's value comes from, and the link that maps a raw number to it.
+"""The source of a parameter, and the link that maps a raw number to it.
 
-`Local` numbers come from the network, `Shared` is one learned tensor, `Fixed` a constant.
+`Local` parameters come from the network, `Shared` is one learned tensor, `Fixed` a constant.
 """
 
 import abc
@@ -15,7 +15,7 @@ from ..specs.spec import Spec
 
 @dataclass(frozen=True, repr=False)
 class Link(Spec, abc.ABC):
-    """Raw number a in (-inf, inf) -> parameter. `standard`: its unit is the data's standard deviation."""
+    """Raw number a in (-inf, inf) -> parameter. `standard`: in units of the data's standard deviation."""
 
     standard: ClassVar[bool] = True
 
@@ -32,18 +32,18 @@ class Identity(Link):
 
 
 WIDE, STEEP = 2.0, 10.0
-"""A standard deviation of e^2 times that of the data or the prior, and a rate of e^10 times that of the data,
-are past belief."""
+"""Larger values are implausible: a standard deviation above e^2 times that of the data or the prior, a rate
+above e^10 times that of the data."""
 
 
 def exp_then_linear(a: Tensor, top: float) -> Tensor:
-    """exp a, and beyond `top` its tangent: one odd row must not undo a training."""
+    """exp a, and above `top` its tangent, so that one extreme row cannot make training diverge."""
     return a.clamp(max=top).exp() * (a - (top - 1)).clamp_min(1)
 
 
 @dataclass(frozen=True, repr=False)
 class LogVariance(Link):
-    """sqrt(floor + exp a): a is the log-variance; past e^WIDE the standard deviation grows as a line."""
+    """sqrt(floor + exp a): a is the log-variance; above e^WIDE the standard deviation is linear in a."""
 
     floor: float = 0.0
 
@@ -54,7 +54,7 @@ class LogVariance(Link):
 
 @dataclass(frozen=True, repr=False)
 class Square(Link):
-    """sqrt(floor + a^2): a is a scale of either sign, log(floor + a^2) its log-variance."""
+    """sqrt(floor + a^2): |a| is a scale, log(floor + a^2) the log-variance."""
 
     floor: float = 1e-10
 
@@ -64,7 +64,7 @@ class Square(Link):
 
 @dataclass(frozen=True, repr=False)
 class LogScale(Link):
-    """exp a; past e^STEEP it grows as a line."""
+    """exp a; linear above e^STEEP."""
 
     def __call__(self, raw: Tensor) -> Tensor:
         return exp_then_linear(raw, STEEP)
@@ -82,7 +82,7 @@ class Softplus(Link):
 
 @dataclass(frozen=True, repr=False)
 class Sigmoid(Link):
-    """1 / (1 + exp -a): a mean held in (0, 1), in the data's own unit."""
+    """1 / (1 + exp -a): a mean in (0, 1), in the data's own unit."""
 
     standard: ClassVar[bool] = False
 
@@ -92,9 +92,9 @@ class Sigmoid(Link):
 
 @dataclass(frozen=True, repr=False)
 class Share(Link):
-    """softmax(a), which a head multiplies with the total of the observed row: means that add up as the
-    row does, so that a datum's size is no news (Lopez et al. 2018). Where no row is observed, as in
-    sampling, the total is the median of the training rows."""
+    """softmax(a), multiplied by the total of the observed row: the means sum to the row's total, which is
+    then not modelled (Lopez et al. 2018). Where no row is observed, as in sampling, the total is the
+    median of the training rows."""
 
     standard: ClassVar[bool] = False
 
@@ -107,20 +107,20 @@ AnyLink = Annotated[Link, Identity, LogVariance, Square, LogScale, Softplus, Sig
 
 @dataclass(frozen=True, repr=False)
 class Source(Spec, abc.ABC):
-    """Where a parameter's value comes from."""
+    """The source of a parameter's value."""
 
 
 @dataclass(frozen=True, repr=False)
 class Local(Source):
-    """From the network, one value a datum. `link=None` takes the family's own."""
+    """From the network, one value per datum. `link=None` is the family's default."""
 
     link: AnyLink | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Shared(Source):
-    """One learned tensor. `shape=None`: a value a column for vectors, one scalar for pictures (and for
-    each of the classes or components, where a family has those)."""
+    """One learned tensor. `shape=None`: one value per column for vectors, one scalar for images (and one for
+    each class or component, where a family has those)."""
 
     shape: tuple[int, ...] | None = None
     link: AnyLink | None = None
@@ -140,5 +140,5 @@ Learned = Local | Shared
 
 
 def linked(source: Source, link: Link) -> Source:
-    """The source, its unnamed link filled in."""
+    """The source with its default link filled in."""
     return replace(source, link=link) if isinstance(source, Learned) and source.link is None else source

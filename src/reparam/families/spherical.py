@@ -1,4 +1,4 @@
-"""Families on the unit sphere in R^L: no direction is special, and no mass is drawn to an origin."""
+"""Families on the unit sphere in R^L: no direction is preferred, and there is no origin."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,8 +18,8 @@ from .sources import AnySource, Fixed, Identity, Link, Local, Softplus, linked
 class PowerSpherical(Family):
     """p(z) ~ (1 + mu . z)^kappa on the unit sphere, mu = loc / |loc|, kappa the concentration.
 
-    The hyperspherical VAE (Davidson et al. 2018) with the power spherical law (De Cao and Aziz 2020) in
-    the place of the von Mises-Fisher law. Its prior is `Sphere()`, and their KL is exact.
+    The hyperspherical VAE (Davidson et al. 2018) with the power spherical distribution (De Cao and Aziz
+    2020) instead of the von Mises-Fisher. The prior is `Sphere()`, and the KL is exact.
     """
 
     loc: AnySource = Local()
@@ -38,7 +38,7 @@ class PowerSpherical(Family):
 
 @dataclass(frozen=True, repr=False)
 class Sphere(Family):
-    """The uniform law on the unit sphere: the prior of Davidson et al. (2018)."""
+    """The uniform distribution on the unit sphere: the prior of Davidson et al. (2018)."""
 
     support: ClassVar[Support] = "sphere"
 

@@ -1,4 +1,4 @@
-"""What a model is made of, every choice resolved."""
+"""The resolved configuration of a model."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from .priors import VampPrior
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The parts of a model. `latent_dim` has a size, or maps (C, H, W), for each layer from the top."""
+    """The parts of a model. `latent_dim` is a size, or maps (C, H, W), for each layer from the top."""
 
     latent_dim: tuple[int | Shape, ...]
     encoder: Network
@@ -35,5 +35,5 @@ class ModelConfig:
 
     @property
     def deterministic(self) -> bool:
-        """Whether one draw of z says all."""
+        """Whether all draws of z are equal, so that one is enough."""
         return not self.latent_dim or self.posterior.deterministic

@@ -1,9 +1,9 @@
 """The latent is a hierarchy of stochastic layers; one layer is the plain VAE.
 
-From the top down: layer 0 is q(z_0|x) against p(z_0); each layer below is q(z_i|x, s) against p(z_i|s),
+From the top: layer 0 is q(z_0|x) against p(z_0); each layer below is q(z_i|x, s) against p(z_i|s),
 where the state s is a function of the layers above (Sonderby et al. 2016; Kingma et al. 2016). After
-layer 0 the state is z_0 itself. Inference, generation, replay and interpolation are the same pass; they
-differ in `draw` alone.
+layer 0 the state is z_0 itself. Inference, generation, replay and interpolation use the same pass; they
+differ only in `draw`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ class LatentLayer(NamedTuple):
     p: Distribution
 
     def rate(self) -> Tensor:
-        """KL(q || p) in nats, (S, B): in closed form where one is known, else log q(z) - log p(z)."""
+        """KL(q || p) in nats, (S, B): in closed form where known, else log q(z) - log p(z)."""
         assert self.q is not None
         exact = kl(self.q, self.p)
         if exact is not None:
@@ -74,14 +74,14 @@ def averaging(i: int, q: Distribution | None, p: Distribution) -> Tensor:
 
 
 def replaying(zs: Sequence[Tensor]) -> Draw:
-    """z = what you say, a tensor (S, B, L) for each layer."""
+    """z = the given tensors, (S, B, L) for each layer."""
     return lambda i, q, p: zs[i]
 
 
 class Hierarchy(nn.Module):
-    """The layers: `posterior` heads over features and state, `prior` at the top, Gaussians below.
+    """The layers: `posterior` heads on features and state, `prior` at the top, Gaussians below.
 
-    Without a `prior` the top is a VampPrior's: a mixture of q at the pseudo-inputs' features.
+    Without a `prior` the top has a VampPrior: a mixture of q at the pseudo-inputs' features.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Hierarchy(nn.Module):
         )
 
     def set_prior(self, posterior: Family, prior: Family | None) -> None:
-        """Give the top layer a new prior; that of codes is over choices (groups, K), on q's codebook."""
+        """Set the prior of the top layer; for codes it is over indices (groups, K), with q's codebook."""
         atoms = posterior.atoms
         event = self.dims[:1] if atoms is None else (self.dims[0] // atoms[1], atoms[0])
         self.top = None if prior is None else prior.build(event, LearnedVector)

@@ -1,7 +1,7 @@
-"""What a model knows of classes. Labels are whole numbers 0 .. K-1 in here; names stay outside.
+"""Label heads: how a model uses classes. Labels are whole numbers 0 .. K-1 here; names are kept elsewhere.
 
-A label head conditions the model: `condition` says what encoder, classifier and decoder read of a batch, and
-`log_px` what log p(x|z) then is.
+`condition` gives the inputs of encoder, classifier and decoder for a batch, and `log_px` the resulting
+log p(x|z).
 """
 
 import abc
@@ -22,16 +22,16 @@ from ..tensors import Shape
 
 
 class Conditioning(NamedTuple):
-    """What a label head makes of a batch of B rows."""
+    """The outputs of a label head for a batch of B rows."""
 
     features: Tensor | None  # the encoder's, (B, n); (S, B, n) where each class has its own
-    code: Tensor | None  # what the decoder reads beside z, (S or 1, B, to_decoder)
+    code: Tensor | None  # the decoder's input besides z, (S or 1, B, to_decoder)
     logits: Tensor | None  # the classifier's, (B, K)
-    log_qy: Tensor | None = None  # log q(y|x) of the class that each sample stands for, (S, B)
+    log_qy: Tensor | None = None  # log q(y|x) of the class of each sample, (S, B)
 
 
 class Networks(Protocol):
-    """What a head asks of a model."""
+    """The parts of a model that a head uses."""
 
     encoder: nn.Module | None
     classifier: nn.Module | None
@@ -39,10 +39,10 @@ class Networks(Protocol):
 
 @dataclass(frozen=True, repr=False)
 class LabelHead(Spec, abc.ABC):
-    """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot unless said."""
+    """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot by default."""
 
     observed: ClassVar[bool] = False
-    """Whether y is data that the model is told wherever it is used."""
+    """Whether the model is conditional on y wherever it is used."""
     partial: ClassVar[bool] = False
     """Whether rows may be unlabelled, y = -1."""
     enumerated: ClassVar[bool] = False
@@ -51,7 +51,7 @@ class LabelHead(Spec, abc.ABC):
     """Whether log p(x|z) is a sum over the classes."""
     has_classifier: ClassVar[bool] = False
     cross_entropy: ClassVar[float | None] = None
-    """The weight of the term that teaches the classifier, where no objective is said."""
+    """The weight of the classifier's term in the default objective."""
 
     @property
     @abc.abstractmethod
@@ -66,7 +66,7 @@ class LabelHead(Spec, abc.ABC):
         return self.n_classes
 
     def code(self, y: Tensor) -> Tensor:
-        """Class numbers (B,) -> what the decoder sees (B, to_decoder)."""
+        """Class numbers (B,) -> the decoder's input (B, to_decoder)."""
         return one_hot(y, self.n_classes).to(torch.get_default_dtype())
 
     def every_code(self, device: torch.device) -> Tensor:
@@ -82,7 +82,7 @@ class LabelHead(Spec, abc.ABC):
         """One code for each row: its class y where that is known, else the classifier's."""
 
     def condition(self, nets: Networks, inputs: Tensor, y: Tensor | None, samples: int) -> Conditioning:
-        """What `samples` draws of z for each row (and class, where those are enumerated) are made from."""
+        """The inputs for `samples` draws of z for each row (and class, where those are enumerated)."""
         return self.encode(nets, inputs, y)
 
     def log_px(
@@ -92,18 +92,18 @@ class LabelHead(Spec, abc.ABC):
         return given(own.code)
 
     def simulated_code(self, own: Conditioning, log_prior: Tensor, n: int) -> Tensor | None:
-        """The code of n rows that the model makes itself."""
+        """The label code of n simulated rows."""
         return own.code
 
 
 def encoded(nets: Networks, inputs: Tensor, extra: Tensor | None) -> Tensor | None:
-    """The encoder's features; None of a model without a latent."""
+    """The encoder's features; None for a model without a latent."""
     return None if nets.encoder is None else nets.encoder(inputs, extra)
 
 
 @dataclass(frozen=True, repr=False)
 class NoLabels(LabelHead):
-    """The model knows no classes."""
+    """No labels."""
 
     @property
     def n_classes(self) -> int:
@@ -119,12 +119,12 @@ class NoLabels(LabelHead):
 
 @dataclass(frozen=True, repr=False)
 class Auxiliary(LabelHead):
-    """A classifier beside the encoder; the decoder sees z joined by y = softmax(logits).
+    """A classifier beside the encoder; the decoder reads z and y = softmax(logits).
 
-    `network` reads the image itself (None: the encoder's features). Gradients of the reconstruction
-    flow through the softmax unless `detach`. Because the decoder so sees a continuous function of x
-    free of charge, -distortion - rate is not a bound on log p(x); `bound`, `score_samples` and
-    `evaluate` use log sum_y p(y) p(x|y), exact over the classes. Source: Y. Zeldes, "Variational
+    `network` is the classifier's own network on x (None: the encoder's features). Gradients of the
+    reconstruction flow through the softmax unless `detach`. Because y is then a function of x without a
+    KL cost, -distortion - rate is not a bound on log p(x); `bound`, `score_samples` and `evaluate` use
+    log sum_y p(y) p(x|y), exact over the classes. Source: Y. Zeldes, "Variational
     autoencoders explained in detail" (2018).
     """
 
@@ -165,7 +165,7 @@ class Auxiliary(LabelHead):
 class Given(LabelHead):
     """y is data, and enters encoder and decoder: p(x|z, y) (CVAE, Sohn et al. 2015).
 
-    Each class enters as a one-hot vector, or as its row of `codes`, real numbers chosen by hand.
+    Each class enters as a one-hot vector, or as its row of `codes`, given real numbers.
     """
 
     classes: Count
@@ -176,7 +176,7 @@ class Given(LabelHead):
         if self.codes is not None and (
             len(self.codes) != self.classes or len({len(c) for c in self.codes}) != 1 or not self.codes[0]
         ):
-            raise SpecError(f"Given.codes needs {self.classes} rows, one a class, all of one length")
+            raise SpecError(f"Given.codes needs {self.classes} rows, one per class, all of one length")
 
     @property
     def n_classes(self) -> int:
@@ -203,7 +203,7 @@ class Given(LabelHead):
 
 @dataclass(frozen=True, repr=False)
 class Enumerated(LabelHead):
-    """y is data where it is known and summed over where it is not: M2 (Kingma et al. 2014, equation 7).
+    """y is data where it is known and summed out where it is not: M2 (Kingma et al. 2014, equation 7).
 
     A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled.
     """
@@ -243,7 +243,7 @@ class Enumerated(LabelHead):
 
 
 def label_posterior(logits: Tensor, y: Tensor | None) -> Tensor:
-    """log q(y|x), (K, B): the classifier's, or all on the label of a labelled row."""
+    """log q(y|x), (K, B): the classifier's, or a point mass at the label of a labelled row."""
     log_q = logits.log_softmax(-1)
     if y is not None:
         known = torch.full_like(log_q, -math.inf).scatter(-1, y.clamp_min(0)[:, None], 0.0)

@@ -1,4 +1,4 @@
-"""The model, p(x, z) with its q(z|x), and the trace: all that an objective may look at."""
+"""The model, p(x, z) with q(z|x), and the trace, which objectives read."""
 
 import math
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ from .labels import Conditioning
 from .priors import VampPrior, check_compatible
 
 UNIT_CELLS = 1 << 22
-"""Cells of a sparse matrix that units are taken from."""
+"""Cells of a sparse matrix from which units are computed."""
 
 
 class Model(nn.Module):
-    """q(z|x) and p(x|z) p(z) over data of shape `event`. `forward` traces one batch."""
+    """q(z|x) and p(x|z) p(z) for data of shape `event`. `forward` gives the Trace of a batch."""
 
     log_prior_y: Tensor
 
@@ -44,8 +44,7 @@ class Model(nn.Module):
         check_compatible(config.posterior, config.prior, shapes, labels)
         if not shapes and not labels.observed:
             raise SpecError(
-                f"latent_dim=0 with labels={labels} leaves the decoder no data to read. "
-                "Give it labels=Given(classes)"
+                f"latent_dim=0 with labels={labels}: the decoder has no input. Use labels=Given(classes)"
             )
         self.n_data = 0
         zeros = torch.zeros(1, *event)
@@ -67,7 +66,7 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def start(self, x: Rowwise, y: Tensor | None = None) -> None:
-        """Take from the data (n, *E) what a model is built around: units, classes, pseudo-inputs."""
+        """Set units, class frequencies and pseudo-inputs from the data (n, *E)."""
         self.n_data = len(x)
         few = max(1, UNIT_CELLS // numel(self.event))
         self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randint(len(x), (few,))])
@@ -78,7 +77,7 @@ class Model(nn.Module):
 
     @torch.no_grad()
     def start_pseudo(self, x: Rowwise) -> None:
-        """Put a VampPrior's pseudo-inputs on rows of x (n, *E)."""
+        """Set a VampPrior's pseudo-inputs to rows of x (n, *E)."""
         if self.pseudo is not None:
             rows = torch.randperm(len(x))[torch.arange(len(self.pseudo)) % len(x)]
             inputs = self.inputs(x[rows])
@@ -105,27 +104,27 @@ class Model(nn.Module):
         )
 
     def looks_for_missing(self, x: Tensor) -> bool:
-        """Whether NaN must be looked for: in training only where the training set had missing cells."""
+        """Whether to check for NaN: in training only where the training set had missing cells."""
         return self.config.has_missing or (not self.training and bool(x.isnan().any()))
 
     def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
-        """What counts as the datum (see `Family.observe`), once a batch; missing cells stay missing."""
+        """The datum (see `Family.observe`), once per batch; missing cells stay missing."""
         seen = self.likelihood.family.observe(x, for_likelihood=for_likelihood, alike=alike)
         return torch.where(x.isnan(), x, seen) if self.looks_for_missing(x) else seen
 
     def inputs(self, x: Tensor) -> Tensor:
-        """What the networks read of x: standard units, 0 in missing cells, and which cells are known."""
+        """The networks' input for x: standard units, 0 in missing cells, and a mask of observed cells."""
         read = self.likelihood.family.inputs(self.likelihood.standardised(x))
         if not self.looks_for_missing(x):
             return read
         return append_mask(read.nan_to_num(nan=0.0), ~x.isnan() if self.config.has_missing else None)
 
     def conditioning(self, x: Tensor, y: Tensor | None = None) -> Conditioning:
-        """What encoder and classifier make of a batch, one code a row."""
+        """The outputs of encoder and classifier for a batch, one code per row."""
         return self.config.labels.encode(self, self.inputs(x), y)
 
     def pseudo_features(self) -> Tensor | None:
-        """The encoder's view of a VampPrior's pseudo-inputs, (K, n_features)."""
+        """The encoder's features of a VampPrior's pseudo-inputs, (K, n_features)."""
         if self.pseudo is None:
             return None
         assert self.encoder is not None
@@ -134,17 +133,17 @@ class Model(nn.Module):
     def decode(
         self, state: Tensor | None, code: Tensor | None = None, rows: Tensor | None = None
     ) -> Distribution:
-        """p(x | state, label code): the one place where labels join the latent. A likelihood that is
-        conditioned on a row's total reads it in `rows`."""
+        """p(x | state, label code): the only place where labels join the latent. A likelihood that is
+        conditional on a row's total reads it from `rows`."""
         return self.likelihood(*self.head_inputs(rows, state, code))  # type: ignore[no-any-return]
 
     def head_inputs(self, rows: Tensor | None, *parts: Tensor | None) -> tuple[Tensor | None, ...]:
-        """What the likelihood's head takes."""
+        """The inputs of the likelihood's head."""
         read = joined([t for t in parts if t is not None])
         return (read, rows) if self.likelihood.reads_rows else (read,)
 
     def encode(self, x: Tensor, y: Tensor | None = None) -> Tensor:
-        """The layers' posterior means side by side, (B, sum of L)."""
+        """The layers' posterior means, concatenated, (B, sum of L)."""
         _, layers = self.latents(self.conditioning(x, y).features, averaging, self.pseudo_features())
         return torch.cat([layer.z[0] for layer in layers], -1) if layers else x.new_zeros(len(x), 0)
 
@@ -155,7 +154,7 @@ class Model(nn.Module):
         return self.decode(state, conditioning.code, x)
 
     def state(self, z: Tensor) -> Tensor | None:
-        """The decoder's view (1, B, n_state) of codes (B, sum of L)."""
+        """The decoder's input (1, B, n_state) for codes (B, sum of L)."""
         zs = [part[None] for part in torch.split(z, list(self.latents.dims), -1)] if z.shape[-1] else []
         return self.latents(None, replaying(zs), self.pseudo_features())[0]  # type: ignore[no-any-return]
 
@@ -164,7 +163,7 @@ class Model(nn.Module):
 
 
 def append_mask(read: Tensor, mask: Tensor | None) -> Tensor:
-    """The mask beside what is read, as more columns or as more channels of a picture."""
+    """The input with the mask appended, as more columns or as more channels of an image."""
     if mask is None:
         return read
     size = mask.shape[-2:] if mask.dim() > 2 else ()
@@ -173,7 +172,7 @@ def append_mask(read: Tensor, mask: Tensor | None) -> Tensor:
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class Trace:
-    """One batch seen through the model; what is not asked for is not computed. Shapes (S, B), nats."""
+    """The model's quantities for one batch, computed when first used. Shapes (S, B), nats."""
 
     model: Model
     x: Tensor
@@ -186,8 +185,8 @@ class Trace:
     critics: Mapping[object, nn.Module] = field(default_factory=dict)
 
     def redrawn(self, draw: Draw) -> "Trace":
-        """The same rows with other draws of z, as many as before where classes are enumerated; nothing is
-        encoded again."""
+        """The same rows with new draws of z, as many as before where classes are enumerated; encoder outputs
+        are reused."""
         state, layers = self.model.latents(self.conditioning.features, draw, self.pseudo)
         return replace(self, state=state, layers=layers)
 
@@ -206,12 +205,12 @@ class Trace:
 
     @property
     def n_data(self) -> int:
-        """How many rows the whole training set has."""
+        """The number of rows of the training set."""
         return self.model.n_data
 
     @cached_property
     def weights(self) -> Tensor | None:
-        """Of each sample, (S, B), where classes are enumerated: q(y|x) / draws. Else None: all alike."""
+        """Sample weights (S, B) where classes are enumerated, q(y|x) / draws; else None, equal weights."""
         log_qy = self.conditioning.log_qy
         return None if log_qy is None else log_qy.exp() * len(self.model.log_prior_y) / len(log_qy)
 
@@ -228,21 +227,21 @@ class Trace:
 
     @cached_property
     def seen(self) -> Tensor:
-        """x, missing cells missing."""
+        """x with NaN in missing cells."""
         return self.x if self.mask is None else self.x.masked_fill(~self.mask, math.nan)
 
     @cached_property
     def distortion(self) -> Tensor:
-        """-log p(x|z), (S, B), given the code that the decoder read."""
+        """-log p(x|z), (S, B), given the label code of the decoder."""
         return -self.log_px(self.px)
 
     @cached_property
     def mean_distortion(self) -> Tensor:
-        """Of the batch, ()."""
+        """The batch mean, ()."""
         return self.average(self.distortion).mean()
 
     def log_px(self, px: Distribution) -> Tensor:
-        """log-probability of the known cells."""
+        """log-probability of the observed cells."""
         return px.log_prob(self.x) if self.mask is None else log_prob_of(px, self.x, self.mask)
 
     def log_px_given(self, code: Tensor | None) -> Tensor:
@@ -258,7 +257,7 @@ class Trace:
 
     @cached_property
     def label_rate(self) -> Tensor:
-        """KL(q(y|x) || p(y)), (B,), where classes are enumerated, -log p(y) of a labelled row; else 0."""
+        """KL(q(y|x) || p(y)), (B,), where classes are enumerated, -log p(y) for a labelled row; else 0."""
         if self.conditioning.log_qy is None:
             return self.x.new_zeros(len(self.x))
         log_q = self.conditioning.log_qy[: len(self.model.log_prior_y)].clamp_min(-1e30)
@@ -273,12 +272,12 @@ class Trace:
 
     @cached_property
     def mean_rate(self) -> Tensor:
-        """Of the batch, ()."""
+        """The batch mean, ()."""
         return self.rate.mean()
 
     @cached_property
     def log_likelihood(self) -> Tensor:
-        """log p(x|z), (S, B), summed over the classes where the label head says so."""
+        """log p(x|z), (S, B), summed over the classes where the label head requires it."""
         return self.config.labels.log_px(self.log_px_given, self.conditioning, self.model.log_prior_y)
 
     @cached_property
@@ -288,8 +287,8 @@ class Trace:
 
     @cached_property
     def frozen(self) -> list[tuple[Tensor, Tensor]]:
-        """log q(z) and log p(z) of each layer, (S, B), their own parameters held: gradients come through z
-        alone. The densities are taken inside, because flows read their parameters as late as that."""
+        """log q(z) and log p(z) of each layer, (S, B), with constant parameters: gradients flow only
+        through z. The densities are computed inside, because flows read their parameters only then."""
         assert self.conditioning.features is not None
         densities = LayerLogProbs(self.model.latents)
         held = {name: p.detach() for name, p in densities.named_parameters()}
@@ -301,7 +300,7 @@ class Trace:
         """log p(x, z) - log q(z|x), (S, B): its log-mean-exp over S is the importance-weighted bound.
 
         Enumerated classes add log p(y) K, so that the mean over S = k K sums over y; a labelled row
-        has weight on its own class alone.
+        has weight only on its own class.
         """
         total = self.log_likelihood
         for i, layer in enumerate(self.layers):

@@ -1,4 +1,4 @@
-"""The prior of the top layer: a family conditioned on nothing, or the aggregate of q itself."""
+"""The prior of the top layer: an unconditional family, or a mixture of posteriors (VampPrior)."""
 
 import math
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ from .labels import LabelHead
 class VampPrior(Spec):
     """p(z) = 1/K sum_k q(z | u_k), with K learned pseudo-inputs u_k (Tomczak and Welling 2018).
 
-    They live in the encoder's input space and start at rows of the data. Nothing holds q in place, so an
-    encoder that can saturate (tanh) may drift off and fall silent in its first steps: leave it "relu".
+    They are in the encoder's input space and start at rows of the data. Nothing anchors q, so an encoder that
+    can saturate (tanh) may collapse in the first steps: use "relu".
     """
 
     components: Count = 500
@@ -53,7 +53,7 @@ Prior = Annotated[
     AutoregressiveCodes,
 ]
 DEFAULTS: dict[Support, Family] = {"real": StandardNormal(), "sphere": Sphere(), "codes": CodePrior()}
-"""The prior of a posterior on each support, where none is named."""
+"""The default prior of a posterior on each support."""
 PLACES: dict[Support, str] = {"real": "real numbers", "sphere": "points of a sphere", "codes": "codes"}
 POSTERIORS: dict[Support, str] = {
     "real": "Gaussian()",
@@ -65,14 +65,14 @@ POSTERIORS: dict[Support, str] = {
 def check_compatible(
     posterior: Family, prior: Family | VampPrior, shapes: tuple[Shape, ...], labels: LabelHead
 ) -> None:
-    """Refuse a posterior, a prior and sizes that do not agree on what a latent is: SpecError, both named."""
+    """SpecError, naming both, where posterior, prior and sizes are incompatible."""
     named, support = f"posterior={posterior}", posterior.support
     if not posterior.reparametrised:
-        raise SpecError(f"{named}: its draws carry no gradient. Use Flow() for a law of several modes")
+        raise SpecError(f"{named}: its samples have no gradient. Use Flow() for several modes")
     sizes = [numel(shape) for shape in shapes]
     if len(shapes) > 1 and support != "real":
         raise SpecError(
-            f"{named} with latent_dim={tuple(sizes)}: the layers below the top are Gaussian, "
+            f"{named} with latent_dim={tuple(sizes)}: layers below the top are Gaussian, "
             f"{PLACES[support]} are not. Use one layer, say latent_dim={sum(sizes)}, or posterior=Gaussian()"
         )
     for role, part, spatial in (("posterior", posterior, shapes), ("prior", prior, shapes[:1])):
@@ -96,7 +96,7 @@ def check_compatible(
         return
     if not prior.has_density or not prior.tractable:
         raise SpecError(
-            f"prior={prior} has no density at another's draws. "
+            f"prior={prior} has no density at samples of another distribution. "
             "Use Mixture(Gaussian(), 10) or Flow(steps=(MAF(), MAF()))"
         )
     if prior.support != support:

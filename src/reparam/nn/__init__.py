@@ -1,4 +1,4 @@
-"""Networks: encoders and decoders for data of any event shape. A new one is a row of this union."""
+"""Networks: encoders and decoders for data of any event shape. Add a new one to this union."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Layers that the nets and the ladder are made of."""
+"""Layers of the networks and of the hierarchy."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,9 +13,9 @@ Init = Literal["glorot", "he"]
 
 
 class Encoder(nn.Module):
-    """x, with label numbers beside it, through `blocks`; the outputs of those in `taps` are the features.
+    """x and label numbers through `blocks`; the outputs of the blocks in `taps` are the features.
 
-    They lie flat, side by side; `shapes` says where one ends.
+    They are flattened and concatenated; `shapes` gives their shapes.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Encoder(nn.Module):
 
 
 class FlattenBatch(nn.Module):
-    """Convolutions want one batch axis; a decoder sees (S, B, n_in)."""
+    """Merges the batch axes: convolutions need one, a decoder gets (S, B, n_in)."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class FlattenBatch(nn.Module):
 
 
 class LearnedVector(nn.Module):
-    """n learned numbers that read nothing: the layer of a prior."""
+    """n learned numbers without an input: the layer of a prior."""
 
     def __init__(self, n: int) -> None:
         super().__init__()
@@ -60,14 +60,14 @@ class LearnedVector(nn.Module):
 
 
 class Maps(nn.Module):
-    """Flat tensors of `shapes`, side by side -> n numbers on maps of `size`: each is brought to that size,
-    a vector by a dense layer, and all are convolved together, 3 x 3."""
+    """Flat tensors of `shapes`, concatenated -> n numbers on maps of `size`: each is resized, a vector by a
+    dense layer, and all go through one 3 x 3 convolution."""
 
     def __init__(self, shapes: Sequence[Shape], size: Shape, n: int) -> None:
         super().__init__()
         channels = n // numel(size)
         if n % numel(size):
-            raise SpecError(f"maps of {size[0]} x {size[1]} do not hold {n} numbers. Use Gaussian()")
+            raise SpecError(f"maps of {size[0]} x {size[1]} cannot hold {n} numbers. Use Gaussian()")
         self.widths = [numel(shape) for shape in shapes]
         self.fit = nn.ModuleList(
             nn.Sequential(nn.Unflatten(-1, shape), nn.Upsample(size))
@@ -88,22 +88,22 @@ class Maps(nn.Module):
 
 
 def projection(shapes: Sequence[Shape], onto: Shape, n: int) -> nn.Module:
-    """Flat tensors of `shapes`, side by side -> n numbers laid on a vector or on the maps `onto`."""
+    """Flat tensors of `shapes`, concatenated -> n numbers as a vector or on the maps `onto`."""
     return Maps(shapes, onto[1:], n) if len(onto) == 3 else linear(sum(map(numel, shapes)), n)
 
 
 def width_of(encoder: nn.Module) -> int:
-    """How many features an encoder gives; SpecError where a module of your own does not say."""
+    """The number of features of an encoder; SpecError where a custom module does not define it."""
     width = getattr(encoder, "n_out", None)
     if not isinstance(width, int):
         raise SpecError(
-            f"an encoder needs a whole number n_out, its feature count; {type(encoder).__name__} has {width}"
+            f"an encoder needs an integer n_out, its number of features; {type(encoder).__name__} has {width}"
         )
     return width
 
 
 def shapes_of(encoder: nn.Module) -> tuple[Shape, ...]:
-    """The shapes of an encoder's features, one for each layer; one alone is for all layers."""
+    """The shapes of an encoder's features, one for each layer; a single one is for all layers."""
     own: tuple[Shape, ...] = getattr(encoder, "shapes", None) or ((width_of(encoder),),)
     return own
 
@@ -124,7 +124,7 @@ def initialised(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, init: Init) -
 
 
 def joined(tensors: Sequence[Tensor]) -> Tensor:
-    """Tensors side by side on the last axis, leading axes broadcast."""
+    """Tensors concatenated on the last axis, leading axes broadcast."""
     if len(tensors) == 1:
         return tensors[0]
     leading = torch.broadcast_shapes(*(t.shape[:-1] for t in tensors))  # type: ignore[no-untyped-call]

@@ -1,8 +1,8 @@
-"""Networks as specs. An encoder gives features (B, n_out); a decoder gives the raw numbers of p(x|z).
+"""Networks as specs. An encoder gives features (B, n_out); a decoder gives the raw parameters of p(x|z).
 
-To bring your own, subclass `Network` as a frozen dataclass and return any nn.Module: an encoder takes
+For your own network, subclass `Network` as a frozen dataclass and return any nn.Module: an encoder takes
 (x, extra) and has an attribute `n_out`; a decoder maps (*leading, n_in) to (*leading, n). A model file
-holds its repr: `VAE.load(path, specs=[Mine])` hands the class over.
+holds its repr: load it with `VAE.load(path, specs=[Mine])`.
 """
 
 import abc
@@ -33,20 +33,20 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 @dataclass(frozen=True, repr=False)
 class Network(Spec, abc.ABC):
-    """How data of any event shape becomes features, and how codes become data."""
+    """A spec of an encoder and a decoder for data of any event shape."""
 
     @abc.abstractmethod
     def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         """A module (x (B, *E), y (B, extra)) -> (B, n_out); `extra` label numbers enter beside x.
 
-        `rungs` are the latents' shapes. Features of their own for each, the first the deepest, lie side by
-        side, and the module's `shapes` tells them apart; without `shapes` every rung reads all.
+        `rungs` are the shapes of the stochastic layers. Each has its own features, the deepest first,
+        concatenated, with shapes in the module's `shapes`; without `shapes` every layer reads all.
         """
 
     @abc.abstractmethod
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
-        """A module (*leading, n_in) -> (*leading, n): n raw numbers for a likelihood over `event`, from
-        flat tensors of the shapes `seen`, side by side."""
+        """A module (*leading, n_in) -> (*leading, n): n raw parameters for a likelihood over `event`,
+        from flat tensors of the shapes `seen`, concatenated."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,7 +66,7 @@ class MLP(Network):
             raise SpecError(f"MLP.hidden takes widths of 1 or more, not {self.hidden}")
 
     def blocks(self, n_in: int) -> list[nn.Module]:
-        """A dense layer and its activation each."""
+        """Dense layers, each with its activation."""
         return [
             nn.Sequential(linear(a, b, self.init), ACTIVATIONS[self.activation]())
             for a, b in pairwise((n_in, *self.hidden))
@@ -74,7 +74,7 @@ class MLP(Network):
 
     def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         if any(len(rung) == 3 for rung in rungs):
-            raise SpecError(f"{self} makes no maps for the latents {rungs}. Use Conv(), or flat sizes")
+            raise SpecError(f"{self} has no maps for the latents {rungs}. Use Conv(), or flat sizes")
         n_in = numel(event) + extra
         blocks = self.blocks(n_in) or [nn.Identity()]
         taps = [max(len(blocks) - 1 - i, 0) for i in range(len(rungs))]
@@ -87,10 +87,10 @@ class MLP(Network):
 
 @dataclass(frozen=True, repr=False)
 class Conv(Network):
-    """Stride-2 convolutions down to a small map, dense layers, and the mirror image up again.
+    """Stride-2 convolutions to a small map, then dense layers; the decoder is the mirror image.
 
     Any height, width and number of channels: each layer halves the size, rounding up, and its mirror
-    undoes exactly that. Events are (H, W) or (C, H, W).
+    restores that size. Events are (H, W) or (C, H, W).
     """
 
     channels: tuple[int, ...] = (32, 64)
@@ -135,7 +135,7 @@ class Conv(Network):
 
 
 def default_network(event: Shape) -> Network:
-    """Conv for pictures of more than 1,024 numbers, with layers enough to come down to 8 pixels; else MLP."""
+    """Conv for images of more than 1,024 numbers, with enough layers to reach 8 pixels; else MLP."""
     if len(event) not in (2, 3) or numel(event) <= 1024:
         return MLP()
     layers = max(2, math.ceil(math.log2(max(event[-2:]) / 8)))

@@ -1,4 +1,4 @@
-"""Maps of falling size: what networks for pictures have in common."""
+"""Feature maps of decreasing size, shared by the networks for images."""
 
 from collections.abc import Sequence
 from itertools import chain, repeat
@@ -24,7 +24,7 @@ class Pyramid:
         if len(event) not in (2, 3):
             name = type(network).__name__
             raise SpecError(
-                f"{name} needs pictures, (H, W) or (C, H, W); these data have shape {event}. Use MLP"
+                f"{name} needs images, (H, W) or (C, H, W); these data have shape {event}. Use MLP"
             )
         self.network, self.event = network, event
         self.sizes: list[Shape] = [event[-2:]]
@@ -33,18 +33,18 @@ class Pyramid:
         self.shapes: list[Shape] = [(c, *size) for c, size in zip(channels, self.sizes[1:], strict=True)]
 
     def level(self, latent: Shape) -> int:
-        """How many levels lead down to the size of a latent's maps (C, H, W)."""
+        """The number of levels to the size of a latent's maps (C, H, W)."""
         if latent[1:] not in self.sizes[1:]:
             maps = ", ".join(f"{h} x {w}" for h, w in self.sizes[1:])
-            raise SpecError(f"latent maps {latent}: those of {self.network} on {self.event} are {maps}")
+            raise SpecError(f"latent maps {latent}: sizes of {self.network} on {self.event} are {maps}")
         return self.sizes.index(latent[1:])
 
     def channels_of(self, n: int) -> int:
-        """How many numbers a pixel has, of n in all."""
+        """The number of channels per pixel, of n numbers in total."""
         if n % numel(self.event[-2:]):
             name = type(self.network).__name__
             raise SpecError(
-                f"{name} gives the same raw numbers for every pixel; this likelihood asks otherwise. Use MLP"
+                f"{name} needs as many parameters for every pixel; this likelihood has not. Use MLP"
             )
         return n // numel(self.event[-2:])
 
@@ -55,8 +55,8 @@ class Pyramid:
         widths: Sequence[int],
         latents: Sequence[Shape],
     ) -> Encoder:
-        """Levels, then `dense` layers of `widths`. Each latent has features: maps those of its size, vectors
-        those of the dense layers, the last first."""
+        """Levels, then `dense` layers of `widths`. Each latent has its own features: a map those of its size,
+        a vector those of a dense layer, the last first."""
         shapes: list[Shape] = [*self.shapes, (numel(self.shapes[-1]),), *((width,) for width in widths)]
         n = len(levels)
         vectors = chain(range(len(shapes) - 1, n, -1), repeat(n))

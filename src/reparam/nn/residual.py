@@ -1,7 +1,7 @@
-"""Residual networks: each block adds to what it reads, h + f(h), and starts as the identity.
+"""Residual networks: each block is h + f(h) and starts as the identity.
 
-Normalisation is within a row, by LayerNorm or GroupNorm, and never over the batch: a row's code, bound and
-score must not depend on the rows beside it.
+Normalisation is within a row, by LayerNorm or GroupNorm, never over the batch: a row's code, bound and
+score must not depend on other rows.
 """
 
 import math
@@ -19,7 +19,7 @@ from .pyramid import Pyramid
 
 
 class Residual(nn.Module):
-    """h + f(h), f the layers in turn; the last starts at 0 (Goyal et al. 2017, section 5.1)."""
+    """h + f(h), f the layers in sequence; the last starts at 0 (Goyal et al. 2017, section 5.1)."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -33,8 +33,8 @@ class Residual(nn.Module):
 
 
 class Attend(nn.Module):
-    """Queries, keys and values of c channels each, one above the other (B, 3 c, H, W) -> (B, c, H, W):
-    softmax(q' k / sqrt c) v over the places of the map."""
+    """Queries, keys and values of c channels each, stacked (B, 3 c, H, W) -> (B, c, H, W):
+    softmax(q' k / sqrt c) v over the positions of the map."""
 
     def forward(self, maps: Tensor) -> Tensor:
         q, k, v = maps.flatten(2).chunk(3, 1)
@@ -48,7 +48,7 @@ class ResMLP(Network):
 
     All layers are `width` wide; norm is LayerNorm (Ba et al. 2016). Sources: He et al., "Identity mappings
     in deep residual networks" (2016); Gorishniy et al., "Revisiting deep learning models for tabular data"
-    (2021), section 3.2, with batch normalisation there.
+    (2021), section 3.2, which uses batch normalisation.
     """
 
     width: Several = 256
@@ -56,7 +56,7 @@ class ResMLP(Network):
     activation: Activation = "relu"
 
     def layers(self, n_in: int) -> list[nn.Module]:
-        """Modules of which each reads the one before it, the first n_in numbers."""
+        """Modules in sequence; the first reads n_in numbers."""
         n, act = self.width, ACTIVATIONS[self.activation]
         blocks: list[nn.Module] = [
             Residual(nn.LayerNorm(n), linear(n, n, "he"), act(), linear(n, n)) for _ in range(self.blocks)
@@ -67,7 +67,7 @@ class ResMLP(Network):
 
     def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         if any(len(rung) == 3 for rung in rungs):
-            raise SpecError(f"{self} makes no maps for the latents {rungs}. Use ResNet(), or flat sizes")
+            raise SpecError(f"{self} has no maps for the latents {rungs}. Use ResNet(), or flat sizes")
         taps = [max(self.blocks - 1 - i, 0) for i in range(len(rungs))]
         shapes = tuple((self.width,) for _ in rungs)
         return Encoder(nn.Flatten(), self.layers(numel(event) + extra), taps, shapes)
@@ -78,12 +78,12 @@ class ResMLP(Network):
 
 @dataclass(frozen=True, repr=False)
 class ResNet(Network):
-    """Levels down to a small map, each a stride-2 convolution and residual `blocks`, then dense layers; and
-    the mirror image up again, by nearest neighbours to the exact size and a convolution.
+    """Levels to a small map, each a stride-2 convolution and residual `blocks`, then dense layers; the
+    decoder is the mirror image, with nearest-neighbour upsampling to the exact size and a convolution.
 
     A block is h + conv(act(norm(conv(act(norm(h)))))), all 3 x 3 (He et al., "Identity mappings in deep
     residual networks", 2016), norm a GroupNorm of `norm` groups (Wu and He 2018), none where it is 0.
-    `attention` lets the places of the smallest map read one another, as in Ho et al., "Denoising diffusion
+    `attention` adds self-attention on the smallest map, as in Ho et al., "Denoising diffusion
     probabilistic models" (2020), appendix B. Any height, width and number of channels, as `Conv`.
     """
 
@@ -97,20 +97,20 @@ class ResNet(Network):
     def check(self) -> None:
         if not self.channels or any(width < 1 for width in (*self.channels, *self.hidden)):
             raise SpecError("ResNet needs at least one width in channels, and widths of 1 or more")
-        odd = [c for c in self.channels if self.norm and (c % self.norm or c == self.norm)]
-        if odd:
+        bad = [c for c in self.channels if self.norm and (c % self.norm or c == self.norm)]
+        if bad:
             raise SpecError(
-                f"ResNet.channels has {odd[0]}: {self.norm} groups need 2 or more channels each, as many in "
-                f"each. Use a multiple such as {self.norm * max(2, round(odd[0] / self.norm))}, or norm=0"
+                f"ResNet.channels has {bad[0]}: {self.norm} groups need 2 or more channels each, as many in "
+                f"each. Use a multiple such as {self.norm * max(2, round(bad[0] / self.norm))}, or norm=0"
             )
 
     def ready(self, c: int) -> list[nn.Module]:
-        """act(norm(h)), for c maps."""
+        """act(norm(h)) for c channels."""
         norm = [nn.GroupNorm(self.norm, c)] if self.norm else []
         return [*norm, ACTIVATIONS[self.activation]()]
 
     def level(self, c: int, attention: bool) -> list[nn.Module]:
-        """The blocks of one size of maps, c of them."""
+        """The blocks of one map size with c channels."""
         blocks: list[nn.Module] = [
             Residual(*self.ready(c), conv(c, c), *self.ready(c), conv(c, c)) for _ in range(self.blocks)
         ]

@@ -1,4 +1,4 @@
-"""An objective is a sum of terms, exactly one of them a bound. A new term is a row of this union."""
+"""An objective is a sum of terms, exactly one of them a bound. Add a new term to this union."""
 
 from typing import Annotated
 

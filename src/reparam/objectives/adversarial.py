@@ -1,4 +1,4 @@
-"""Terms that own a network: a critic that learns to tell two sets of codes apart."""
+"""Terms with a network of their own: a critic that classifies two sets of codes."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,9 +15,9 @@ from .base import Term
 
 @dataclass(frozen=True, repr=False)
 class Critic(Term):
-    """A term that owns a network: a critic that learns to tell two sets of codes apart.
+    """A term with a network of its own: a critic that classifies two sets of codes.
 
-    The trainer holds it in `trace.critics`, with an Adam of its own. It is thrown away after training.
+    The trainer keeps it in `trace.critics`, with its own Adam. It is discarded after training.
     """
 
     weight: float = 1.0
@@ -30,11 +30,11 @@ class Critic(Term):
         return MLP(self.hidden, "relu", "he").decoder(config.latent_shapes[:1], (), 1)
 
     def other(self, trace: Trace) -> Tensor:
-        """The codes (B, L) that the critic is to tell from z."""
+        """The codes (B, L) that the critic distinguishes from z."""
         raise NotImplementedError
 
     def critic_loss(self, trace: Trace) -> Tensor:
-        """The critic's own loss: real codes are 1, the others 0."""
+        """The critic's loss: class 1 for z, class 0 for the other codes."""
         critic = trace.critics[self]
         logits = critic(torch.cat((trace.layers[0].z[0].detach(), self.other(trace).detach())))[:, 0]
         truth = torch.zeros_like(logits)

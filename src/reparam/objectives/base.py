@@ -1,8 +1,8 @@
 """The objective is a sum of terms over a trace; every term is in nats per datum and is minimised.
 
-Exactly one term is a bound on log p(x); the others are penalties (`penalties.py`). Sums run over the
-event, means over the batch, once: a mean over pixels or latents would set beta in silence. An estimator
-of the gradient returns `with_value(surrogate, loss)`, so that the logged number is the bound.
+Exactly one term is a bound on log p(x); the others are penalties (`penalties.py`). Terms are summed over
+the event and averaged over the batch: a mean over pixels or latents would implicitly change beta. A gradient
+estimator returns `with_value(surrogate, loss)`, so that the logged number is the bound.
 """
 
 import abc
@@ -20,28 +20,28 @@ from ..specs.spec import Spec
 
 @dataclass(frozen=True, repr=False)
 class Term(Spec, abc.ABC):
-    """A scalar of the trace, minimised. `is_bound` marks the one that bounds log p(x), `reads_z` what moves
-    codes, `one_code` what reads a single code of each datum, and so no enumerated classes."""
+    """A scalar of the trace, minimised. `is_bound`: bounds log p(x); `reads_z`: its gradient changes codes;
+    `one_code`: reads a single code of each datum, so classes cannot be enumerated."""
 
     is_bound: ClassVar[bool] = False
     reads_z: ClassVar[bool] = True
     one_code: ClassVar[bool] = False
     has_critic: ClassVar[bool] = False
-    """Whether a network learns beside the model (`adversarial.Critic`)."""
+    """Whether it has a network of its own (`adversarial.Critic`)."""
     label: ClassVar[str] = ""
-    """What a figure calls it; its class name, weighted, where nothing is said."""
+    """The title in plots; default: the class name, weighted."""
     unit: ClassVar[str] = "nats per datum"
 
     @property
     def draws(self) -> int:
-        """How many z a datum this term wants."""
+        """The number of z per datum for this term."""
         return 1
 
     @abc.abstractmethod
     def __call__(self, trace: Trace, step: int) -> Tensor: ...
 
     def check_compatible(self, config: ModelConfig, others: Sequence["Term"]) -> None:
-        """Refuse a model or other terms that this one makes no sense with: SpecError, both named."""
+        """SpecError, naming both, where the model or another term is incompatible with this one."""
         labels = config.labels
         if self.one_code and labels.enumerated:
             cure = "ELBO() or IWAE()" if self.is_bound else f"labels=Auxiliary({labels.n_classes})"
@@ -66,21 +66,21 @@ class Bound(Term):
 
     @property
     def monitor_draws(self) -> int:
-        """How many z a datum `monitor` wants."""
+        """The number of z per datum for `monitor`."""
         return self.draws
 
     def monitor(self, trace: Trace) -> Tensor:
-        """The bound, summed over the batch, as an epoch reports it; no gradient is taken of it."""
+        """The bound reported for an epoch, summed over the batch, without gradient."""
         return -self(trace, 0) * len(trace.x)
 
     def reported(self, distortion: float, rate: float, loss: float) -> float:
-        """The bound of an epoch, from its means: distortion, rate and this term's own."""
+        """The bound of an epoch, from the means of distortion, rate and this term."""
         return -loss
 
     def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
         if not config.posterior.has_density:
             raise SpecError(
-                f"{type(self).__name__} with posterior=Point(): a point has no density to weigh by. "
+                f"{type(self).__name__} with posterior=Point(): a point has no density to weight by. "
                 "Use ELBO(beta=0) for an autoencoder, or posterior=Gaussian()"
             )
         needs_density(self, config)
@@ -88,14 +88,14 @@ class Bound(Term):
 
 
 def needs_density(term: Term, config: ModelConfig) -> None:
-    """Refuse codes: no density moves with their draws."""
+    """SpecError for codes: their log-probability has no gradient in z."""
     q = config.posterior
     if q.atoms is not None:
         raise SpecError(f"{term} with posterior={q}: codes have no density. Use ELBO(), or Gaussian()")
 
 
 def needs_dimensions(term: Term, config: ModelConfig, cure: str) -> None:
-    """Refuse a posterior or a prior whose KL is no sum over latent dimensions."""
+    """SpecError for a posterior or prior whose KL is not a sum over latent dimensions."""
     for role, part in (("posterior", config.posterior), ("prior", config.prior)):
         if not part.factorises or not part.has_density:
             raise SpecError(
@@ -105,16 +105,16 @@ def needs_dimensions(term: Term, config: ModelConfig, cure: str) -> None:
 
 
 def needs_replay(term: Term, config: ModelConfig) -> None:
-    """Refuse a posterior that cannot score a draw anew, its own parameters held."""
+    """SpecError for a posterior whose density is known only at its own samples."""
     if not config.posterior.tractable:
         raise SpecError(
-            f"{term} with posterior={config.posterior}: it knows the density of its own draws alone. "
+            f"{term} with posterior={config.posterior}: its density is known only at its own samples. "
             "Use gradient='total', or Flow(steps=(IAF(), IAF()))"
         )
 
 
 def terms_of(objective: Term | tuple[Term, ...], config: ModelConfig) -> tuple[Term, ...]:
-    """The terms, each fitting the parts and one another, exactly one a bound; else SpecError."""
+    """The terms; SpecError unless they are compatible and exactly one is a bound."""
     terms = objective if isinstance(objective, tuple) else (objective,)
     bounds = [term for term in terms if term.is_bound]
     if len(bounds) != 1:
@@ -126,10 +126,7 @@ def terms_of(objective: Term | tuple[Term, ...], config: ModelConfig) -> tuple[T
 
 
 def names_of(terms: Sequence[Term]) -> tuple[str, ...]:
-    """What a record calls each term: its class; where two are of one class their text; then a number too.
-
-    No two names are alike, so no term hides another.
-    """
+    """Unique names of the terms: the class; for two of one class their text; then also a number."""
     names: list[str] = []
     for term in terms:
         name = type(term).__name__

@@ -18,16 +18,16 @@ from .base import Bound, Term, needs_density, needs_dimensions, needs_replay, wi
 
 @dataclass(frozen=True, repr=False)
 class ELBO(Bound):
-    """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the for_likelihood lower bound negated.
+    """mean_B [ -E_q log p(x|z) + beta KL(q || p) ], the negative evidence lower bound.
 
-    Source: Kingma and Welling (2014), equation 3. Around it:
+    Source: Kingma and Welling (2014), equation 3. Variants:
 
     - `beta` other than 1 is the beta-VAE (Higgins et al. 2017), a schedule is KL annealing, 0 with a
-      Point posterior an autoencoder;
+      Point posterior is an autoencoder;
     - `capacity` C: beta |KL - C| (Burgess et al. 2018, equation 8);
     - `free_bits` f: max(f, KL) for the batch's mean KL of each latent dimension or each layer, in nats
       (Kingma et al. 2016, equation 15);
-    - `gradient="path"`: the sampled KL without q's own score (Roeder et al. 2017, "sticking the landing").
+    - `gradient="path"`: the sampled KL without the score of q (Roeder et al. 2017, "sticking the landing").
     """
 
     beta: Schedule = 1.0
@@ -48,7 +48,7 @@ class ELBO(Bound):
         return 1
 
     def monitor(self, trace: Trace) -> Tensor:
-        """At beta = 1; of an autoencoder, which has no rate, E log p(x|z)."""
+        """At beta = 1; for an autoencoder, which has no rate, E log p(x|z)."""
         if not trace.config.has_density:
             return -trace.average(trace.distortion).sum()
         return trace.bound.sum()
@@ -62,7 +62,7 @@ class ELBO(Bound):
         if isinstance(self.beta, float) and self.beta < 0:
             raise SpecError(f"ELBO.beta must be 0 or more, not {self.beta}")
         if self.free_bits and (self.capacity is not None or self.gradient == "path"):
-            raise SpecError("ELBO.free_bits goes with neither capacity nor gradient='path': leave one out")
+            raise SpecError("ELBO.free_bits does not combine with capacity or gradient='path': leave one out")
 
     def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
         if not config.posterior.has_density and self.beta != 0:
@@ -95,7 +95,7 @@ class ELBO(Bound):
         return loss.add(rate, alpha=beta)
 
     def apply_free_bits(self, trace: Trace, i: int) -> Tensor:
-        """The batch's mean KL of layer i, none of its dimensions (or not itself) below free_bits."""
+        """The batch's mean KL of layer i, with each dimension (or the layer) at least free_bits."""
         if self.free_per == "layer":
             return trace.average(trace.rates[i]).mean().clamp_min(self.free_bits)
         by_dimension = trace.average(trace.layers[i].rates()).mean(0)
@@ -107,7 +107,7 @@ class IWAE(Bound):
     """-mean_B log 1/k sum_s w_s, w = p(x, z) / q(z|x) (Burda et al. 2016, equation 8).
 
     `gradient="dreg"` is the doubly reparametrised estimator (Tucker et al. 2019, equation 8): unbiased,
-    and its signal does not drown as k grows.
+    with a signal-to-noise ratio that does not decrease with k.
     """
 
     k: Count = 50
@@ -140,7 +140,7 @@ class IWAE(Bound):
             )
             raise SpecError(f"{self} with {what}: DReG is biased there. Use gradient='total'")
         if any(term.reads_z for term in others):
-            raise SpecError(f"{self} weighs the gradient of z, so that of {others} too. Leave them out")
+            raise SpecError(f"{self} weights the gradient of z, and so that of {others}. Leave them out")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         if self.gradient == "total":
@@ -181,7 +181,7 @@ class CIWAE(Bound):
 
     def check(self) -> None:
         if not 0 <= self.beta <= 1:
-            raise SpecError(f"CIWAE.beta is in [0, 1], not {self.beta}: it weighs ELBO against IWAE")
+            raise SpecError(f"CIWAE.beta must be in [0, 1], the weight of the ELBO, not {self.beta}")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         log_w = trace.log_w()
@@ -190,7 +190,7 @@ class CIWAE(Bound):
 
 @dataclass(frozen=True, repr=False)
 class PIWAE(Bound):
-    """Decoder and prior follow IWAE(m k), the encoder MIWAE(m, k) (Rainforth et al. 2018, section 4)."""
+    """Decoder and prior use IWAE(m k), the encoder MIWAE(m, k) (Rainforth et al. 2018, section 4)."""
 
     m: Count = 8
     k: Count = 8
@@ -203,8 +203,8 @@ class PIWAE(Bound):
         super().check_compatible(config, others)
         if len(config.latent_dim) != 1 or config.labels.has_classifier:
             raise SpecError(
-                f"{self} trains the encoder apart from the rest; latent_dim={config.latent_dim} with "
-                f"labels={config.labels} shares them. Use MIWAE or IWAE"
+                f"{self} needs an encoder separate from the decoder; latent_dim={config.latent_dim} with "
+                f"labels={config.labels} shares parameters. Use MIWAE or IWAE"
             )
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
@@ -224,7 +224,7 @@ class PIWAE(Bound):
 class Renyi(Bound):
     """-mean_B 1/(1 - alpha) log 1/k sum_s w_s^(1 - alpha) (Li and Turner 2016, equation 14).
 
-    alpha = 0 is IWAE, alpha -> 1 the ELBO; a negative alpha no longer bounds from below.
+    alpha = 0 is IWAE, alpha -> 1 the ELBO; with negative alpha it is not a lower bound.
     """
 
     alpha: float = 0.5
@@ -236,7 +236,7 @@ class Renyi(Bound):
 
     def check(self) -> None:
         if not 0 <= self.alpha < 1:
-            raise SpecError(f"Renyi.alpha is in [0, 1), not {self.alpha}; alpha = 1 is ELBO()")
+            raise SpecError(f"Renyi.alpha must be in [0, 1), not {self.alpha}; for alpha = 1 use ELBO()")
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         share = 1 - self.alpha

@@ -1,4 +1,4 @@
-"""Terms beside the bound: what an objective asks of the codes, in nats per datum where they are in nats."""
+"""Penalty terms beside the bound."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from .base import Term, needs_dimensions
 
 @dataclass(frozen=True, repr=False)
 class CrossEntropy(Term):
-    """weight * mean_B -log softmax(logits)[y]: teaches the classifier. Unlabelled rows count as 0."""
+    """weight * mean_B -log softmax(logits)[y]: trains the classifier. Unlabelled rows contribute 0."""
 
     weight: Schedule = 1.0
     reads_z: ClassVar[bool] = False
@@ -28,7 +28,7 @@ class CrossEntropy(Term):
     def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
         if not config.labels.has_classifier:
             raise SpecError(
-                f"CrossEntropy with labels={config.labels}: there is no classifier to teach. "
+                f"CrossEntropy with labels={config.labels}: there is no classifier to train. "
                 "Use labels=Auxiliary(classes), or leave CrossEntropy out"
             )
 
@@ -40,10 +40,10 @@ class CrossEntropy(Term):
 
 @dataclass(frozen=True, repr=False)
 class PriorShare(Term):
-    """mean_B (1 - beta) E_q log p(z), beta the share of a row's cells that are known.
+    """mean_B (1 - beta) E_q log p(z), beta the fraction of observed cells of a row.
 
     `(ELBO(), PriorShare())` is the modified ELBO, E_q [sum_known log p(x_j|z) + beta log p(z) - log q(z|x)]
-    negated (Xu et al. 2018, section 3.2): a window with holes is pulled to the prior less.
+    negated (Xu et al. 2018, section 3.2): a window with missing cells is regularised less.
     """
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
@@ -72,7 +72,7 @@ def decomposition(trace: Trace, n_data: int | None = None) -> tuple[Tensor, Tens
 
     log q(z) by stratified sampling over the batch: of N rows of data, z_i's own has weight 1/N and each
     other of the batch (N - 1) / (N (B - 1)), so that q(z) is estimated without bias, and exactly where
-    the batch is the data (Chen et al. 2018, appendix C.2, averaged over its choice of row). The top rung.
+    the batch is the data (Chen et al. 2018, appendix C.2, averaged over its choice of row). The top layer.
     N is `n_data`, by default the training set's.
     """
     z, q, p = trace.layers[0]
@@ -186,15 +186,15 @@ class LatentNorm(Term):
 
 @dataclass(frozen=True, repr=False)
 class Commitment(Term):
-    """weight * mean_B |h - sg(e)|^2: the encoder's h keeps to its codebook rows e, which do not move
-    for it (van den Oord et al. 2017, the last term of equation 3)."""
+    """weight * mean_B |h - sg(e)|^2: keeps the encoder's h near its codebook rows e, which get no gradient
+    (van den Oord et al. 2017, the last term of equation 3)."""
 
     weight: Schedule = 0.25
 
     def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
         if not config.posterior.learns_codebook:
             raise SpecError(
-                f"{self} with posterior={config.posterior}: there is no codebook to keep to. "
+                f"{self} with posterior={config.posterior}: there is no codebook. "
                 "Use posterior=VQ(), or leave Commitment out"
             )
 
@@ -219,7 +219,7 @@ class GradientPenalty(Term):
         if not mean.requires_grad:
             family = trace.model.config.likelihood
             raise SpecError(
-                f"{self} with likelihood={family}: its best guess does not move with z. Use LatentNorm"
+                f"{self} with likelihood={family}: its point prediction has no gradient in z. Use LatentNorm"
             )
         v = torch.randint(0, 2, mean.shape, device=mean.device).to(mean.dtype) * 2 - 1
         zs = [layer.z for layer in trace.layers]

@@ -16,13 +16,13 @@ from .base import Term
 class Sparsity(Term):
     """weight * mean_B E_q sum_l |z_l|, over all stochastic layers: the penalty of a sparse autoencoder.
 
-    In nats it is -E_q log p(z) under the Laplace law p(z_l) = weight / 2 exp(-weight |z_l|), but for a
-    constant. Sources: Olshausen and Field, "Emergence of simple-cell receptive field properties by learning
+    It is -E_q log p(z), up to a constant, for the Laplace prior p(z_l) = weight / 2 exp(-weight |z_l|).
+    Sources: Olshausen and Field, "Emergence of simple-cell receptive field properties by learning
     a sparse code for natural images" (1996), whose S(x) = |x| it is; Goodfellow, Bengio and Courville,
     "Deep Learning" (2016), section 14.2.1.
 
-    With `ELBO(beta=0)` nothing holds the scale of the codes: a decoder of larger weights makes them
-    smaller at no cost. Add `L2()` there.
+    With `ELBO(beta=0)` the scale of the codes is not identified: larger decoder weights allow smaller
+    codes at no cost. Add `L2()` there.
     """
 
     weight: Schedule = 1.0
@@ -30,7 +30,7 @@ class Sparsity(Term):
     def check_compatible(self, config: ModelConfig, others: Sequence[Term]) -> None:
         if config.posterior.atoms is not None:
             raise SpecError(
-                f"{self} with posterior={config.posterior}: a code is one of its atoms, and none is sparser. "
+                f"{self} with posterior={config.posterior}: codes are codebook rows, which have no sparsity. "
                 "Use posterior=Gaussian(), or leave Sparsity out"
             )
         super().check_compatible(config, others)

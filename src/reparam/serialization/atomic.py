@@ -1,4 +1,4 @@
-"""Writing that leaves a whole file or the old one."""
+"""Atomic writes: a complete new file, or the old one."""
 
 import os
 import tempfile
@@ -11,14 +11,14 @@ from ..errors import DataError
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """`path` holds either what it held before or all of `data`."""
+    """Write all of `data` to `path`, or leave the old file."""
     with replacing(path) as file:
         file.write(data)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when all is written, and leaves nothing behind when not."""
+    """A temporary file that replaces `path` when complete, and is removed on an error."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -1,4 +1,4 @@
-"""What a model file says of itself, read without torch."""
+"""The header of a model file, read without torch."""
 
 import json
 from pathlib import Path
@@ -10,15 +10,15 @@ from . import version_1
 FORMAT = "reparam"
 VERSION = 2
 FIRST = "tacit"
-"""The name of the library, and so of the format and its key, in files of version 1."""
+"""The library's name, used as the format's name and key, in files of version 1."""
 LONGEST = 1 << 24
-"""Characters of a header: the history of some 60,000 epochs."""
+"""The most characters of a header: the history of about 60,000 epochs."""
 MODEL = {"spec": dict, "event": list, "codec": dict, "history": list, "trained_on": dict, "has_missing": bool}
 FIGURES = ("bound", "rate", "distortion")
 
 
 def read_header(path: str | Path) -> dict[str, Any]:
-    """The header alone, without touching the weights."""
+    """The header only, without the weights."""
     try:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
@@ -28,7 +28,7 @@ def read_header(path: str | Path) -> dict[str, Any]:
         held = outer["__metadata__"]
         inner = held[FORMAT if FORMAT in held else FIRST]
         if len(inner) > LONGEST:
-            raise FormatError(f"{path} has a header of {len(inner)} characters; at most {LONGEST} are read")
+            raise FormatError(f"{path} has a header of {len(inner)} characters, above the limit {LONGEST}")
         header = json.loads(inner)
         found = header["format"], header["version"]
     except OSError as error:
@@ -47,20 +47,20 @@ def read_header(path: str | Path) -> dict[str, Any]:
 
 
 def _fault(header: Any) -> str | None:
-    """What is not of its kind in a header; one of a stopped training has no more than spec and history."""
+    """The first field of the wrong type in a header; that of a stopped training has only spec and history."""
     for name, kind in MODEL.items():
         absent = "training" in header and name not in ("spec", "history")
         if not absent and not isinstance(header.get(name), kind):
-            return f"{name} is no {kind.__name__}"
+            return f"{name} is not a {kind.__name__}"
     if not all(isinstance(words, str) for words in header["spec"].values()):
-        return "spec is no text"
+        return "spec is not text"
     if header.get("classes") is not None and not isinstance(header["classes"], list):
-        return "classes is no list"
+        return "classes is not a list"
     for row in header["history"]:
         if not isinstance(row, dict) or any(
             name not in row or not isinstance(row[name], float | int | None) for name in FIGURES
         ):
-            return "history is no list of epochs"
+            return "history is not a list of epochs"
     return None
 
 
@@ -68,5 +68,5 @@ def file_of(path: Path) -> Path:
     """The model file of a run folder, or the file itself."""
     file = path / "model.safetensors" if path.is_dir() else path
     if not file.is_file():
-        raise DataError(f"there is no model at {path}: name a run folder or a .safetensors file")
+        raise DataError(f"there is no model at {path}: give a run folder or a .safetensors file")
     return file

@@ -17,7 +17,7 @@ from .atomic import replace_file
 from .header import FORMAT, LONGEST, VERSION, read_header
 
 SLACK = 1 << 26
-"""Bytes that a model may allocate beside what its file holds while it is built."""
+"""Bytes that a model may allocate while it is built, in addition to the size of its file."""
 DAMAGE = (
     ArithmeticError,
     AssertionError,
@@ -29,11 +29,11 @@ DAMAGE = (
     TypeError,
     ValueError,
 )
-"""What a header that was tampered with may raise."""
+"""Exceptions that a manipulated header can cause."""
 
 
 def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Write atomically: equal models give equal bytes, and a broken write leaves nothing behind."""
+    """Write atomically: equal models give equal bytes, and a failed write leaves no file."""
     text = json.dumps({"format": FORMAT, "version": VERSION, **header}, sort_keys=True, allow_nan=False)
     if len(text) > LONGEST:
         raise FormatError(
@@ -55,7 +55,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """While a model is built, refuse a tensor that its file does not justify, before it is allocated."""
+    """While a model is built, raise before allocating a tensor larger than its file justifies."""
 
     def __init__(self, tensors: dict[str, Tensor], path: str | Path) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -78,7 +78,7 @@ class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def take(self, numbers: int) -> None:
         self.left -= 4 * numbers
         if self.left < 0:
-            raise FormatError(f"{self.path}: the spec promises a larger model than the file holds")
+            raise FormatError(f"{self.path}: the spec describes a larger model than the file holds")
 
 
 def _broadcast(tensors: list[Tensor]) -> int:

@@ -1,4 +1,4 @@
-"""Files of version 1, in today's words."""
+"""Conversion of model files of version 1."""
 
 import re
 from typing import Any
@@ -8,14 +8,14 @@ KEYS = {"holes": "has_missing", "gaps": "allow_missing", "whole": "integer", "wa
 
 
 def tensor_name(name: str) -> str:
-    """Of a tensor of version 1, its name of today."""
+    """The current name of a tensor of version 1."""
     for old, new in TENSORS.items():
         name = re.sub(old, new, name)
     return name
 
 
 def header(held: dict[str, Any]) -> dict[str, Any]:
-    """A header of version 1 with today's keys, and the specs written as today."""
+    """A header of version 1 with the current keys and specs."""
     found = {KEYS.get(name, name): value for name, value in held.items()}
     if found.get("has_missing") is not None:
         found.setdefault("allow_missing", True)

@@ -1,1 +1,1 @@
-"""ModelConfig as frozen dataclasses whose `repr` is the text that rebuilds them."""
+"""Specs: frozen dataclasses whose `repr` is the expression that creates them."""

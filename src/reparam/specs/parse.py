@@ -1,4 +1,4 @@
-"""Spec <-> text. Reading never runs anything: a whitelist walk of the syntax tree, types from annotations."""
+"""Parse the text of a spec. No code is run: a whitelist walk of the syntax tree, types from annotations."""
 
 import ast
 import difflib
@@ -15,7 +15,7 @@ DEEPEST = 32
 
 
 def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
-    """The value that `text` spells at a position annotated `kind`; your own `specs` may be named too.
+    """The value that `text` describes, of the annotated type `kind`; your own `specs` may be named too.
 
     >>> from reparam.specs.schedules import Schedule
     >>> parse("Linear(0, 1, steps=100)", Schedule)
@@ -26,7 +26,7 @@ def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
     reparam.errors.SpecError: not a spec: __import__('os').system('true')
     """
     if len(text) > LONGEST:
-        raise SpecError(f"a spec of {len(text)} characters; the longest allowed is {LONGEST}")
+        raise SpecError(f"spec too long: {len(text)} characters; at most {LONGEST} are allowed")
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -39,7 +39,7 @@ def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
 
 def _value(node: ast.expr, kinds: list[Any], specs: tuple[type[Spec], ...], depth: int) -> Any:
     if depth > DEEPEST:
-        raise SpecError(f"a spec nested deeper than {DEEPEST}")
+        raise SpecError(f"spec nested too deep: at most {DEEPEST} levels are allowed")
     match node:
         case ast.Constant(value=None | bool() | int() | float() | str() as value):
             return value
@@ -61,7 +61,7 @@ def _call(node: ast.Call, name: str, kinds: list[Any], specs: tuple[type[Spec], 
     if name not in allowed:
         near = difflib.get_close_matches(name, allowed, 1)
         hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(sorted(allowed)) or 'none'}"
-        raise SpecError(f"no part is called {name} here; {hint}")
+        raise SpecError(f"unknown name {name} here; {hint}")
     make = allowed[name]
     hints = {} if isfunction(make) else annotations(make)
     names = [*signature(make).parameters] if isfunction(make) else [field.name for field in fields(make)]
@@ -71,7 +71,9 @@ def _call(node: ast.Call, name: str, kinds: list[Any], specs: tuple[type[Spec], 
     for keyword in node.keywords:
         if keyword.arg not in names:
             near = difflib.get_close_matches(keyword.arg or "", names, 1)
-            raise SpecError(f"{name} has no {keyword.arg}; {f'did you mean {near[0]}?' if near else names}")
+            raise SpecError(
+                f"{name} has no argument {keyword.arg}; {f'did you mean {near[0]}?' if near else names}"
+            )
         words.append((keyword.arg, keyword.value))
     values = {word: _value(value, [hints.get(word, Any)], specs, depth + 1) for word, value in words}
     if len(values) < len(words):

@@ -1,4 +1,4 @@
-"""A number as a function of the training step. Wherever a weight is asked for, a schedule will do."""
+"""A number as a function of the training step. Any weight may be a schedule."""
 
 import math
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Ramp(Spec):
 
 @dataclass(frozen=True, repr=False)
 class Linear(Ramp):
-    """A straight line, then level (KL annealing: Bowman et al. 2016, section 3.1).
+    """Linear, then constant (KL annealing: Bowman et al. 2016, section 3.1).
 
     >>> [Linear(0, 1, steps=4)(t) for t in (0, 1, 4, 9)]
     [0.0, 0.25, 1.0, 1.0]
@@ -39,7 +39,7 @@ class Linear(Ramp):
 
 @dataclass(frozen=True, repr=False)
 class Cosine(Ramp):
-    """Half a cosine, then level.
+    """Half a cosine, then constant.
 
     >>> [round(Cosine(1, 0, steps=4)(t), 3) for t in (0, 1, 2, 4)]
     [1.0, 0.854, 0.5, 0.0]
@@ -52,7 +52,7 @@ class Cosine(Ramp):
 
 @dataclass(frozen=True, repr=False)
 class Cyclic(Ramp):
-    """Cycles of `steps`, the first half of each a line, the second level (Fu et al. 2019).
+    """Cycles of `steps`, linear in the first half, constant in the second (Fu et al. 2019).
 
     >>> [Cyclic(0, 1, steps=4)(t) for t in (0, 1, 2, 3, 4)]
     [0.0, 0.5, 1.0, 1.0, 0.0]
@@ -76,12 +76,12 @@ class Clocked:
 
 
 def at(schedule: Schedule, step: int) -> float:
-    """The value at this step; a bare number is a constant."""
+    """The value at this step; a number is constant."""
     return schedule(step) if isinstance(schedule, Ramp) else schedule
 
 
 def ramps(parts: Iterable[object]) -> list[Ramp]:
-    """The schedules among the fields of parts and modules."""
+    """The schedules among the fields of specs and modules."""
     return [value for part in parts for value in vars(part).values() if isinstance(value, Ramp)]
 
 

@@ -1,11 +1,11 @@
-"""A spec is a frozen dataclass of plain values, and its `repr` is the text that rebuilds it.
+"""A spec is a frozen dataclass of plain values; its `repr` is the expression that creates it.
 
-The same text is Python, a word of the command line, a value of a TOML file and the header of a model
+The same text is used in Python, on the command line, in a TOML file and in the header of a model
 file. So a spec holds only None, bool, int, float, str, tuples and specs; numpy scalars and lists are
-converted when it is built, and every field is held against its annotation.
+converted when it is built, and every field is checked against its annotation.
 
-A position that takes any of several parts is annotated `Annotated[Family, Gaussian, Bernoulli, ...]`:
-the rows behind it are what text may name. Python accepts those, and subclasses of the type of your own.
+A field that takes one of several specs is annotated `Annotated[Family, Gaussian, Bernoulli, ...]`:
+text may name only the listed classes. Python accepts those, and your own subclasses of the type.
 """
 
 import types
@@ -18,7 +18,7 @@ from ..errors import SpecError
 
 @dataclass(frozen=True)
 class AtLeast:
-    """Beside the type of a number: the least that makes sense."""
+    """In an annotation: the smallest value allowed."""
 
     least: float
 
@@ -29,7 +29,7 @@ Several = Annotated[int, AtLeast(2)]
 
 @dataclass(frozen=True, repr=False)
 class Spec:
-    """The root of all parts.
+    """The base class of all specs.
 
     >>> @dataclass(frozen=True, repr=False)
     ... class Dot(Spec):
@@ -53,7 +53,7 @@ class Spec:
         self._hold(kinds, listed=True)
 
     def _hold(self, kinds: dict[str, Any], listed: bool) -> None:
-        """Each field against its annotation; `listed` as in `accepts`."""
+        """Check each field against its annotation; `listed` as in `accepts`."""
         for field, kind in kinds.items():
             name, value = f"{type(self).__name__}.{field}", getattr(self, field)
             if not accepts(kind, value, listed=listed):
@@ -63,14 +63,14 @@ class Spec:
                     raise SpecError(f"{name} must be {mark.least} or more, not {value}")
 
     def check(self) -> None:
-        """Refuse values that no annotation can refuse, with a SpecError that names the cure."""
+        """Raise SpecError, with a correction, for values that the annotations cannot exclude."""
 
     def __repr__(self) -> str:
         return text(self)
 
 
 def text(value: Any, *, complete: bool = False) -> str:
-    """The call that rebuilds `value`: short for people, or `complete` (defaults too) for files."""
+    """The expression that creates `value`: short, or `complete` with defaults, for files."""
     if isinstance(value, tuple):
         return f"({', '.join(text(v, complete=complete) for v in value)}{',' if len(value) == 1 else ''})"
     if not isinstance(value, Spec):
@@ -92,7 +92,7 @@ def default_of(field: "Field[Any]") -> Any:
 
 @cache
 def annotations(cls: type) -> dict[str, Any]:
-    """The fields' annotations, resolved, with the rows of `Annotated` kept."""
+    """The fields' annotations, resolved; `Annotated` is kept."""
     return get_type_hints(cls, include_extras=True)
 
 
@@ -114,7 +114,7 @@ def as_kind(kind: Any, value: Any) -> Any:
 def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
     """Whether `value` is of the annotated `kind`; whole numbers pass for floats only through `as_kind`.
 
-    `listed`: a part of this library must be one of the position's rows; parts of your own fit anywhere.
+    `listed`: a class of this library must be listed in the annotation; your own classes fit anywhere.
     """
     origin, args = get_origin(kind), get_args(kind)
     if kind is Any:
@@ -139,7 +139,7 @@ def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:
 
 @cache
 def _misplaced(rows: tuple[Any, ...], part: type) -> bool:
-    """Whether a part of this library is none of these rows."""
+    """Whether a class of this library is not among those listed."""
     return part.__module__.startswith(f"{__name__.partition(chr(46))[0]}.") and part not in {
         row if isinstance(row, type) else row.__annotations__["return"] for row in rows
     }
@@ -150,7 +150,7 @@ def _whole(kind: Any, value: Any) -> bool:
 
 
 def rows(kind: Any) -> list[Any]:
-    """The constructors that text may name at a position of this kind, in order."""
+    """The classes that text may name for this annotation, in order."""
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return [row for row in args[1:] if not isinstance(row, AtLeast)]

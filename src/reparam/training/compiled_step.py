@@ -32,9 +32,9 @@ class CompiledStep:
         if process.size > 1:
             raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
         moving = ramps([*terms, *clocks(model)])
-        if odd := [*loss.critics, *(ramp for ramp in moving if not ramp.settles)]:
+        if bad := [*loss.critics, *(ramp for ramp in moving if not ramp.settles)]:
             raise SpecError(
-                f"Training.compile with {odd[0]}: what changes at each step would be compiled at each step, "
+                f"Training.compile with {bad[0]}: what changes at each step would be compiled at each step, "
                 "and critics learn beside it. Leave compile out"
             )
         self.eager, self.batch_size = eager, training.batch_size

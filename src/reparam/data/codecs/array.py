@@ -1,4 +1,4 @@
-"""numpy arrays, pictures and sparse matrices, to tensors and back."""
+"""numpy arrays, images and sparse matrices, to tensors and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from .base import Array, number
 
 
 class ArrayCodec:
-    """numpy arrays, pictures with their channels first or last; sparse matrices stay sparse."""
+    """numpy arrays, images with channels first or last; sparse matrices stay sparse."""
 
     takes_frames = False
 
@@ -44,10 +44,10 @@ class ArrayCodec:
         x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
         return x.permute(0, 3, 1, 2).contiguous() if self.channels_last else x
 
-    def decode(self, x: Tensor, said: Mapping[str, Any] | None = None) -> Array:
+    def decode(self, x: Tensor, given: Mapping[str, Any] | None = None) -> Array:
         x = x.permute(0, 2, 3, 1) if self.channels_last else x
         rows = x.numpy().astype(np.float64 if self.dtype == "float64" else np.float32)
-        for name, value in (said or {}).items():
+        for name, value in (given or {}).items():
             rows[:, int(name)] = number(name, value)
         return rows
 
@@ -64,7 +64,7 @@ class ArrayCodec:
         for name, value in cells.items():
             if row.ndim != 2:
                 raise DataError(
-                    f"sample takes given for tables and rows of numbers; these have shape {self.event}"
+                    f"sample(given=...) is for tables and vectors; these rows have shape {self.event}"
                 )
             if not str(name).isdigit() or int(name) >= row.shape[1]:
                 raise DataError(f"no column is called {name!r}: arrays have columns 0 to {row.shape[1] - 1}")
@@ -82,9 +82,9 @@ class ArrayCodec:
     def column_names(self) -> list[str]:
         return []
 
-    def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
-        if said:
-            raise DataError("likelihood={column: family} is for tables: fit a data frame, or give one family")
+    def families(self, chosen: Mapping[str, Family]) -> tuple[Family, ...]:
+        if chosen:
+            raise DataError("likelihood={column: family} is for tables: fit a data frame, or use one family")
         return ()
 
     def header(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Between what a user holds and what a model reads: rows in, a float32 tensor out, and back again."""
+"""A codec converts rows of the user's data to a float32 tensor for the model, and back."""
 
 import math
 from collections.abc import Mapping
@@ -13,17 +13,17 @@ from ...tensors import Rowwise
 
 Array = np.ndarray[Any, Any]
 LARGEST = 1e18
-"""A float32 cannot square more."""
-COARSE = "differ too little for their size: a model reads seven digits; take a constant from the column"
+"""The largest value whose square fits in float32."""
+COARSE = "differ by less than float32 can resolve (seven digits): subtract a constant from the column"
 
 
 class Codec(Protocol):
-    """`event` is the shape of a user's row, `shape` of the model's."""
+    """`event` is the shape of a user's row, `shape` that of a model's row."""
 
     event: tuple[int, ...]
 
     takes_frames: bool
-    """Whether data frames are read as such, and not as arrays of numbers."""
+    """Whether data frames are read by column, not as arrays of numbers."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -35,54 +35,54 @@ class Codec(Protocol):
         """Rows (n, *event) -> (n, *shape), NaN where a cell is missing."""
         ...
 
-    def decode(self, x: Tensor, said: Mapping[str, Any] | None = None) -> Any:
-        """(n, *shape) -> rows of the user's type; the cells of `said` (see `known`) as they are said."""
+    def decode(self, x: Tensor, given: Mapping[str, Any] | None = None) -> Any:
+        """(n, *shape) -> rows of the user's type; the cells of `given` (see `known`) keep those values."""
         ...
 
     def filled(self, X: Any, x: Tensor) -> Any:
-        """X with its missing cells taken from x."""
+        """X with its missing cells filled from x."""
         ...
 
     def known(self, cells: dict[str, Any]) -> Any:
-        """One row, missing but for these cells; DataError at a value that its column cannot hold."""
+        """One row with these cells, the others missing; DataError at a value that its column cannot hold."""
         ...
 
     def row(self, x: Any) -> Any:
-        """One row (*event) as a set of rows."""
+        """One row (*event) as data of one row."""
         ...
 
     def names(self) -> list[str]:
-        """What the model's cells are called."""
+        """The names of the model's columns."""
         ...
 
     def column_names(self) -> list[str]:
-        """The same, where users called them so; else nothing."""
+        """The same where the user's data have names; else empty."""
         ...
 
-    def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
-        """What each column asks for where nothing is said; nothing where the values alone decide."""
+    def families(self, chosen: Mapping[str, Family]) -> tuple[Family, ...]:
+        """The family of each column, by default that of its type; empty where the values decide."""
         ...
 
     def header(self) -> dict[str, Any]:
-        """What a model file keeps: `from_header` undoes it."""
+        """What the model file stores; `from_header` reads it."""
         ...
 
 
 def coarse(numbers: Array) -> bool:
-    """Whether float32, of seven digits, blurs the numbers by more than a hundredth of how they differ."""
+    """Whether float32 rounds the numbers by more than a hundredth of their spread."""
     known = numbers[~np.isnan(numbers)]
     return bool(len(known)) and bool(0 < known.std() < 6e-6 * np.abs(known).max())
 
 
 def number(name: str, value: Any) -> float:
-    """A finite number said for a column."""
+    """A finite number given for a column."""
     try:
         found = float(value)
     except (TypeError, ValueError):
         found = math.nan
     if not abs(found) <= LARGEST:
         raise DataError(
-            f"column {name!r} holds numbers up to {LARGEST:g}, not {value!r}; say one, or leave it out"
+            f"column {name!r} holds numbers up to {LARGEST:g}, not {value!r}; correct it, or leave it out"
         )
     return found
 

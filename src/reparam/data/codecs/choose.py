@@ -1,4 +1,4 @@
-"""Which codec: by what the training data are, or by what a model file says. pandas waits for a table."""
+"""Choose the codec, from training data or from a model file. pandas is imported only for tables."""
 
 import warnings
 from typing import Any
@@ -12,9 +12,9 @@ from .base import COARSE, Codec, coarse, is_frame
 
 
 def learn(X: Any, window: int | None = None) -> Codec:
-    """The codec of training data; with a `window` they are a series."""
+    """The codec of training data; with a `window` they are a time series."""
     if window is not None:
-        with extra("tables", "a series"):
+        with extra("tables", "a time series"):
             from .series import SeriesCodec
 
         return SeriesCodec.learn(X, window)
@@ -39,7 +39,7 @@ def from_header(header: dict[str, Any]) -> Codec:
 
         return TableCodec([Column(**column) for column in header["columns"]], header.get("library", "pandas"))
     if header["kind"] == "series":
-        with extra("tables", "a model of a series"):
+        with extra("tables", "a model of a time series"):
             from .series import SeriesCodec
 
         return SeriesCodec(**{name: value for name, value in header.items() if name != "kind"})

@@ -1,4 +1,4 @@
-"""A column of a table: its kind, by its type and then its values, and how it becomes numbers and back."""
+"""A column of a table: its kind, from its type and values, and its conversion to numbers and back."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -26,13 +26,13 @@ MEASUREMENTS: dict[Kind, Measurement] = {
 }
 MOST_CATEGORIES = 100
 SKEWED = 3.0
-"""A positive column whose logarithm is this many times less skewed than itself is log-normal."""
+"""A positive column is log-normal if its logarithm is this many times less skewed."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column as it was in training. `low` and `high` bound what is written back, `integer` rounds it;
-    `inflated` counts have more zeros than their mean and variance say."""
+    """One column of the training data. Decoded values are clipped to `low` and `high`, and rounded where
+    `integer`; `inflated` counts have more zeros than a negative binomial."""
 
     name: str
     kind: Kind
@@ -54,12 +54,12 @@ class Column:
             or not isinstance(self.high, numbers)
             or not isinstance(self.categories, list)
         ):
-            raise ValueError(f"no column of a table: {self}")
+            raise ValueError(f"not a valid column: {self}")
 
     @property
     def origin(self) -> float:
-        """What numbers are counted from: 0, but for a real column whose numbers differ too little for their
-        size to keep that in float32."""
+        """The constant subtracted before float32: 0, except for a real column whose spread is too small for
+        float32 at its size."""
         return self.value if self.kind == "real" and isinstance(self.value, float) else 0.0
 
     @property
@@ -68,21 +68,21 @@ class Column:
 
     @property
     def measurement(self) -> Measurement:
-        """What kind of number a modelled column is."""
+        """The measurement type of a modelled column."""
         return MEASUREMENTS[self.kind]
 
     def family(self) -> Family:
-        """The family that this kind of column gets where none is asked for."""
+        """The default family of this kind of column."""
         return default_family(self.measurement, len(self.categories), inflated=self.inflated)
 
     def check_family(self, family: Family | None) -> None:
-        """Refuse a likelihood of numbers for words, whose numbers mean nothing."""
+        """Raise DataError for a numerical likelihood of a column of text."""
         words = self.kind == "categorical" or any(isinstance(c, str) for c in self.categories)
         fitting = (None, "nominal", "binary", *(("ordinal",) if self.kind == "ordinal" else ()))
         if words and family is not None and family.measurement not in fitting:
             raise SpecError(
                 f"column {self.name!r} holds {len(self.categories)} categories, and {family} is a likelihood "
-                f"of numbers. Use {self.family()}, or leave the column out of likelihood"
+                f"for numbers. Use {self.family()}, or leave the column out of likelihood"
             )
 
     def encode(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -96,31 +96,31 @@ class Column:
                 at = frames.where(frame, int(new.argmax()), self.name)
                 old = ", ".join(map(repr, self.categories[:8]))
                 warnings.warn(
-                    f"{at} holds {values[new].iloc[0]!r}, which it did not in training (its values were "
-                    f"{old}); such cells count as missing, {int(new.sum())} in all",
+                    f"{at} holds {values[new].iloc[0]!r}, a value not seen in training ({old}); "
+                    f"such cells are treated as missing, {int(new.sum())} in total",
                     stacklevel=2,
                 )
             return known
         if self.kind == "date":
             dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
-            cure = ", which is no date; write it as YYYY-MM-DD"
-            frames.refuse(frame, self.name, dates.isna() & values.notna(), cure)
+            cure = ", which is not a date; write it as YYYY-MM-DD"
+            frames.reject_cells(frame, self.name, dates.isna() & values.notna(), cure)
             first = pd.Timestamp(self.value)
             if (dates.dt.tz is None) != (first.tz is None):
                 dates = dates.dt.tz_localize(first.tz) if first.tz else dates.dt.tz_convert(None)
             days = (dates - first) / pd.Timedelta(days=1)
             return days.to_numpy(dtype=float, na_value=np.nan)
         floats = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-        cure = "; the column held numbers in training: correct it, or name it with --na if it means missing"
-        frames.refuse(frame, self.name, np.isnan(floats) & values.notna(), cure)
+        cure = "; the column held numbers in training: correct it, or pass it with --na if it means missing"
+        frames.reject_cells(frame, self.name, np.isnan(floats) & values.notna(), cure)
         frames.large(frame, self.name, floats)
         return floats - self.origin
 
     def read(self, value: Any) -> Any:
-        """A value, or the word for it, in this column's type; DataError where that cannot hold it."""
+        """A value, or its text, in this column's type; DataError where that is not possible."""
         about = f"column {self.name!r}"
         if value is None or value == "" or value != value:
-            raise DataError(f"no value is given for {about}; say one, or leave the column out")
+            raise DataError(f"no value is given for {about}; give one, or leave the column out")
         if self.categories:
             for category in self.categories:
                 if str(category) == str(value) or category == _plain(value):
@@ -144,7 +144,7 @@ class Column:
         return int(found)
 
     def decode(self, numbers: np.ndarray[Any, Any]) -> "pd.Series[Any]":
-        """float (n,) -> a column of the training frame's type, within its range."""
+        """float (n,) -> a column of the training frame's type, clipped to its range."""
         hole = np.isnan(numbers)
         if self.categories:
             index = np.where(hole, 0, numbers).round().astype(int).clip(0, len(self.categories) - 1)
@@ -159,12 +159,12 @@ class Column:
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value: numpy scalars become Python's."""
+    """A JSON value: numpy scalars become Python scalars."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def _typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -> "pd.Series[Any]":
-    """As in training, where the type can hold missing cells."""
+    """Values in the training type, where it can hold missing cells."""
     if dtype == "category":
         return values.astype(pd.CategoricalDtype(categories))
     if dtype == "category ordered":
@@ -175,14 +175,14 @@ def _typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -
 
 
 def _column(name: str, values: "pd.Series[Any]") -> Column:
-    """The kind of a column, from its type first and its values second."""
+    """The kind of a column, from its type first and then its values."""
     dtype = str(values.dtype)
     present = values.dropna()
     try:
         distinct = present.nunique()
     except TypeError:
         raise DataError(
-            f"column {name!r} holds lists or the like in its cells; give each number a column"
+            f"column {name!r} holds lists or other objects; give each number its own column"
         ) from None
     if distinct <= 1:
         return Column(name, "constant", dtype, value=_plain(present.iloc[0]) if distinct else None)
@@ -222,7 +222,7 @@ def _skew(values: "pd.Series[Any]") -> float:
 
 
 def _inflated(counts: "pd.Series[Any]") -> bool:
-    """Whether zeros are more frequent, by 0.05, than under a negative binomial law of the same mean m and
+    """Whether zeros are more frequent, by 0.05, than under a negative binomial of the same mean m and
     variance v: (r / (r + m))^r with r = m^2 / (v - m)."""
     m, v = counts.mean(), counts.var()
     r = m**2 / (v - m) if v > m else 1e6

@@ -1,7 +1,7 @@
-"""Time series: each moment is a row, and what the model reads of it is the window of its past.
+"""Time series: each time step is a row, and the model reads the window that ends in it.
 
-Timestamps are laid on a regular grid. What the grid has and the file has not is missing, and so is what
-lies before the first point: every moment of a file has a window, the first ones with holes.
+Timestamps are mapped to a regular grid. Grid points without data are missing, and so are those before the
+first time step: every time step has a window, and the first windows have missing cells.
 """
 
 from typing import Any, Self
@@ -19,13 +19,13 @@ from .table import to_pandas
 
 Array = np.ndarray[Any, Any]
 SPARSEST = 1000
-"""A grid with this many times more steps than the file has points is a mistake in its timestamps."""
+"""A grid with this many times more steps than there are points means wrong timestamps."""
 
 
 class SeriesCodec:
-    """The codec of a series: frames with a `time` and a `value` column -> (n, window), the last cell now.
+    """The codec of a time series: frames with a `time` and a `value` column -> (n, window), newest last.
 
-    `step` is the training data's commonest difference of timestamps, in seconds where they are dates.
+    `step` is the most common difference of the training timestamps, in seconds where they are dates.
 
     >>> frame = pd.DataFrame({"timestamp": [0, 60, 180, 240], "value": [1.0, 2.0, 3.0, 4.0]})
     >>> SeriesCodec.learn(frame, window=3).encode(frame)
@@ -41,7 +41,7 @@ class SeriesCodec:
         self.window, self.step, self.time, self.value = window, step, time, value
         self.event: tuple[int, ...] = (window,)
         if type(window) is not int or window < 2 or not step > 0:
-            raise ValueError(f"a series of windows of {window!r} points, {step!r} apart")
+            raise ValueError(f"a time series with window {window!r} and step {step!r}")
         self.windows = ArrayCodec(self.event, "float32")
 
     @property
@@ -50,18 +50,18 @@ class SeriesCodec:
 
     @classmethod
     def learn(cls, X: Any, window: int) -> Self:
-        """The columns `timestamp` and `value`, or the only two; the commonest step."""
+        """From the columns `timestamp` and `value`, or the only two, and the most common step."""
         frame = _frame(X)
         names = list(frame.columns)
         if not {"timestamp", "value"} <= set(names) and len(names) != 2:
             raise DataError(
-                f"a series has a time and a value; this one has the columns {', '.join(names)}. "
-                "Call them timestamp and value, and name a label column with --label or hand it over as y"
+                f"a time series has a time and a value column; this one has {', '.join(names)}. "
+                "Name them timestamp and value, and pass labels with --label or as y"
             )
         time, value = ("timestamp", "value") if "timestamp" in names and "value" in names else names
         steps = np.diff(np.unique(_seconds(frame[time])))
         if len(frame) < 2 or not len(steps):
-            raise DataError(f"a series needs two different timestamps; column {time!r} has one")
+            raise DataError(f"a time series needs two different timestamps; column {time!r} has one")
         found, count = np.unique(steps, return_counts=True)
         return cls(window, float(found[count.argmax()]), time, value)
 
@@ -70,7 +70,7 @@ class SeriesCodec:
         frame = _frame(X, (self.time, self.value))
         absent = [name for name in (self.time, self.value) if name not in frame.columns]
         if absent:
-            raise DataError(f"the series lacks the column {absent[0]!r} of the training data")
+            raise DataError(f"the time series lacks the column {absent[0]!r} of the training data")
         return frame[[self.time, self.value]]
 
     def encode(self, X: Any) -> Tensor:
@@ -78,40 +78,40 @@ class SeriesCodec:
         try:
             values = pd.to_numeric(frame[self.value]).to_numpy(np.float32, na_value=np.nan)
         except (ValueError, TypeError):
-            raise DataError(f"column {self.value!r} holds text; a series has numbers") from None
+            raise DataError(f"column {self.value!r} holds text; a time series has numbers") from None
         slot = self._slots(_seconds(frame[self.time]))
         grid = np.full(self.window + slot.max(), np.nan, np.float32)
         grid[self.window - 1 + slot] = values
         return torch.from_numpy(sliding_window_view(grid, self.window)[slot])
 
     def _slots(self, seconds: Array) -> Array:
-        """The place of each moment on the grid."""
+        """The grid index of each time step."""
         slot: Array = np.rint((seconds - seconds.min()) / self.step).astype(np.int64)
         if slot.max() > SPARSEST * len(slot):
             raise DataError(
-                f"the timestamps span {slot.max()} steps of {self.step:g} and there are {len(slot)} points: "
-                f"look at column {self.time!r}"
+                f"the timestamps span {slot.max()} steps of {self.step:g} but there are {len(slot)} points: "
+                f"check column {self.time!r}"
             )
         if len(np.unique(slot)) < len(slot):
             raise DataError(
-                f"two timestamps fall into one step of {self.step:g}: leave one out, or average them"
+                f"two timestamps fall in one step of {self.step:g}: leave one out, or average them"
             )
         return slot
 
     def training_rows(self, X: Any, y: Any) -> pd.DataFrame:
-        """X in the order of time, the values of known anomalies (y = 1) missing."""
+        """X sorted by time, with the values of known anomalies (y = 1) set to missing."""
         frame = self.pair(X if y is None else self.without(X, y))
         return frame.iloc[np.argsort(_seconds(frame[self.time]), kind="stable")]
 
     def without(self, X: Any, anomalous: Any) -> pd.DataFrame:
-        """X with the values of known anomalies missing."""
+        """X with the values of known anomalies set to missing."""
         known = np.asarray(anomalous)
         frame = self.pair(X)
         if known.shape != (len(frame),) or not np.isin(known, (0, 1)).all():
-            raise DataError("the labels of a series are 0 or 1, one a moment; 1 is an anomaly")
+            raise DataError("the labels of a time series are 0 or 1, one per time step; 1 is an anomaly")
         return frame.assign(**{self.value: frame[self.value].mask(known == 1)})
 
-    def decode(self, x: Tensor, said: Any = None) -> Array:
+    def decode(self, x: Tensor, given: Any = None) -> Array:
         """Windows (n, window)."""
         return self.windows.decode(x)
 
@@ -121,10 +121,10 @@ class SeriesCodec:
         return frame.assign(**{self.value: frame[self.value].fillna(now)})
 
     def known(self, cells: dict[str, Any]) -> Array:
-        raise DataError("sample takes given for tables and arrays, not for a series")
+        raise DataError("sample(given=...) is for tables and arrays, not for a time series")
 
     def row(self, x: Any) -> Any:
-        raise DataError("a row of a series is a moment with its past: decode its code, of transform(X)")
+        raise DataError("a row of a time series needs the steps before it: decode its code from transform(X)")
 
     def column_names(self) -> list[str]:
         return self.names()
@@ -132,8 +132,8 @@ class SeriesCodec:
     def names(self) -> list[str]:
         return [f"t-{i}" for i in range(self.window - 1, 0, -1)] + ["t"]
 
-    def families(self, said: Any) -> tuple[()]:
-        self.windows.families(said)
+    def families(self, chosen: Any) -> tuple[()]:
+        self.windows.families(chosen)
         return ()
 
     def header(self) -> dict[str, Any]:
@@ -142,19 +142,19 @@ class SeriesCodec:
 
 
 def _frame(X: Any, names: tuple[str, str] = ("timestamp", "value")) -> pd.DataFrame:
-    """A frame as it is; values without timestamps are one step apart."""
+    """A frame unchanged; values without timestamps are one step apart."""
     if hasattr(X, "columns"):
         return to_pandas(X)
     values = np.asarray(X)
     if values.ndim == 2 and values.shape[1] == 2:
         return pd.DataFrame(values, columns=list(names))
     if values.size != len(values):
-        raise DataError(f"a series has shape (n,) or columns of time and value; X has {values.shape}")
+        raise DataError(f"a time series has shape (n,) or columns of time and value; X has {values.shape}")
     return pd.DataFrame(dict(zip(names, (np.arange(len(values)), values.reshape(-1)), strict=True)))
 
 
 def _seconds(times: "pd.Series[Any]") -> Array:
-    """Numbers as they are, dates as seconds."""
+    """Numbers unchanged, dates as seconds."""
     if types.is_numeric_dtype(times):
         seconds = times.to_numpy(float, na_value=np.nan)
     else:
@@ -163,6 +163,6 @@ def _seconds(times: "pd.Series[Any]") -> Array:
     if not np.isfinite(seconds).all():
         row = int((~np.isfinite(seconds)).argmax())
         raise DataError(
-            f"column {times.name!r} has no time in row {row}; write numbers or dates as 2024-01-31"
+            f"column {times.name!r} has no valid time in row {row}; write numbers, or dates like 2024-01-31"
         )
     return seconds

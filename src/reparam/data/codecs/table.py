@@ -1,8 +1,7 @@
-"""Tables: what each column holds, how it becomes numbers, and how numbers become a table again.
+"""Tables: the kind of each column, and the conversion to numbers and back.
 
-A column's kind comes from its type and its values, and says which family it gets by default. Missing
-cells are NaN in both directions. Keys (names, tickets, running numbers) and constants are carried
-along and never modelled.
+A column's kind comes from its type and its values, and sets its default family. Missing cells are NaN in
+both directions. Keys (names, tickets, row numbers) and constants are kept but not modelled.
 """
 
 import warnings
@@ -31,7 +30,7 @@ class TableCodec:
         self.columns, self.library = columns, library
         self.modelled = [column for column in columns if column.modelled]
         if not self.modelled:
-            raise DataError("no column of the table varies: there is nothing to model")
+            raise DataError("no column of the table varies: add a column with two or more values")
         self.event: tuple[int, ...] = (len(columns),)
 
     @property
@@ -40,7 +39,7 @@ class TableCodec:
 
     @classmethod
     def learn(cls, frame: Any) -> "TableCodec":
-        """What the columns of a training frame hold."""
+        """From the columns of a training frame."""
         library = "polars" if is_polars(frame) else "pandas"
         frame = to_pandas(frame)
         if frame.shape[1] == 0 or len(frame) == 0:
@@ -59,7 +58,7 @@ class TableCodec:
         if absent:
             raise DataError(f"the table lacks the column {absent[0]!r} of the training data")
         if len(frame) == 0:
-            raise DataError("the table has no rows; at least one is needed")
+            raise DataError("the table has no rows; at least one row is needed")
         numbers = [column.encode(frame) for column in self.modelled]
         return torch.as_tensor(np.stack(numbers, 1), dtype=torch.float32)
 
@@ -68,22 +67,22 @@ class TableCodec:
         names, file = [c.name for c in self.columns], frame.attrs.get("file", "the table")
         absent = [c.name for c in self.modelled if c.name not in frame]
         if absent:
-            cure = "add each, with empty cells where it is not known"
+            cure = "add it, with empty cells where unknown"
             raise DataError(f"{file} lacks the training data's {_listed(absent)}; {cure}")
         if others := [str(name) for name in frame if name not in names]:
-            warnings.warn(f"{file}: {_listed(others)} was not in training and is left out", stacklevel=2)
+            warnings.warn(f"{file}: {_listed(others)} was not in training and is ignored", stacklevel=2)
         return frame.reindex(columns=names)
 
-    def decode(self, x: Tensor, said: Mapping[str, Any] | None = None) -> Any:
+    def decode(self, x: Tensor, given: Mapping[str, Any] | None = None) -> Any:
         frame = self.guesses(x)
         for column in self.modelled:
-            if said and column.name in said:
-                values = pd.Series([column.read(said[column.name])] * len(frame))
+            if given and column.name in given:
+                values = pd.Series([column.read(given[column.name])] * len(frame))
                 frame[column.name] = _typed(values, column.dtype, column.categories)
         return to_polars(frame) if self.library == "polars" else frame
 
     def guesses(self, x: Tensor) -> pd.DataFrame:
-        """Model numbers (n, modelled columns) as a table."""
+        """Decoded numbers (n, modelled columns) as a table."""
         numbers = dict(zip((c.name for c in self.modelled), x.double().numpy().T, strict=True))
         held: dict[str, Any] = {}
         for column in self.columns:
@@ -110,7 +109,7 @@ class TableCodec:
         names = {column.name: column for column in self.modelled}
         absent = [name for name in cells if name not in names]
         if absent:
-            raise DataError(f"no modelled column is called {absent[0]!r}; there are {', '.join(names)}")
+            raise DataError(f"no modelled column is called {absent[0]!r}; the columns are {', '.join(names)}")
         held = {name: [column.read(cells[name]) if name in cells else None] for name, column in names.items()}
         return pd.DataFrame(held, dtype=object)
 
@@ -126,15 +125,15 @@ class TableCodec:
     def column_names(self) -> list[str]:
         return self.names()
 
-    def families(self, said: Mapping[str, Family]) -> tuple[Family, ...]:
-        absent = [name for name in said if name not in self.names()]
+    def families(self, chosen: Mapping[str, Family]) -> tuple[Family, ...]:
+        absent = [name for name in chosen if name not in self.names()]
         if absent:
             raise DataError(
-                f"no modelled column is called {absent[0]!r}; there are {', '.join(self.names())}"
+                f"no modelled column is called {absent[0]!r}; the columns are {', '.join(self.names())}"
             )
         for column in self.modelled:
-            column.check_family(said.get(column.name))
-        return tuple(said.get(column.name) or column.family() for column in self.modelled)
+            column.check_family(chosen.get(column.name))
+        return tuple(chosen.get(column.name) or column.family() for column in self.modelled)
 
     def header(self) -> dict[str, Any]:
         columns = [asdict(column) for column in self.columns]
@@ -142,7 +141,7 @@ class TableCodec:
 
 
 def to_pandas(X: Any, names: list[str] | None = None) -> pd.DataFrame:
-    """pandas as it is, polars converted, an array with the names of the training columns."""
+    """pandas unchanged, polars converted, an array with the names of the training columns."""
     if isinstance(X, pd.DataFrame):
         frame = X.set_axis([str(name) for name in X.columns], axis=1)
         if frame.columns.duplicated().any():

@@ -1,4 +1,4 @@
-"""ArrayCodec from .npy and .npz files: never unpickled, and a header is judged before memory is asked for."""
+"""Arrays from .npy and .npz files: never unpickled, and the header is checked before memory is allocated."""
 
 import math
 import textwrap
@@ -16,15 +16,15 @@ from ..stream import Stream
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array | None]  # X and, where there are labels, y
-X_KEYS = ("X", "x", "images", "imgs", "data")  # what an array in a .npz may be called
+X_KEYS = ("X", "x", "images", "imgs", "data")  # names that an array in a .npz may have
 Y_KEYS = ("y", "labels", "targets")
-MOST_NUMBERS = 2**31  # an array of more is refused before it is allocated: 8 GiB as a model reads it
+MOST_NUMBERS = 2**31  # a larger array raises an error before it is allocated: 8 GiB in float32
 BLOCK = 4 << 20  # bytes that a stream reads at once
 
 
 @contextmanager
 def reading(path: Path, cure: str) -> Iterator[None]:
-    """A parser may fail in any way on a damaged file, so whatever it raises becomes a DataError."""
+    """A parser may raise anything on a damaged file; every exception becomes a DataError."""
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes); {cure}")
@@ -32,8 +32,8 @@ def reading(path: Path, cure: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:
-        fault = f"{path} cannot be read ({type(error).__name__}), it may be damaged or cut short"
-        if "Object arrays" in str(error):  # numpy refuses them before it unpickles anything
+        fault = f"{path} cannot be read ({type(error).__name__}), it may be damaged or truncated"
+        if "Object arrays" in str(error):  # numpy raises before it unpickles anything
             fault, cure = f"{path} holds Python objects, which are never unpickled", "save plain numbers"
         raise DataError(f"{fault}; {cure}") from error
 
@@ -48,17 +48,17 @@ def read_npy(path: Path, split: str) -> Rows:
 
 
 def stream_npy(path: Path, buffer: int) -> Stream:
-    """The rows of a .npy file, read in order by the block; pixels as `load` has them."""
+    """The rows of a .npy file, read in blocks in order; pixels are scaled as by `load`."""
     with reading(path, "write it again with numpy.save"), path.open("rb") as file:
         shape, transposed, dtype = _header(file)
         first, row = file.tell(), dtype.itemsize * math.prod(shape[1:])
         if len(shape) < 2 or transposed or dtype.kind not in "biuf" or 0 in shape:
             raise DataError(
-                f"{path} holds {dtype} of shape {shape}; a stream is of rows of numbers, in C order"
+                f"{path} holds {dtype} of shape {shape}; a stream needs rows of numbers, in C order"
             )
         if first + row * shape[0] != path.stat().st_size:
             raise DataError(
-                f"{path} has shape {shape} in its header and other numbers; write it again with numpy"
+                f"{path} does not have the size of shape {shape} in its header; write it again with numpy"
             )
     each = max(1, BLOCK // row)
     sizes = [min(each, shape[0] - start) for start in range(0, shape[0], each)]
@@ -81,19 +81,19 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _affordable(file: IO[bytes], size: int, name: str) -> None:
-    """Refuse, before it is allocated, an array too large or larger than its `size` bytes in all."""
+    """Raise, before allocation, for an array too large or larger than its `size` bytes."""
     shape, _, dtype = _header(file)
     if math.prod(shape) > MOST_NUMBERS:
         cure = "save fewer rows, or a .npy file and --buffer 64"
         raise DataError(f"{name} has shape {shape}, too many numbers for memory; {cure}")
     if math.prod(shape) * dtype.itemsize > size and not dtype.hasobject:
         raise DataError(
-            f"{name} has shape {shape} in its header and fewer numbers; write it again with numpy"
+            f"{name} has fewer numbers than shape {shape} in its header; write it again with numpy"
         )
 
 
 def read_npz(path: Path, split: str) -> Rows:
-    """Only the arrays asked for are read: X and y, or with a split X_train, train_images and the like."""
+    """Read only the arrays needed: X and y, or with a split X_train, train_images and the like."""
     with reading(path, "write it again with numpy.savez"), archive(path) as arrays:
         keys = arrays.files
         if set(keys) >= sparse.KEYS and not split:
@@ -109,7 +109,7 @@ def read_npz(path: Path, split: str) -> Rows:
             cure = f"name them X_{split} and y_{split}"
             raise DataError(f"{path} has no split {split!r} (its arrays: {listed}); {cure}")
         if len(keys) != 1:
-            raise DataError(f"{path} does not say which array is the data (its arrays: {listed}); name it X")
+            raise DataError(f"{path} has no array with a known name (its arrays: {listed}); name the data X")
         return _member(arrays, keys[0], path), None
 
 
@@ -128,7 +128,7 @@ def _member(arrays: Any, key: str, path: Path) -> Array:
 
 
 def _flat(X: Array, y: Array | None) -> Rows:
-    """A label for each picture of a grid of rows (Omniglot: characters, then drawers) is a label a row."""
+    """A grid of images with one label each (Omniglot: characters, then drawers) becomes flat rows."""
     if y is not None and y.ndim > 1 and X.ndim > y.ndim + 1 and X.shape[: y.ndim] == y.shape:
         return X.reshape(-1, *X.shape[y.ndim :]), y.reshape(-1)
     return X, y
@@ -136,7 +136,7 @@ def _flat(X: Array, y: Array | None) -> Rows:
 
 @contextmanager
 def archive(path: Path) -> Iterator[Any]:
-    """Opened here, because np.load leaves a damaged file open."""
+    """Open the file here, because np.load leaves a damaged file open."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         yield arrays
 

@@ -1,7 +1,7 @@
-"""Pictures: a folder of files becomes one array, sub-folders are classes, the EXIF orientation is followed.
+"""Images: a folder of files becomes one array; sub-folders are classes; EXIF orientation is applied.
 
-Each picture is scaled and cropped about its centre to one size; what shows through is laid on white. A
-header is read before anything is decoded: a bomb is refused, a large JPEG is decoded at a reduced scale.
+Each image is scaled and centre-cropped to one size; transparent pixels become white. The header is read
+before decoding: too many pixels raise an error, and a large JPEG is decoded at a reduced scale.
 """
 
 import re
@@ -24,19 +24,19 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
 LONGEST = 64
-"""Pixels on the longer side where no size is asked for: a network for these trains on a laptop."""
+"""Default number of pixels on the longer side: a network for these trains on a laptop."""
 PIXELS = 50_000_000
-"""The most that one picture is decoded to: some 200 MB while it is read."""
+"""The most pixels of one decoded image: about 200 MB while it is read."""
 BLOCK = 64
-"""Pictures that a stream reads at once."""
+"""Images that a stream reads at once."""
 NAMED = 8
-"""So many faulty files are named."""
+"""The most unreadable files that are named."""
 CURE = "repair or remove them, or leave them out with --skip-bad"
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How every picture of a data set is held: (height, width), and 3 channels after them if in colour."""
+    """The shape of every image of a data set: (height, width), and 3 channels last if in colour."""
 
     height: int
     width: int
@@ -52,22 +52,22 @@ class Layout:
 
 class Folder(NamedTuple):
     X: Any  # (n, H, W) or (n, H, W, 3), float32 in [0, 1]; or a stream of them
-    y: Array | None  # (n,) names of sub-folders, unless some picture is in none
+    y: Array | None  # (n,) names of sub-folders, unless some image is in none
     names: Array  # (n,) paths inside the folder
-    note: str  # what was chosen for the user, and what was left out
+    note: str  # the chosen size, and the files that were left out
 
 
 def size_of(word: str) -> tuple[int, int]:
     """Height and width, as in "64x96"; "64" is square."""
     match = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", word)
     if not match or not (height := int(match[1])) or not (width := int(match[2] or match[1])):
-        raise SpecError(f"a size is HEIGHTxWIDTH in pixels, say 64x96; not {word!r}")
+        raise SpecError(f"a size is HEIGHTxWIDTH in pixels, e.g. 64x96; not {word!r}")
     return height, width
 
 
 @dataclass
 class Album:
-    """The pictures of a folder, and how each becomes a row of shape `event`."""
+    """The images of a folder, and how each becomes a row of shape `event`."""
 
     folder: Path
     paths: list[Path]
@@ -76,7 +76,7 @@ class Album:
     bad: dict[Path, str]
 
     def rows(self, some: slice = slice(None)) -> Array:
-        """(n, *event), zeros where a picture is bad."""
+        """(n, *event), zeros where an image cannot be read."""
         paths = self.paths[some]
         X = np.zeros((len(paths), *self.layout.event), np.float32)
         for row, path in zip(X, paths, strict=True):
@@ -89,10 +89,10 @@ class Album:
         return X
 
     def block(self, i: int) -> Array:
-        """The rows of a stream's block; DataError where one is bad."""
+        """The rows of a stream's block; DataError where one cannot be read."""
         rows = self.rows(slice(i * BLOCK, (i + 1) * BLOCK))
         if self.bad:
-            raise self.refusal()
+            raise self.error()
         return rows
 
     def stream(self, buffer: int) -> Stream:
@@ -102,10 +102,10 @@ class Album:
     def fault(self) -> str:
         listed = [f"{p.relative_to(self.folder)} ({why})" for p, why in sorted(self.bad.items())[:NAMED]]
         more = [f"and {len(self.bad) - NAMED} more"] if len(self.bad) > NAMED else []
-        how_many = f"{len(self.bad)} of {len(self.paths)} pictures cannot be read"
+        how_many = f"{len(self.bad)} of {len(self.paths)} images cannot be read"
         return f"{self.folder}: {how_many}: {', '.join(listed + more)}"
 
-    def refusal(self) -> DataError:
+    def error(self) -> DataError:
         return DataError(f"{self.fault()}; {CURE}")
 
 
@@ -116,16 +116,16 @@ def read(
     skip_bad: bool = False,
     buffer: int | None = None,
 ) -> Folder:
-    """Every picture below `folder`, in the order of their paths.
+    """Every image below `folder`, in the order of their paths.
 
-    `event`: the row's shape of a fitted model, to be read alike; else `size` (height, width), or the median
-    size with its longer side kept to LONGEST, in colour unless every picture is grey. A DataError names
-    the files that cannot be read, unless `skip_bad` leaves them out. With a `buffer`, and where all would
-    fill more than LARGE, pictures are read when they are needed.
+    `event`: the row shape of a fitted model; else `size` (height, width), or the median size with its longer
+    side at most LONGEST, in colour unless every image is grey. A DataError names the files that cannot be
+    read, unless `skip_bad` leaves them out. With a `buffer`, or where all would fill more than LARGE, images
+    are read when they are needed.
     """
     paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS and p.name[0] != "."]
     if not paths:
-        raise DataError(f"{folder} holds no picture; put files in it that end with {', '.join(ENDINGS)}")
+        raise DataError(f"{folder} holds no image; put files in it that end with {', '.join(ENDINGS)}")
     bad: dict[Path, str] = {}
     layout, note = (_fitted(event), "") if event is not None else _chosen(folder, paths, size, bad)
     album = Album(folder, paths, layout, event or layout.event, bad)
@@ -136,7 +136,7 @@ def read(
             album.rows(slice(first, first + BLOCK))
     if bad:
         if not skip_bad or len(bad) == len(paths):
-            raise album.refusal()
+            raise album.error()
         note = f"{album.fault()}; left out\n{note}".strip()
         kept = [path not in bad for path in paths]
         X = None if X is None else X[kept]
@@ -155,14 +155,14 @@ def _fitted(event: Sequence[int]) -> Layout:
     if len(event) == 3:
         channels, sides = (event[0], sides[1:]) if event[0] in (1, 3) else (event[2], sides[:2])
     if len(sides) != 2 or channels not in (1, 3):
-        raise DataError(f"this model was fitted on rows of shape {tuple(event)}, and a folder holds pictures")
+        raise DataError(f"this model was fitted on rows of shape {tuple(event)}, and a folder holds images")
     return Layout(*sides, channels == 3)
 
 
 def _chosen(
     folder: Path, paths: list[Path], size: tuple[int, int] | None, bad: dict[Path, str]
 ) -> tuple[Layout, str]:
-    """The layout of training data from the headers alone, and the words that say so."""
+    """The layout of training data, from the file headers, and a note that describes it."""
     sizes, colour = [], False
     for path in paths:
         with _collected(bad, path), _opened(path) as picture:
@@ -175,9 +175,9 @@ def _chosen(
     scale = min(1.0, LONGEST / max(height, width))
     sides = size or (max(1, round(scale * height)), max(1, round(scale * width)))
     layout = Layout(*sides, colour)
-    why = "" if scale == 1 else f" with its longer side kept to {LONGEST}"
+    why = "" if scale == 1 else f" with its longer side at most {LONGEST}"
     chosen = f": the median {height:.0f}x{width:.0f}{why}; --size HEIGHTxWIDTH changes it"
-    note = f"{folder}: {len(sizes)} pictures read as {layout} (height x width)"
+    note = f"{folder}: {len(sizes)} images read as {layout} (height x width)"
     return layout, note if size else note + chosen
 
 
@@ -192,7 +192,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 @contextmanager
 def _collected(bad: dict[Path, str], path: Path) -> Iterator[None]:
-    """A decoder may fail in any way on a damaged file: why goes into `bad`."""
+    """A decoder may raise anything on a damaged file: the reason goes into `bad`."""
     try:
         yield
     except DataError as error:
@@ -200,20 +200,20 @@ def _collected(bad: dict[Path, str], path: Path) -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         bad[path] = "too many pixels"
     except UnidentifiedImageError:
-        bad[path] = "no picture"
+        bad[path] = "not an image"
     except Exception:
-        bad[path] = "damaged or cut short"
+        bad[path] = "damaged or truncated"
 
 
 def _pixels(path: Path, layout: Layout) -> Array:
-    """One file -> (H, W) or (H, W, 3) in [0, 1]; whole numbers of 16 bits keep them."""
+    """One file -> (H, W) or (H, W, 3) in [0, 1]; 16-bit integers keep their precision."""
     mode, shape = "RGB" if layout.colour else "L", (layout.width, layout.height)
     with _opened(path) as file:
         file.draft(mode, (2 * max(shape), 2 * max(shape)))
         if file.width * file.height > PIXELS:
-            raise DataError(f"{file.width}x{file.height} are too many pixels")
+            raise DataError(f"{file.width}x{file.height} is too many pixels")
         if file.mode == "F":
-            raise DataError("holds floats; save whole numbers of 8 or 16 bits")
+            raise DataError("holds floats; save integers of 8 or 16 bits")
         picture = ImageOps.exif_transpose(file)
         deep, seen_through = picture.mode.startswith("I"), picture.has_transparency_data
         picture = ImageOps.fit(picture.convert("F" if deep else "RGBA" if seen_through else mode), shape)

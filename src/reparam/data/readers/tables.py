@@ -1,4 +1,4 @@
-"""Table files to frames, and the cells that no table may hold. A fault names file, line and column."""
+"""Table files to data frames, and checks of their cells. An error names file, line and column."""
 
 import csv
 import warnings
@@ -17,17 +17,17 @@ from ..stream import Stream
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
 FAR = 1e6
-"""So many interquartile ranges from the median is worth a warning."""
+"""A value this many interquartile ranges from the median causes a warning."""
 MOST = 0.8
-"""Where this share of a text column are numbers, or dates, the rest are slips."""
+"""If this share of a text column are numbers, or dates, the other cells are errors."""
 FEW = 20
-"""Whole numbers with no more values than this may be classes."""
+"""Whole numbers with at most this many different values may be classes."""
 DATE = r"^(?:(?P<year>\d{4})|\d{1,2})(?P<mark>[-/.])\d{1,2}(?P=mark)(?:\d{4}|\d{1,2})\b"
 Series = Any  # a pd.Series
 
 
 def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A .csv or .parquet file; the usual spellings of missing are missing, spaces round text are not text."""
+    """A .csv or .parquet file; the usual codes for missing are missing, spaces around text are removed."""
     if path.suffix.lower() == ".parquet":
         with extra("tables", "a .parquet file"):
             frame = pd.read_parquet(path)
@@ -39,7 +39,7 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
         except pd.errors.ParserError as error:
             fault = str(error).split(": ")[-1]
             raise DataError(
-                f"{path} is no table ({fault}); close every quote, part cells with commas"
+                f"{path} is not a table ({fault}); close every quote, separate cells with commas"
             ) from None
         for name in frame.columns:
             if _is_text(frame[name]):
@@ -51,7 +51,7 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
-    """The rows of .parquet shards, a row group at a time, or some columns of them; rows are numbered through
+    """The rows of .parquet shards, a row group at a time, or some of their columns; rows are numbered across
     all shards."""
     with extra("tables", "a .parquet file"):
         from pyarrow import parquet  # type: ignore[import-untyped]
@@ -62,7 +62,7 @@ def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> 
         names = about.schema.to_arrow_schema().names
         first = first or names
         if names != first:
-            raise DataError(f"{path} has other columns than {paths[0]}; write all shards alike")
+            raise DataError(f"{path} has other columns than {paths[0]}; give all shards the same columns")
         groups += [(path, i) for i in range(about.num_row_groups)]
         sizes += [about.row_group(i).num_rows for i in range(about.num_row_groups)]
     starts = np.cumsum([0, *sizes])
@@ -80,7 +80,7 @@ def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> 
 
 
 def _rectangular(path: Path) -> None:
-    """Refuse what pandas would mend in silence, or names without a line."""
+    """Raise for faults that pandas would correct silently, or report without a line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, skipinitialspace=True)
@@ -91,7 +91,7 @@ def _rectangular(path: Path) -> None:
             for cells in lines:
                 if len(cells) not in (0, len(names)):
                     fault = f"has {len(cells)} cells and the header {len(names)}"
-                    cure = "give each line as many, and put text with commas in quotes"
+                    cure = "give each line as many, and quote text that contains commas"
                     raise DataError(f"{path}, line {lines.line_num} {fault}; {cure}")
     except UnicodeDecodeError:
         data = path.read_bytes()
@@ -100,7 +100,7 @@ def _rectangular(path: Path) -> None:
     except csv.Error as error:
         raise DataError(f"{path}, line {lines.line_num}: {error}; close every quote") from None
     if twice := {name for name in names if name and names.count(name) > 1}:
-        raise DataError(f"{path}, line 1 has two columns called {min(twice)!r}; rename one")
+        raise DataError(f"{path}, line 1 has a duplicate column {min(twice)!r}; rename one")
 
 
 def _first_fault(data: bytes) -> int:
@@ -112,25 +112,25 @@ def _first_fault(data: bytes) -> int:
 
 
 def where(frame: pd.DataFrame, i: int, name: str) -> str:
-    """What a person calls the cell in row `i` (from 0): a line in a .csv file, else the row's index."""
+    """The position of the cell in row `i` (from 0): the line of a .csv file, else the row's index."""
     file = frame.attrs.get("file", "")
     row = f"line {_line(file, i)}" if file.lower().endswith(".csv") else f"row {frame.index[i]}"
     return f"{file + ', ' if file else ''}{row}, column {name!r}"
 
 
 def _line(file: str, i: int) -> int:
-    """The line on which row `i` (from 0) of a .csv file ends; blank lines are no rows."""
+    """The line on which row `i` (from 0) of a .csv file ends; blank lines are not rows."""
     with open(file, encoding="utf-8-sig", newline="") as held:
         lines = csv.reader(held, skipinitialspace=True)
         filled = (lines.line_num for cells in lines if cells)
         return next(islice(filled, i + 1, None), i + 2)
 
 
-def refuse(frame: pd.DataFrame, name: str, odd: Any, cure: str) -> None:
-    """DataError at the first cell of a column where `odd` (n,) is true."""
-    odd = np.asarray(odd, bool)
-    if odd.any():
-        i = int(odd.argmax())
+def reject_cells(frame: pd.DataFrame, name: str, invalid: Any, cure: str) -> None:
+    """DataError at the first cell of a column where `invalid` (n,) is true."""
+    invalid = np.asarray(invalid, bool)
+    if invalid.any():
+        i = int(invalid.argmax())
         value = frame[name].iloc[i]
         value = value.item() if isinstance(value, np.generic) else value
         shown = f"{value:g}" if isinstance(value, float) else repr(value)
@@ -138,7 +138,7 @@ def refuse(frame: pd.DataFrame, name: str, odd: Any, cure: str) -> None:
 
 
 def check(frame: pd.DataFrame) -> None:
-    """Refuse numbers too large, slips among numbers and dates, dates of two forms."""
+    """Raise for numbers too large, text among numbers or dates, and dates of two formats."""
     for name in frame.columns:
         if frame[name].isna().all():
             file = frame.attrs.get("file")
@@ -151,8 +151,8 @@ def check(frame: pd.DataFrame) -> None:
 
 
 def large(frame: pd.DataFrame, name: str, numbers: Any) -> None:
-    cure = f", and a model takes numbers up to {LARGEST:g}; correct the cell, or rescale or drop the column"
-    refuse(frame, name, np.abs(numbers) > LARGEST, cure)
+    cure = f", outside -{LARGEST:g} to {LARGEST:g}; correct the cell, or rescale or drop the column"
+    reject_cells(frame, name, np.abs(numbers) > LARGEST, cure)
 
 
 def _check_numbers(frame: pd.DataFrame, name: str) -> None:
@@ -163,8 +163,8 @@ def _check_numbers(frame: pd.DataFrame, name: str) -> None:
     if high > low and far.any():
         i = int(far.argmax())
         warnings.warn(
-            f"{where(frame, i, name)} holds {numbers[i]:g}, far outside the others "
-            f"(half are in {low:g} to {high:g}): it will spoil the column's scale; correct or drop it",
+            f"{where(frame, i, name)} holds {numbers[i]:g}, an outlier "
+            f"(half of them are in {low:g} to {high:g}): it inflates the column's scale; correct or drop it",
             stacklevel=2,
         )
 
@@ -177,14 +177,16 @@ def _check_text(frame: pd.DataFrame, name: str) -> None:
     classes = (numbers.dropna() % 1 == 0).all() and text.nunique() <= min(FEW, len(text) // 2)
     dates = text.str.extract(DATE)
     form = dates["mark"] + np.where(dates["year"].notna(), "Y", "")
-    odd = np.zeros(len(frame), bool)
+    wrong = np.zeros(len(frame), bool)
     if MOST <= number.mean() < 1 and not classes:
-        odd[held] = ~number
-        refuse(frame, name, odd, " among numbers; correct it, or name it with --na if it means missing")
+        wrong[held] = ~number
+        reject_cells(
+            frame, name, wrong, " among numbers; correct it, or pass it with --na if it means missing"
+        )
     elif form.notna().mean() >= MOST:
-        odd[held] = form != form.mode()[0]
+        wrong[held] = form != form.mode()[0]
         like = text[form == form.mode()[0]].iloc[0]
-        refuse(frame, name, odd, f" among dates like {like!r}; write every date as YYYY-MM-DD")
+        reject_cells(frame, name, wrong, f" among dates like {like!r}; write every date as YYYY-MM-DD")
 
 
 def _is_text(values: Series) -> bool:
