@@ -39,12 +39,12 @@ NORMAL = Gaussian()
 DIGITS = load("digits").X[:300]
 
 
-def small(q: Family = NORMAL, p: Top | None = None, rungs: tuple[int, ...] = (2,), **parts: Any) -> Model:
+def small(q: Family = NORMAL, p: Top | None = None, layers: tuple[int, ...] = (2,), **parts: Any) -> Model:
     """A model whose q is far from the posterior, every parameter away from where it starts."""
     torch.manual_seed(1)
     top = p if p is not None else Sphere() if q.support == "sphere" else StandardNormal()
     held = {"posterior": q, "prior": top, "likelihood": Bernoulli()} | parts
-    model = Model((4,), ModelConfig(rungs, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()
+    model = Model((4,), ModelConfig(layers, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()
     model.start(X)
     with torch.no_grad():
         for w in model.parameters():
