@@ -143,9 +143,9 @@ def test_spec_round_trips(part: Spec) -> None:
     [
         (lambda: Mixture(Gaussian(), 0), "1 or more"),
         (lambda: Mixture(Flow(), 3), r"Use Gaussian\(\), or Flow\(base=Mixture"),
-        (lambda: Mixture(Point(), 3), "no density"),
+        (lambda: Mixture(Point(), 3), "is not a density"),
         (lambda: Flow(PowerSpherical()), r"no density on R\^L. Use base=Gaussian"),
-        (lambda: Flow(steps=()), "a step or more"),
+        (lambda: Flow(steps=()), "at least one step"),
         (lambda: IAF(()), "widths of 1 or more"),
         (lambda: Spline(bins=1), "2 or more"),
         (lambda: LowRankGaussian(0), r"Rank 0 is Gaussian\(\)"),

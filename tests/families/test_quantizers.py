@@ -290,7 +290,7 @@ def test_refusals_name_both_parts_and_the_cure(words: dict[str, Any], message: s
     [
         (lambda: FSQ((1, 5)), "2 or more"),
         (lambda: FSQ(()), "2 or more"),
-        (lambda: VQ(1), "2 codes or more"),
+        (lambda: VQ(1), "codes >= 2"),
         (lambda: VQ(decay=1.0), r"in \(0, 1\)"),
         (lambda: GumbelSoftmax(1), "2 or more"),
         (lambda: GumbelSoftmax(4, 0.0), "temperature of 0"),

@@ -120,8 +120,8 @@ def test_labels_join_maps() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"latent_dim": ((4, 3, 2),), "encoder": Conv((8, 8))}, r"those of Conv.* are 4 x 4, 2 x 2"),
-        ({"encoder": MLP()}, r"MLP\(\) makes no maps .*Use Conv"),
+        ({"latent_dim": ((4, 3, 2),), "encoder": Conv((8, 8))}, r"sizes of Conv.* are 4 x 4, 2 x 2"),
+        ({"encoder": MLP()}, r"MLP\(\) has no maps .*Use Conv"),
         ({"latent_dim": ((4, 2),)}, "or maps"),
         ({"prior": VampPrior(3)}, r"VampPrior\(3\) with latent maps .*Use prior=Gaussian"),
         ({"posterior": FullGaussian()}, r"FullGaussian\(\) with latent maps .*Use posterior=Gaussian"),

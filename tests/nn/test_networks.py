@@ -210,13 +210,13 @@ def test_a_penalty_on_the_decoder_has_a_gradient() -> None:
         (lambda: ResNet((8,)), r"channels has 8: 8 groups need 2 or more.*such as 16"),
         (lambda: ResNet(blocks=0), "ResNet.blocks must be 1 or more"),
         (lambda: ResMLP(1), "ResMLP.width must be 2 or more"),
-        (lambda: VAE(2, encoder=ResNet()).fit(X.reshape(300, 64)), "ResNet needs pictures.*Use MLP"),
+        (lambda: VAE(2, encoder=ResNet()).fit(X.reshape(300, 64)), "ResNet needs images.*Use MLP"),
         (
             lambda: VAE(((4, 3, 2),), encoder=ResNet()).fit(X),
-            r"latent maps \(4, 3, 2\): those of ResNet.* are 4 x 4, 2 x 2",
+            r"latent maps \(4, 3, 2\): sizes of ResNet.* are 4 x 4, 2 x 2",
         ),
-        (lambda: VAE(((4, 2, 2),), encoder=ResMLP()).fit(X), r"ResMLP\(\) makes no maps .*Use ResNet"),
-        (lambda: ResNet().decoder(((2,),), (8, 8), 65), "ResNet gives the same raw numbers.*Use MLP"),
+        (lambda: VAE(((4, 2, 2),), encoder=ResMLP()).fit(X), r"ResMLP\(\) has no maps .*Use ResNet"),
+        (lambda: ResNet().decoder(((2,),), (8, 8), 65), "ResNet needs as many parameters for every pixel.*Use MLP"),
     ],
 )
 def test_refusals_name_the_cure(make, message: str) -> None:
