@@ -23,6 +23,7 @@ from reparam import (
     Fixed,
     Gaussian,
     Mixture,
+    NoLabels,
     Shared,
     SpecError,
     StandardNormal,
@@ -277,3 +278,14 @@ def test_nothing_to_decode_is_refused(labels: object) -> None:
     bits, y = (np.arange(40).reshape(10, 4) % 3 > 0).astype(float), np.arange(10) % 2
     with pytest.raises(SpecError, match=r"latent_dim=0.*labels=Given\(classes\)"):
         VAE(0, labels=labels, training=Training(epochs=1)).fit(bits, None if labels is None else y)  # type: ignore[arg-type]
+
+
+def test_no_labels_may_be_said() -> None:
+    """NoLabels() and None are one model, in Python and in its file."""
+    x = (np.random.default_rng(0).random((40, 4)) < 0.5).astype(np.float32)
+    said, default = (
+        VAE(2, labels=labels, training=Training(epochs=1), random_state=0).fit(x)
+        for labels in (NoLabels(), None)
+    )
+    assert said.labels_ == default.labels_ == NoLabels() and said.classes_ is None
+    np.testing.assert_array_equal(said.transform(x), default.transform(x))
