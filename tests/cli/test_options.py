@@ -91,7 +91,7 @@ def test_a_toml_file_holds_typed_values_and_specs(tmp_path: Path, capsys: Captur
         ("training.epochs = 'many'", "training.epochs=many: not a spec"),
         ("training.epochs = '2'", ""),
         ("training.precision = 'fp8'", "not a spec"),
-        ("training.clip = -1", "norms above 0"),
+        ("training.clip = -1", "must be above 0"),
         ("likelihood = 'Bernouli()'", "did you mean Bernoulli?"),
     ],
 )

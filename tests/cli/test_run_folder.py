@@ -110,7 +110,7 @@ def test_trackers_hear_of_each_epoch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("tensorbord", "no tracker is called"), ("wandb", "reparam[trackers]")]
+    ("name", "message"), [("tensorbord", "unknown tracker"), ("wandb", "reparam[trackers]")]
 )
 def test_a_tracker_that_is_not_there(
     name: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch

@@ -188,8 +188,8 @@ def test_a_conditional_model_draws_its_class() -> None:
         (lambda: MLP((0,)), SpecError, "widths of 1 or more"),
         (lambda: Training(patience=3), SpecError, "set validation"),
         (lambda: Training(patience=0, validation=0.1), SpecError, "patience .*1 or more"),
-        (lambda: Training(clip=-1.0), SpecError, "norms above 0"),
-        (lambda: Training(skip=0.0), SpecError, "norms above 0"),
+        (lambda: Training(clip=-1.0), SpecError, "must be above 0"),
+        (lambda: Training(skip=0.0), SpecError, "must be above 0"),
     ],
 )
 def test_refusals_name_fault_and_cure(make, error, message) -> None:

@@ -106,19 +106,19 @@ def test_an_exploding_loss() -> None:
 def test_a_loss_that_is_no_number_is_traced_to_its_batch_layer_and_column() -> None:
     wild = X.copy()
     wild[70, 4] = 1e17
-    with pytest.raises(DivergedError, match=r"batch \d+ broke in .*; column 4 holds 1e\+17"):
+    with pytest.raises(DivergedError, match=r"batch \d+ becomes non-finite in .*; column 4 holds 1e\+17"):
         fitted(rows=wild, epochs=2, likelihood=Gaussian(scale=Fixed(1e-3)))
-    with pytest.raises(DivergedError, match=r"after epoch \d+: batch \d+ broke in \S+;"):
+    with pytest.raises(DivergedError, match=r"after epoch \d+: batch \d+ becomes non-finite in \S+;"):
         fitted(training=Training(epochs=30, learning_rate=1e4))
 
 
-def test_the_first_broken_layer(healthy: VAE) -> None:
+def test_the_first_nonfinite_layer(healthy: VAE) -> None:
     x = torch.tensor(X[:8], dtype=torch.float32)
-    assert divergence.first_broken(healthy.model_, x, None) is None
+    assert divergence.first_nonfinite(healthy.model_, x, None) is None
     name, layer = [(n, m) for n, m in healthy.model_.named_modules() if isinstance(m, torch.nn.Linear)][-1]
     with torch.no_grad():
         held = layer.bias.clone()
         layer.bias.fill_(torch.nan)
-    assert divergence.first_broken(healthy.model_, x, None) == name
+    assert divergence.first_nonfinite(healthy.model_, x, None) == name
     with torch.no_grad():
         layer.bias.copy_(held)

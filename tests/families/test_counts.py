@@ -129,7 +129,7 @@ def test_groups_of_columns_have_totals_of_their_own() -> None:
 
 
 def test_pictures_have_no_share() -> None:
-    with pytest.raises(SpecError, match="for vectors"):
+    with pytest.raises(SpecError, match="is for vectors"):
         VAE(1, likelihood=SHARED["poisson"]).fit(np.ones((5, 8, 8)))
 
 

@@ -216,10 +216,7 @@ def test_a_penalty_on_the_decoder_has_a_gradient() -> None:
             r"latent maps \(4, 3, 2\): sizes of ResNet.* are 4 x 4, 2 x 2",
         ),
         (lambda: VAE(((4, 2, 2),), encoder=ResMLP()).fit(X), r"ResMLP\(\) has no maps .*Use ResNet"),
-        (
-            lambda: ResNet().decoder(((2,),), (8, 8), 65),
-            "ResNet needs as many parameters for every pixel.*Use MLP",
-        ),
+        (lambda: ResNet().decoder(((2,),), (8, 8), 65), "ResNet needs the same number.*Use MLP"),
     ],
 )
 def test_refusals_name_the_cure(make, message: str) -> None:

@@ -106,7 +106,7 @@ class Looking(MLP):
 def test_a_step_that_looks_at_numbers_is_refused() -> None:
     vae = VAE(2, encoder=Looking(), training=TRAINING).fit(X)
     assert len(vae.history_) == TRAINING.epochs
-    with pytest.raises(SpecError, match=r"Training\.compile cannot record this step: .*Leave it out"):
+    with pytest.raises(SpecError, match=r"Training\.compile cannot trace this step: .*Leave it out"):
         vae.set_params(training=replace(TRAINING, compile=True)).fit(X)
 
 

@@ -44,7 +44,7 @@ class Pyramid:
         if n % numel(self.event[-2:]):
             name = type(self.network).__name__
             raise SpecError(
-                f"{name} needs as many parameters for every pixel; this likelihood has not. Use MLP"
+                f"{name} needs the same number of parameters in every pixel, unlike this likelihood. Use MLP"
             )
         return n // numel(self.event[-2:])
 

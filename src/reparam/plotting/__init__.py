@@ -1,1 +1,1 @@
-"""Figures of a fitted model, and the page of an evaluation."""
+"""Plots of a fitted model, and the report of an evaluation."""

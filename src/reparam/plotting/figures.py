@@ -1,7 +1,7 @@
-"""Numbers in, a matplotlib `Figure` out, or a `Animation`, the frames of one. `gallery.py` decides which.
+"""Functions from arrays to a matplotlib `Figure` or an `Animation`. `model_plots.py` chooses which.
 
-Only matplotlib's object interface is used: nothing is shown, nothing global changes, and threads may draw.
-Images are (n, *event) in [0, 1], events as in `tiles.py`.
+Only matplotlib's object interface is used: nothing is shown, no global state changes, and threads are safe.
+Images are (n, *event) in [0, 1], events as in `mosaic.py`.
 
 >>> figure = image_grid(np.random.default_rng(0).random((12, 8, 8)), columns=6, title="noise")
 >>> figure.axes[0].get_title(loc="left")
@@ -33,17 +33,17 @@ DPI, TILE = 150, 0.55  # dots an inch; inches a small tile
 FRAME = 90  # milliseconds
 TITLE, LABEL, TICK = 10, 9, 8  # font sizes in points
 INK, FAINT, BLUE, ORANGE = "#333333", "#c8c8c8", "#2f7fc8", "#e8890c"
-CLASSES = 20  # the most that a map tells apart
+CLASSES = 20  # the most classes with different colours in a map
 
 
 class Animation(NamedTuple):
-    """A picture that moves."""
+    """An animated plot."""
 
     frames: Sequence[Image.Image]
 
 
 def encoded(drawn: Figure | Animation) -> tuple[str, bytes]:
-    """The ending of its file, png or gif, and the bytes of it."""
+    """The file extension, png or gif, and the bytes."""
     buffer = io.BytesIO()
     if isinstance(drawn, Animation):
         first, *rest = drawn.frames
@@ -53,7 +53,7 @@ def encoded(drawn: Figure | Animation) -> tuple[str, bytes]:
     return "png", buffer.getvalue()
 
 
-# the house style
+# common style
 
 
 def empty(width: float, height: float) -> Figure:
@@ -61,7 +61,7 @@ def empty(width: float, height: float) -> Figure:
 
 
 def finish(axes: Axes, title: str, x: str = "", y: str = "") -> None:
-    """Plain axes under a title."""
+    """Set title, labels and plain style."""
     _plain(axes)
     _titled(axes, title, x, y)
 
@@ -102,7 +102,7 @@ def _tile(images: Array) -> tuple[float, float]:
 def _draw(
     axes: Axes, images: Array, columns: int, rows: Sequence[str] = (), names: Sequence[str] = ()
 ) -> None:
-    """All images as one, in units of tiles: the tile of a row and a column is centred at (column, row)."""
+    """Draw all images as one, in units of tiles: each tile is centred at (column, row)."""
     canvas, n_rows = mosaic(images, columns), -(-len(images) // columns)
     aspect = columns * canvas.shape[0] / (n_rows * canvas.shape[1])
     axes.imshow(canvas, extent=(-0.5, columns - 0.5, n_rows - 0.5, -0.5), aspect=aspect)
@@ -119,7 +119,7 @@ def image_grid(
     row_labels: Sequence[object] | None = None,
     column_labels: Sequence[object] | None = None,
 ) -> Figure:
-    """n images, row after row; about a square of them unless `columns` says otherwise."""
+    """n images, row by row; about a square unless `columns` is given."""
     images = np.asarray(images)
     columns = columns or int(np.ceil(np.sqrt(len(images))))
     rows, names = [str(label) for label in row_labels or ()], [str(label) for label in column_labels or ()]
@@ -134,29 +134,29 @@ def image_grid(
 def samples_by_epoch(
     samples: ArrayLike, epochs: Sequence[int], labels: Sequence[object] | None = None
 ) -> Figure:
-    """(E, K, *event): what the model drew after each epoch, one row an epoch, one column a label."""
+    """(E, K, *event): samples after each epoch, one row per epoch, one column per label."""
     samples = np.asarray(samples)
     images, names = samples.reshape(-1, *samples.shape[2:]), [f"epoch {epoch}" for epoch in epochs]
-    return image_grid(images, samples.shape[1], "samples, epoch by epoch", names, labels)
+    return image_grid(images, samples.shape[1], "samples by epoch", names, labels)
 
 
 def reconstructions(X: ArrayLike, Xhat: ArrayLike, columns: int = 10) -> Figure:
-    """Data above what the model makes of them; beyond `columns` of them only whole further rows are shown."""
+    """Data above their reconstructions; beyond `columns` of them only complete further rows are shown."""
     X, Xhat = np.asarray(X), np.asarray(Xhat)
     columns = min(columns, len(X))
     rows = len(X) // columns
     pairs = np.stack([x[: rows * columns].reshape(rows, columns, *x.shape[1:]) for x in (X, Xhat)], axis=1)
     images = pairs.reshape(-1, *X.shape[1:])
-    return image_grid(images, columns, "data and their reconstructions", ["input", "output"] * rows)
+    return image_grid(images, columns, "data and reconstructions", ["input", "output"] * rows)
 
 
 def interpolation(images: ArrayLike, title: str = "interpolation between two codes") -> Figure:
-    """(pairs, steps, *event): one row a pair, from one end to the other."""
+    """(pairs, steps, *event): one row per pair, from one code to the other."""
     images = np.asarray(images)
     steps = images.shape[1]
     names = _numbers(np.linspace(0, 1, steps))
     figure = image_grid(images.reshape(-1, *images.shape[2:]), steps, title, column_labels=names)
-    _titled(figure.axes[0], title, "share of the second code")
+    _titled(figure.axes[0], title, "weight of the second code")
     return figure
 
 
@@ -177,8 +177,8 @@ def comparison(panels: Mapping[str, ArrayLike]) -> Figure:
 # codes
 
 
-def manifold(decode: Decode, side: int = 15, title: str = "the decoded plane") -> Figure:
-    """A plane of codes, decoded: equal steps in probability under N(0, 1); z1 grows right, z2 grows up."""
+def manifold(decode: Decode, side: int = 15, title: str = "decoded latent plane") -> Figure:
+    """A decoded plane of codes, in equal steps of probability under N(0, 1); z1 increases right, z2 up."""
     z = norm.ppf(np.linspace(0.05, 0.95, side))
     up, right = np.meshgrid(z[::-1], z, indexing="ij")
     images = np.asarray(decode(np.column_stack([right.ravel(), up.ravel()])))
@@ -195,7 +195,7 @@ def traversals(
     span: float = 3.0,
     title: str = "traversals",
 ) -> Figure:
-    """One row a latent dimension, moved from -span to span while the others stay at `z`."""
+    """One row per latent dimension, from -span to span while the others stay at `z`."""
     values = np.linspace(-span, span, steps)
     codes = np.tile(np.asarray(z, dtype=float).ravel(), (len(dims), steps, 1))
     for row, dim in enumerate(dims):
@@ -209,7 +209,7 @@ def traversals(
 def sweep(
     decode: Decode, z: ArrayLike, dims: Sequence[int], steps: int = 12, title: str = "traversal"
 ) -> Animation:
-    """A tile a latent dimension; each goes there and back through the quantiles 0.02 to 0.98 of N(0, 1), by
+    """One tile per latent dimension; each moves through the quantiles 0.02 to 0.98 of N(0, 1) and back, in
     equal steps of probability, while the others stay at `z`."""
     shares = np.linspace(0.02, 0.98, steps)
     codes = np.tile(np.asarray(z, dtype=float).ravel(), (steps, len(dims), 1))
@@ -232,7 +232,7 @@ def sweep(
 
 
 def _coloured(y: Array) -> tuple[Array, list[str] | None]:
-    """A number a row, NaN without a label, and the classes it counts, or None where `y` is a quantity."""
+    """One number per row, NaN without a label, and the class names, or None where `y` is a quantity."""
     if y.dtype.kind not in "iuf":
         text, codes = np.unique(y.astype(str), return_inverse=True)
         return codes.astype(float), list(text)
@@ -256,7 +256,7 @@ def latent_map(
     if np.isnan(values).all():
         plane.scatter(*Z.T, color=BLUE, **look)
     else:
-        # Petroff's ten colours stay apart for the colour-blind; a sweep where there are more classes
+        # Petroff's ten colours are safe for colour blindness; a continuous map for more classes
         n, scale, ends = len(names or ()), colormaps["viridis"], (np.nanmin(values), np.nanmax(values))
         if names is not None:
             ends = (-0.5, n - 0.5)
@@ -285,7 +285,7 @@ def latent_map(
 
 
 def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> Array:
-    """One number an epoch; None becomes NaN, which is not drawn."""
+    """One number per epoch; None becomes NaN, which is not drawn."""
     return np.array([np.nan if row.get(key) is None else row[key] for row in rows], dtype=float)
 
 

@@ -1,4 +1,4 @@
-"""One self-contained page of an evaluation: figures as a table, warnings, pictures inside the file."""
+"""A self-contained HTML report of an evaluation: a table of metrics, warnings, and plots."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -39,9 +39,9 @@ td:nth-child(2) {{ font-variant-numeric: tabular-nums }}
 li {{ margin: .4rem 0 }} img {{ max-width: 100%; margin: .5rem 0 }}
 </style></head><body>
 <h1>{title}</h1>
-<p>{n} rows, {k} importance samples a row; densities in nats per datum, in the units of the data.</p>
+<p>{n} rows, {k} importance samples per row; densities in nats per datum, in the units of the data.</p>
 {warnings}
-<table><tr><th>figure</th><th>value</th><th>unit</th></tr>
+<table><tr><th>metric</th><th>value</th><th>unit</th></tr>
 {rows}
 </table>
 {pictures}
@@ -50,7 +50,7 @@ li {{ margin: .4rem 0 }} img {{ max-width: 100%; margin: .5rem 0 }}
 
 
 def table(result: Evaluation) -> Iterator[tuple[str, str, str]]:
-    """(name, value, unit) of every figure that a model has."""
+    """(name, value, unit) of every metric that is defined."""
     for name, value in asdict(result).items():
         if value is None or name in UNSHOWN:
             continue
@@ -71,12 +71,12 @@ def _number(value: float) -> str:
 
 
 def curve(result: Evaluation) -> Picture:
-    """The bound over k: where it is flat, k is enough."""
+    """The bound as a function of k: where it is flat, k is large enough."""
     picture = figures.empty(5, 3)
     axes = picture.add_subplot()
     by_k = {k: bound for k, bound in (result.bound_by_k or {}).items() if isfinite(bound)}
     axes.semilogx(list(by_k), list(by_k.values()), marker="o", color=figures.BLUE)
-    figures.finish(axes, "the importance-weighted bound", "samples k", "nats per datum")
+    figures.finish(axes, "importance-weighted bound", "samples k", "nats per datum")
     return picture
 
 
@@ -91,7 +91,7 @@ def bars(rates: tuple[float, ...]) -> Picture:
 
 
 def page(vae: Any, data: Any, result: Evaluation, title: str = "reparam: evaluation") -> str:
-    """HTML with nothing outside itself; `data` has .X and .y as for `gallery.plot`."""
+    """HTML without external files; `data` has .X and .y as for `model_plots.plot`."""
     drawn: list[Picture | figures.Animation] = (
         [curve(result)] if result.bound_by_k and len(result.bound_by_k) > 1 else []
     )

@@ -1,4 +1,4 @@
-"""A fitted model's pictures: `pictures` decides what applies, `plot` writes it."""
+"""The plots of a fitted model: `pictures` chooses those that apply, `plot` writes them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,11 +27,11 @@ from .figures import (
 from .mosaic import is_picture, shade
 
 Array = NDArray[Any]
-MAP_ROWS, EPOCH_ROWS = 10_000, 20  # the most points and epochs that a figure shows
+MAP_ROWS, EPOCH_ROWS = 10_000, 20  # the most points and epochs in a plot
 
 
 class Fitted(Protocol):
-    """What `plot` asks of a fitted estimator."""
+    """The parts of a fitted estimator that `plot` uses."""
 
     @property
     def history_(self) -> Sequence[Mapping[str, Any]]: ...
@@ -54,7 +54,7 @@ def _labels(model: Fitted) -> list[Any]:
 
 
 def _samples(model: Fitted, n: int) -> Array:
-    """n decoded draws; with a label head the classes take turns. Without a latent one of each is all."""
+    """n decoded samples; with a label head the classes alternate. Without a latent, one per class."""
     labels = _labels(model)
     n = n if model.latent_dim_ else len(labels)
     draws = [np.asarray(model.sample(-(-n // len(labels)), label=label, mean=True)) for label in labels]
@@ -62,7 +62,7 @@ def _samples(model: Fitted, n: int) -> Array:
 
 
 def pictures(model: Fitted, data: Any) -> Iterator[tuple[str, Figure | Animation]]:
-    """The name and the picture of everything that applies."""
+    """The name and the plot of everything that applies."""
     size, X, y, Z = model.latent_dim_, None, None, None
     active = np.arange(size)
     if len(model.history_):
@@ -97,13 +97,13 @@ def _pictures(
         return shaded(model.inverse_transform(z, label=label))
 
     def codes(n: int, label: Any) -> Array:
-        """Codes of n data, of that class if there are classes; draws from N(0, 1) where there are too few."""
+        """Codes of n rows, of that class if there are classes; draws from N(0, 1) where there are too few."""
         pool = np.flatnonzero(y == label) if labelled else np.arange(0 if Z is None else len(Z))
         if Z is None or len(pool) < n:
             return rng.standard_normal((n, size))
         return np.take(Z, rng.choice(pool, n, replace=False), axis=0)
 
-    title, names = ("samples, a class a column", classes) if labelled else ("samples", None)
+    title, names = ("samples, one class per column", classes) if labelled else ("samples", None)
     yield "samples", image_grid(shaded(drawn), columns, title, column_labels=names)
     held = getattr(model, "samples_", None)  # of a run folder
     if held is not None and len(held):
@@ -121,10 +121,13 @@ def _pictures(
     if labelled:
         z = rng.standard_normal((8, size))
         images = np.stack([decode(z, label) for label in classes], axis=1).reshape(-1, *event)
-        yield "classes", image_grid(images, columns, "a code a row, a class a column", column_labels=classes)
+        yield (
+            "classes",
+            image_grid(images, columns, "codes by row, classes by column", column_labels=classes),
+        )
     of = f", class {classes[0]}" if labelled else ""
     if size == 2:
-        yield "manifold", manifold(decode, title=f"the decoded plane{of}")
+        yield "manifold", manifold(decode, title=f"decoded latent plane{of}")
     z, title = codes(1, classes[0]), f"traversals{'' if Z is None else ', most active first'}{of}"
     yield "traversals", traversals(decode, z, active, title=title)
     yield "traversal", sweep(decode, z, active, title=title)
@@ -134,7 +137,7 @@ def _pictures(
 
 
 def plot(models: Mapping[str, Fitted], data: Any, out: str | Path) -> list[Path]:
-    """Write every picture that applies: in `out` for one model, in `out/NAME` and a comparison for several.
+    """Write every plot that applies: in `out` for one model, in `out/NAME` and a comparison for several.
 
     `data` is None or has .X (n, *event) and .y, which may be None.
     """

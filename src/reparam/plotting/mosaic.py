@@ -1,4 +1,4 @@
-"""From data to coloured pixels: what can be looked at, which value is white, and many pictures as one.
+"""Images as pixels: which data are images, which value is white, and many images as one mosaic.
 
 An event is (H, W), (1, H, W), (3, H, W), (H, W, 1) or (H, W, 3).
 
@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
-GAP = 0.02  # the white round a tile as a share of it
+GAP = 0.02  # white border as a fraction of a tile
 HOLE = (0.93, 0.55, 0.45)  # a missing pixel
 
 
 def is_picture(event: Sequence[int]) -> bool:
-    """Whether a datum of this shape can be looked at; a flat vector cannot, whatever its length."""
+    """Whether a datum of this shape is an image; a flat vector is not."""
     if len(event) == 3:
         event = event[1:] if event[0] in (1, 3) else event[:2] if event[2] in (1, 3) else ()
     return len(event) == 2 and min(event) > 1
 
 
 def shade(images: ArrayLike, top: float | None, like: ArrayLike) -> Array:
-    """Pixels in [0, 1]: of a family over [0, top] by that (`Family.top`); of one over all numbers as they
-    are, unless those of `like` plainly use another range (0 to 255, -1 to 1)."""
+    """Pixels in [0, 1]: for a family over [0, top] divided by `Family.top`; for other families unchanged,
+    unless the values of `like` have another range (0 to 255, -1 to 1)."""
     low, high = 0.0, top
     if high is None:
         least, most = float(np.nanmin(like, initial=0.0)), float(np.nanmax(like, initial=1.0))
@@ -45,11 +45,11 @@ def picture(x: ArrayLike, event: Sequence[int]) -> Array:
 
 
 def mosaic(images: Array, columns: int) -> Array:
-    """All of (n, *event) in [0, 1] as one (height, width, 3) of bytes, row after row, white between them."""
+    """All of (n, *event) in [0, 1] as one byte image (height, width, 3), row by row, with white borders."""
     tiles = np.stack([picture(x, images.shape[1:]) for x in images])
     tiles = tiles if tiles.ndim == 4 else np.repeat(tiles[..., None], 3, axis=-1)
     tiles = np.round(255 * np.where(np.isnan(tiles), HOLE, tiles)).astype(np.uint8)
-    zoom = max(1, 96 // max(tiles.shape[1:3]))  # few pixels: enlarge them, so that the gap can be thin
+    zoom = max(1, 96 // max(tiles.shape[1:3]))  # enlarge small images, so that the border can be thin
     tiles = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
     n, height, width, _ = tiles.shape
     n_rows, gap = -(-n // columns), max(1, round(GAP * max(height, width)))

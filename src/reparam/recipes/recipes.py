@@ -1,9 +1,9 @@
-"""Published VAEs, one expression each. The table is also what the tests run.
+"""Published VAEs, one expression each. The tests run the same table.
 
-Where an article's text and its mathematics differ the mathematics wins, and the recipe says so. A paper's
-variant is its objective, posterior, prior or likelihood alone: on pictures the nets are those of Burda et
-al. (2016), two layers of 200 tanh, and grey pixels are binarised anew in each batch, so that their bounds
-can be compared.
+Where the text of an article and its equations differ, the equations are used, and the recipe says so. A
+variant takes only the objective, posterior, prior or likelihood of its paper: on images the networks are
+those of Burda et al. (2016), two layers of 200 tanh units, and grey pixels are binarised again in each
+batch, so that bounds can be compared.
 """
 
 import difflib
@@ -88,8 +88,8 @@ def references() -> dict[str, str]:
 class Recipe:
     """A model with its source, `key` in references.bib.
 
-    `rows`: train on so many first rows, each a class of its own; `then`: the prior that is refitted to the
-    codes afterwards. A recipe of two steps is a Pipeline.
+    `rows`: train on that many first rows, each its own class; `then`: the prior fitted to the codes
+    afterwards. A recipe with two steps is a Pipeline.
     """
 
     model: VAE | Pipeline
@@ -113,13 +113,13 @@ class Recipe:
         return f"{who} ({field['year']}), {re.sub('[{}]', '', field['title'])}"
 
     def arguments(self) -> dict[str, Any]:
-        """What the model is built of; SpecError for a recipe of two steps."""
+        """The arguments of the model; SpecError for a recipe with two steps."""
         if isinstance(self.model, Pipeline):
-            raise SpecError(f"{self.about}: two steps, for Python: recipe(...).fit(X, y)")
+            raise SpecError(f"{self.about}: two steps, only in Python: recipe(...).fit(X, y)")
         return dict(self.model.get_params(deep=False))
 
     def fit(self, X: Any, y: Any = None) -> Any:
-        """A fresh copy, fitted to X; labels y where the model has a head for them."""
+        """A new model, fitted to X; labels y where the model uses them."""
         model = clone(self.model).fit(X, y)
         return model if self.then is None else model.refit_prior(X, self.then, y)
 
@@ -128,7 +128,7 @@ _FRANS: dict[str, Any] = {
     "encoder": Conv((16, 32), kernel=5, hidden=()),
     "likelihood": Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5)),
 }
-"""His net, and the sum of squares: sigma^2 = 1/2."""
+"""The article's network, and the sum of squares: sigma^2 = 1/2."""
 ARTICLES: dict[str, Recipe] = {
     "zeldes": Recipe(
         VAE(
@@ -140,7 +140,7 @@ ARTICLES: dict[str, Recipe] = {
             objective=(ELBO(), CrossEntropy(10)),
             training=Training(epochs=20, batch_size=100, learning_rate=1e-3, optimiser=Adam()),
         ),
-        about="label-aware: a classifier's softmax joins z, so the digit to draw can be chosen",
+        about="label-aware: a classifier's softmax joins z, so the digit to sample can be chosen",
         expect="test accuracy about 96 %; ten recognisable digits from any z",
         key="zeldes2018vae",
     ),
@@ -153,7 +153,7 @@ ARTICLES: dict[str, Recipe] = {
             training=Training(epochs=50, batch_size=150, learning_rate=1e-3, optimiser=Adam()),
         ),
         about="500-500-20 with sigmoid cross-entropy on grey pixels; gamma = log sigma^2",
-        expect="60 new digits, most of them convincing",
+        expect="60 new digits, most of them realistic",
         key="geron2017handson",
     ),
     # The article takes cross-entropy of pixels scaled to [-1, 1], samples with exp(log sigma) where its
@@ -167,19 +167,19 @@ ARTICLES: dict[str, Recipe] = {
         ),
         about="two latent dimensions: the plane of digits and its 15 x 15 manifold. Corrected against the "
         "article: pixels in [0, 1] not [-1, 1], one meaning for log sigma, KL summed not averaged, n = 15",
-        expect="classes apart in the plane; 10-nearest-neighbour accuracy above 0.65",
+        expect="classes separated in the plane; 10-nearest-neighbour accuracy above 0.65",
         key="guo2020vae",
     ),
     "frans-memory": Recipe(
         VAE(latent_dim=0, labels=Given(1), training=Training(epochs=400), **_FRANS),
-        about="step 1: one image memorised from a constant input through the deconvolutions",
+        about="step 1: one image memorised from a constant input by the transposed convolutions",
         expect="the image",
         key="frans2016vae",
         rows=1,
     ),
     "frans-codes": Recipe(
         VAE(latent_dim=0, labels=Given(4), training=Training(epochs=600), **_FRANS),
-        about="step 2: four images from one-hot codes; Given(4, codes=...) takes real numbers chosen by hand",
+        about="step 2: four images from one-hot codes; Given(4, codes=...) takes given real numbers",
         expect="the four images",
         key="frans2016vae",
         rows=4,
@@ -192,14 +192,14 @@ ARTICLES: dict[str, Recipe] = {
             training=Training(epochs=10, batch_size=100),
             **_FRANS,
         ),
-        about="step 3: the encoder chooses the codes; they rebuild the images, drawn codes give no digits",
+        about="step 3: an autoencoder; it reconstructs the images, random codes give no digits",
         expect="sharp reconstructions, poor samples",
         key="frans2016vae",
     ),
     "frans": Recipe(
         VAE(latent_dim=20, training=Training(epochs=10, batch_size=100), **_FRANS),
         about="step 4: the convolutional VAE, squared error summed over pixels (the article's mean is "
-        "sigma^2 = 392 and all but collapses)",
+        "sigma^2 = 392 and nearly collapses)",
         expect="samples that look like digits",
         key="frans2016vae",
     ),
@@ -213,7 +213,7 @@ LEARNED = Gaussian(loc=Local(Sigmoid()), scale=Shared())
 def variant(
     key: str, expect: str, *, data: str = "mnist", then: Family | None = None, **parts: Any
 ) -> Recipe:
-    """The plain VAE but for `parts`."""
+    """The plain VAE except for `parts`."""
     usual: dict[str, Any] = {"latent_dim": 50, "encoder": NET, "likelihood": PIXELS}
     return Recipe(VAE(**(usual | parts)), "", key, expect, data, then=then)
 
@@ -224,7 +224,7 @@ def low(key: str, expect: str, **parts: Any) -> Recipe:
 
 
 def rungs(key: str, expect: str, **parts: Any) -> Recipe:
-    """A ladder of three rungs, none of which may fall silent; exploding steps are left out."""
+    """Three stochastic layers with free bits against collapse; steps with large gradients are skipped."""
     steady = Training(clip=10, skip=1000, ema=0.999)
     free = ELBO(free_bits=1, free_per="rung")
     net = MLP((512, 256), "elu")
@@ -232,8 +232,8 @@ def rungs(key: str, expect: str, **parts: Any) -> Recipe:
 
 
 VARIANTS: dict[str, Recipe] = {
-    "vae": variant("kingma2014auto", "the yardstick"),
-    "ae": variant("hinton2006reducing", "sharp, poor draws", posterior=Point(), objective=ELBO(beta=0)),
+    "vae": variant("kingma2014auto", "the baseline"),
+    "ae": variant("hinton2006reducing", "sharp, poor samples", posterior=Point(), objective=ELBO(beta=0)),
     "beta-vae": low("higgins2017beta", "a lower rate, fewer active units", objective=ELBO(beta=4)),
     "annealed": variant("bowman2016generating", "more units", objective=ELBO(beta=Linear(0, 1, 5_000))),
     "capacity": low(
@@ -258,7 +258,7 @@ VARIANTS: dict[str, Recipe] = {
     ),
     "rae": low(
         "ghosh2020from",
-        "draws as good as vae's",
+        "samples as good as vae's",
         posterior=Point(),
         objective=(ELBO(beta=0), LatentNorm(0.1), GradientPenalty(1e-3)),
         then=Mixture(FullGaussian(), 10),
@@ -276,15 +276,15 @@ VARIANTS: dict[str, Recipe] = {
     "full-covariance": low("kingma2019introduction", "a tighter bound", posterior=FullGaussian()),
     "low-rank": variant("rezende2014stochastic", "a tighter bound", posterior=LowRankGaussian(2)),
     "hyperspherical": low("davidson2018hyperspherical", "good in few dimensions", posterior=PowerSpherical()),
-    "cvae": variant("sohn2015learning", "draws of a given digit", labels=Given(10)),
+    "cvae": variant("sohn2015learning", "samples of a given digit", labels=Given(10)),
     "m1": Recipe(
         make_pipeline(
             VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS),
             SelfTrainingClassifier(LogisticRegression(max_iter=1000), max_iter=0),
         ),
-        "a classifier on the codes of a VAE that saw no labels; -1 where there is none",
+        "a classifier on the codes of a VAE trained without labels; -1 where there is none",
         "kingma2014semi",
-        "few labels go far",
+        "good accuracy with few labels",
     ),
     "m2": variant(
         "kingma2014semi",
@@ -298,7 +298,7 @@ VARIANTS: dict[str, Recipe] = {
             VarianceThreshold(0.01),
             VAE(10, likelihood=Gaussian(), labels=Enumerated(10), objective=(ELBO(), CrossEntropy(10))),
         ),
-        "m2 on the active codes of a VAE that saw no labels",
+        "m2 on the active codes of a VAE trained without labels",
         "kingma2014semi",
         "fewer errors than m2",
     ),
@@ -314,16 +314,16 @@ VARIANTS: dict[str, Recipe] = {
     ),
     "fsq-vae": variant(
         "mentzer2024finite",
-        "as vq-vae, no code dies",
+        "as vq-vae, no unused codes",
         latent_dim=16,
         posterior=FSQ((8, 8)),
         then=AutoregressiveCodes((256,)),
     ),
     "gumbel": variant("jang2017categorical", "choices", latent_dim=100, posterior=GumbelSoftmax(10)),
-    # Stage two is here a flow, whose density is known, in the place of a second VAE, whose is not.
+    # Stage two is here a flow, with a known density, instead of a second VAE.
     "two-stage": variant(
         "dai2019diagnosing",
-        "better draws than vae's",
+        "better samples than vae's",
         latent_dim=32,
         likelihood=LEARNED,
         then=Flow(steps=(MAF((200,)), MAF((200,)), MAF((200,)))),
@@ -331,7 +331,7 @@ VARIANTS: dict[str, Recipe] = {
     "pixel-vae": variant(
         "salimans2017pixelcnn",
         "bits per dimension that can be compared",
-        data="pictures of whole numbers 0 to 255",
+        data="images of whole numbers 0 to 255",
         latent_dim=64,
         encoder=Conv(),
         likelihood=DiscretizedLogistic(components=3),
@@ -339,16 +339,16 @@ VARIANTS: dict[str, Recipe] = {
     "missing-iwae": low(
         "mattei2019miwae",
         "better imputations than regression's",
-        data="a table of real numbers with holes",
+        data="a table of real numbers with missing cells",
         encoder=MLP((128, 128), "tanh"),
         likelihood=StudentT(scale=Local()),
         objective=IWAE(20),
     ),
-    # The article weighs the hidden layers alone in its L2 and does not tell the encoder which points are
-    # missing; here all matrices count, and a mask stands beside the window.
+    # The article uses L2 on hidden layers only and gives the encoder no mask of missing points; here L2 is
+    # on all matrices, and the encoder reads a mask.
     "donut": variant(
         "xu2018donut",
-        "anomalies of a seasonal series: best F1 with segments adjusted 0.69 to 0.98",
+        "anomalies of a seasonal time series: best F1 with segments adjusted 0.69 to 0.98",
         data="a .csv with the columns timestamp and value",
         latent_dim=3,
         window=120,
@@ -358,11 +358,11 @@ VARIANTS: dict[str, Recipe] = {
         objective=(ELBO(), PriorShare(), L2(1e-3)),
         training=Training(epochs=250, batch_size=256, decay=Decay(0.75, 10), clip=10.0, missing=0.01),
     ),
-    # The article also draws the total; as in later versions of its software it is the observed one, and
-    # labels=Given(batches) tells the decoder the batch of a cell.
+    # The article also models the total; here, as in later versions of its software, it is the observed one,
+    # and labels=Given(batches) gives the decoder the batch of a cell.
     "scvi": low(
         "lopez2018deep",
-        "cell types apart in the latent space",
+        "cell types separated in the latent space",
         data="a sparse matrix of counts, .npz or .h5ad",
         encoder=MLP((128,)),
         likelihood=ZeroInflated(NegativeBinomial(mean=Local(Share()))),
@@ -370,7 +370,7 @@ VARIANTS: dict[str, Recipe] = {
     ),
     "mixed-table": low(
         "nazabal2020handling",
-        "draws, scores and imputations",
+        "samples, scores and imputations",
         data="a table",
         encoder=MLP((128, 128)),
         likelihood=None,
@@ -381,9 +381,9 @@ RECIPES = ARTICLES | VARIANTS
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of that name, its model a new one; or a SpecError with the nearest name."""
+    """The recipe of that name, with a new model; SpecError with the nearest name if there is none."""
     if name in RECIPES:
         return replace(RECIPES[name], model=clone(RECIPES[name].model))
     near = difflib.get_close_matches(name, RECIPES, 1)
     hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(RECIPES)}"
-    raise SpecError(f"no recipe is called {name!r}; {hint}")
+    raise SpecError(f"unknown recipe {name!r}; {hint}")

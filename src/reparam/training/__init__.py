@@ -1,1 +1,1 @@
-"""Training: epochs, steps, checkpoints, and a new prior for a trained model."""
+"""Training: epochs, steps, checkpoints, and a new prior for a fitted model."""

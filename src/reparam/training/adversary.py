@@ -1,4 +1,4 @@
-"""The critics of an objective: networks that learn beside the model, each with an optimiser of its own."""
+"""The critics of an objective: networks trained with the model, each with its own optimiser."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -18,7 +18,7 @@ Tensors = dict[str, Tensor]
 
 
 class Adversary:
-    """`critics`, by their terms; none where no term has one."""
+    """`critics` by term; empty where no term has one."""
 
     def __init__(self, terms: Sequence[Term], config: ModelConfig, process: SingleProcess) -> None:
         owners = [cast(Critic, term) for term in terms if term.has_critic]
@@ -32,7 +32,7 @@ class Adversary:
         }
 
     def learn(self, trace: Trace | None, batch: LocalBatch) -> None:
-        """A step of each critic, on the codes that the model has just been trained on."""
+        """A step of each critic, on the codes of the current batch."""
         for term, optimiser in self.optimisers.items():
             assert trace is not None
             parameters = list(self.critics[term].parameters())

@@ -1,4 +1,4 @@
-"""All that a stopped training needs to go on as if it had not stopped: tensors and numbers."""
+"""The full state of a training, to resume it exactly: tensors and numbers."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -14,7 +14,7 @@ from .update import Update
 
 
 class Resumable(Protocol):
-    """What of a trainer changes while it trains."""
+    """The parts of a trainer that change during training."""
 
     model: Model
     process: SingleProcess
@@ -27,9 +27,9 @@ class Resumable(Protocol):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Weights, averages, optimisers, critics and best weights as named tensors; epoch, step, what early
-    stopping has seen and a digest of the data as numbers. The order and the noise of an epoch come from
-    the seed and its number, so no random state is kept."""
+    """Weights, averages, optimisers, critics and best weights as named tensors; epoch, step, early-stopping
+    state and a digest of the data as numbers. The order and the noise of an epoch depend on the seed and
+    its number, so no random state is stored."""
 
     tensors: dict[str, Tensor]
     numbers: dict[str, Any]
@@ -44,11 +44,11 @@ class Checkpoint:
         )
 
     def copy(self) -> "Checkpoint":
-        """One that training on does not change."""
+        """A copy that further training does not change."""
         return Checkpoint({name: t.clone() for name, t in self.tensors.items()}, self.numbers)
 
     def restore(self, trainer: Resumable) -> None:
-        """Bring a trainer of the same model to where this one stood."""
+        """Set a trainer of the same model to this state."""
         parts = grouped(self.tensors, trainer.process.device)
         trainer.model.load_state_dict(parts["model"])
         trainer.update.restore(parts)

@@ -1,8 +1,8 @@
-"""A training step as one list of tensor operations, which torch compiles as a whole.
+"""A training step as one graph of tensor operations, which torch compiles as a whole.
 
-The step runs once while the operations of its loss and of the gradients are written down. Modules,
-distributions, autograd and Python are not in the list; what Python decides, it decides that once. Random
-numbers are drawn by the same operations in the same order, so the noise is that of the plain step.
+The step runs once while the operations of the loss and of its gradients are traced. Modules, distributions,
+autograd and Python control flow are not part of the graph. Random numbers are drawn by the same operations
+in the same order, so the noise is that of the eager step.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from .distributed import SingleProcess
 from .step import Loss, Step
 
 Scored = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
-"""(x, y) -> the loss of a batch, and the figures that are kept of it."""
+"""(x, y) -> the loss of a batch, and its metrics."""
 
 
 class CompiledStep:
-    """A compiled step for batches of full size, once no schedule moves; others are taken eagerly."""
+    """A compiled step for batches of full size, once no schedule changes; other steps run eagerly."""
 
     def __init__(self, loss: Loss, eager: Step, process: SingleProcess) -> None:
         model, terms, training = loss.model, loss.terms, loss.training
@@ -34,8 +34,8 @@ class CompiledStep:
         moving = ramps([*terms, *clocks(model)])
         if bad := [*loss.critics, *(ramp for ramp in moving if not ramp.settles)]:
             raise SpecError(
-                f"Training.compile with {bad[0]}: what changes at each step would be compiled at each step, "
-                "and critics learn beside it. Leave compile out"
+                f"Training.compile with {bad[0]}: schedules without an end would be compiled at each step, "
+                "and critics are trained separately. Leave compile out"
             )
         self.eager, self.batch_size = eager, training.batch_size
         self.settled = max((ramp.steps for ramp in moving), default=0)
@@ -48,7 +48,7 @@ class CompiledStep:
 
 
 class Scoring(nn.Module):
-    """What `scored` computes, as a function of the model's tensors."""
+    """`scored` as a function of the model's tensors."""
 
     def __init__(self, model: nn.Module, scored: Scored) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Scoring(nn.Module):
 
 
 class Operations:
-    """(x, y) -> figures of a batch; gradients are left where `backward` leaves them. Batches of one size."""
+    """(x, y) -> metrics of a batch of fixed size; gradients are in `.grad`."""
 
     def __init__(self, model: nn.Module, scored: Scored) -> None:
         self.scoring = Scoring(model, scored)
@@ -80,7 +80,7 @@ class Operations:
 
     @torch.enable_grad()
     def _compiled(self, *batch: Tensor) -> Callable[..., Any]:
-        """The list, compiled; on a GPU as CUDA graphs, which read weights where they lie."""
+        """The compiled graph; on a GPU as CUDA graphs, which read weights at fixed addresses."""
         cuda = batch[0].is_cuda
         for tensor in self.tensors.values() if cuda else ():
             torch._dynamo.mark_static_address(tensor)
@@ -88,21 +88,23 @@ class Operations:
             listed = make_fx(self._step, tracing_mode="fake")(*self.tensors.values(), *batch)
         except RuntimeError as error:
             why = str(error).strip().partition("\n")[0]
-            raise SpecError(f"Training.compile cannot record this step: {why}. Leave it out") from error
+            raise SpecError(f"Training.compile cannot trace this step: {why}. Leave it out") from error
         options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
         return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
 
     def _step(self, *tensors: Tensor) -> tuple[Tensor | None, ...]:
-        """Figures, and the gradient of each parameter."""
+        """Metrics, and the gradient of each parameter."""
         own, batch = tensors[: len(self.tensors)], tensors[len(self.tensors) :]
         x, y = (*batch, None)[:2]
         named = dict(zip(self.tensors, own, strict=True))
         loss, figures = functional_call(self.scoring, named, (x, y))
         learned = [named[name] for name in self.learned]
         gradients = torch.autograd.grad(loss, learned, allow_unused=True)
-        return figures, *(g if g is None else laid_as(p, g) for p, g in zip(learned, gradients, strict=True))
+        return figures, *(
+            g if g is None else with_strides_of(p, g) for p, g in zip(learned, gradients, strict=True)
+        )
 
 
-def laid_as(p: Tensor, x: Tensor) -> Tensor:
-    """x in the order in memory of p: fused optimisers pair numbers by their places."""
+def with_strides_of(p: Tensor, x: Tensor) -> Tensor:
+    """x with the strides of p: fused optimisers pair numbers by memory position."""
     return x if x.stride() == p.stride() else torch.empty_like(p).copy_(x)

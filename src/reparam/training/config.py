@@ -1,4 +1,4 @@
-"""How a model is trained: the description that `Trainer` follows."""
+"""Training settings for `Trainer`."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ..specs.spec import Count, Spec
 
 @dataclass(frozen=True, repr=False)
 class Optimiser(Spec):
-    """A rule that turns gradients into steps."""
+    """An optimiser."""
 
     def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
         raise NotImplementedError
@@ -47,7 +47,7 @@ class RMSprop(Optimiser):
 
 @dataclass(frozen=True, repr=False)
 class Decay(Spec):
-    """The learning rate times `factor` after every so many epochs."""
+    """The learning rate is multiplied by `factor` after every `epochs` epochs."""
 
     factor: float = 0.75
     epochs: int = 10
@@ -59,23 +59,23 @@ class Decay(Spec):
 
 @dataclass(frozen=True, repr=False)
 class Training(Spec):
-    """How long and how.
+    """Training settings.
 
     - `epochs=None`: about 10,000 steps, at least 20 and at most 1,000 epochs.
-    - `validation` is the share of rows held out; with `patience` training stops when their bound has not
-      risen for so many epochs, and the best epoch's weights are kept.
-    - `missing`: each batch hides that share of the cells anew, and they count as missing (Xu et al. 2018,
-      section 3.2).
-    - `clip` scales gradients down to that norm; `skip` leaves out steps whose gradient is longer (Child
-      2021, section 3; it waits for the device at each step).
-    - `ema`: weights are averaged over steps with that decay, (1 + t) / (10 + t) at step t if that is less,
-      and the average is what is kept.
-    - `devices`: so many processes share each batch (`processes`). Their loss is that of one process where
-      the objective is a sum over rows; MMD, TotalCorrelation and critics see a process' own rows only, and
-      a VQ codebook follows those of the first.
-    - `compile`: the operations of a step are recorded and compiled (`recorded`), on a GPU as CUDA graphs, for
-      batches of full size, once no schedule of the objective moves; modules of one's own must not decide
-      anything anew in Python at each call. The first such step takes 15 to 30 seconds and a C++ compiler.
+    - `validation`: the fraction of rows held out. With `patience` training stops when their bound has not
+      increased for that many epochs, and the weights of the best epoch are kept.
+    - `missing`: in each batch a new random fraction of the cells is hidden and treated as missing (Xu et
+      al. 2018, section 3.2).
+    - `clip`: the largest gradient norm, larger gradients are scaled down. `skip`: steps with a larger norm
+      are skipped (Child 2021, section 3); it waits for the device at each step.
+    - `ema`: the decay of an average of the weights over steps, at most (1 + t) / (10 + t) at step t; the
+      averaged weights are kept.
+    - `devices`: the number of processes that share each batch. The loss is that of one process where the
+      objective is a sum over rows; MMD, TotalCorrelation and critics use only a process's own rows, and a
+      VQ codebook is updated from those of the first.
+    - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs, once no schedule of
+      the objective changes. Control flow in custom modules is fixed at the first call. Compilation takes 15
+      to 30 seconds and needs a C++ compiler.
     """
 
     epochs: Count | None = None
@@ -96,22 +96,22 @@ class Training(Spec):
 
     def check(self) -> None:
         if not 0 <= self.validation < 1:
-            raise SpecError(f"Training.validation is a share in [0, 1), not {self.validation}")
+            raise SpecError(f"Training.validation is a fraction in [0, 1), not {self.validation}")
         if self.compile and self.devices > 1:
-            raise SpecError("Training.compile is for one process: leave it out, or devices")
+            raise SpecError("Training.compile is for one process: leave out compile or devices")
         if not 0 <= self.missing < 1:
-            raise SpecError(f"Training.missing is a share in [0, 1), not {self.missing}")
+            raise SpecError(f"Training.missing is a fraction in [0, 1), not {self.missing}")
         if self.patience is not None and not self.validation:
-            raise SpecError("Training.patience watches held-out rows: set validation, say 0.1")
+            raise SpecError("Training.patience needs held-out rows: set validation, e.g. 0.1")
         if not 0 <= at(self.learning_rate, 0) < math.inf or self.learning_rate == 0:
             raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
         if any(longest is not None and not longest > 0 for longest in (self.clip, self.skip)):
-            raise SpecError(f"Training.clip and skip are norms above 0, not {self.clip} and {self.skip}")
+            raise SpecError(f"Training.clip and skip must be above 0, not {self.clip} and {self.skip}")
         if self.ema is not None and not 0 < self.ema < 1:
-            raise SpecError(f"Training.ema is a decay in (0, 1), say 0.999; not {self.ema}")
+            raise SpecError(f"Training.ema must be in (0, 1), e.g. 0.999; not {self.ema}")
 
     def rate(self, step: int, epoch: int) -> float:
-        """The learning rate, its schedule and its decay together."""
+        """The learning rate with schedule and decay."""
         decay = self.decay or Decay(1.0)
         return at(self.learning_rate, step) * decay.factor ** (epoch // decay.epochs)
 
@@ -125,5 +125,5 @@ class Training(Spec):
             try:
                 return torch.device(self.device)
             except RuntimeError:
-                raise SpecError(f"no device is called {self.device!r}; say auto, cpu or cuda") from None
+                raise SpecError(f"unknown device {self.device!r}; use auto, cpu or cuda") from None
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

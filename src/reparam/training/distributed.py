@@ -1,7 +1,7 @@
-"""Training on several processes: each takes its share of every batch, and gradients are summed.
+"""Training on several processes: each takes its part of every batch, and gradients are summed.
 
-All processes hold the same weights and draw the same random numbers, those of the whole batch, of which each
-keeps its own rows': so two of them train as one would with the same batches.
+All processes hold the same weights and draw the same random numbers for the whole batch, of which each uses
+those of its own rows: so two processes train like one with the same batches.
 """
 
 import logging
@@ -22,7 +22,7 @@ from ..tensors import rows_axis
 
 
 class SingleProcess:
-    """One process, which sees whole batches."""
+    """One process with whole batches."""
 
     rank, size = 0, 1
 
@@ -34,17 +34,17 @@ class SingleProcess:
         return x
 
     def noise(self, batch: LocalBatch) -> AbstractContextManager[Any]:
-        """In it each process draws its rows' share of the noise of the whole batch."""
+        """Inside, each process draws the noise of the whole batch and uses that of its rows."""
         return nullcontext()
 
     def backward(self, loss: Tensor, batch: LocalBatch, parameters: Sequence[Tensor]) -> None:
-        """The gradient of the whole batch's mean, of which `loss` is a share, in the parameters."""
+        """Compute the gradient of the whole batch's mean, of which `loss` is a part."""
         for p in parameters:
             p.grad = None
         loss.backward()  # type: ignore[no-untyped-call]
 
     def agree(self, buffers: Iterable[Tensor]) -> None:
-        """Take the first process' numbers, where a batch has moved them."""
+        """Copy the buffers that a batch has changed from the first process."""
 
 
 class MultiProcess(SingleProcess):
@@ -73,7 +73,7 @@ class MultiProcess(SingleProcess):
         self._sum(held)
 
     def _sum(self, tensors: list[Tensor]) -> None:
-        """Each tensor becomes its sum over processes, all in one message."""
+        """Each tensor becomes its sum over processes, in one communication."""
         if tensors:
             summed = self.total(torch.cat([t.flatten() for t in tensors]))
             for t, own in zip(tensors, torch.split(summed, [t.numel() for t in tensors]), strict=True):
@@ -81,7 +81,7 @@ class MultiProcess(SingleProcess):
 
 
 def launched(devices: int, device: torch.device) -> SingleProcess:
-    """This process among those that share a training on so many devices of one kind."""
+    """This process among those that share a training on several devices."""
     if devices == 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
         return SingleProcess(device)
     return _launched(devices, device.type)
@@ -89,8 +89,8 @@ def launched(devices: int, device: torch.device) -> SingleProcess:
 
 @cache
 def _launched(devices: int, kind: str) -> SingleProcess:
-    """The others are started here,
-    once, unless torchrun or `fabric run` did; they run the same program from its start."""
+    """Start the other processes once, unless torchrun or `fabric run` did; they run the same program from
+    its start."""
     torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     try:
         from lightning_fabric import Fabric
@@ -115,10 +115,9 @@ SIZED = (torch.rand, torch.randn)
 
 
 class SharedNoise(TorchFunctionMode):
-    """Every draw with a batch of b rows on the axis that `tensors.rows_axis` says is the share of a draw for
-    the whole batch.
+    """Every draw with b batch rows on the axis `tensors.rows_axis` is the part of a draw for the whole batch.
 
-    Draws by rejection (of Beta and Gamma variables) and those of no row are as they are.
+    Draws by rejection (of Beta and Gamma variables) and those without a batch axis are unchanged.
     """
 
     def __init__(self, batch: LocalBatch) -> None:

@@ -1,4 +1,4 @@
-"""Why a training left the finite numbers: which batch, which layer, which cell."""
+"""Diagnosis of a divergence: which batch, layer and cell become non-finite."""
 
 import math
 from collections.abc import Iterable
@@ -14,9 +14,9 @@ from ..model.model import Model
 def diagnose_divergence(
     model: Model, steps: Iterable[tuple[LocalBatch, Tensor, bool]], y: Tensor | None
 ) -> str:
-    """Which batch of an epoch broke, in which layer, and what is odd in it; "" where none does.
+    """The first batch, layer and extreme value where the numbers become non-finite; "" where none does.
 
-    `steps` trains on: each batch, its figures, the loss first, and whether the step was taken.
+    `steps` continues training: each batch, its metrics, the loss first, and whether the step was taken.
     """
     kept = {name: t.clone() for name, t in model.state_dict().items()}
     for batch, (local, figures, taken) in enumerate(steps):
@@ -25,14 +25,14 @@ def diagnose_divergence(
         if taken and (broken or not figures[0].isfinite()):
             model.load_state_dict(kept)
             labels = None if y is None else y[local.rows]
-            layer = first_broken(model, local.x, labels) or [*broken, "the loss"][0]
-            return f": batch {batch + 1} broke in {layer}; {widest(local.x)}"
+            layer = first_nonfinite(model, local.x, labels) or [*broken, "the loss"][0]
+            return f": batch {batch + 1} becomes non-finite in {layer}; {widest(local.x)}"
         kept = {name: t.clone() for name, t in model.state_dict().items()}
     return ""
 
 
-def first_broken(model: Model, x: Tensor, y: Tensor | None) -> str | None:
-    """The first layer whose numbers are not finite on that batch."""
+def first_nonfinite(model: Model, x: Tensor, y: Tensor | None) -> str | None:
+    """The first layer with non-finite output on that batch."""
     found: list[str] = []
     names = {module: name for name, module in model.named_modules() if not list(module.children())}
 
@@ -51,7 +51,7 @@ def first_broken(model: Model, x: Tensor, y: Tensor | None) -> str | None:
 
 
 def widest(x: Tensor) -> str:
-    """Where a batch (B, *E) is furthest from its column's median, in words."""
+    """The value of a batch (B, *E) that is furthest from its column's median, as text."""
     known = x.flatten(1)
     middle = known.nanmedian(0).values
     off = (known - middle).abs().nan_to_num(0.0, posinf=math.inf)

@@ -1,4 +1,4 @@
-"""When to stop, and which epoch's weights to keep."""
+"""Early stopping."""
 
 import copy
 import math
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class EarlyStopping:
     """Training stops when the bound has not risen for `patience` epochs; the best epoch's weights are kept.
 
-    Without patience it neither stops nor keeps anything.
+    With patience None it does nothing.
     """
 
     def __init__(self, patience: int | None) -> None:
@@ -22,7 +22,7 @@ class EarlyStopping:
         return self.patience is not None and self.stale_epochs >= self.patience
 
     def record(self, bound: float, model: nn.Module) -> None:
-        """An epoch's bound, and the model that reached it."""
+        """Record an epoch's bound and its model."""
         if self.patience is None:
             return
         self.stale_epochs = 0 if bound > self.best else self.stale_epochs + 1

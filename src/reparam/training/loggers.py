@@ -1,4 +1,4 @@
-"""Where the figures of each epoch may go beside history.jsonl: Lightning's loggers, nothing by hand."""
+"""Experiment trackers for the metrics of each epoch, by Lightning's loggers."""
 
 from importlib import import_module
 from pathlib import Path
@@ -17,11 +17,11 @@ FIGURES = ("loss", "bound", "rate", "distortion", "validation", "seconds")
 
 
 class Tracker:
-    """A logger of Lightning's that takes the figures of a `Progress`."""
+    """A Lightning logger for the metrics of a `Progress`."""
 
     def __init__(self, name: str, folder: Path) -> None:
         if name not in HOMES:
-            raise SpecError(f"no tracker is called {name!r}: {', '.join(HOMES)}")
+            raise SpecError(f"unknown tracker {name!r}: use {', '.join(HOMES)}")
         home, kind = HOMES[name]
         words: dict[str, dict[str, Any]] = {
             "csv": {"root_dir": folder, "name": "log", "version": ""},
@@ -35,7 +35,7 @@ class Tracker:
             raise SpecError(f"--log {name} needs pip install 'reparam[trackers]'") from None
 
     def log(self, progress: Progress) -> None:
-        """Nats per datum, at the step of the epoch's end."""
+        """Log in nats per datum, at the last step of the epoch."""
         row = progress.row()
         figures = {name: row[name] for name in FIGURES}
         figures |= {f"term/{name}": value for name, value in row["terms"].items()}

@@ -1,6 +1,6 @@
-"""A new prior for a trained model: what others call a sampler is maximum likelihood of its codes.
+"""A new prior for a fitted model, by maximum likelihood of its codes.
 
-KL(q || p) = -H(q) - E_q log p(z), so with encoder and decoder held the bound rises by just what
+KL(q || p) = -H(q) - E_q log p(z), so with encoder and decoder fixed the bound increases exactly as
 E_q log p(z) does.
 """
 
@@ -23,13 +23,13 @@ from .config import Training
 from .trainer import MONITORED
 
 PATIENCE = 30
-"""Epochs without a gain on the held-out codes before the search ends, unless `Training` says."""
+"""Default patience: epochs without a gain on the held-out codes."""
 UNREAD = ("clip", "skip", "ema", "precision", "missing", "devices", "compile")
-"""What `Training` says of a whole model's steps; the search for a prior takes none of it."""
+"""Settings of `Training` that do not apply to the fit of a prior."""
 
 
 def check_training(training: Training) -> None:
-    """SpecError at what a search would ignore."""
+    """SpecError for settings that would be ignored."""
     for name in UNREAD:
         if getattr(training, name) != getattr(Training(), name):
             raise SpecError(f"refit_prior takes no Training.{name}: leave it out")
@@ -38,14 +38,16 @@ def check_training(training: Training) -> None:
 def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: Training, seed: int) -> Model:
     """The model with `prior` at the top layer, fitted to the codes of rows (x, y).
 
-    A tenth of the rows, or `training.validation`, chooses the epoch. Where it prefers the prior at hand, the
-    model comes back as it was, with a warning: so the bound never falls on those rows.
+    A tenth of the rows, or `training.validation`, is held out to choose the epoch. If the current prior is
+    better there, the model is returned unchanged, with a warning: so the bound never decreases on those rows.
     """
     (x, y), held_out = rows, int(len(rows[0]) * (training.validation or 0.1))
     if not model.config.latent_dim:
-        raise SpecError(f"refit_prior({prior}) with latent_dim=0: there are no codes to explain")
+        raise SpecError(
+            f"refit_prior({prior}) with latent_dim=0: there are no codes. Use a model with a latent"
+        )
     if not held_out:
-        raise DataError(f"refit_prior holds out some of X to choose by; {len(x)} rows are too few")
+        raise DataError(f"refit_prior holds out part of X; {len(x)} rows are too few")
     device = training.resolved_device()
     with random_from(seed):
         order = torch.randperm(len(x))
@@ -65,8 +67,8 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
     if after < before:
         return new.requires_grad_(True).to("cpu").eval()
     warnings.warn(
-        f"{prior} explains held-out codes no better than {model.config.prior}, which stays: "
-        f"{after:.2f} against {before:.2f} nats a code",
+        f"held-out codes are no more likely under {prior} than under {model.config.prior}, which is kept: "
+        f"{after:.2f} against {before:.2f} nats per code",
         stacklevel=3,
     )
     return model
@@ -74,7 +76,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
 
 @torch.no_grad()
 def with_prior(model: Model, prior: Family | VampPrior, x: Rowwise) -> Model:
-    """The same model but for p(z_0), which alone will learn; pseudo-inputs stand on rows of x."""
+    """The same model with a new p(z_0), the only trainable part; pseudo-inputs start at rows of x."""
     new = Model(model.event, replace(model.config, prior=prior))
     ours = ("latents.top.", "pseudo")
     held = {name: t for name, t in model.state_dict().items() if not name.startswith(ours)}
@@ -88,7 +90,7 @@ def with_prior(model: Model, prior: Family | VampPrior, x: Rowwise) -> Model:
 
 @torch.no_grad()
 def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
-    """Draws of q(z_0|x) (N, L) and what each counts (N,), 1 on average over a datum's draws."""
+    """Draws of q(z_0|x) (N, L) and the weight of each (N,), 1 on average over a datum's draws."""
     (x, y), zs, shares = rows, [], []
     for i in range(0, len(x), MONITORED):
         mine = slice(i, i + MONITORED)
@@ -102,14 +104,14 @@ def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def code_length(model: Model, z: Tensor, share: Tensor) -> float:
-    """-E_q log p(z_0), nats: the part of the top layer's rate that the prior decides."""
+    """-E_q log p(z_0), nats: the part of the top layer's rate that depends on the prior."""
     p = model.latents.prior(model.pseudo_features())
     each = torch.cat([p.log_prob(some) for some in torch.split(z, MONITORED)])
     return -float((share * each).mean())
 
 
 def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Training) -> float:
-    """Maximum likelihood of fresh codes at each epoch; the epoch best on the codes `held` is kept."""
+    """Maximum likelihood with new codes at each epoch; the best epoch on the codes `held` is kept."""
     ours = [p for p in model.parameters() if p.requires_grad]
     best, kept, waited, step = code_length(model, *held), copy.deepcopy(model.state_dict()), 0, 0
     if not ours:

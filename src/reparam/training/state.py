@@ -1,4 +1,4 @@
-"""The state of an optimiser as named tensors, and back."""
+"""Convert the state of an optimiser to named tensors, and back."""
 
 import torch
 from torch import Tensor

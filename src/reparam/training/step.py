@@ -1,4 +1,4 @@
-"""A step: from a batch to the gradients of its loss, and the figures that an epoch keeps of it."""
+"""A training step: from a batch to the gradients of its loss, and the metrics for the epoch."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from .distributed import SingleProcess
 
 
 class Loss:
-    """The objective of a batch: its terms over one trace."""
+    """The objective of a batch: its terms on one trace."""
 
     def __init__(
         self, model: Model, terms: Sequence[Term], critics: Mapping[object, nn.Module], training: Training
@@ -26,7 +26,7 @@ class Loss:
         self.draws = max(term.draws for term in terms)
 
     def __call__(self, x: Tensor, y: Tensor | None, step: int) -> tuple[Tensor, Tensor, Trace]:
-        """The loss; loss, distortion, rate and each term for the record; and the trace."""
+        """The loss; loss, distortion, rate and each term as metrics; and the trace."""
         device = self.model.log_prior_y.device.type
         mixed = self.training.precision == "bf16-mixed"
         with torch.autocast(device, torch.bfloat16) if mixed else nullcontext():
@@ -40,20 +40,19 @@ class Loss:
         return loss, figures, trace
 
     def mask(self, x: Tensor) -> Tensor:
-        """A batch with the share `missing` of its cells hidden."""
+        """A batch with the fraction `missing` of its cells hidden."""
         share = self.training.missing
         return x.masked_fill(torch.rand_like(x) < share, math.nan) if share else x
 
 
 class Step(Protocol):
-    """(batch, class numbers, step) -> its figures, and the trace where one was made; gradients are left where
-    `backward` leaves them."""
+    """(batch, class numbers, step) -> metrics, and the trace if there is one; gradients are in `.grad`."""
 
     def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace | None]: ...
 
 
 class EagerStep:
-    """Operation after operation, by autograd; of several processes each with its rows' share of the noise."""
+    """Eager mode with autograd; each of several processes uses the noise of its own rows."""
 
     def __init__(self, loss: Loss, parameters: Sequence[Tensor], process: SingleProcess) -> None:
         self.loss, self.parameters, self.process = loss, parameters, process

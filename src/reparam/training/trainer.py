@@ -1,8 +1,8 @@
-"""Training is a generator: each epoch ends with a `Progress`, and whoever listens iterates.
+"""The training loop: a generator of one `Progress` per epoch.
 
 Data stay on the device, a batch is gathered by index, and nothing in an epoch waits for the device.
-The order of rows and the noise come from the seed and the epoch, so a stopped training goes on as if
-it had not stopped, and a listener's own random numbers change nothing.
+The order of rows and the noise depend only on the seed and the epoch, so a resumed training equals an
+uninterrupted one, and random numbers drawn by the caller have no effect.
 """
 
 import math
@@ -34,8 +34,8 @@ from .step import EagerStep, Loss, Step
 from .update import Update
 
 MONITORED = 1000
-"""Rows whose bound is taken at once, and at most so many at the end of an epoch where a classifier makes the
-bound dearer than the loss."""
+"""Rows per batch for the bound, and the most rows at the end of an epoch where a classifier makes the bound
+more expensive than the loss."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Progress:
 
 
 class Trainer:
-    """Epochs of a training. What a step, an update, a critic and early stopping do, they do themselves."""
+    """The epochs of a training; step, update, critics and early stopping are separate objects."""
 
     def __init__(self, model: Model, terms: tuple[Term, ...], training: Training, seed: int) -> None:
         self.process = launched(training.devices, training.resolved_device())
@@ -79,11 +79,11 @@ class Trainer:
 
     @property
     def own(self) -> Bound:
-        """The term that is the bound."""
+        """The bound among the terms."""
         return cast(Bound, next(term for term in self.terms if term.is_bound))
 
     def run(self, data: Rows, held: Rows | None = None) -> Iterator[Progress]:
-        """Train to the last epoch, a Progress at each epoch's end; the best weights win with patience."""
+        """Train to the last epoch, with a Progress after each; with patience the best weights are kept."""
         n, start = len(data[0]), time.monotonic()
         epochs = self._begin(data)
         data, held = self._placed(data), self._placed(held) if held else None
@@ -112,22 +112,22 @@ class Trainer:
             )
 
     def finish(self) -> None:
-        """Training is over: the best epoch's weights, or the averaged ones, are the model's."""
+        """Set the model's weights to those of the best epoch, or to the averaged ones."""
         if self.stopping.best_weights:
             self.model.load_state_dict(self.stopping.best_weights)
         elif self.update.average:
             self.update.swap()
 
     def _begin(self, data: Rows) -> int:
-        """How many epochs there will be; SpecError where a stopped training saw other data."""
+        """The number of epochs; SpecError where a stopped training had other data."""
         n = len(data[0])
         self.model.n_data = n
         digest = f"{n} rows, {zlib.crc32(data[0][:MONITORED].cpu().numpy().tobytes()):08x}"
         epochs = self.training.resolved_epochs(n)
         if self.data not in ("", digest):
-            raise SpecError("the stopped training saw other data: name its data, or start anew")
+            raise SpecError("the stopped training had other data: use the same data, or start a new training")
         if self.epoch > epochs:
-            raise SpecError(f"{self.epoch} epochs are done: ask for as many epochs or more, or start anew")
+            raise SpecError(f"{self.epoch} epochs are done: set at least as many, or start a new training")
         self.data = digest
         return epochs
 
@@ -136,12 +136,12 @@ class Trainer:
         return x.to(self.process.device), y if y is None else y.to(self.process.device)
 
     def _noise(self) -> AbstractContextManager[None]:
-        """Random numbers of the epoch that comes."""
+        """The random state of the next epoch."""
         return random_from(self.seed * 1_000_003 + self.epoch)
 
     def _epoch(self, data: Rows) -> list[float]:
-        """One pass: the means of loss, distortion, rate and each term, without the rows of steps that were
-        skipped because they overflowed. What raises in it leaves the trainer at the epoch's beginning."""
+        """One pass: the means of loss, distortion, rate and each term, without the rows of skipped non-finite
+        steps. An exception leaves the trainer at the start of the epoch."""
         before = Checkpoint.of(self).copy()
         totals, rows = torch.zeros(3 + len(self.terms), device=self.process.device), 0
         with self._noise():
@@ -164,8 +164,8 @@ class Trainer:
         return means
 
     def steps(self, data: Rows) -> Iterator[tuple[LocalBatch, Tensor, bool]]:
-        """Step after step of an epoch: the batch, its loss, distortion, rate and each term, and whether the
-        step was taken."""
+        """The steps of an epoch: the batch, its loss, distortion, rate and each term, and whether the step
+        was taken."""
         (x, y), process = data, self.process
         self.model.train()
         schedules = clocks(self.model)
@@ -179,14 +179,14 @@ class Trainer:
             yield batch, figures, taken
 
     def _diagnosis(self, before: Checkpoint, data: Rows) -> str:
-        """The epoch once more, now looking at every batch: which one broke, and where."""
+        """Repeat the epoch and check every batch: where do the numbers become non-finite?"""
         before.restore(self)
         with self._noise():
             return diagnose_divergence(self.model, self.steps(data), data[1])
 
     @torch.no_grad()
     def bound(self, rows: Rows) -> float:
-        """The mean ELBO at beta = 1, or the objective's own tighter bound; the same noise at every epoch."""
+        """The mean ELBO at beta = 1, or the objective's tighter bound; with the same noise at every epoch."""
         self.model.eval()
         (x, y), samples = rows, self.own.monitor_draws
         size, total = max(1, MONITORED // samples), torch.zeros((), device=self.process.device)

@@ -1,4 +1,4 @@
-"""What is done with gradients: a step of the optimiser, its length and rate, and the average of weights."""
+"""An optimiser step with clipping, learning rate, and the average of weights."""
 
 import math
 
@@ -12,7 +12,7 @@ Tensors = dict[str, Tensor]
 
 
 class Update:
-    """A step of the optimiser, as fast, as short and as smooth as `Training` says."""
+    """An optimiser step as set in `Training`."""
 
     def __init__(self, parameters: list[Tensor], training: Training) -> None:
         self.parameters, self.training, self.step = parameters, training, 0
@@ -21,7 +21,7 @@ class Update:
 
     @torch.no_grad()
     def __call__(self, epoch: int) -> bool:
-        """Move the parameters by their gradients; False where the step is skipped."""
+        """Update the parameters; False where the step is skipped."""
         training = self.training
         if training.decay or not isinstance(training.learning_rate, float):
             for group in self.optimiser.param_groups:
@@ -39,7 +39,7 @@ class Update:
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Weights and their running average change places."""
+        """Exchange weights and their running average."""
         for p, mean in zip(self.parameters, self.average, strict=False):
             held = p.clone()
             p.copy_(mean)
