@@ -112,7 +112,7 @@ def test_refit_refuses(trained: VAE) -> None:
         vae.refit_prior(DIGITS, cast(Any, 3))
     with pytest.raises(SpecError, match="KL is infinite"):
         vae.refit_prior(DIGITS, Sphere())
-    with pytest.raises(ValueError, match="holds out some of X"):
+    with pytest.raises(ValueError, match="holds out part of X"):
         vae.refit_prior(DIGITS[:9], Mixture())
     with pytest.raises(SpecError, match=r"takes no Training\.clip"):
         vae.refit_prior(DIGITS, Mixture(), training=Training(clip=1.0))
