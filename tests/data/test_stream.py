@@ -131,7 +131,7 @@ def test_faults_name_their_place(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(SpecError, match="digits cannot be streamed"):
         load("digits", buffer=1)
     np.save(folder / "cube.npy", np.zeros(7))
-    with pytest.raises(DataError, match="for vectors"):
+    with pytest.raises(DataError, match="a stream needs rows of numbers"):
         stream(folder / "cube.npy")
 
 
