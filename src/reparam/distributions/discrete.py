@@ -114,7 +114,7 @@ def gumbel(like: Tensor) -> Tensor:
 
 
 class Embedded(Unvalidated):
-    """The distribution `law` of w (G, K), mapped to numbers z by the codebook `codebook`."""
+    """The distribution `choice` of w (G, K), mapped to numbers z by the codebook `codebook`."""
 
     support = constraints.real_vector
 
