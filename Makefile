@@ -49,7 +49,7 @@ test-core:  ## a bare install without extras: arrays work, and a missing extra i
 	python3 -m venv --clear $(CORE)
 	$(CORE)/bin/python -m pip install --quiet $(TORCH) -c constraints.txt
 	$(CORE)/bin/python -m pip install --quiet -c constraints.txt pytest .
-	$(CORE)/bin/python -m pytest tests/test_core.py
+	$(CORE)/bin/python -m pytest -o pythonpath=. tests/test_core.py
 
 coverage: setup  ## the same tests as `make test`, with the share of lines that they run
 	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from reparam import (
@@ -13,6 +14,7 @@ from reparam import (
     MAF,
     MLP,
     Bernoulli,
+    Fixed,
     Flow,
     Gaussian,
     Sphere,
@@ -37,12 +39,12 @@ NORMAL = Gaussian()
 DIGITS = load("digits").X[:300]
 
 
-def small(q: Family = NORMAL, p: Top | None = None, rungs: tuple[int, ...] = (2,), **parts: Any) -> Model:
+def small(q: Family = NORMAL, p: Top | None = None, layers: tuple[int, ...] = (2,), **parts: Any) -> Model:
     """A model whose q is far from the posterior, every parameter away from where it starts."""
     torch.manual_seed(1)
     top = p if p is not None else Sphere() if q.support == "sphere" else StandardNormal()
     held = {"posterior": q, "prior": top, "likelihood": Bernoulli()} | parts
-    model = Model((4,), ModelConfig(rungs, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()
+    model = Model((4,), ModelConfig(layers, MLP((5,), "tanh"), MLP((5,), "tanh"), **held)).double()
     model.start(X)
     with torch.no_grad():
         for w in model.parameters():
@@ -71,6 +73,43 @@ def blind(likelihood: Family, columns: int, **parts: Any) -> Model:
         last = head.layer[-1].bias
         last.copy_(torch.linspace(-1, 2, len(last), dtype=torch.float64))
     return model
+
+
+def linear_gaussian(
+    latent: int,
+    columns: int | None = None,
+    *,
+    seed: int | None = None,
+    noise: float = 0.5,
+    widened: float = 1.2,
+    centred: bool = True,
+    rows: int = 200,
+) -> tuple[Model, Tensor, np.ndarray, float]:
+    """x = W z + b + noise e: a model, x, log p(x), and the mutual information of x and z.
+
+    q is the exact posterior, widened and shifted by 0.1 of its sd. A diagonal q can be exact only where the
+    columns of W are orthogonal, so they are.
+    """
+    rng = np.random.default_rng(latent if seed is None else seed)
+    columns = columns or latent + 4
+    W = np.linalg.qr(rng.normal(size=(columns, latent)))[0] * rng.uniform(0.5, 2.0, latent)
+    b = np.zeros(columns) if centred else rng.normal(size=columns)
+    parts = ModelConfig(
+        (latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise))
+    )
+    model = Model((columns,), parts).double().eval()
+    precision = 1 + (W**2).sum(0) / noise**2
+    sd, gain = precision**-0.5, (W / noise**2 / precision).T
+    heads: Any = (model.latents.q[0], model.likelihood)
+    with torch.no_grad():
+        q, p = heads[0].layer, heads[1].layer[-1]
+        q.weight.copy_(torch.tensor(np.vstack([gain, np.zeros_like(gain)])))
+        q.bias.copy_(torch.tensor(np.concatenate([-gain @ b + 0.1 * sd, 2 * np.log(widened * sd)])))
+        p.weight.copy_(torch.tensor(W))
+        p.bias.copy_(torch.tensor(b))
+    x = rng.normal(size=(rows, latent)) @ W.T + b + noise * rng.normal(size=(rows, columns))
+    exact = multivariate_normal(b, W @ W.T + noise**2 * np.eye(columns)).logpdf(x)
+    return model, torch.tensor(x), np.asarray(exact), float(0.5 * np.log(precision).sum())
 
 
 def people(n: int = 300) -> pd.DataFrame:

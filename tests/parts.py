@@ -268,6 +268,7 @@ PRIORS: list[Family | VampPrior] = [
     Sphere(),
     Mixture(Gaussian(), 4),
     Mixture(FullGaussian(), 3),
+    PowerSpherical(),
     Mixture(PowerSpherical(), 3),
     Flow(steps=(MAF((16,)), MAF((16,)))),
     Flow(Mixture(Gaussian(), 3), steps=(Spline((16,), bins=5),)),

@@ -62,7 +62,7 @@ class Gated(Network):
 
     width: int = 300
 
-    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+    def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         return GatedEncoder(numel(event), self.width)
 
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:

@@ -98,6 +98,7 @@ from .model.labels import (
     Auxiliary as Auxiliary,
     Enumerated as Enumerated,
     Given as Given,
+    NoLabels as NoLabels,
 )
 from .model.priors import (
     VampPrior as VampPrior,

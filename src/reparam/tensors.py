@@ -96,7 +96,7 @@ def numel(shape: Shape) -> int:
     return math.prod(shape)
 
 
-def whole(x: Tensor) -> Tensor:
+def to_float32(x: Tensor) -> Tensor:
     """Half precision converted to float32, in which densities are computed; others unchanged."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 

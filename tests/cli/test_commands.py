@@ -31,7 +31,7 @@ def test_a_report_is_one_page_with_all_in_it(model: Path, tmp_path: Path, capsys
     result, page = json.loads(capsys.readouterr().out), out.read_text()
     assert result["ais"]["steps"] == 2 and list(result["bound_by_k"]) == ["1", "2", "5", "10"]
     assert page.count("data:image/png;base64,") >= 4 and "http" not in page
-    assert all(words.split("'")[0] in page for words in result["warnings"]) and "log likelihood" in page
+    assert all(words.split("'")[0] in page for words in result["warnings"]) and "log-likelihood" in page
     assert run("evaluate", model, "digits:test", "--report", "report.pdf") == 2
 
 

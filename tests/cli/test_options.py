@@ -146,7 +146,7 @@ def test_options_that_nothing_reads_are_refused(tmp_path: Path, capsys: Capture)
         (("evaluate", out, tmp_path / "x.npy", "--delay", 3), "--delay is only for a time series"),
         (("evaluate", out, tmp_path / "x.npy", "--na", "zz"), "na is for .csv files"),
         (("score", out, tmp_path / "x.npy", "-o", tmp_path / "s.csv", "--skip-bad"), "folders of images"),
-        (("plot", out, "-o", tmp_path / "figures", "--skip-bad"), "say how --data is read"),
+        (("plot", out, "-o", tmp_path / "figures", "--skip-bad"), "need --data: give --data"),
         (
             ("sample", out, "-o", tmp_path / "s.csv", "--given", "0=1", "--given", "0=2"),
             "duplicate column '0' in --given",

@@ -128,10 +128,10 @@ def test_faults_name_their_place(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         stream(folder / "shards")
     with pytest.raises(DataError, match="a window needs the whole time series"):
         VAE(2, window=5).fit(stream(folder / "numbers.npy"))
-    with pytest.raises(SpecError, match="digits is not streamed"):
+    with pytest.raises(SpecError, match="digits cannot be streamed"):
         load("digits", buffer=1)
     np.save(folder / "cube.npy", np.zeros(7))
-    with pytest.raises(DataError, match="rows of numbers"):
+    with pytest.raises(DataError, match="a stream needs rows of numbers"):
         stream(folder / "cube.npy")
 
 

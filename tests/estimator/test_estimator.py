@@ -173,9 +173,9 @@ def test_a_conditional_model_draws_its_class() -> None:
         (lambda: VAE(posterior=Point()).fit(X), SpecError, r"Use ELBO\(beta=0\)"),
         (lambda: VAE(objective=CrossEntropy()).fit(X), SpecError, "exactly one bound"),
         (lambda: VAE(objective=(ELBO(), ELBO(2))).fit(X), SpecError, "exactly one bound"),
-        (lambda: VAE(objective=(ELBO(), CrossEntropy())).fit(X), SpecError, "no classifier to teach"),
+        (lambda: VAE(objective=(ELBO(), CrossEntropy())).fit(X), SpecError, "no classifier to train"),
         (lambda: VAE(objective=(ELBO(), IWAE())).fit(X), SpecError, "exactly one bound"),
-        (lambda: VAE(encoder=Conv()).fit(X), SpecError, "Conv needs pictures"),
+        (lambda: VAE(encoder=Conv()).fit(X), SpecError, "Conv needs images"),
         (lambda: VAE(latent_dim=0).fit(X), SpecError, r"labels=Given"),
         (lambda: VAE(latent_dim=-1).fit(X), SpecError, "1 or more"),
         (

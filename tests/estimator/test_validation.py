@@ -264,7 +264,7 @@ class Flat(nn.Module):
 class Mine(Network):
     width: int = 5
 
-    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+    def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         return Flat(numel(event) + extra, self.width)
 
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:

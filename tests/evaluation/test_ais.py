@@ -1,14 +1,13 @@
 """How far the figures of `evaluate` can be trusted: closed forms of linear-Gaussian models, and numpy."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from scipy.special import logsumexp
-from scipy.stats import genpareto, multivariate_normal, skew
+from scipy.stats import genpareto, skew
 
 from reparam import (
     FSQ,
@@ -17,7 +16,6 @@ from reparam import (
     Bernoulli,
     CodePrior,
     Enumerated,
-    Fixed,
     Gaussian,
     Given,
     Mixture,
@@ -35,6 +33,7 @@ from reparam.model.config import ModelConfig
 from reparam.model.labels import NoLabels
 from reparam.model.model import Model
 from reparam.nn.networks import MLP
+from tests.models import linear_gaussian
 
 
 @pytest.fixture(autouse=True)
@@ -42,28 +41,6 @@ def float64():
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
-
-
-def linear_gaussian(latent: int, widened: float, noise: float = 0.5, rows: int = 60):
-    """x = W z + noise e in orthogonal columns, q the exact posterior widened and shifted by 0.1 of its sd:
-    (model, x, log p(x), the mutual information of x and z)."""
-    rng, columns = np.random.default_rng(latent), latent + 4
-    W = np.linalg.qr(rng.normal(size=(columns, latent)))[0] * rng.uniform(0.5, 2.0, latent)
-    parts = ModelConfig(
-        (latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise))
-    )
-    model, precision = Model((columns,), parts), 1 + (W**2).sum(0) / noise**2
-    sd, gain = precision**-0.5, (W / noise**2 / precision).T
-    with torch.no_grad():
-        heads: Any = (model.latents.q[0], model.likelihood)
-        q, p = heads[0].layer, heads[1].layer[-1]
-        q.weight.copy_(torch.tensor(np.vstack([gain, np.zeros_like(gain)])))
-        q.bias.copy_(torch.tensor(np.concatenate([0.1 * sd, 2 * np.log(widened * sd)])))
-        p.weight.copy_(torch.tensor(W))
-        p.bias.zero_()
-    x = rng.normal(size=(rows, latent)) @ W.T + noise * rng.normal(size=(rows, columns))
-    exact = multivariate_normal(np.zeros(columns), W @ W.T + noise**2 * np.eye(columns)).logpdf(x)
-    return model.eval(), torch.tensor(x), exact, 0.5 * np.log(precision).sum()
 
 
 def distrusted(figures: Evaluation) -> bool:
@@ -76,7 +53,7 @@ def test_a_bad_q_is_distrusted_and_a_good_one_is_not(latent: int, k: int) -> Non
     """Widened by 1.2 the estimate holds; too narrow by 0.8 it rests on rare draws; far too wide on few."""
     far = 30.0 if latent == 2 else 8.0
     for widened, bad in ((1.2, False), (0.8, True), (far, True)):
-        model, x, exact, _ = linear_gaussian(latent, widened)
+        model, x, exact, _ = linear_gaussian(latent, widened=widened, rows=60)
         figures = evaluate(model, (x, None), k, 0)
         assert distrusted(figures) == bad, (widened, figures.ess, figures.pareto_k)
         if not bad:
@@ -112,7 +89,7 @@ def test_pareto_k_finds_the_shape_of_a_pareto_law(shape: float) -> None:
 
 def test_rate_in_its_parts() -> None:
     """An exact q aggregates to the prior: the rate is the mutual information of x and z, in closed form."""
-    model, x, _, information = linear_gaussian(2, 1.0, noise=0.7, rows=1000)
+    model, x, _, information = linear_gaussian(2, widened=1.0, noise=0.7, rows=1000)
     figures = evaluate(model, (x, None), 20, 0)
     assert sum(figures.rate_by_dimension) == pytest.approx(figures.rate) == sum(figures.rate_by_layer)
     assert figures.mutual_information + figures.aggregate_kl == pytest.approx(figures.rate, abs=0.1)
@@ -134,7 +111,7 @@ def test_calibration_error_of_guesses_as_sure_as_they_are_right() -> None:
 
 @pytest.mark.parametrize(("latent", "noise", "steps"), [(2, 0.7, 60), (10, 1.0, 100), (50, 3.0, 60)])
 def test_annealing_meets_the_closed_form_and_holds_it(latent: int, noise: float, steps: int) -> None:
-    model, x, exact, _ = linear_gaussian(latent, 1.0, noise)
+    model, x, exact, _ = linear_gaussian(latent, widened=1.0, noise=noise, rows=60)
     found = annealed(model, x, None, steps, 0, rows=20, chains=16)
     kept = np.linspace(0, len(x) - 1, 20).round().astype(int)
     assert abs(found.log_likelihood - exact[kept].mean()) < 0.05
@@ -143,7 +120,7 @@ def test_annealing_meets_the_closed_form_and_holds_it(latent: int, noise: float,
 
 
 def test_annealing_asks_nothing_of_q() -> None:
-    model, x, exact, _ = linear_gaussian(2, 30.0)
+    model, x, exact, _ = linear_gaussian(2, widened=30.0, rows=60)
     found = annealed(model, x[:20], None, 100, 0, chains=16)
     assert abs(found.log_likelihood - exact[:20].mean()) < 0.05
     assert temperatures(5)[[0, -1]].tolist() == [0.0, 1.0] and (temperatures(5).diff() > 0).all()

@@ -27,7 +27,7 @@ from reparam import (
     Training,
 )
 from reparam.evaluation.evaluate import evaluate
-from reparam.evaluation.metrics import by_cell
+from reparam.evaluation.metrics import distortion_by_cell
 from reparam.model.config import ModelConfig
 from reparam.model.labels import LabelHead, NoLabels
 from reparam.model.model import Model
@@ -164,5 +164,5 @@ def test_columns_beside_a_classifier_are_of_the_classes_in_their_shares() -> Non
     joint = each.sum(-1) + model.log_prior_y[:, None, None]
     shares = joint.exp() / joint.exp().sum(0)
     expected = -(shares[..., None] * each).sum(0).mean(0)
-    torch.testing.assert_close(by_cell(trace), expected)
+    torch.testing.assert_close(distortion_by_cell(trace), expected)
     torch.testing.assert_close(-joint.exp().sum(0).log().mean(0), -trace.average(trace.log_likelihood))

@@ -2,15 +2,13 @@
 
 import math
 import os
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
 
-from reparam import IWAE, VAE, Adam, Bernoulli, Fixed, Gaussian, Training
+from reparam import IWAE, VAE, Adam, Bernoulli, Gaussian, Training
 from reparam.data.load import load
 from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Local, StandardNormal
@@ -18,42 +16,14 @@ from reparam.model.config import ModelConfig
 from reparam.model.hierarchy import LatentLayer, inferring, replaying
 from reparam.model.model import Model
 from reparam.nn.networks import MLP
+from tests.models import linear_gaussian
 
 MNIST = pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA")
 
 
-def linear_gaussian(latent: int, columns: int, seed: int, noise: float = 0.5) -> tuple[Model, np.ndarray]:
-    """x = W z + b + noise e, with q the exact posterior widened by 1.2 and shifted by 0.1 of its sd.
-
-    A diagonal q can be exact only where the columns of W are orthogonal, so they are.
-    """
-    rng = np.random.default_rng(seed)
-    basis = np.linalg.qr(rng.normal(size=(columns, latent)))[0]
-    W = basis * rng.uniform(0.5, 2.0, latent)
-    b = rng.normal(size=columns)
-    model = Model(
-        (columns,),
-        ModelConfig((latent,), MLP(()), MLP(()), Gaussian(), StandardNormal(), Gaussian(scale=Fixed(noise))),
-    ).double()
-    precision = 1 + (W**2).sum(0) / noise**2
-    sd = precision**-0.5
-    gain = (W / noise**2 / precision).T
-    with torch.no_grad():
-        heads: Any = (model.latents.q[0], model.likelihood)
-        q, p = heads[0].layer, heads[1].layer[-1]
-        q.weight.copy_(torch.tensor(np.vstack([gain, np.zeros_like(gain)])))
-        q.bias.copy_(torch.tensor(np.concatenate([-gain @ b + 0.1 * sd, 2 * np.log(1.2 * sd)])))
-        p.weight.copy_(torch.tensor(W))
-        p.bias.copy_(torch.tensor(b))
-    x = rng.normal(size=(200, latent)) @ W.T + b + noise * rng.normal(size=(200, columns))
-    exact = multivariate_normal(b, W @ W.T + noise**2 * np.eye(columns)).logpdf(x)
-    return model, np.column_stack([x, exact])
-
-
 @pytest.mark.parametrize("latent", [2, 5, 10, 20, 50])
 def test_estimate_meets_closed_form(latent: int) -> None:
-    model, table = linear_gaussian(latent, max(24, latent), latent)
-    x, exact = torch.tensor(table[:, :-1]), table[:, -1]
+    model, x, exact, _ = linear_gaussian(latent, max(24, latent), seed=latent, centred=False)
     torch.manual_seed(0)
     estimate, ess = log_likelihood(model, x, None, 5000, None)
     assert abs(float(estimate.mean()) - exact.mean()) < 0.01
@@ -101,8 +71,8 @@ def test_estimate_of_a_trained_model_meets_brute_force(name: str) -> None:
 
 def test_sample_count_is_exactly_k() -> None:
     """The mean over k=1 runs of w is the k-sample mean: logs of averages, recomputed by hand in float64."""
-    model, table = linear_gaussian(3, 6, 1)
-    x = torch.tensor(table[:5, :-1])
+    model, x, _, _ = linear_gaussian(3, 6, seed=1, centred=False)
+    x = x[:5]
     for k in (1, 99, 100, 101, 250):
         torch.manual_seed(3)
         ours, _ = log_likelihood(model, x, None, k, None)
@@ -116,8 +86,7 @@ def test_sample_count_is_exactly_k() -> None:
 
 
 def test_bound_rises_with_samples() -> None:
-    model, table = linear_gaussian(5, 10, 2)
-    x, exact = torch.tensor(table[:, :-1]), table[:, -1]
+    model, x, exact, _ = linear_gaussian(5, 10, seed=2, centred=False)
     torch.manual_seed(0)
     bounds = [float(log_likelihood(model, x, None, k, None)[0].mean()) for k in (1, 3, 10, 100, 1000)]
     assert bounds == sorted(bounds) and bounds[-1] < exact.mean() + 0.01

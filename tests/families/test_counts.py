@@ -81,10 +81,10 @@ def test_log_probability_is_scipys(name: str) -> None:
 @pytest.mark.parametrize("name", SHARED)
 def test_given_the_total_probabilities_sum_to_one(name: str) -> None:
     ours, rows = model(SHARED[name]), torch.full((1, 6), 5.0, dtype=torch.float64)
-    from reparam.distributions import cells
+    from reparam.distributions import elementwise_log_prob
 
     px = ours.decode(torch.randn(1, 1, 2, dtype=torch.float64), None, rows)
-    each = torch.stack([cells(px, torch.full_like(rows, i)) for i in range(400)])
+    each = torch.stack([elementwise_log_prob(px, torch.full_like(rows, i)) for i in range(400)])
     torch.testing.assert_close(each.exp().sum(0), torch.ones(1, 1, 6, dtype=torch.float64))
 
 

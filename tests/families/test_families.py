@@ -34,7 +34,7 @@ from reparam import (
     Training,
     ZeroInflated,
 )
-from reparam.distributions import cells, mean_of
+from reparam.distributions import elementwise_log_prob, mean_of
 from reparam.estimator.validation import KINDS
 from reparam.families import Likelihood
 from reparam.model.config import ModelConfig
@@ -149,7 +149,7 @@ def test_cells_sum_to_log_prob_and_every_parameter_learns(name: str, event: tupl
     x = torch.tensor(np.asarray(row.draw(np.random.default_rng(0), (6, *event)), dtype=np.float32))
     model.start(x)
     trace = model(x, samples=3)
-    each = cells(trace.px, x)
+    each = elementwise_log_prob(trace.px, x)
     assert each.shape == (3, 6, *event)
     torch.testing.assert_close(each.flatten(2).sum(-1), trace.px.log_prob(x), rtol=1e-4, atol=1e-4)
     trace.distortion.sum().backward()
@@ -189,7 +189,10 @@ def test_discretized_logistic_is_exact_in_float32() -> None:
     raw = 3 * torch.randn(200, n, dtype=torch.float64)
     x = torch.arange(256.0)
     torch.testing.assert_close(
-        cells(law(raw.float()), x).double(), cells(law(raw), x.double()), rtol=2e-5, atol=2e-5
+        elementwise_log_prob(law(raw.float()), x).double(),
+        elementwise_log_prob(law(raw), x.double()),
+        rtol=2e-5,
+        atol=2e-5,
     )
 
 
@@ -275,10 +278,10 @@ def test_columns_are_the_sum_of_their_families() -> None:
     for family, columns in TABLE.groups.items():
         alone, k = head(family, (len(columns),))
         alone.double().fit_units(x[:, columns])
-        each[:, columns] = cells(alone(raw[:, start : start + k]), x[:, columns])
+        each[:, columns] = elementwise_log_prob(alone(raw[:, start : start + k]), x[:, columns])
         start += k
     assert start == n
-    torch.testing.assert_close(cells(d, x), each)
+    torch.testing.assert_close(elementwise_log_prob(d, x), each)
     torch.testing.assert_close(d.log_prob(x), each.sum(-1))
     draws = d.sample(torch.Size((20,)))
     draws[..., 8].clamp_(1e-6, 1 - 1e-6)  # a U-shaped Beta's draws round to 0 and 1

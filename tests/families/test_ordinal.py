@@ -57,7 +57,7 @@ def test_no_gradient_is_lost(levels: int, extreme: float) -> None:
 def test_training_starts_at_equal_odds(levels: int, event: tuple[int, ...]) -> None:
     built, n = head(OrderedLogistic(levels), event)
     x = torch.arange(levels).reshape(-1, *(1 for _ in event)).expand(-1, *event)
-    log_p = distributions.cells(built(torch.zeros(levels, n)), x)
+    log_p = distributions.elementwise_log_prob(built(torch.zeros(levels, n)), x)
     torch.testing.assert_close(log_p, torch.full_like(log_p, -np.log(levels)), atol=0.02, rtol=0)
 
 

@@ -48,8 +48,8 @@ def test_every_posterior_has_a_row() -> None:
 
 
 def test_every_prior_has_a_row() -> None:
-    """In PRIORS, or in CODE_PRIORS. PowerSpherical is a component there; StandardNormal is a Gaussian."""
-    tested = {type(p) for p in [*PRIORS, *CODE_PRIORS]} | {PowerSpherical, StandardNormal}
+    """In PRIORS, or in CODE_PRIORS; StandardNormal is a Gaussian."""
+    tested = {type(p) for p in [*PRIORS, *CODE_PRIORS]} | {StandardNormal}
     assert tested == set(rows(KINDS["prior"]))
 
 

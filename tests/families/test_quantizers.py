@@ -66,9 +66,9 @@ def small(posterior: Family, L: int, prior: Family, columns: int = 5) -> Model:
 def every_code(model: Model) -> torch.Tensor:
     """All latents that a model has, (K^G, L)."""
     p: Any = model.latents.prior()
-    groups, count = p.law.event_shape
+    groups, count = p.choice.event_shape
     index = torch.tensor(list(itertools.product(range(count), repeat=groups)))
-    return p.book.place(one_hot(index, count).double())
+    return p.codebook.embed(one_hot(index, count).double())
 
 
 def fitted(posterior: Family, L: int, **words: Any) -> VAE:
@@ -330,7 +330,7 @@ def test_the_estimator_works_and_save_and_load_agree(
     assert figures.log_likelihood.mean >= figures.elbo - 0.5 and figures.rate > 0
     z = torch.as_tensor(vae.transform(X)).float()
     p: Any = vae.model_.latents.prior()
-    np.testing.assert_allclose(p.book.place(p.book.choices(z)), z)
+    np.testing.assert_allclose(p.codebook.embed(p.codebook.one_hot(z)), z)
 
 
 @pytest.mark.parametrize(("posterior", "L"), LARGE, ids=repr)

@@ -35,21 +35,21 @@ LADDERS = [
     (((3, 2, 2), (2, 4, 4)), Conv((8, 8))),
     ((5, (2, 4, 4)), Conv((8, 8), hidden=(16,))),
 ]
-IDS = [str(rungs) for rungs, _ in LADDERS]
+IDS = [str(layers) for layers, _ in LADDERS]
 
 
-def model(rungs: tuple[int | tuple[int, ...], ...], net: MLP | Conv) -> Model:
+def model(layers: tuple[int | tuple[int, ...], ...], net: MLP | Conv) -> Model:
     torch.manual_seed(0)
-    return Model((8, 8), ModelConfig(rungs, net, net, Gaussian(), Gaussian(), Bernoulli(grey="sample")))
+    return Model((8, 8), ModelConfig(layers, net, net, Gaussian(), Gaussian(), Bernoulli(grey="sample")))
 
 
-@pytest.mark.parametrize(("rungs", "net"), LADDERS, ids=IDS)
+@pytest.mark.parametrize(("layers", "net"), LADDERS, ids=IDS)
 def test_every_parameter_gets_a_gradient_and_shapes_hold(
-    rungs: tuple[int | tuple[int, ...], ...], net: MLP | Conv
+    layers: tuple[int | tuple[int, ...], ...], net: MLP | Conv
 ) -> None:
-    built, x = model(rungs, net), torch.as_tensor(X[:7])
+    built, x = model(layers, net), torch.as_tensor(X[:7])
     trace = built(x, samples=3)
-    sizes = [s if isinstance(s, int) else math.prod(s) for s in rungs]
+    sizes = [s if isinstance(s, int) else math.prod(s) for s in layers]
     assert [tuple(layer.z.shape) for layer in trace.layers] == [(3, 7, size) for size in sizes]
     (-trace.bound.mean()).backward()
     dead = [name for name, p in built.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -57,10 +57,10 @@ def test_every_parameter_gets_a_gradient_and_shapes_hold(
     assert built.decode(built.prior_state(4)).mean.shape == (1, 4, 8, 8)
 
 
-@pytest.mark.parametrize(("rungs", "net"), LADDERS, ids=IDS)
-def test_bound_rises_with_k(rungs: tuple[int | tuple[int, ...], ...], net: MLP | Conv) -> None:
+@pytest.mark.parametrize(("layers", "net"), LADDERS, ids=IDS)
+def test_bound_rises_with_k(layers: tuple[int | tuple[int, ...], ...], net: MLP | Conv) -> None:
     vae = VAE(
-        rungs, encoder=net, likelihood=Bernoulli(grey="sample"), training=Training(epochs=4), random_state=0
+        layers, encoder=net, likelihood=Bernoulli(grey="sample"), training=Training(epochs=4), random_state=0
     ).fit(X)
     x = (torch.as_tensor(X[:60]) > 0.5).float().repeat(20, 1, 1)
     torch.manual_seed(0)
@@ -68,11 +68,11 @@ def test_bound_rises_with_k(rungs: tuple[int | tuple[int, ...], ...], net: MLP |
     assert bounds[0] < bounds[1] < bounds[2]
 
 
-@pytest.mark.parametrize(("rungs", "net"), LADDERS, ids=IDS)
+@pytest.mark.parametrize(("layers", "net"), LADDERS, ids=IDS)
 def test_save_and_load_agree(
-    rungs: tuple[int | tuple[int, ...], ...], net: MLP | Conv, tmp_path: Path
+    layers: tuple[int | tuple[int, ...], ...], net: MLP | Conv, tmp_path: Path
 ) -> None:
-    vae = VAE(rungs, encoder=net, likelihood=Gaussian(), training=Training(epochs=1), random_state=0).fit(X)
+    vae = VAE(layers, encoder=net, likelihood=Gaussian(), training=Training(epochs=1), random_state=0).fit(X)
     vae.save(tmp_path / "m.safetensors")
     again = VAE.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(
@@ -85,7 +85,7 @@ def test_save_and_load_agree(
 
 
 def test_each_rung_reads_its_own_depth() -> None:
-    """The top reads the last layer alone: what enters there moves it, and no rung below."""
+    """The top reads the last layer alone: what enters there moves it, and no shape below."""
     built = model((3, 4), MLP((32, 16)))
     encoder: Any = built.encoder
     assert encoder.shapes == ((16,), (32,))

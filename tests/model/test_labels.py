@@ -23,6 +23,7 @@ from reparam import (
     Fixed,
     Gaussian,
     Mixture,
+    NoLabels,
     Shared,
     SpecError,
     StandardNormal,
@@ -40,7 +41,7 @@ SOME = torch.tensor([2, -1, 0])
 
 
 def with_classes(p: Top | None = None, latent: int = 1) -> Model:
-    model = small(p=p, rungs=(latent,), labels=Enumerated(3, network=MLP((4,))))
+    model = small(p=p, layers=(latent,), labels=Enumerated(3, network=MLP((4,))))
     model.log_prior_y.copy_(PRIOR_Y.log())
     return model
 
@@ -188,7 +189,7 @@ def test_scores_of_cells_are_sums_over_the_classes() -> None:
     x = held_back(40)
     posterior, each = class_posterior(x, means)
     expected = torch.einsum("nk,nkj->nj", posterior, each).masked_fill(x.isnan(), math.nan)
-    found = impute.by_cell(model, x, None, 3, 0)
+    found = impute.log_prob_by_cell(model, x, None, 3, 0)
     torch.testing.assert_close(found, expected, equal_nan=True)
 
 
@@ -212,7 +213,7 @@ def test_imputation_where_the_decoder_reads_code_and_class() -> None:
     best = torch.where(known, x, (w * torch.cat(means)).sum(0))
     torch.testing.assert_close(impute.best(model, x, None, 7, 5), best)
     expected = (w * torch.cat(cells)).sum(0).masked_fill(~known, math.nan)
-    torch.testing.assert_close(impute.by_cell(model, x, None, 7, 5), expected, equal_nan=True)
+    torch.testing.assert_close(impute.log_prob_by_cell(model, x, None, 7, 5), expected, equal_nan=True)
 
 
 @torch.no_grad()
@@ -221,7 +222,7 @@ def test_scores_of_cells_add_up_to_the_row() -> None:
     model = small(Gaussian(), Mixture(Gaussian(), 2), likelihood=Gaussian(scale=Shared()), has_missing=True)
     model.eval()
     x = held_back(12)
-    found = impute.by_cell(model, x, None, 7, 5).nansum(1)
+    found = impute.log_prob_by_cell(model, x, None, 7, 5).nansum(1)
     torch.manual_seed(5)
     trace = model(x, samples=7)
     torch.testing.assert_close(found, -(trace.log_w().softmax(0) * trace.distortion).sum(0))
@@ -277,3 +278,14 @@ def test_nothing_to_decode_is_refused(labels: object) -> None:
     bits, y = (np.arange(40).reshape(10, 4) % 3 > 0).astype(float), np.arange(10) % 2
     with pytest.raises(SpecError, match=r"latent_dim=0.*labels=Given\(classes\)"):
         VAE(0, labels=labels, training=Training(epochs=1)).fit(bits, None if labels is None else y)  # type: ignore[arg-type]
+
+
+def test_no_labels_may_be_said() -> None:
+    """NoLabels() and None are one model, in Python and in its file."""
+    x = (np.random.default_rng(0).random((40, 4)) < 0.5).astype(np.float32)
+    said, default = (
+        VAE(2, labels=labels, training=Training(epochs=1), random_state=0).fit(x)
+        for labels in (NoLabels(), None)
+    )
+    assert said.labels_ == default.labels_ == NoLabels() and said.classes_ is None
+    np.testing.assert_array_equal(said.transform(x), default.transform(x))

@@ -47,6 +47,7 @@ PAIRS = [
     *[(q, Sphere() if q.support == "sphere" else StandardNormal()) for q in POSTERIORS],
     *[(Gaussian(), p) for p in PRIORS[1:] if getattr(p, "support", "real") == "real"],
     (PowerSpherical(), Mixture(PowerSpherical(), 3)),
+    (PowerSpherical(), PowerSpherical()),
     (PowerSpherical(), VampPrior(6)),
     (FullGaussian(), FullGaussian()),
     (Flow(steps=(IAF((16,)),)), VampPrior(4)),

@@ -87,7 +87,7 @@ def test_held_densities_are_held(q: Family, p: Top) -> None:
 
 
 def test_held_densities_of_a_ladder_are_held() -> None:
-    model = small(rungs=(2, 3))
+    model = small(layers=(2, 3))
     zs = [layer.z.detach() for layer in model(X, samples=3).layers]
     trace = model(X, samples=3, draw=replaying(zs))
     for layer, z, (log_q, log_p) in zip(trace.layers, zs, trace.frozen, strict=True):

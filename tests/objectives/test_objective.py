@@ -109,7 +109,7 @@ def force(term: Term, **fields: object) -> Term:
 
 
 def test_the_refused_estimators_are_biased() -> None:
-    """What a careless library would offer: STL on IWAE (q's score dropped), DReG on two rungs."""
+    """What a careless library would offer: STL on IWAE (q's score dropped), DReG on two layers."""
 
     class Careless(IWAE):
         def __call__(self, trace: Trace, step: int) -> Tensor:
@@ -248,9 +248,9 @@ def test_free_bits_and_capacity_by_hand() -> None:
     torch.manual_seed(0)
     trace = model(X)
     distortion = trace.distortion.mean()
-    rungs = [layer.rates()[0].mean(0) for layer in trace.layers]
-    by_dimension = distortion + sum(r.clamp_min(0.6).sum() for r in rungs)
-    kl_by_layer = distortion + sum(r.sum().clamp_min(1.2) for r in rungs)
+    layers = [layer.rates()[0].mean(0) for layer in trace.layers]
+    by_dimension = distortion + sum(r.clamp_min(0.6).sum() for r in layers)
+    kl_by_layer = distortion + sum(r.sum().clamp_min(1.2) for r in layers)
     torch.testing.assert_close(ELBO(free_bits=0.6)(trace, 0), by_dimension)
     torch.testing.assert_close(ELBO(free_bits=1.2, free_per="layer")(trace, 0), kl_by_layer)
     capacity = distortion + 10 * (trace.rate.mean() - 2.5).abs()

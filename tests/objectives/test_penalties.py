@@ -42,7 +42,7 @@ ROWS = torch.randn(6, 4, dtype=torch.float64, generator=torch.Generator().manual
 
 def gaussian_codes(n: int | None = None) -> tuple[Model, Tensor]:
     """A model of real rows, and a z for each of them."""
-    model = small(rungs=(3,), likelihood=Gaussian(scale=Shared()))
+    model = small(layers=(3,), likelihood=Gaussian(scale=Shared()))
     model.start(ROWS)
     torch.manual_seed(3)
     return model, model(ROWS).layers[0].z.detach()
@@ -152,7 +152,7 @@ def test_mmd_by_hand(kernel: str) -> None:
 
 
 def test_latent_norm_is_half_the_square() -> None:
-    model = small(rungs=(2, 3))
+    model = small(layers=(2, 3))
     trace = model(X, samples=4)
     squares = sum(float(layer.z.detach().square().sum()) / 12 for layer in trace.layers)
     assert float(LatentNorm(3.0)(trace, 0).detach()) == pytest.approx(3 * squares / 2)
@@ -160,7 +160,7 @@ def test_latent_norm_is_half_the_square() -> None:
 
 def test_sparsity_is_the_mean_of_a_folded_normal() -> None:
     """E |z| = s sqrt(2 / pi) exp(-mu^2 / 2 s^2) + mu (1 - 2 Phi(-mu / s)) for z of N(mu, s^2)."""
-    model, term = small(rungs=(3,)), Sparsity(2.5)
+    model, term = small(layers=(3,)), Sparsity(2.5)
     torch.manual_seed(0)
     with torch.no_grad():
         trace = model(X, samples=200_000)
@@ -173,7 +173,7 @@ def test_sparsity_is_the_mean_of_a_folded_normal() -> None:
 
 
 def test_sparsity_adds_layers_and_follows_a_schedule() -> None:
-    trace = small(rungs=(2, 3))(X, samples=4)
+    trace = small(layers=(2, 3))(X, samples=4)
     norms = sum(float(layer.z.detach().abs().sum()) / 12 for layer in trace.layers)
     for step, weight in ((0, 0.0), (5, 2.0), (99, 4.0)):
         found = Sparsity(Linear(0, 4, 10))(trace, step)
@@ -220,7 +220,7 @@ def test_factor_critic_permutes_each_dimension() -> None:
 
 def test_commitment_moves_the_encoder_alone() -> None:
     """weight mean_B |h - sg(e)|^2: the gradient of h is 2 (h - e) weight / B, the codebook's is none."""
-    model = small(VQ(5, 2), CodePrior(), rungs=(4,))
+    model = small(VQ(5, 2), CodePrior(), layers=(4,))
     model.eval()
     trace = model(X, samples=2)
     q = trace.layers[0].q

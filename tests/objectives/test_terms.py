@@ -37,7 +37,7 @@ def test_spec_round_trips(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_finite_number_that_moves_its_parameters(name: str) -> None:
     term, moves, parts, holes = TERMS[name]
-    own = {"q": parts["posterior"], "p": parts["prior"], "rungs": (4,)} if "prior" in parts else parts
+    own = {"q": parts["posterior"], "p": parts["prior"], "layers": (4,)} if "prior" in parts else parts
     model = small(**own, has_missing=holes)
     x = X.masked_fill(torch.eye(3, 4).bool(), torch.nan) if holes else X
     trace = model(x, torch.tensor([0, 1, 2]), samples=term.draws)

@@ -97,8 +97,8 @@ def test_gradients_lie_in_memory_as_their_parameters(monkeypatch: pytest.MonkeyP
 class Looking(MLP):
     """Its encoder asks in Python what the numbers are."""
 
-    def encoder(self, event: tuple[int, ...], extra: int, *rungs: Any) -> torch.nn.Module:
-        net = super().encoder(event, extra, *rungs)
+    def encoder(self, event: tuple[int, ...], extra: int, *layers: Any) -> torch.nn.Module:
+        net = super().encoder(event, extra, *layers)
         net.register_forward_pre_hook(lambda _, inputs: inputs if inputs[0].sum() > 0 else None)
         return net
 

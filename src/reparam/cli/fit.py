@@ -64,7 +64,7 @@ def fit(
         X = X[: published.rows]
         y = list(range(len(X)))
         note(f"{recipe} trains on the first {len(X)} rows, each its own class")
-    has_labels = vae.labels is not None or vae.window is not None
+    has_labels = bool(vae.labels and vae.labels.to_decoder) or vae.window is not None
     targets = y if has_labels else None
     run = RunFolder(output)
     if not is_first_process(vae):

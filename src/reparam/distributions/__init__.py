@@ -5,7 +5,7 @@ from .base import (
     Noise,
     base_of,
     blend,
-    cells,
+    elementwise_log_prob,
     event,
     has_density,
     is_certain,
@@ -31,7 +31,7 @@ from .discrete import (
 from .flows import CachedTransform, FlowDistribution
 from .mixtures import GaussianMixture, mixture
 from .ordinal import OrderedLogistic
-from .product import Product, Runs, apart, together
+from .product import Product, Runs, join_columns, split_columns
 from .spherical import PowerSpherical, UniformSphere
 from .univariate import (
     ContinuousBernoulli,

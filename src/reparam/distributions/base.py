@@ -24,7 +24,7 @@ class Unvalidated(Distribution):
     _validate_args = False
 
 
-def by_cell(f: Callable[..., T]) -> "functools._SingleDispatchCallable[T]":
+def dispatch_on_base(f: Callable[..., T]) -> "functools._SingleDispatchCallable[T]":
     """Single dispatch on the type of the distribution, or of the base of an Independent."""
     verb = singledispatch(f)
     verb.register(Independent, lambda d, *rest: verb(d.base_dist, *rest))
@@ -84,7 +84,7 @@ def is_certain(d: Distribution) -> bool:
     return bool(getattr(base_of(d), "is_certain", False))
 
 
-@by_cell
+@dispatch_on_base
 def mean_of(d: Distribution) -> Tensor:
     """The point estimate for reconstructions and embeddings, (*batch, *E): the mean where defined."""
     return d.mean
@@ -97,8 +97,8 @@ def _(d: Any) -> Tensor:
     return best.to(d.logits.dtype)
 
 
-@by_cell
-def cells(d: Distribution, x: Tensor) -> Tensor:
+@dispatch_on_base
+def elementwise_log_prob(d: Distribution, x: Tensor) -> Tensor:
     """log p of each cell, (*batch, *E): their sum is log_prob(x)."""
     if d.event_shape:
         raise NotImplementedError(f"the cells of {type(d).__name__} are not independent")
@@ -108,11 +108,11 @@ def cells(d: Distribution, x: Tensor) -> Tensor:
 
 def log_prob_of(d: Distribution, x: Tensor, mask: Tensor) -> Tensor:
     """log p of the observed cells (mask true) of x (B, *E), (*batch,); x is in the support everywhere."""
-    known = torch.where(mask, cells(d, x), 0.0)
+    known = torch.where(mask, elementwise_log_prob(d, x), 0.0)
     return sum_last(known, x.dim() - 1)
 
 
-@by_cell
+@dispatch_on_base
 def blend(d: Distribution, weights: Tensor) -> Tensor:
     """The point prediction of the mixture sum_s w_s d_s, weights (S, B): its mean, (B, *E)."""
     return _blended(mean_of(d), weights)
@@ -130,7 +130,7 @@ def _blended(x: Tensor, weights: Tensor) -> Tensor:
     return torch.einsum("sb,sb...->b...", weights, x)
 
 
-@by_cell
+@dispatch_on_base
 def sample_with(d: Distribution, samples: int, noise: Noise) -> Tensor:
     """`samples` draws of q = d, shape (S, B, L), made from the same noise (S, 1, L) in every row.
 

@@ -30,15 +30,15 @@ def groups(z: Tensor, size: int) -> Tensor:
 
 
 class Codebook(Protocol):
-    """Choices w (*, G, K) <-> latent numbers z (*, G d); `place` is linear in w."""
+    """Choices w (*, G, K) <-> latent numbers z (*, G d); `embed` is linear in w."""
 
     @property
     def size(self) -> int:
         """d, the length of a codebook row."""
 
-    def place(self, w: Tensor) -> Tensor: ...
+    def embed(self, w: Tensor) -> Tensor: ...
 
-    def choices(self, z: Tensor) -> Tensor: ...
+    def one_hot(self, z: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class OneHotCodebook:
 
     size: int
 
-    def place(self, w: Tensor) -> Tensor:
+    def embed(self, w: Tensor) -> Tensor:
         return w.flatten(-2)
 
-    def choices(self, z: Tensor) -> Tensor:
+    def one_hot(self, z: Tensor) -> Tensor:
         return groups(z, self.size)
 
 
@@ -60,10 +60,10 @@ class BinaryCodebook:
 
     size: int = 1
 
-    def place(self, w: Tensor) -> Tensor:
+    def embed(self, w: Tensor) -> Tensor:
         return w[..., 1]
 
-    def choices(self, z: Tensor) -> Tensor:
+    def one_hot(self, z: Tensor) -> Tensor:
         return torch.stack((1 - z, z), -1)
 
 
@@ -77,10 +77,10 @@ class TableCodebook:
     def size(self) -> int:
         return self.atoms.shape[1]
 
-    def place(self, w: Tensor) -> Tensor:
+    def embed(self, w: Tensor) -> Tensor:
         return (w @ self.atoms).flatten(-2)
 
-    def choices(self, z: Tensor) -> Tensor:
+    def one_hot(self, z: Tensor) -> Tensor:
         index = nearest(groups(z, self.size), self.atoms)
         return one_hot(index, len(self.atoms)).to(z.dtype)
 
@@ -113,35 +113,35 @@ def gumbel(like: Tensor) -> Tensor:
     return -torch.empty_like(like).exponential_().log()
 
 
-class Placed(Unvalidated):
-    """The distribution `law` of w (G, K), mapped to numbers z by the codebook `book`."""
+class Embedded(Unvalidated):
+    """The distribution `choice` of w (G, K), mapped to numbers z by the codebook `codebook`."""
 
     support = constraints.real_vector
 
-    def __init__(self, law: Distribution, book: Codebook) -> None:
-        self.law, self.book = law, book
-        super().__init__(law.batch_shape, torch.Size((law.event_shape[0] * book.size,)))
+    def __init__(self, choice: Distribution, codebook: Codebook) -> None:
+        self.choice, self.codebook = choice, codebook
+        super().__init__(choice.batch_shape, torch.Size((choice.event_shape[0] * codebook.size,)))
 
     @property
     def mean(self) -> Tensor:
-        return self.book.place(self.law.mean)
+        return self.codebook.embed(self.choice.mean)
 
 
-class Codes(Placed):
+class Codes(Embedded):
     """Discrete: z is the chosen codebook rows."""
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        return self.book.place(self.law.sample(torch.Size(sample_shape)))
+        return self.codebook.embed(self.choice.sample(torch.Size(sample_shape)))
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """A sample without gradient."""
         return self.sample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self.law.log_prob(self.book.choices(value))
+        return self.choice.log_prob(self.codebook.one_hot(value))
 
 
-class Relaxed(Placed):
+class Relaxed(Embedded):
     """w = softmax((log p + g) / temperature), g Gumbel: a differentiable choice
     (Jang et al. 2017, equation 2; Maddison et al. 2017, equation 10).
 
@@ -151,17 +151,17 @@ class Relaxed(Placed):
 
     has_rsample = True
 
-    def __init__(self, law: "Independent[Any]", temperature: float, book: Codebook) -> None:
-        super().__init__(law, book)
+    def __init__(self, choice: "Independent[Any]", temperature: float, codebook: Codebook) -> None:
+        super().__init__(choice, codebook)
         self.temperature = temperature
-        self.logits: Tensor = law.base_dist.logits
+        self.logits: Tensor = choice.base_dist.logits
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         logits = self.logits.expand(*sample_shape, *self.logits.shape)
-        return self.book.place(((logits + gumbel(logits)) / self.temperature).softmax(-1))
+        return self.codebook.embed(((logits + gumbel(logits)) / self.temperature).softmax(-1))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return (self.book.choices(value) * self.logits.log_softmax(-1)).sum((-2, -1))
+        return (self.codebook.one_hot(value) * self.logits.log_softmax(-1)).sum((-2, -1))
 
 
 class Atom(Deterministic):
@@ -206,29 +206,31 @@ class Autoregressive(Unvalidated):
         return w
 
 
-@register_kl(Placed, Codes)  # type: ignore[untyped-decorator]
-def _(q: Placed, p: Codes) -> Tensor:
-    return kl_divergence(q.law, p.law)
+@register_kl(Embedded, Codes)  # type: ignore[untyped-decorator]
+def _(q: Embedded, p: Codes) -> Tensor:
+    return kl_divergence(q.choice, p.choice)
 
 
 @register_kl(Atom, Codes)  # type: ignore[untyped-decorator]
 def _(q: Atom, p: Codes) -> Tensor:
     """-log p of the code index."""
-    return -p.law.log_prob(one_hot(q.index, p.law.event_shape[-1]).to(q.after.dtype))
+    return -p.choice.log_prob(one_hot(q.index, p.choice.event_shape[-1]).to(q.after.dtype))
 
 
 @mean_of.register
 def _(d: Codes) -> Tensor:
     """The most probable code of each group: a mean of codes is not a code."""
-    probabilities = d.law.mean
-    return d.book.place(one_hot(probabilities.argmax(-1), probabilities.shape[-1]).to(probabilities.dtype))
+    probabilities = d.choice.mean
+    return d.codebook.embed(
+        one_hot(probabilities.argmax(-1), probabilities.shape[-1]).to(probabilities.dtype)
+    )
 
 
 @sample_with.register
 def _(d: Codes, samples: int, noise: Noise) -> Tensor:
     """argmax_k (log p_k + g_k) is a draw of p; g = -log(-log Phi(noise)) is Gumbel."""
-    logits: Tensor = d.law.base_dist.logits  # type: ignore[attr-defined]
+    logits: Tensor = d.choice.base_dist.logits  # type: ignore[attr-defined]
     count = logits.shape[-1]
     normal = groups(noise(torch.Size((samples, 1, logits.shape[-2] * count))), count)
     best = (logits - (-torch.special.log_ndtr(normal)).log()).argmax(-1)
-    return d.book.place(one_hot(best, count).to(logits.dtype))
+    return d.codebook.embed(one_hot(best, count).to(logits.dtype))

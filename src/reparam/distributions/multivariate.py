@@ -8,7 +8,7 @@ from torch.distributions import Independent, LowRankMultivariateNormal, Multivar
 from .base import Noise, base_of, register_kl, sample_with
 
 
-def cells(d: Any) -> Any:
+def independent_normal(d: Any) -> Any:
     """The Normal of each dimension; NotImplementedError (KL by sampling) for other distributions."""
     cell = base_of(d)
     if not isinstance(cell, Normal) or len(d.event_shape) != 1:
@@ -18,14 +18,14 @@ def cells(d: Any) -> Any:
 
 def to_independent(q: Any, p: Any) -> Any:
     """-H(q) - E_q log p, with E_q log N(z; m, s^2) = log N(E_q z; m, s^2) - Var_q z / 2 s^2."""
-    normal = cells(p)
+    normal = independent_normal(p)
     cross = normal.log_prob(q.mean) - q.variance / (2 * normal.variance)
     return -q.entropy() - cross.sum(-1)
 
 
 def from_independent(q: Any, p: Any) -> Any:
     """-H(q) - E_q log p, with E_q log p = log p(E_q z) - sum_i P_ii Var_q z_i / 2, P the precision of p."""
-    variance = cells(q).variance
+    variance = independent_normal(q).variance
     precision = p.precision_matrix.diagonal(dim1=-2, dim2=-1)
     return -q.entropy() - p.log_prob(q.mean) + (precision * variance).sum(-1) / 2
 

@@ -7,18 +7,18 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .base import Unvalidated, blend, cells, mean_of
+from .base import Unvalidated, blend, elementwise_log_prob, mean_of
 
 Runs = Sequence[tuple[int, int, int]]
 """Columns in order, as runs (part, start, stop): columns start .. stop of that part come next."""
 
 
-def together(parts: Sequence[Tensor], runs: Runs) -> Tensor:
+def join_columns(parts: Sequence[Tensor], runs: Runs) -> Tensor:
     """Parts (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
     return torch.cat([parts[part][..., start:stop] for part, start, stop in runs], -1)
 
 
-def apart(x: Tensor, runs: Runs) -> list[Tensor]:
+def split_columns(x: Tensor, runs: Runs) -> list[Tensor]:
     """The inverse of `together`."""
     pieces = torch.split(x, [stop - start for _, start, stop in runs], -1)
     mine: dict[int, list[Tensor]] = {}
@@ -36,24 +36,24 @@ class Product(Unvalidated):
         super().__init__(parts[0].batch_shape, event)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        own = zip(self.parts, apart(value, self.runs), strict=True)
+        own = zip(self.parts, split_columns(value, self.runs), strict=True)
         return torch.stack([part.log_prob(x) for part, x in own]).sum(0)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        return together([part.sample(sample_shape) for part in self.parts], self.runs)
+        return join_columns([part.sample(sample_shape) for part in self.parts], self.runs)
 
 
 @mean_of.register
 def _(d: Product) -> Tensor:
-    return together([mean_of(part) for part in d.parts], d.runs)
+    return join_columns([mean_of(part) for part in d.parts], d.runs)
 
 
-@cells.register
+@elementwise_log_prob.register
 def _(d: Product, x: Tensor) -> Tensor:
-    own = zip(d.parts, apart(x, d.runs), strict=True)
-    return together([cells(part, mine) for part, mine in own], d.runs)
+    own = zip(d.parts, split_columns(x, d.runs), strict=True)
+    return join_columns([elementwise_log_prob(part, mine) for part, mine in own], d.runs)
 
 
 @blend.register
 def _(d: Product, weights: Tensor) -> Tensor:
-    return together([blend(part, weights) for part in d.parts], d.runs)
+    return join_columns([blend(part, weights) for part in d.parts], d.runs)

@@ -3,6 +3,7 @@
 Rows are checked once, here: shape, columns, missing cells, classes, and the support of the likelihood.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -200,7 +201,10 @@ def checked(
     if window is not None:
         return X
     if is_frame(X) and frames:
-        if not all(isinstance(name, str) for name in X.columns):
+        names = [str(name) for name in X.columns]
+        if len(set(names)) < len(names):
+            raise DataError(f"two columns are called {Counter(names).most_common(1)[0][0]!r}; rename one")
+        if names != list(X.columns):
             X = X.rename(columns=str)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         return X

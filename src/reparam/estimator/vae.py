@@ -415,7 +415,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing; low is anomalous."""
         check_at_least(1, n_samples=n_samples)
-        return imputation.by_cell(self.model_, *self._cells(X, y), n_samples, self.seed_).numpy()
+        return imputation.log_prob_by_cell(self.model_, *self._cells(X, y), n_samples, self.seed_).numpy()
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where

@@ -35,7 +35,7 @@ KINDS: dict[str, Any] = {
 }
 """The arguments of VAE and their types."""
 OWN = (
-    ". A network of your own is a class Mine(Network) with encoder(self, event, extra, rungs) and "
+    ". A network of your own is a class Mine(Network) with encoder(self, event, extra, layers) and "
     "decoder(self, seen, event, n), both of which return a module; use {name}=Mine(), and load with "
     "VAE.load(path, specs=[Mine])"
 )

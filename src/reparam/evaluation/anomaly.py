@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..distributions import cells
+from ..distributions import elementwise_log_prob
 from ..errors import DataError
 from ..model.model import Model
 from ..tensors import numel, random_from
@@ -36,7 +36,7 @@ def reconstruction_log_prob(model: Model, x: Tensor, k: int, seed: int, steps: i
             for _step in range(steps if hole.any() else 0):
                 full = torch.where(hole, model(model.observe(full)).px.sample().reshape(batch.shape), batch)
         with random_from(seed + 1):
-            each = cells(model(model.observe(full), samples=k).px, full)
+            each = elementwise_log_prob(model(model.observe(full), samples=k).px, full)
         return each.reshape(k, *batch.shape).mean(0).masked_fill(hole, torch.nan)
 
     return over_rows(judged, x, rows=max(1, NUMBERS // (k * numel(model.event))))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..distributions import blend, cells, log_prob_of
+from ..distributions import blend, elementwise_log_prob, log_prob_of
 from ..model.model import Model
 from ..tensors import numel, random_from, weighted_sum
 from .metrics import every_class
@@ -62,11 +62,11 @@ def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
     return torch.where(x.isnan(), over_weighed(drawn, model, x, y, k, seed), x)
 
 
-def by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
+def log_prob_by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """E[log p(x_j | z) | x] of each observed cell in nats, NaN where missing: (n, *E)."""
 
     def scored(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
-        return weighted_sum(weights, cells(px, seen).reshape(len(weights), *seen.shape))
+        return weighted_sum(weights, elementwise_log_prob(px, seen).reshape(len(weights), *seen.shape))
 
     return over_weighed(scored, model, x, y, k, seed).masked_fill(x.isnan(), torch.nan)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..distributions import cells
+from ..distributions import elementwise_log_prob
 from ..model.model import Model, Trace
 from ..objectives import decomposition
 from ..tensors import Rowwise, weighted_sum
@@ -40,13 +40,13 @@ def every_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
     return px, share + (log_w - trace.log_likelihood).repeat(labels.n_classes, 1)
 
 
-def by_cell(trace: Trace) -> Tensor:
+def distortion_by_cell(trace: Trace) -> Tensor:
     """-E_q log p(x_j|z) of each number, (B, *E); with an Auxiliary head -E_q E_p(y|x,z) log p(x_j|z, y)."""
     if not trace.config.labels.marginalised:
-        return -trace.average(cells(trace.px, trace.x))
+        return -trace.average(elementwise_log_prob(trace.px, trace.x))
     (px, share), k = every_class(trace, trace.log_likelihood), len(trace.log_likelihood)
     weights = share.reshape(-1, k, len(trace.x)).softmax(0).flatten(0, 1) / k
-    return -weighted_sum(weights, cells(px, trace.x))
+    return -weighted_sum(weights, elementwise_log_prob(px, trace.x))
 
 
 def residuals(trace: Trace) -> Tensor | None:

@@ -11,7 +11,7 @@ from ..model.model import Model
 from ..tensors import log_mean_exp, nan_to_neginf
 from .importance import ImportanceWeights
 from .likelihood import log_weights
-from .metrics import by_cell, kl_by_layer, residuals
+from .metrics import distortion_by_cell, kl_by_layer, residuals
 from .passes import each_row, samples_at_once
 
 
@@ -57,7 +57,7 @@ def of_batch(model: Model, x: Tensor, y: Tensor | None, k: int, cells: bool) -> 
     if (misfit := residuals(trace)) is not None:
         found["misfit"] = misfit
     if cells:
-        each = by_cell(trace)
+        each = distortion_by_cell(trace)
         found["cells"] = each if trace.mask is None else each.masked_fill(~trace.mask, math.nan)
     if not model.config.has_density:
         return found

@@ -18,7 +18,7 @@ from torch.distributions import Distribution
 from .. import distributions
 from ..errors import SpecError
 from ..specs.spec import Spec
-from ..tensors import Shape, numel, split_last, whole
+from ..tensors import Shape, numel, split_last, to_float32
 from .sources import Fixed, Link, Local, Share, Shared, Source, linked
 
 PIECE = 1 << 22
@@ -140,11 +140,11 @@ class Factorized(Family, abc.ABC):
     factorises: ClassVar[bool] = True
 
     @abc.abstractmethod
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         """The distribution of each cell, batch shape (*batch, *E)."""
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
-        return distributions.event(self.law(event, **values), len(event))
+        return distributions.event(self.cell_distribution(event, **values), len(event))
 
 
 def first_outside(family: Family, x: Array, outside: Array, wanted: str, fix: str) -> Violation | None:
@@ -225,7 +225,7 @@ class Head(Conditional):
     def values(self, h: Tensor | None, rows: Tensor | None = None) -> dict[str, Tensor]:
         """Every parameter in the data's unit, (*batch, *shape)."""
         leading: Shape = () if h is None else tuple(h.shape[:-1])
-        raws = () if self.layer is None else split_last(whole(self.layer(h)), self.sizes)
+        raws = () if self.layer is None else split_last(to_float32(self.layer(h)), self.sizes)
         local = dict(zip(self.local, raws, strict=True))
         values = {}
         for name, (shape, _) in self.params.items():
@@ -233,7 +233,7 @@ class Head(Conditional):
             if link is None:
                 values[name] = getattr(self, f"fixed_{name}").expand(*leading, *shape)
                 continue
-            raw = local[name].reshape(*leading, *shape) if name in local else self.shared[name]
+            raw = local[name].reshape((*leading, *shape)) if name in local else self.shared[name]
             value = self.in_units(link(raw), self.family.roles.get(name), link)
             value = self.scaled(value, rows) if isinstance(link, Share) else value
             values[name] = value if name in local else value.expand(*leading, *shape)

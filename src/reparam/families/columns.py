@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from ..distributions import Product, Runs, apart, together
+from ..distributions import Product, Runs, join_columns, split_columns
 from ..errors import DataError, SpecError
-from ..tensors import Shape, whole
+from ..tensors import Shape, to_float32
 from .base import Array, Conditional, Family, Head, Layer, Measurement, Violation
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
@@ -112,13 +112,13 @@ class Columns(Family):
         return None
 
     def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
-        own = zip(self.groups, apart(x, self.runs), strict=True)
-        return together(
+        own = zip(self.groups, split_columns(x, self.runs), strict=True)
+        return join_columns(
             [f.observe(mine, for_likelihood=for_likelihood, alike=alike) for f, mine in own], self.runs
         )
 
     def inputs(self, x: Tensor) -> Tensor:
-        own = zip(self.groups, apart(x, self.runs), strict=True)
+        own = zip(self.groups, split_columns(x, self.runs), strict=True)
         return torch.cat([family.inputs(mine) for family, mine in own], -1)
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> Conditional:
@@ -149,19 +149,19 @@ class ColumnsHead(Conditional):
 
     def forward(self, h: Tensor | None, rows: Tensor | None = None) -> Distribution:
         n = len(self.sizes)
-        raws = [h] * n if self.layer is None else torch.split(whole(self.layer(h)), self.sizes, -1)
-        seen = [None] * n if rows is None else apart(rows, self.family.runs)
+        raws = [h] * n if self.layer is None else torch.split(to_float32(self.layer(h)), self.sizes, -1)
+        seen = [None] * n if rows is None else split_columns(rows, self.family.runs)
         parts = [head(raw, mine) for head, raw, mine in zip(self.heads, raws, seen, strict=True)]
         return Product(parts, self.family.runs)
 
     def standardised(self, x: Tensor) -> Tensor:
-        own = zip(self.heads, apart(x, self.family.runs), strict=True)
-        return together([head.standardised(mine) for head, mine in own], self.family.runs)
+        own = zip(self.heads, split_columns(x, self.family.runs), strict=True)
+        return join_columns([head.standardised(mine) for head, mine in own], self.family.runs)
 
     def filled(self, x: Tensor) -> Tensor:
-        own = zip(self.heads, apart(x, self.family.runs), strict=True)
-        return together([head.filled(mine) for head, mine in own], self.family.runs)
+        own = zip(self.heads, split_columns(x, self.family.runs), strict=True)
+        return join_columns([head.filled(mine) for head, mine in own], self.family.runs)
 
     def fit_units(self, x: Tensor) -> None:
-        for head, mine in zip(self.heads, apart(x, self.family.runs), strict=True):
+        for head, mine in zip(self.heads, split_columns(x, self.family.runs), strict=True):
             head.fit_units(mine)

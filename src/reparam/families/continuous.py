@@ -54,7 +54,7 @@ class Gaussian(LocationScale):
     def has_fixed_scale(self) -> bool:
         return isinstance(self.scale, Fixed)
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.Normal(**values)
 
 
@@ -73,7 +73,7 @@ class Point(Factorized):
     deterministic: ClassVar[bool] = True
     spatial: ClassVar[bool] = True
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.Point(**values)
 
 
@@ -85,7 +85,7 @@ class Laplace(LocationScale):
     Laplace(scale=Fixed(1.0))
     """
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.Laplace(**values, validate_args=False)
 
 
@@ -100,7 +100,7 @@ class StudentT(LocationScale):
     df: AnySource = Shared()
     links: ClassVar[dict[str, Link]] = {**LocationScale.links, "df": Softplus(floor=1.0)}
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.StudentT(**values)
 
 
@@ -111,7 +111,7 @@ class LogNormal(LocationScale):
     inside: ClassVar[float] = 1.0
     measurement: ClassVar[Measurement | None] = "positive"
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.LogNormal(**values, validate_args=False)
 
     def to_unit_axis(self, x: Tensor) -> Tensor:
@@ -138,7 +138,7 @@ class Beta(Factorized):
     top: ClassVar[float | None] = 1.0
     measurement: ClassVar[Measurement | None] = "share"
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         mean, dispersion = values["logit"].sigmoid().clamp(1e-6, 1 - 1e-6), values["dispersion"]
         return by_torch.Beta(mean / dispersion, (1 - mean) / dispersion, validate_args=False)
 
@@ -159,7 +159,7 @@ class ContinuousBernoulli(Factorized):
     top: ClassVar[float | None] = 1.0
     measurement: ClassVar[Measurement | None] = "share"
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.ContinuousBernoulli(values["logit"])
 
     def support_error(self, x: Array) -> Violation | None:

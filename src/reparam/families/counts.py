@@ -36,7 +36,7 @@ class Poisson(Counts):
     links: ClassVar[dict[str, Link]] = {"rate": LogScale()}
     roles: ClassVar[dict[str, Role]] = {"rate": "rate"}
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.Poisson(**values)
 
 
@@ -58,7 +58,7 @@ class NegativeBinomial(Counts):
     links: ClassVar[dict[str, Link]] = {"mean": LogScale(), "dispersion": Softplus(floor=1e-4)}
     roles: ClassVar[dict[str, Role]] = {"mean": "rate"}
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return distributions.NegativeBinomial(**values)
 
 
@@ -80,5 +80,5 @@ class ZeroInflated(Counts):
     def params(self, event: Shape) -> Needs:
         return self.base.params(event) | super().params(event)
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
-        return distributions.ZeroInflated(values.pop("gate"), self.base.law(event, **values))
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
+        return distributions.ZeroInflated(values.pop("gate"), self.base.cell_distribution(event, **values))

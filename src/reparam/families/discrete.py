@@ -36,7 +36,7 @@ class Bernoulli(Factorized):
     top: ClassVar[float | None] = 1.0
     measurement: ClassVar[Measurement | None] = "binary"
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         return by_torch.Bernoulli(logits=values["logit"], validate_args=False)
 
     def support_error(self, x: Array) -> Violation | None:
@@ -76,7 +76,7 @@ class Categorical(Factorized):
     def params(self, event: Shape) -> Needs:
         return super().params((self.classes, *event))
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         logits = values["logits"].movedim(-1 - len(event), -1)
         return by_torch.Categorical(logits=logits, validate_args=False)
 
@@ -122,7 +122,7 @@ class DiscretizedLogistic(Factorized):
             del needs["weights"]
         return needs
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         half = (self.levels - 1) / 2
         last = {name: value.movedim(-1 - len(event), -1) for name, value in values.items()}
         loc, scale = half * (last["loc"] + 1), half * last["scale"]

@@ -52,7 +52,7 @@ class OrderedLogistic(Factorized):
         steps = ((self.levels - 2, *event), needs.pop("step")[1])
         return needs | ({"step": steps} if self.levels > 2 else {})
 
-    def law(self, event: Shape, **values: Tensor) -> Distribution:
+    def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         eta, first = values["eta"], unexpanded(values["first"])
         u = (torch.arange(1, self.levels, device=eta.device, dtype=eta.dtype) / self.levels).logit()
         gaps = u.diff()

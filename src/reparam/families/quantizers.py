@@ -41,13 +41,13 @@ def positive(family: Family, temperature: Schedule) -> None:
 class RelaxedHead(nn.Module, Clocked):
     """`head` gives the discrete distribution; in training it is relaxed, at the temperature of the step."""
 
-    def __init__(self, head: nn.Module, temperature: Schedule, book: Codebook) -> None:
+    def __init__(self, head: nn.Module, temperature: Schedule, codebook: Codebook) -> None:
         super().__init__()
-        self.head, self.temperature, self.book = head, temperature, book
+        self.head, self.temperature, self.codes = head, temperature, codebook
 
     def forward(self, h: Tensor) -> Distribution:
         d = self.head(h)
-        return Relaxed(d.law, at(self.temperature, self.step), d.book) if self.training else d
+        return Relaxed(d.choice, at(self.temperature, self.step), d.codebook) if self.training else d
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,7 +147,7 @@ class GridHead(nn.Module):
         self.register_buffer("atoms", atoms, persistent=False)
 
     @property
-    def book(self) -> Codebook:
+    def codes(self) -> Codebook:
         return TableCodebook(self.atoms)
 
     def forward(self, h: Tensor) -> Distribution:
@@ -209,7 +209,7 @@ class CodebookHead(nn.Module):
         self.register_buffer("total", torch.zeros(family.atoms))
 
     @property
-    def book(self) -> Codebook:
+    def codes(self) -> Codebook:
         return TableCodebook(self.codebook)
 
     def forward(self, h: Tensor) -> Distribution:

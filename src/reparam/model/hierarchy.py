@@ -123,8 +123,8 @@ class Hierarchy(nn.Module):
     def prior(self, pseudo: Tensor | None = None) -> Distribution:
         """p(z_0); `pseudo` are the features (K, n_features) of a VampPrior's pseudo-inputs."""
         if self.top is not None:
-            book = getattr(self.q[0], "book", None)
-            return self.top(None) if book is None else Codes(self.top(None), book)
+            codebook = getattr(self.q[0], "codes", None)
+            return self.top(None) if codebook is None else Codes(self.top(None), codebook)
         assert pseudo is not None
         q = self.q[0](self.split_features(pseudo)[0])
         return mixture(pseudo.new_zeros(len(pseudo)), q)

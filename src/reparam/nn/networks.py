@@ -36,10 +36,10 @@ class Network(Spec, abc.ABC):
     """A spec of an encoder and a decoder for data of any event shape."""
 
     @abc.abstractmethod
-    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+    def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         """A module (x (B, *E), y (B, extra)) -> (B, n_out); `extra` label numbers enter beside x.
 
-        `rungs` are the shapes of the stochastic layers. Each has its own features, the deepest first,
+        `layers` are the shapes of the stochastic layers. Each has its own features, the deepest first,
         concatenated, with shapes in the module's `shapes`; without `shapes` every layer reads all.
         """
 
@@ -72,12 +72,12 @@ class MLP(Network):
             for a, b in pairwise((n_in, *self.hidden))
         ]
 
-    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
-        if any(len(rung) == 3 for rung in rungs):
-            raise SpecError(f"{self} has no maps for the latents {rungs}. Use Conv(), or flat sizes")
+    def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        if any(len(shape) == 3 for shape in layers):
+            raise SpecError(f"{self} has no maps for the latents {layers}. Use Conv(), or flat sizes")
         n_in = numel(event) + extra
         blocks = self.blocks(n_in) or [nn.Identity()]
-        taps = [max(len(blocks) - 1 - i, 0) for i in range(len(rungs))]
+        taps = [max(len(blocks) - 1 - i, 0) for i in range(len(layers))]
         return Encoder(nn.Flatten(), blocks, taps, tuple(((self.hidden or (n_in,))[i],) for i in taps))
 
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
@@ -103,14 +103,14 @@ class Conv(Network):
         if not self.channels or self.kernel % 2 == 0:
             raise SpecError("Conv needs at least one width in channels, and an odd kernel")
 
-    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+    def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         pyramid = Pyramid(self, event, self.channels)
         levels: list[nn.Module] = []
         for a, b in pairwise(((event[0] if len(event) == 3 else 1) + extra, *self.channels)):
             conv = nn.Conv2d(a, b, self.kernel, stride=2, padding=self.kernel // 2)
             levels.append(nn.Sequential(initialised(conv, self.init), ACTIVATIONS[self.activation]()))
         dense = MLP(self.hidden, self.activation, self.init).blocks(numel(pyramid.shapes[-1]))
-        return pyramid.encoder(levels, dense, self.hidden, rungs)
+        return pyramid.encoder(levels, dense, self.hidden, layers)
 
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
         pyramid = Pyramid(self, event, self.channels)

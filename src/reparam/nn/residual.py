@@ -65,11 +65,11 @@ class ResMLP(Network):
         blocks[-1] = nn.Sequential(blocks[-1], nn.LayerNorm(n), act())
         return blocks
 
-    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
-        if any(len(rung) == 3 for rung in rungs):
-            raise SpecError(f"{self} has no maps for the latents {rungs}. Use ResNet(), or flat sizes")
-        taps = [max(self.blocks - 1 - i, 0) for i in range(len(rungs))]
-        shapes = tuple((self.width,) for _ in rungs)
+    def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+        if any(len(shape) == 3 for shape in layers):
+            raise SpecError(f"{self} has no maps for the latents {layers}. Use ResNet(), or flat sizes")
+        taps = [max(self.blocks - 1 - i, 0) for i in range(len(layers))]
+        shapes = tuple((self.width,) for _ in layers)
         return Encoder(nn.Flatten(), self.layers(numel(event) + extra), taps, shapes)
 
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
@@ -121,7 +121,7 @@ class ResNet(Network):
     def attends(self, level: int) -> bool:
         return self.attention and level == len(self.channels)
 
-    def encoder(self, event: Shape, extra: int, rungs: tuple[Shape, ...] = ((1,),)) -> nn.Module:
+    def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:
         pyramid = Pyramid(self, event, self.channels)
         levels, a = [], (event[0] if len(event) == 3 else 1) + extra
         for i, c in enumerate(self.channels, 1):
@@ -129,7 +129,7 @@ class ResNet(Network):
             levels.append(nn.Sequential(down, *self.level(c, self.attends(i)), *self.ready(c)))
             a = c
         dense = MLP(self.hidden, self.activation, "he").blocks(numel(pyramid.shapes[-1]))
-        return pyramid.encoder(levels, dense, self.hidden, rungs)
+        return pyramid.encoder(levels, dense, self.hidden, layers)
 
     def decoder(self, seen: tuple[Shape, ...], event: Shape, n: int) -> nn.Module:
         pyramid = Pyramid(self, event, self.channels)

@@ -13,6 +13,23 @@ from ..evaluation.evaluate import Evaluation
 from . import figures, model_plots as gallery
 
 UNITS = {"bits_per_dim": "bits", "ess": "of k", "prior_auc": "AUC"}
+UNSHOWN = {"n", "k", "warnings", "bound_by_k", "log_likelihood_by_row"}
+TITLES = {
+    "log_likelihood": "log-likelihood",
+    "bits_per_dim": "bits per dimension",
+    "elbo": "ELBO",
+    "rate": "KL (rate)",
+    "distortion": "reconstruction (distortion)",
+    "ess": "effective sample size",
+    "pareto_k": "Pareto k",
+    "rate_by_layer": "KL by layer",
+    "rate_by_dimension": "KL by latent dimension",
+    "active_by_kl": "active units by KL",
+    "aggregate_kl": "KL of aggregate posterior and prior",
+    "prior_auc": "AUC, aggregate posterior against prior",
+    "distortion_by_column": "reconstruction by column",
+    "ais": "annealed importance sampling",
+}
 PLAIN = {"n", "k", "active_units", "active_by_kl", "accuracy", "calibration_error", "pareto_k"}
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -35,7 +52,7 @@ li {{ margin: .4rem 0 }} img {{ max-width: 100%; margin: .5rem 0 }}
 def table(result: Evaluation) -> Iterator[tuple[str, str, str]]:
     """(name, value, unit) of every metric that is defined."""
     for name, value in asdict(result).items():
-        if value is None or name in ("n", "k", "warnings", "bound_by_k"):
+        if value is None or name in UNSHOWN:
             continue
         unit = UNITS.get(name, "" if name in PLAIN else "nats")
         if name == "log_likelihood":
@@ -46,7 +63,7 @@ def table(result: Evaluation) -> Iterator[tuple[str, str, str]]:
             shown = ", ".join(f"{each:.2f}" for each in value)
         else:
             shown = f"{value:.2f}" if unit == "nats" else _number(value)
-        yield name.replace("_", " "), shown, unit
+        yield TITLES.get(name, name.replace("_", " ")), shown, unit
 
 
 def _number(value: float) -> str:

@@ -223,10 +223,10 @@ def low(key: str, expect: str, **parts: Any) -> Recipe:
     return variant(key, expect, **({"latent_dim": 10} | parts))
 
 
-def rungs(key: str, expect: str, **parts: Any) -> Recipe:
+def hierarchical(key: str, expect: str, **parts: Any) -> Recipe:
     """Three stochastic layers with free bits against collapse; steps with large gradients are skipped."""
     steady = Training(clip=10, skip=1000, ema=0.999)
-    free = ELBO(free_bits=1, free_per="rung")
+    free = ELBO(free_bits=1, free_per="layer")
     net = MLP((512, 256), "elu")
     return variant(key, expect, latent_dim=(8, 16, 32), encoder=net, objective=free, training=steady, **parts)
 
@@ -302,8 +302,8 @@ VARIANTS: dict[str, Recipe] = {
         "kingma2014semi",
         "fewer errors than m2",
     ),
-    "ladder": rungs("sonderby2016ladder", "a better likelihood than vae"),
-    "ladder-vamp": rungs("tomczak2018vae", "a better likelihood than ladder", prior=VampPrior(500)),
+    "ladder": hierarchical("sonderby2016ladder", "a better likelihood than vae"),
+    "ladder-vamp": hierarchical("tomczak2018vae", "a better likelihood than ladder", prior=VampPrior(500)),
     "vq-vae": variant(
         "oord2017neural",
         "a rate in nats of codes",
