@@ -4,6 +4,7 @@ All processes hold the same weights and draw the same random numbers for the who
 those of its own rows: so two processes train like one with the same batches.
 """
 
+import atexit
 import logging
 import os
 import warnings
@@ -106,7 +107,14 @@ def _launched(devices: int, kind: str) -> SingleProcess:
         fabric.launch()
     if fabric.global_rank:
         warnings.simplefilter("ignore")
+    atexit.register(leave)
     return MultiProcess(fabric)
+
+
+def leave() -> None:
+    """Close the group of processes: its threads, still running when the interpreter ends, would abort it."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 IN_PLACE = (Tensor.normal_, Tensor.uniform_, Tensor.exponential_)
