@@ -120,7 +120,7 @@ def test_a_grid_is_about_square_and_a_missing_pixel_is_tinted():
 def test_losses_has_a_panel_a_term_and_held_out_rows_beside_the_bound():
     figure = figures.losses([row(epoch) for epoch in range(1, 6)])
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["negative ELBO", "cross-entropy (weighted)", "rate", "distortion"]
+    assert titles == ["negative ELBO", "cross-entropy (weighted)", "KL (rate)", "reconstruction (distortion)"]
     assert [len(axes.lines) for axes in figure.axes] == [2, 1, 1, 1]
     assert {axes.get_ylabel() for axes in figure.axes} == {"nats per datum"}
     assert np.allclose(np.asarray(figure.axes[0].lines[1].get_ydata())[0], 101.0)
@@ -134,8 +134,8 @@ def test_the_bound_has_its_own_panel_where_no_term_is_it():
         "negative ELBO",
         "maximum mean discrepancy (weighted)",
         "negative bound",
-        "rate",
-        "distortion",
+        "KL (rate)",
+        "reconstruction (distortion)",
     ]
     assert [len(axes.lines) for axes in figure.axes] == [1, 1, 2, 1, 1]
     assert figure.axes[1].get_ylabel() == "no unit"
@@ -145,7 +145,7 @@ def test_the_bound_has_its_own_panel_where_no_term_is_it():
 def test_an_autoencoder_has_no_rate_and_no_bound(nothing):
     history = [row(epoch, rate=nothing, bound=nothing, validation=nothing) for epoch in (1, 2)]
     titles = [axes.get_title(loc="left") for axes in figures.losses(history).axes]
-    assert titles == ["negative ELBO", "cross-entropy (weighted)", "distortion"]
+    assert titles == ["negative ELBO", "cross-entropy (weighted)", "reconstruction (distortion)"]
     assert isinstance(figures.losses([]), Figure)
 
 

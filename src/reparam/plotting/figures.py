@@ -33,6 +33,7 @@ DPI, TILE = 150, 0.55  # dots an inch; inches a small tile
 FRAME = 90  # milliseconds
 TITLE, LABEL, TICK = 10, 9, 8  # font sizes in points
 INK, FAINT, BLUE, ORANGE = "#333333", "#c8c8c8", "#2f7fc8", "#e8890c"
+PARTS = {"KL (rate)": "rate", "reconstruction (distortion)": "distortion"}  # of the bound, and their keys
 CLASSES = 20  # the most classes with different colours in a map
 
 
@@ -305,7 +306,7 @@ def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
     panels = {titles[name][0]: _curve(terms, name) for name in names}
     if not any(map(is_bound, panels.values())):
         panels["negative bound"] = bound
-    panels |= {key: _curve(history, key) for key in ("rate", "distortion")}
+    panels |= {title: _curve(history, key) for title, key in PARTS.items()}
     panels = {title: values for title, values in panels.items() if np.isfinite(values).any()}
     rows, columns = _shape(len(panels))
     figure = empty(3.2 * columns, 2.7 * rows)
