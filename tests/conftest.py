@@ -1,9 +1,17 @@
-"""Processes that a test starts import the same reparam as the test, in a clone that is not installed too."""
+"""Processes that a test starts import the same reparam as the test, in a clone that is not installed too.
+
+The nets of tests are small, and two threads that wait for each other make them slower: one thread is used.
+"""
 
 import os
 from pathlib import Path
 
+import torch
+
 import reparam
+
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PLACES = [str(Path(reparam.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, PLACES))
