@@ -32,10 +32,10 @@ demo: setup  ## train on the bundled digits, evaluate, draw the pictures (about 
 	@echo "pictures: $(DEMO)/figures    model: $(DEMO)/model.safetensors"
 
 test: setup  ## the tests and doctests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: setup  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 # Warnings are no errors here: an old library may warn of a newer one beside it.
 test-lowest:  ## some fast tests with the lowest versions allowed; LOWEST_TORCH=2.13.0 takes another torch
