@@ -115,12 +115,12 @@ def evaluate(
     if truth is not None and every.logits is not None and bool((truth >= 0).any()):
         judged = every.logits[truth >= 0].double(), truth[truth >= 0]
     estimate = None if every.log_likelihood is None else estimate_of(every.log_likelihood)
-    bits = -math.log(2) * means["known"]
+    known_cells = means["known"]
     return Evaluation(
         n=len(x),
         k=k,
         log_likelihood=estimate,
-        bits_per_dim=estimate.mean / bits if estimate and bits else None,
+        bits_per_dim=-estimate.mean / known_cells / math.log(2) if estimate and known_cells else None,
         elbo=None if means["rate"] is None else -means["rate"] - means["distortion"],
         rate=means["rate"],
         distortion=means["distortion"],
