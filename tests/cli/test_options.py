@@ -25,7 +25,7 @@ def labelled(path: Path) -> Path:
 def test_a_table_s_labels_are_remembered(
     head: str, buffer: tuple[object, ...], tmp_path: Path, capsys: Capture
 ) -> None:
-    """The column that `fit` was told of is y wherever it is found, and no strange column."""
+    """The column that `fit` was told of is y wherever it is found, and no unexpected column."""
     data, out = labelled(tmp_path / "kinds.csv"), tmp_path / "run"
     if buffer:
         data = data.with_suffix(".parquet")

@@ -115,7 +115,7 @@ def test_impute_keeps_what_is_known(fitted: VAE) -> None:
     assert not first.equals(second) and (first.where(known, 0) == table.where(known, 0)).all().all()
 
 
-def test_a_strange_cell_is_found(fitted: VAE) -> None:
+def test_an_anomalous_cell_is_found(fitted: VAE) -> None:
     table = people().iloc[:50].copy()
     table.loc[10, "sex"], table.loc[10, "height"] = "female", 195.0
     scores = fitted.score_samples(table)

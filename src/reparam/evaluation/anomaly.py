@@ -52,7 +52,7 @@ def segments(labels: Array) -> Iterator[tuple[int, int]]:
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
-def adjusted(strange: Array, labels: Array, delay: int) -> Array:
+def adjusted(scores: Array, labels: Array, delay: int) -> Array:
     """Every point of an anomalous segment gets the largest value of its first delay + 1 points.
 
     A segment is then detected as a whole if the threshold is exceeded within `delay` steps of its start,
@@ -61,10 +61,10 @@ def adjusted(strange: Array, labels: Array, delay: int) -> Array:
     >>> adjusted(np.array([0.1, 0.2, 0.9, 0.3]), np.array([0, 1, 1, 1]), delay=1)
     array([0.1, 0.9, 0.9, 0.9])
     """
-    strange = strange.copy()
+    scores = scores.copy()
     for start, stop in segments(labels):
-        strange[start:stop] = strange[start : min(start + delay + 1, stop)].max()
-    return strange
+        scores[start:stop] = scores[start : min(start + delay + 1, stop)].max()
+    return scores
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ def detection(scores: Array, labels: Array, delay: int | None = None) -> Detecti
     if labels.shape != scores.shape or not np.isin(labels, (0, 1)).all() or not labels.any():
         raise DataError("labels are 0 or 1, one per time step, and at least one is 1, an anomaly")
     known = ~np.isnan(scores)
-    strange = np.where(known, -scores, -np.nanmax(scores))
-    strange = strange if delay is None else adjusted(strange, labels, delay)
-    strange, labels = strange[known], labels[known]
-    precision, recall, thresholds = precision_recall_curve(labels, strange)
+    anomaly = np.where(known, -scores, -np.nanmax(scores))
+    anomaly = anomaly if delay is None else adjusted(anomaly, labels, delay)
+    anomaly, labels = anomaly[known], labels[known]
+    precision, recall, thresholds = precision_recall_curve(labels, anomaly)
     f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
     i = int(f1[:-1].argmax())
-    area = float(average_precision_score(labels, strange))
+    area = float(average_precision_score(labels, anomaly))
     return Detection(float(f1[i]), float(precision[i]), float(recall[i]), -float(thresholds[i]), area)

@@ -133,7 +133,7 @@ def evaluate(
             *diagnostics.of_scale(None if means["misfit"] is None else math.sqrt(means["misfit"])),
             *diagnostics.of_prior(found.get("prior_auc")),
         ),
-        bound_by_k=None if every.bounds is None else dict(zip(group_sizes(k), means["bounds"], strict=True)),
+        bound_by_k=None if every.bounds is None else bound_by_k(every.bounds, k),
         pareto_k=known(means["pareto_k"]),
         rate_by_layer=None if means["layers"] is None else tuple(means["layers"]),
         rate_by_dimension=None if dimensions is None else tuple(dimensions),
@@ -152,6 +152,11 @@ def estimate_of(scores: Tensor) -> Estimate:
     finite_spread = len(scores) > 1 and bool(scores.isfinite().all())
     se = float(scores.std()) / math.sqrt(len(scores)) if finite_spread else None
     return Estimate(float(scores.nanmean()), se)
+
+
+def bound_by_k(bounds: Tensor, k: int) -> dict[int, float]:
+    """The mean over rows of (n, sizes), by number of samples; summed size by size, like `log_likelihood`."""
+    return dict(zip(group_sizes(k), bounds.double().T.contiguous().nanmean(1).tolist(), strict=True))
 
 
 def known(value: float | None) -> float | None:

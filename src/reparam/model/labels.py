@@ -46,7 +46,7 @@ class LabelHead(Spec, abc.ABC):
     partial: ClassVar[bool] = False
     """Whether rows may be unlabelled, y = -1."""
     enumerated: ClassVar[bool] = False
-    """Whether a datum has a code for every class."""
+    """Whether a row has a code for every class."""
     marginalised: ClassVar[bool] = False
     """Whether log p(x|z) is a sum over the classes."""
     has_classifier: ClassVar[bool] = False

@@ -207,7 +207,7 @@ class Commitment(Term):
 
 @dataclass(frozen=True, repr=False)
 class GradientPenalty(Term):
-    """weight * mean_B |d mean(x|z) / dz|_F^2, by one random +-1 vector a datum (RAE-GP, Ghosh et al. 2020).
+    """weight * mean_B |d mean(x|z) / dz|_F^2, by one random +-1 vector per row (RAE-GP, Ghosh et al. 2020).
 
     Hutchinson's estimator: E |v' J|^2 = |J|_F^2.
     """
