@@ -1,11 +1,13 @@
 """`reparam compare`: figures side by side, and differences paired by row."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from reparam.cli.compare import paired_difference
 from tests.cli.helpers import Capture, run
@@ -87,12 +89,12 @@ def test_the_difference_is_that_of_the_printed_means(runs: Path, capsys: Capture
 
 
 def test_differences_of_missing_and_infinite_scores() -> None:
-    a, b = np.array([1.0, 2.0, np.nan, 5.0]), np.array([0.0, 0.0, 1.0, 0.0])
+    a, b = torch.tensor([1.0, 2.0, math.nan, 5.0]), torch.tensor([0.0, 0.0, 1.0, 0.0])
     found = paired_difference(a, b)
     assert found is not None and found.mean == pytest.approx(8 / 3)
     assert found.se == pytest.approx(np.std([1, 2, 5], ddof=1) / 3**0.5)
-    assert paired_difference(np.array([-np.inf, 1.0]), b[:2]) is None
-    assert paired_difference(np.array([np.nan]), b[:1]) is None
+    assert paired_difference(torch.tensor([-math.inf, 1.0]), b[:2]) is None
+    assert paired_difference(torch.tensor([math.nan]), b[:1]) is None
     one = paired_difference(a[:1], b[:1])
     assert one is not None and one.se is None
 

@@ -12,6 +12,8 @@ from .arguments import AsJson, Data, DataOptions, data_options, unique_names
 from .output import print_json, warn
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .. import VAE, Dataset, Evaluation
     from ..evaluation.evaluate import Estimate
 
@@ -111,43 +113,38 @@ def load_candidate(name: str, path: Path, data: str, options: DataOptions) -> Ca
 def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
     """The metrics of each model, and its log-likelihood minus that of the first."""
     rows: list[Row] = []
-    reference = None
     for candidate in candidates:
         vae, X, y = candidate.vae, candidate.dataset.X, candidate.dataset.y
         try:
             evaluation = vae.evaluate(X, None if vae.classes_ is None else y, k)
-            rows_of = evaluation.log_likelihood_by_row
-            scores = None if rows_of is None else rows_of.double().numpy()
         except ReparamError as error:
             raise type(error)(f"{candidate.name}: {error}") from None
-        if not rows:
-            reference = scores
-        elif evaluation.n != rows[0].evaluation.n:
-            raise DataError(
-                f"{candidate.name} reads {evaluation.n} rows and {rows[0].name} {rows[0].evaluation.n}: "
-                "compare models on the same rows"
-            )
-        paired = rows and reference is not None and scores is not None
-        rows.append(Row(candidate.name, evaluation, paired_difference(scores, reference) if paired else None))
+        difference = None
+        if rows:
+            first = rows[0].evaluation
+            if evaluation.n != first.n:
+                raise DataError(
+                    f"{candidate.name} reads {evaluation.n} rows and {rows[0].name} {first.n}: "
+                    "compare models on the same rows"
+                )
+            difference = paired_difference(evaluation.log_likelihood_by_row, first.log_likelihood_by_row)
+        rows.append(Row(candidate.name, evaluation, difference))
     return rows
 
 
-def paired_difference(scores: Any, reference: Any) -> "Estimate | None":
+def paired_difference(scores: "Tensor | None", reference: "Tensor | None") -> "Estimate | None":
     """The mean of scores (n,) minus `reference` (n,), and its standard error, over the rows that have both.
 
-    None where a score is infinite. Pairing removes the variation between rows that both models share, so the
-    standard error is usually far below that of each mean.
+    None where a model has no density or a score is infinite. Pairing removes the variation between rows that
+    both models share, so the standard error is usually far below that of each mean.
     """
-    import numpy as np
+    from ..evaluation.evaluate import estimate_of
 
-    from ..evaluation.evaluate import Estimate
-
-    known = ~(np.isnan(scores) | np.isnan(reference))
-    if not known.any() or not np.isfinite(scores[known] - reference[known]).all():
+    if scores is None or reference is None:
         return None
-    each = scores[known] - reference[known]
-    se = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else None
-    return Estimate(float(each.mean()), se)
+    difference = scores.double() - reference.double()
+    known = difference[~(scores.isnan() | reference.isnan())]
+    return estimate_of(known) if len(known) and bool(known.isfinite().all()) else None
 
 
 # -- whether metrics can be compared ---------------------------------------------------------------------
@@ -259,9 +256,10 @@ def write_comparison(path: Path, rows: Sequence[Row]) -> None:
 
     records = []
     for row in rows:
-        record: dict[str, Any] = {"model": row.name, "n": row.evaluation.n, "k": row.evaluation.k}
+        figures = row.to_dict()
+        record = {name: figures[name] for name in ("model", "n", "k")}
         for name in COLUMNS:
-            value = row.to_dict()[name]
+            value = figures[name]
             if name in ("log_likelihood", "difference"):
                 value = value or {"mean": None, "se": None}
                 record |= {name: value["mean"], f"{name}_se": value["se"]}

@@ -21,7 +21,7 @@ def evaluate(
     model: ModelPath,
     data: Data,
     options: DataOptions,
-    k: Annotated[int, typer.Option("-k", min=1, help="importance samples per datum")] = 500,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples per row")] = 500,
     ais: Annotated[
         int | None,
         typer.Option(min=1, help="also annealed importance sampling, number of temperatures, e.g. 1000"),
@@ -77,7 +77,7 @@ def score(
     data: Data,
     output: OutputFile,
     options: DataOptions,
-    k: Annotated[int, typer.Option("-k", min=1, help="importance samples per datum")] = 100,
+    k: Annotated[int, typer.Option("-k", min=1, help="importance samples per row")] = 100,
     per_cell: Annotated[bool, typer.Option("--per-cell", help="also the score of each column")] = False,
 ) -> None:
     """One score per row: the importance-weighted bound on log p(x), in nats, beside the row's key."""

@@ -69,9 +69,8 @@ def resolve(arguments: Mapping[str, Any], preprocessor: Preprocessor, random_sta
     weight = labels.cross_entropy
     default = ELBO() if weight is None else (ELBO(), CrossEntropy(weight))
     objective = default if chosen["objective"] is None else chosen["objective"]
-    config = FitConfig(model, objective, training, preprocessor.window, random_state)
     terms_of(objective, model)
-    return config
+    return FitConfig(model, objective, training, preprocessor.window, random_state)
 
 
 def latent_sizes(latent_dim: Any) -> tuple[int | Shape, ...]:

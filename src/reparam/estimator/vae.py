@@ -34,7 +34,7 @@ from ..model.priors import VampPrior
 from ..nn.networks import Network
 from ..objectives import Term
 from ..specs.spec import Spec, accepts, describe, plain
-from ..tensors import Shape, random_from
+from ..tensors import Shape, numel, random_from
 from ..training import refit_prior
 from ..training.config import Training
 from ..training.trainer import Progress, Trainer
@@ -238,7 +238,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.posterior_, self.prior_, self.likelihood_ = model.posterior, model.prior, model.likelihood
         self.labels_, self.objective_ = model.labels, config.objective
         self.training_, self.window_, self.random_state_ = config.training, config.window, config.random_state
-        self.latent_dim_ = sum(int(np.prod(shape)) for shape in model.latent_shapes)
+        self.latent_dim_ = sum(map(numel, model.latent_shapes))
         self.classes_: Array | None = self.preprocessor_.classes
 
     def save_training(self, path: str | Path) -> None:

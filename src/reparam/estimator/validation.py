@@ -41,9 +41,6 @@ OWN = (
 )
 
 
-# -- arguments -------------------------------------------------------------------------------------------
-
-
 def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
     """SpecError at the first argument of VAE of the wrong type; `listed` as in `accepts`."""
     for name, kind in KINDS.items():

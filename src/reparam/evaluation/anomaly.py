@@ -12,8 +12,7 @@ from ..distributions import elementwise_log_prob
 from ..errors import DataError
 from ..model.model import Model
 from ..tensors import numel, random_from
-from .imputation import NUMBERS
-from .passes import over_rows
+from .passes import CELLS, over_rows
 
 Array = np.ndarray[Any, Any]
 MCMC = 10
@@ -39,7 +38,7 @@ def reconstruction_log_prob(model: Model, x: Tensor, k: int, seed: int, steps: i
             each = elementwise_log_prob(model(model.observe(full), samples=k).px, full)
         return each.reshape(k, *batch.shape).mean(0).masked_fill(hole, torch.nan)
 
-    return over_rows(judged, x, rows=max(1, NUMBERS // (k * numel(model.event))))
+    return over_rows(judged, x, rows=max(1, CELLS // (k * numel(model.event))))
 
 
 def segments(labels: Array) -> Iterator[tuple[int, int]]:

@@ -15,9 +15,8 @@ from ..distributions import blend, elementwise_log_prob, log_prob_of
 from ..model.model import Model
 from ..tensors import numel, random_from, weighted_sum
 from .metrics import every_class
+from .passes import CELLS
 
-NUMBERS = 1 << 20
-"""Decoded numbers in memory at once."""
 POOL = 10_000
 """Draws of the prior per resampling."""
 
@@ -26,7 +25,7 @@ def weighed(
     model: Model, x: Tensor, y: Tensor | None, k: int
 ) -> Iterator[tuple[Tensor, Distribution, Tensor]]:
     """A batch x with missing cells filled, p(x|z) at k draws, and normalised importance weights (S, B)."""
-    rows = max(1, NUMBERS // (k * numel(model.event)))
+    rows = max(1, CELLS // (k * numel(model.event)))
     for i in range(0, len(x), rows):
         trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
         log_w = trace.log_w() if trace.config.has_density else trace.log_likelihood

@@ -62,12 +62,8 @@ class Trainer:
 
     def __init__(self, model: Model, terms: tuple[Term, ...], training: Training, seed: int) -> None:
         self.process = launched(training.devices, training.resolved_device())
-        self.model, self.terms, self.training, self.seed = (
-            model.to(self.process.device),
-            terms,
-            training,
-            seed,
-        )
+        self.model = model.to(self.process.device)
+        self.terms, self.training, self.seed = terms, training, seed
         parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
         self.update = Update(parameters, training)
         self.adversary = Adversary(terms, model.config, self.process)
