@@ -7,8 +7,6 @@ from .base import (
     blend,
     elementwise_log_prob,
     event,
-    has_density,
-    is_certain,
     kl,
     log_prob_of,
     mean_of,

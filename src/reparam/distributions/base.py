@@ -74,16 +74,6 @@ def kl(q: Distribution, p: Distribution) -> Tensor | None:
         return None
 
 
-def has_density(d: Distribution) -> bool:
-    """False for a Point over real numbers: then rate and log-likelihood are not defined."""
-    return bool(getattr(base_of(d), "has_density", True))
-
-
-def is_certain(d: Distribution) -> bool:
-    """Whether all samples are equal, so that one is enough."""
-    return bool(getattr(base_of(d), "is_certain", False))
-
-
 @dispatch_on_base
 def mean_of(d: Distribution) -> Tensor:
     """The point estimate for reconstructions and embeddings, (*batch, *E): the mean where defined."""
@@ -115,16 +105,16 @@ def log_prob_of(d: Distribution, x: Tensor, mask: Tensor) -> Tensor:
 @dispatch_on_base
 def blend(d: Distribution, weights: Tensor) -> Tensor:
     """The point prediction of the mixture sum_s w_s d_s, weights (S, B): its mean, (B, *E)."""
-    return _blended(mean_of(d), weights)
+    return weighted_mean(mean_of(d), weights)
 
 
 @blend.register(Categorical)
 def _(d: Any, weights: Tensor) -> Tensor:
     """The most probable class."""
-    return _blended(d.probs, weights).argmax(-1).to(weights.dtype)
+    return weighted_mean(d.probs, weights).argmax(-1).to(weights.dtype)
 
 
-def _blended(x: Tensor, weights: Tensor) -> Tensor:
+def weighted_mean(x: Tensor, weights: Tensor) -> Tensor:
     """sum_s w_s x_s, (S, B, *E) or what broadcasts to it -> (B, *E)."""
     x = x if x.shape[:2] == weights.shape else x.expand(*weights.shape, *x.shape[max(x.dim() - 1, 2) :])
     return torch.einsum("sb,sb...->b...", weights, x)

@@ -13,7 +13,6 @@ class Deterministic(Unvalidated):
     """A point mass at the mean."""
 
     has_rsample = True
-    is_certain = True
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.mean.expand(self._extended_shape(sample_shape))
@@ -23,7 +22,6 @@ class Point(Deterministic):
     """An autoencoder's code, `loc`. Over real numbers it has no density, so no `log_prob`."""
 
     support = constraints.real
-    has_density = False
 
     def __init__(self, loc: Tensor) -> None:
         self.loc = loc

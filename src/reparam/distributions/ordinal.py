@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, pad
 
-from .base import Unvalidated, _blended, blend, mean_of
+from .base import Unvalidated, blend, mean_of, weighted_mean
 
 
 class OrderedLogistic(Unvalidated):
@@ -61,5 +61,5 @@ def _(d: OrderedLogistic) -> Tensor:
 @blend.register
 def _(d: OrderedLogistic, weights: Tensor) -> Tensor:
     """The median: the number of k < K - 1 with sum_s w_s P_s(x <= k) < 1/2."""
-    at_most = _blended((d.cuts - d.eta[..., None]).sigmoid(), weights)
+    at_most = weighted_mean((d.cuts - d.eta[..., None]).sigmoid(), weights)
     return (at_most < 0.5).sum(-1).to(weights.dtype)

@@ -19,7 +19,7 @@ def join_columns(parts: Sequence[Tensor], runs: Runs) -> Tensor:
 
 
 def split_columns(x: Tensor, runs: Runs) -> list[Tensor]:
-    """The inverse of `together`."""
+    """The inverse of `join_columns`."""
     pieces = torch.split(x, [stop - start for _, start, stop in runs], -1)
     mine: dict[int, list[Tensor]] = {}
     for (part, _, _), piece in zip(runs, pieces, strict=True):

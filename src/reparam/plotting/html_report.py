@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure as Picture
 
 from ..evaluation.evaluate import Evaluation
-from . import figures, model_plots as gallery
+from . import figures, model_plots
 
 UNITS = {"bits_per_dim": "bits", "ess": "of k", "prior_auc": "AUC"}
 UNSHOWN = {"n", "k", "warnings", "bound_by_k", "log_likelihood_by_row"}
@@ -96,7 +96,7 @@ def page(vae: Any, data: Any, result: Evaluation, title: str = "reparam: evaluat
         [curve(result)] if result.bound_by_k and len(result.bound_by_k) > 1 else []
     )
     drawn += [bars(result.rate_by_dimension)] if result.rate_by_dimension else []
-    drawn += [picture for _, picture in gallery.pictures(vae, data)]
+    drawn += [picture for _, picture in model_plots.pictures(vae, data)]
     rows = "\n".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in table(result)
     )
