@@ -1,4 +1,4 @@
-"""The families of posteriors, priors and likelihoods. Add a new family to these unions."""
+"""Families of posteriors, priors, likelihoods. Add a posterior here, a likelihood in `columns.Cell`."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The full state of a training, to resume it exactly: tensors and numbers."""
+"""The full state of a training, to resume it exactly: tensors and numbers. `estimator.saving` writes them."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
