@@ -26,13 +26,14 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 
 import reparam as rp
-from reparam import VAE, Training
+from reparam import VAE
 from reparam.recipes import RECIPES
+from reparam.recipes.recipes import PLAIN
 
 Hashes = dict[str, Any]
 """By what is hashed; the text "" stands for the only thing of its case."""
 
-BRIEF = Training(epochs=2, batch_size=50)
+BRIEF = replace(PLAIN, epochs=2, batch_size=50)
 
 
 def digest(*parts: Any) -> str:

@@ -36,9 +36,11 @@ from reparam import (
     Commitment,
     ContinuousBernoulli,
     Conv,
+    Consistency,
     CrossEntropy,
     Decorrelation,
     DiscretizedLogistic,
+    Enumerated,
     FactorTC,
     Family,
     Flow,
@@ -332,6 +334,7 @@ TERMS = {
     "cross entropy": TermRow(
         CrossEntropy(3.0), ("encoder", "classifier"), {"labels": Auxiliary(3, network=None)}
     ),
+    "consistency": TermRow(Consistency(3.0), ("classifier",), {"labels": Enumerated(3)}),
     "total correlation": TermRow(TotalCorrelation(3.0)),
     "factor": TermRow(FactorTC(3.0, (8,))),
     "decorrelation": TermRow(Decorrelation(1.0, 1.0)),

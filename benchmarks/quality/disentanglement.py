@@ -7,14 +7,15 @@ compares the two models, not with the article.
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from reparam import ELBO, MLP, VAE, Training
+from reparam import ELBO, MLP, VAE
 from reparam.evaluation.disentanglement import mig
 from reparam.objectives import Term, TotalCorrelation
+from reparam.recipes.recipes import PLAIN
 
 from ..markdown import Figures
 
@@ -37,7 +38,7 @@ class Disentanglement:
             X, factors = held["imgs"][keep].astype(np.float32), held["latents_classes"][keep]
         found, bounds = [], []
         for seed in self.seeds:
-            training = Training(epochs=self.epochs, batch_size=256, compile=self.compile)
+            training = replace(PLAIN, epochs=self.epochs, batch_size=256, compile=self.compile)
             vae = VAE(
                 10,
                 encoder=MLP((300, 300)),

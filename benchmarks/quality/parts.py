@@ -15,7 +15,7 @@ def static(name: str, epochs: int = 60, **parts: Any) -> Figures:
     """A recipe, but for `parts`, on statically binarised MNIST: test log-likelihood, k = 200."""
     X, batch_size = load("binarized-mnist").X, 100
     rate = Cosine(1e-3, 1e-5, epochs * len(X) // batch_size)
-    training = Training(epochs, batch_size, rate, clip=10)
+    training = Training(epochs, batch_size, rate, clip=10, ema=None)
     vae = recipe(name).model.set_params(training=training, random_state=0, **parts)
     vae.fit(X)
     figures = vae.evaluate(load("binarized-mnist:test").X, k=200).to_dict()
@@ -26,7 +26,7 @@ def ladder(free_bits: float, epochs: int = 30, **words: Any) -> Figures:
     """Three stochastic layers on statically binarised MNIST: which of them have a KL above 0?"""
     vae = recipe("ladder").model.set_params(
         objective=ELBO(free_bits=free_bits, free_per="layer"),
-        training=Training(epochs, batch_size=100, clip=10, skip=1000, ema=0.999, **words),
+        training=Training(epochs, **({"learning_rate": 1e-3} | words), batch_size=100, clip=10, skip=1000),
         random_state=0,
     )
     test = load("binarized-mnist:test").X

@@ -8,7 +8,7 @@ import torch
 from sklearn.base import clone
 from torch import Tensor, nn
 
-from reparam import VAE, Bernoulli, Conv, Training
+from reparam import ELBO, VAE, Bernoulli, Conv, Training
 from reparam.recipes import recipe
 
 from ..markdown import Rows
@@ -22,7 +22,7 @@ Turn = Callable[[], object]
 VAES: dict[str, VAE] = {
     "zeldes": recipe("zeldes").model,
     "geron": recipe("geron").model,
-    "conv": VAE(20, encoder=Conv(), likelihood=Bernoulli(grey="expected")),
+    "conv": VAE(20, encoder=Conv(), likelihood=Bernoulli(grey="expected"), objective=ELBO()),
 }
 """The nets of `PLAIN` in reparam's words."""
 

@@ -127,6 +127,9 @@ from .objectives.bounds import (
     PIWAE as PIWAE,
     Renyi as Renyi,
 )
+from .objectives.consistency import (
+    Consistency as Consistency,
+)
 from .objectives.penalties import (
     L2 as L2,
     MMD as MMD,

@@ -186,7 +186,7 @@ def test_a_conditional_model_draws_its_class() -> None:
         (lambda: VAE(training=SHORT).fit(X).transform(X[:, :3]), ValueError, "features"),
         (lambda: VAE(training=SHORT).fit(X).sample(2, label=1), DataError, "has no labels"),
         (lambda: MLP((0,)), SpecError, "widths of 1 or more"),
-        (lambda: Training(patience=3), SpecError, "set validation"),
+        (lambda: Training(epochs=9, patience=3), SpecError, "set validation"),
         (lambda: Training(patience=0, validation=0.1), SpecError, "patience .*1 or more"),
         (lambda: Training(clip=-1.0), SpecError, "must be above 0"),
         (lambda: Training(skip=0.0), SpecError, "must be above 0"),
@@ -239,11 +239,12 @@ def test_a_refused_fit_changes_nothing() -> None:
 
 
 def test_who_stops_listening_has_a_model() -> None:
-    vae = VAE(2, training=Training(epochs=50, ema=0.9), random_state=0)
+    fixed: dict[str, Any] = {"objective": ELBO(), "random_state": 0}
+    vae = VAE(2, training=Training(epochs=50, learning_rate=1e-3, ema=0.9), **fixed)
     for progress in vae.fit_iter(X):
         if progress.epoch == 3:
             break
-    short = VAE(2, training=Training(epochs=3, ema=0.9), random_state=0).fit(X)
+    short = VAE(2, training=Training(epochs=3, learning_rate=1e-3, ema=0.9), **fixed).fit(X)
     assert not vae.model_.training and not hasattr(vae, "trainer_")
     np.testing.assert_array_equal(vae.transform(X), short.transform(X))
 

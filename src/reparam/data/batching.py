@@ -1,5 +1,6 @@
 """Operations on rows of any storage: a tensor, a sparse matrix, or a stream from disk."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from .stream import LocalBatch, Stream
 
 Rows = tuple[Rowwise, Tensor | None]
 """x (n, *E), and class numbers y (n,) where the model uses labels."""
+LABELLED = 0.1
+"""The share of labelled rows to which they are repeated in training."""
 PLACED = 1000
 """Rows per block in the search for a value outside the support."""
 
@@ -72,9 +75,16 @@ def is_sparse(x: Rowwise) -> bool:
     return isinstance(x, Sparse)
 
 
-def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | None, Tensor]:
+def is_divisible(x: Rowwise) -> bool:
+    """Whether some rows can be held out; a stream of one block is read as a whole."""
+    return not isinstance(x, Stream) or len(x.sizes) > 1
+
+
+def split(
+    rows: Rows, share: float, *, in_order: bool = False, unlabelled: bool = False
+) -> tuple[Rows, Rows | None, Tensor]:
     """Training rows, held-out rows, and the row numbers of the latter: a random `share`, the last rows where
-    they are `in_order`, or whole blocks of a stream."""
+    they are `in_order`, or whole blocks of a stream. `unlabelled`: labelled rows are held out last."""
     (x, y), n = rows, len(rows[0])
     if not share:
         return rows, None, torch.arange(0)
@@ -85,6 +95,8 @@ def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | Non
         sides = [x.part(some) for some in blocks]
     else:
         order = torch.arange(n).flip(0) if in_order else torch.randperm(n)
+        if unlabelled and y is not None:
+            order = torch.cat([order[y[order] < 0], order[y[order] >= 0]])
         held, kept = order[: int(n * share)], order[int(n * share) :]
         sides = [part(x, held), part(x, kept)]
     if not len(held) or not len(kept):
@@ -93,6 +105,21 @@ def split(rows: Rows, share: float, *, in_order: bool) -> tuple[Rows, Rows | Non
     if y is None:
         return (early, None), (late, None), held
     return (early, y[kept]), (late, y[held]), held
+
+
+def with_labels_repeated(rows: Rows, share: float = LABELLED) -> Rows:
+    """The rows, and the labelled ones again until they are at least that share of all, so that each batch
+    holds some. A stream is left as it is."""
+    x, y = rows
+    if y is None or isinstance(x, Stream):
+        return rows
+    labelled = torch.nonzero(y >= 0).flatten()
+    wanted = math.ceil(share * (len(y) - len(labelled)) / (1 - share))
+    if len(labelled) >= wanted:
+        return rows
+    again = labelled.repeat(-(-wanted // len(labelled)) - 1)
+    order = torch.cat([torch.arange(len(y)), again])
+    return part(x, order), y[order]
 
 
 def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device) -> Iterator[LocalBatch]:

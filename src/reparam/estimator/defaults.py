@@ -7,13 +7,14 @@ from typing import Any
 from ..errors import SpecError
 from ..families import Gaussian
 from ..model.config import ModelConfig
-from ..model.labels import NoLabels
+from ..model.labels import LabelHead, NoLabels
 from ..model.priors import DEFAULTS
 from ..nn.networks import default_network
-from ..objectives import ELBO, CrossEntropy, Term, terms_of
+from ..objectives import ELBO, Consistency, CrossEntropy, Term, terms_of
+from ..specs.schedules import Linear
 from ..specs.spec import plain, text
 from ..tensors import Shape, as_shape
-from ..training.config import Training
+from ..training.config import Training, warm_up
 from .preprocessing import Preprocessor
 from .validation import KINDS
 
@@ -48,13 +49,19 @@ class FitConfig:
         return {name: text(held[name], complete=True) for name in KINDS}
 
 
-def resolve(arguments: Mapping[str, Any], preprocessor: Preprocessor, random_state: int) -> FitConfig:
-    """Fill in the defaults, and raise SpecError for incompatible arguments before any training."""
+def resolve(
+    arguments: Mapping[str, Any], preprocessor: Preprocessor, random_state: int, size: tuple[int, bool] | None
+) -> FitConfig:
+    """Fill in the defaults, and raise SpecError for incompatible arguments before any training.
+
+    `size`: the number of rows, and whether some can be held out; None for a model that is not trained.
+    """
     chosen = {name: plain(value) for name, value in arguments.items()}
     labels = chosen["labels"] or NoLabels()
     encoder = chosen["encoder"] or default_network(preprocessor.codec.shape)
     posterior = chosen["posterior"] or Gaussian()
     training = chosen["training"] or Training()
+    training = training.resolved(*size) if size else training
     assert preprocessor.likelihood is not None
     model = ModelConfig(
         latent_dim=latent_sizes(chosen["latent_dim"]),
@@ -66,11 +73,22 @@ def resolve(arguments: Mapping[str, Any], preprocessor: Preprocessor, random_sta
         labels=labels,
         has_missing=preprocessor.has_missing or training.missing > 0,
     )
-    weight = labels.cross_entropy
-    default = ELBO() if weight is None else (ELBO(), CrossEntropy(weight))
-    objective = default if chosen["objective"] is None else chosen["objective"]
+    objective = chosen["objective"]
+    if objective is None:
+        steps = training.planned_steps(size[0]) if size else 1
+        objective = default_objective(labels, warm_up(steps))
     terms_of(objective, model)
     return FitConfig(model, objective, training, preprocessor.window, random_state)
+
+
+def default_objective(labels: LabelHead, steps: int) -> Term | tuple[Term, ...]:
+    """The ELBO, whose KL is warmed up over `steps`, and the classifier's terms where there is one."""
+    terms: list[Term] = [ELBO(beta=Linear(0.0, 1.0, steps))]
+    if labels.cross_entropy is not None:
+        terms.append(CrossEntropy(labels.cross_entropy))
+    if labels.consistency is not None:
+        terms.append(Consistency(labels.consistency))
+    return terms[0] if len(terms) == 1 else tuple(terms)
 
 
 def latent_sizes(latent_dim: Any) -> tuple[int | Shape, ...]:

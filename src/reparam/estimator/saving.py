@@ -40,7 +40,7 @@ def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) ->
             header, vae, arguments["labels"] or NoLabels(), arguments["likelihood"]
         )
         vae.preprocessor_ = preprocessor
-        vae._adopt(resolve(vae.get_params(deep=False), preprocessor, int(arguments["random_state"])))
+        vae._adopt(resolve(vae.get_params(deep=False), preprocessor, int(arguments["random_state"]), None))
         vae.arguments_ = model_arguments(vae)
         vae.history_, vae.trained_on_ = header["history"], header["trained_on"]
         vae.seed_ = int(header.get("seed", vae.random_state_))

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..data.batching import Rows, split
+from ..data.batching import Rows, is_divisible, split, with_labels_repeated
 from ..data.codecs.base import Codec
 from ..data.stream import dtype_of
 from ..distributions import mean_of
@@ -157,7 +157,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         further = self.warm_start and hasattr(self, "model_")
         with restored_on_error(self):
             rows = self._preprocess(X, y, further)
-            self._resolve(further)
+            self._resolve(further, rows)
             train, held_out = self._build(rows, further)
             if resume is not None:
                 saving.restore(self, resume)
@@ -180,14 +180,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         return rows
 
-    def _resolve(self, further: bool) -> None:
+    def _resolve(self, further: bool, rows: Rows) -> None:
         """Fill in defaults from the data; for a continued training only the training settings."""
-        state = stated_seed(self.random_state)
+        state, size = stated_seed(self.random_state), (len(rows[0]), is_divisible(rows[0]))
         if further:
-            training = self.training or Training()
+            training = (self.training or Training()).resolved(*size)
             self._adopt(replace(self.config_, training=training, random_state=state))
         else:
-            self._adopt(resolve(self.get_params(deep=False), self.preprocessor_, state))
+            self._adopt(resolve(self.get_params(deep=False), self.preprocessor_, state, size))
             self.arguments_ = model_arguments(self)
         self.seed_ = seed_of(state)
 
@@ -197,14 +197,16 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if not further:
                 self.model_ = Model(self.preprocessor_.codec.shape, self.config_.model)
                 check_arguments(self.get_params(deep=False), listed=True)
-            share = self.training_.validation
-            train, held_out, numbers = split(rows, share, in_order=self.window_ is not None)
+            share = self.training_.validation or 0.0
+            train, held_out, numbers = split(
+                rows, share, in_order=self.window_ is not None, unlabelled=self.labels_.partial
+            )
             if not further:
                 self.model_.start(*train)
             self.trainer_ = Trainer(self.model_, self.config_.terms, self.training_, self.seed_)
         self.held_out_: Array = numbers.numpy()
         self.history_: list[dict[str, Any]] = self.history_ if further else []
-        return train, held_out
+        return with_labels_repeated(train) if self.labels_.partial else train, held_out
 
     def _train(self, train: Rows, held_out: Rows | None, further: bool) -> Iterator[Progress]:
         """Run the epochs; their numbers continue those of an earlier fit with warm_start."""
@@ -220,6 +222,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 )
                 self.history_.append(progress.row())
                 yield progress
+        except KeyboardInterrupt:
+            done = self.trainer_.epoch + earlier["epoch"]
+            self.history_ = [row for row in self.history_ if row["epoch"] <= done]
+            raise
         except GeneratorExit:
             if not is_ending():
                 self._finish()
@@ -261,7 +267,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
         if training:
             refit_prior.check_training(training)
-        training = training or replace(self.training_, epochs=None)
+        training = training or replace(self.training_, epochs=None, validation=None, patience=None)
         self.model_ = refit_prior.refit_prior(self.model_, prior, rows, training, self.seed_)
         self._adopt(replace(self.config_, model=self.model_.config))
         return self

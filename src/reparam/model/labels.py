@@ -44,14 +44,15 @@ class LabelHead(Spec, abc.ABC):
     observed: ClassVar[bool] = False
     """Whether the model is conditional on y wherever it is used."""
     partial: ClassVar[bool] = False
-    """Whether rows may be unlabelled, y = -1."""
+    """Whether rows may be unlabelled, y = -1; labelled ones are then repeated in training."""
     enumerated: ClassVar[bool] = False
     """Whether a row has a code for every class."""
     marginalised: ClassVar[bool] = False
     """Whether log p(x|z) is a sum over the classes."""
     has_classifier: ClassVar[bool] = False
     cross_entropy: ClassVar[float | None] = None
-    """The weight of the classifier's term in the default objective."""
+    consistency: ClassVar[float | None] = None
+    """The weights of the classifier's terms in the default objective."""
 
     @property
     @abc.abstractmethod
@@ -76,6 +77,11 @@ class LabelHead(Spec, abc.ABC):
     def classifier(self, event: Shape, n_features: int) -> nn.Module | None:
         """A module (x, features) -> logits (B, K), or None where there is no classifier."""
         return None
+
+    def logits(self, nets: Networks, inputs: Tensor) -> Tensor:
+        """The classifier's logits, (B, K)."""
+        assert nets.classifier is not None
+        return nets.classifier(inputs, None)  # type: ignore[no-any-return]
 
     @abc.abstractmethod
     def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
@@ -143,6 +149,10 @@ class Auxiliary(LabelHead):
         net = self.network.encoder(event, 0) if self.network else None
         return Classifier(net, n_features, self.classes)
 
+    def logits(self, nets: Networks, inputs: Tensor) -> Tensor:
+        assert nets.classifier is not None
+        return nets.classifier(inputs, None if self.network else encoded(nets, inputs, None))  # type: ignore[no-any-return]
+
     def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
         assert nets.classifier is not None
         h = encoded(nets, inputs, None)
@@ -205,7 +215,9 @@ class Given(LabelHead):
 class Enumerated(LabelHead):
     """y is data where it is known and summed out where it is not: M2 (Kingma et al. 2014, equation 7).
 
-    A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled.
+    A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled. In
+    training labelled rows are repeated until they are a tenth of all, and the default objective is
+    (ELBO(), CrossEntropy(10), Consistency(10)).
     """
 
     classes: Several
@@ -213,6 +225,8 @@ class Enumerated(LabelHead):
     partial: ClassVar[bool] = True
     enumerated: ClassVar[bool] = True
     has_classifier: ClassVar[bool] = True
+    cross_entropy: ClassVar[float | None] = 10.0
+    consistency: ClassVar[float | None] = 10.0
 
     @property
     def n_classes(self) -> int:
@@ -223,7 +237,9 @@ class Enumerated(LabelHead):
         return self.classes
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
-        return Classifier((self.network or MLP()).encoder(event, 0), n_features, self.classes)
+        return Classifier(
+            (self.network or MLP(activation="silu")).encoder(event, 0), n_features, self.classes
+        )
 
     def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
         assert nets.classifier is not None
@@ -235,9 +251,10 @@ class Enumerated(LabelHead):
     def condition(self, nets: Networks, inputs: Tensor, y: Tensor | None, samples: int) -> Conditioning:
         """S = samples K: every class of every row `samples` times."""
         assert nets.encoder is not None and nets.classifier is not None
-        codes = self.every_code(inputs.device)
+        codes, n = self.every_code(inputs.device), len(inputs)
         logits = nets.classifier(inputs, None)
-        each = torch.stack([nets.encoder(inputs, code.expand(len(inputs), -1)) for code in codes])
+        pairs = inputs.repeat(len(codes), *(1 for _ in inputs.shape[1:])), codes.repeat_interleave(n, 0)
+        each = nets.encoder(*pairs).unflatten(0, (len(codes), n))
         log_qy = label_posterior(logits, y).repeat(samples, 1)
         return Conditioning(each.repeat(samples, 1, 1), codes.repeat(samples, 1)[:, None], logits, log_qy)
 

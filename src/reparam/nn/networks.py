@@ -137,6 +137,6 @@ class Conv(Network):
 def default_network(event: Shape) -> Network:
     """Conv for images of more than 1,024 numbers, with enough layers to reach 8 pixels; else MLP."""
     if len(event) not in (2, 3) or numel(event) <= 1024:
-        return MLP()
+        return MLP(activation="silu")
     layers = max(2, math.ceil(math.log2(max(event[-2:]) / 8)))
-    return Conv(tuple(min(16 << i, 256) for i in range(layers)))
+    return Conv(tuple(min(16 << i, 256) for i in range(layers)), activation="silu")

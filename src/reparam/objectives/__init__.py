@@ -6,6 +6,7 @@ from ..specs.spec import rows
 from .adversarial import Critic, FactorTC, LatentCritic
 from .base import Bound, Term, names_of, needs_density, needs_dimensions, needs_replay, terms_of, with_value
 from .bounds import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi
+from .consistency import Consistency
 from .penalties import (
     L2,
     MMD,
@@ -29,6 +30,7 @@ AnyTerm = Annotated[
     PIWAE,
     Renyi,
     CrossEntropy,
+    Consistency,
     TotalCorrelation,
     FactorTC,
     Decorrelation,

@@ -124,6 +124,8 @@ class Recipe:
         return model if self.then is None else model.refit_prior(X, self.then, y)
 
 
+PLAIN = Training(learning_rate=1e-3, ema=None)
+"""A constant rate without an average of weights, as most articles train."""
 _FRANS: dict[str, Any] = {
     "encoder": Conv((16, 32), kernel=5, hidden=()),
     "likelihood": Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5)),
@@ -138,7 +140,7 @@ ARTICLES: dict[str, Recipe] = {
             likelihood=Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5)),
             labels=Auxiliary(10, network=MLP((128,), "sigmoid")),
             objective=(ELBO(), CrossEntropy(10)),
-            training=Training(epochs=20, batch_size=100, learning_rate=1e-3, optimiser=Adam()),
+            training=Training(epochs=20, batch_size=100, learning_rate=1e-3, optimiser=Adam(), ema=None),
         ),
         about="label-aware: a classifier's softmax joins z, so the digit to sample can be chosen",
         expect="test accuracy about 96 %; ten recognisable digits from any z",
@@ -150,7 +152,8 @@ ARTICLES: dict[str, Recipe] = {
             encoder=MLP((500, 500), "elu", "he"),
             posterior=Gaussian(scale=Local(LogVariance())),
             likelihood=Bernoulli(grey="expected"),
-            training=Training(epochs=50, batch_size=150, learning_rate=1e-3, optimiser=Adam()),
+            objective=ELBO(),
+            training=Training(epochs=50, batch_size=150, learning_rate=1e-3, optimiser=Adam(), ema=None),
         ),
         about="500-500-20 with sigmoid cross-entropy on grey pixels; gamma = log sigma^2",
         expect="60 new digits, most of them realistic",
@@ -163,7 +166,8 @@ ARTICLES: dict[str, Recipe] = {
             latent_dim=2,
             encoder=MLP((256,), "relu"),
             likelihood=Bernoulli(grey="expected"),
-            training=Training(epochs=200, batch_size=100, optimiser=RMSprop(alpha=0.9, eps=1e-7)),
+            objective=ELBO(),
+            training=replace(PLAIN, epochs=200, batch_size=100, optimiser=RMSprop(alpha=0.9, eps=1e-7)),
         ),
         about="two latent dimensions: the plane of digits and its 15 x 15 manifold. Corrected against the "
         "article: pixels in [0, 1] not [-1, 1], one meaning for log sigma, KL summed not averaged, n = 15",
@@ -171,14 +175,14 @@ ARTICLES: dict[str, Recipe] = {
         key="guo2020vae",
     ),
     "frans-memory": Recipe(
-        VAE(latent_dim=0, labels=Given(1), training=Training(epochs=400), **_FRANS),
+        VAE(latent_dim=0, labels=Given(1), objective=ELBO(), training=replace(PLAIN, epochs=400), **_FRANS),
         about="step 1: one image memorised from a constant input by the transposed convolutions",
         expect="the image",
         key="frans2016vae",
         rows=1,
     ),
     "frans-codes": Recipe(
-        VAE(latent_dim=0, labels=Given(4), training=Training(epochs=600), **_FRANS),
+        VAE(latent_dim=0, labels=Given(4), objective=ELBO(), training=replace(PLAIN, epochs=600), **_FRANS),
         about="step 2: four images from one-hot codes; Given(4, codes=...) takes given real numbers",
         expect="the four images",
         key="frans2016vae",
@@ -189,7 +193,7 @@ ARTICLES: dict[str, Recipe] = {
             latent_dim=20,
             posterior=Point(),
             objective=ELBO(beta=0),
-            training=Training(epochs=10, batch_size=100),
+            training=replace(PLAIN, epochs=10, batch_size=100),
             **_FRANS,
         ),
         about="step 3: an autoencoder; it reconstructs the images, random codes give no digits",
@@ -197,7 +201,12 @@ ARTICLES: dict[str, Recipe] = {
         key="frans2016vae",
     ),
     "frans": Recipe(
-        VAE(latent_dim=20, training=Training(epochs=10, batch_size=100), **_FRANS),
+        VAE(
+            latent_dim=20,
+            objective=ELBO(),
+            training=replace(PLAIN, epochs=10, batch_size=100),
+            **_FRANS,
+        ),
         about="step 4: the convolutional VAE, squared error summed over pixels (the article's mean is "
         "sigma^2 = 392 and nearly collapses)",
         expect="samples that look like digits",
@@ -214,7 +223,7 @@ def variant(
     key: str, expect: str, *, data: str = "mnist", then: Family | None = None, **parts: Any
 ) -> Recipe:
     """The plain VAE except for `parts`."""
-    usual: dict[str, Any] = {"latent_dim": 50, "encoder": NET, "likelihood": PIXELS}
+    usual: dict[str, Any] = {"latent_dim": 50, "encoder": NET, "likelihood": PIXELS, "objective": ELBO()}
     return Recipe(VAE(**(usual | parts)), "", key, expect, data, then=then)
 
 
@@ -356,7 +365,7 @@ VARIANTS: dict[str, Recipe] = {
         posterior=Gaussian(scale=ABOVE),
         likelihood=Gaussian(scale=ABOVE),
         objective=(ELBO(), PriorShare(), L2(1e-3)),
-        training=Training(epochs=250, batch_size=256, decay=Decay(0.75, 10), clip=10.0, missing=0.01),
+        training=replace(PLAIN, epochs=250, batch_size=256, decay=Decay(0.75, 10), clip=10.0, missing=0.01),
     ),
     # The article also models the total; here, as in later versions of its software, it is the observed one,
     # and labels=Given(batches) gives the decoder the batch of a cell.
@@ -366,7 +375,7 @@ VARIANTS: dict[str, Recipe] = {
         data="a sparse matrix of counts, .npz or .h5ad",
         encoder=MLP((128,)),
         likelihood=ZeroInflated(NegativeBinomial(mean=Local(Share()))),
-        training=Training(epochs=400, batch_size=128),
+        training=replace(PLAIN, epochs=400, batch_size=128),
     ),
     "mixed-table": low(
         "nazabal2020handling",

@@ -1,15 +1,33 @@
 """Training settings for `Trainer`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from ..errors import SpecError
-from ..specs.schedules import Schedule, at
+from ..specs.schedules import Linear, Schedule, at
 from ..specs.spec import Count, Spec
+
+HELD_OUT, MOST_HELD_OUT, LEAST = 0.1, 5_000, 50
+"""Where nothing is said: the fraction of rows held out, the most rows, and the fewest of which some are."""
+PATIENCE, LEAST_PATIENCE = 300, 10
+"""Steps and epochs without a rise of the held-out bound after which training stops where nothing is said."""
+
+RATE = 2e-3
+"""The learning rate after its warm-up."""
+MOST_STEPS = 10_000
+
+
+def warm_up(steps: int) -> int:
+    """The steps in which learning rate and KL weight rise to their values, of so many in all.
+
+    >>> warm_up(10_000), warm_up(10)
+    (500, 1)
+    """
+    return min(max(steps // 20, 1), 500)
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,17 +79,21 @@ class Decay(Spec):
 class Training(Spec):
     """Training settings.
 
-    - `epochs=None`: about 10,000 steps, at least 20 and at most 1,000 epochs.
-    - `validation`: the fraction of rows held out. With `patience` training stops when their bound has not
-      increased for that many epochs, and the weights of the best epoch are kept.
+    - `learning_rate=None`: RATE, reached by a linear warm-up over the first twentieth of the steps.
+    - `epochs=None`: training stops when the bound of held-out rows no longer rises, after about 10,000
+      steps at the latest. `epochs=N` trains N epochs on all rows.
+    - `validation`: the fraction of rows held out; None: a tenth of LEAST rows or more where `epochs` is
+      None, else none.
+    - `patience`: training stops when the held-out bound has not risen for that many epochs, and the weights
+      of the best epoch are kept; None: about PATIENCE steps where `epochs` is None, else no stop.
     - `missing`: in each batch a new random fraction of the cells is hidden and treated as missing (Xu et
       al. 2018, section 3.2).
     - `clip`: the largest gradient norm, larger gradients are scaled down. `skip`: steps with a larger norm
       are skipped (Child 2021, section 3); it waits for the device at each step.
     - `ema`: the decay of an average of the weights over steps, at most (1 + t) / (10 + t) at step t; the
-      averaged weights are kept.
+      averaged weights are kept. None: the weights of the last step.
     - `devices`: the number of processes that share each batch. The loss is that of one process where the
-      objective is a sum over rows; MMD, TotalCorrelation and critics use only a process's own rows, and a
+      objective is a sum over rows; MMD, TotalCorrelation, Consistency and critics use only a process's own rows, and a
       VQ codebook is updated from those of the first.
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs, once no schedule of
       the objective changes. Control flow in custom modules is fixed at the first call. Compilation takes 15
@@ -80,13 +102,13 @@ class Training(Spec):
 
     epochs: Count | None = None
     batch_size: Count = 128
-    learning_rate: Schedule = 1e-3
+    learning_rate: Schedule | None = None
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
-    validation: float = 0.0
+    validation: float | None = None
     patience: Count | None = None
     clip: float | None = None
     skip: float | None = None
-    ema: float | None = None
+    ema: float | None = 0.999
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     decay: Decay | None = None
@@ -95,15 +117,16 @@ class Training(Spec):
     compile: bool = False
 
     def check(self) -> None:
-        if not 0 <= self.validation < 1:
+        if not 0 <= (self.validation or 0) < 1:
             raise SpecError(f"Training.validation is a fraction in [0, 1), not {self.validation}")
         if self.compile and self.devices > 1:
             raise SpecError("Training.compile is for one process: leave out compile or devices")
         if not 0 <= self.missing < 1:
             raise SpecError(f"Training.missing is a fraction in [0, 1), not {self.missing}")
-        if self.patience is not None and not self.validation:
+        if self.patience is not None and self.epochs is not None and not self.validation:
             raise SpecError("Training.patience needs held-out rows: set validation, e.g. 0.1")
-        if not 0 <= at(self.learning_rate, 0) < math.inf or self.learning_rate == 0:
+        first = RATE if self.learning_rate is None else at(self.learning_rate, 0)
+        if not 0 <= first < math.inf or self.learning_rate == 0:
             raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
         if any(longest is not None and not longest > 0 for longest in (self.clip, self.skip)):
             raise SpecError(f"Training.clip and skip must be above 0, not {self.clip} and {self.skip}")
@@ -113,12 +136,28 @@ class Training(Spec):
     def rate(self, step: int, epoch: int) -> float:
         """The learning rate with schedule and decay."""
         decay = self.decay or Decay(1.0)
-        return at(self.learning_rate, step) * decay.factor ** (epoch // decay.epochs)
+        base = RATE if self.learning_rate is None else at(self.learning_rate, step)
+        return base * decay.factor ** (epoch // decay.epochs)
 
-    def resolved_epochs(self, n: int) -> int:
-        if self.epochs is not None:
-            return self.epochs
-        return min(max(20, math.ceil(10_000 / math.ceil(n / self.batch_size))), 1000)
+    def resolved(self, n: int, divisible: bool = True) -> "Training":
+        """With `epochs`, `validation` and `patience` for n rows where they are None. `divisible`:
+        whether some of the rows can be held out."""
+        validation, patience = self.validation, self.patience
+        stops = self.epochs is None and divisible and n >= LEAST
+        if validation is None:
+            validation = min(HELD_OUT, MOST_HELD_OUT / n) if stops else 0.0
+        steps = math.ceil((n - int(n * validation)) / self.batch_size)
+        if self.epochs is None and validation and patience is None:
+            patience = max(LEAST_PATIENCE, math.ceil(PATIENCE / steps))
+        epochs = self.epochs or min(max(20, math.ceil(MOST_STEPS / steps)), 1000)
+        rate = self.learning_rate
+        if rate is None:
+            rate = Linear(0.0, RATE, warm_up(epochs * steps))
+        return replace(self, epochs=epochs, learning_rate=rate, validation=validation, patience=patience)
+
+    def planned_steps(self, n: int) -> int:
+        """The steps of resolved settings for n rows, if training does not stop early."""
+        return (self.epochs or 1) * math.ceil((n - int(n * (self.validation or 0))) / self.batch_size)
 
     def resolved_device(self) -> torch.device:
         if self.device != "auto":

@@ -1,39 +1,54 @@
 """Early stopping."""
 
-import copy
 import math
 from typing import Any
 
 from torch import Tensor, nn
 
+CHECKED = 20
+"""Steps between two checks of the bound, or more."""
+
 
 class EarlyStopping:
     """Training stops when the bound has not risen for `patience` epochs; the best epoch's weights are kept.
 
-    With patience None it does nothing.
+    Epochs count from step `settled` on, when the schedules of the objective have ended. With patience None
+    it does nothing.
     """
 
-    def __init__(self, patience: int | None) -> None:
-        self.patience, self.best, self.stale_epochs = patience, -math.inf, 0
+    def __init__(self, patience: int | None, settled: int = 0) -> None:
+        self.patience, self.settled, self.interval = patience, settled, 1
+        self.best, self.best_epoch, self.stale_epochs = -math.inf, 0, 0
         self.best_weights: dict[str, Tensor] = {}
 
     @property
     def exhausted(self) -> bool:
         return self.patience is not None and self.stale_epochs >= self.patience
 
-    def record(self, bound: float, model: nn.Module) -> None:
-        """Record an epoch's bound and its model."""
+    def check_every(self, steps: int) -> None:
+        """Epochs of so few steps that the bound costs more than they do are not each checked."""
+        self.interval = min(math.ceil(CHECKED / steps), max(1, (self.patience or 0) // 5))
+
+    def due(self, epoch: int, epochs: int) -> bool:
+        """Whether the bound is computed after this epoch of so many."""
+        return epoch % self.interval == 0 or epoch == epochs
+
+    def record(self, bound: float, model: nn.Module, epoch: int, step: int) -> None:
+        """Record the bound and the weights of a model after that many epochs and steps."""
         if self.patience is None:
             return
-        self.stale_epochs = 0 if bound > self.best else self.stale_epochs + 1
         if bound > self.best:
-            self.best, self.best_weights = bound, copy.deepcopy(model.state_dict())
+            self.best, self.best_epoch, self.stale_epochs = bound, epoch, 0
+            self.best_weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
+        elif step >= self.settled:
+            self.stale_epochs += self.interval
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         best = self.best if math.isfinite(self.best) else None
         tensors = {f"best.{name}": t for name, t in self.best_weights.items()}
-        return tensors, {"stale_epochs": self.stale_epochs, "best": best}
+        return tensors, {"stale_epochs": self.stale_epochs, "best": best, "best_epoch": self.best_epoch}
 
     def restore(self, parts: dict[str, dict[str, Tensor]], numbers: dict[str, Any]) -> None:
         self.best_weights, self.stale_epochs = parts.get("best", {}), numbers["stale_epochs"]
         self.best = -math.inf if numbers["best"] is None else numbers["best"]
+        self.best_epoch = numbers.get("best_epoch", 0)

@@ -17,7 +17,6 @@ from ..errors import DataError, SpecError
 from ..families import Family
 from ..model.model import Model
 from ..model.priors import VampPrior
-from ..specs.schedules import at
 from ..tensors import Rowwise, random_from
 from .config import Training
 from .trainer import MONITORED
@@ -116,8 +115,8 @@ def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Trai
     best, kept, waited, step = code_length(model, *held), copy.deepcopy(model.state_dict()), 0, 0
     if not ours:
         return best
-    optimiser = training.optimiser.build(list(ours), at(training.learning_rate, 0))
-    for epoch in range(training.resolved_epochs(len(rows[0]))):
+    optimiser = training.optimiser.build(list(ours), training.rate(0, 0))
+    for epoch in range(training.resolved(len(rows[0])).epochs or 0):
         z, share = codes(model, rows)
         for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch_size):
             p = model.latents.prior(model.pseudo_features())

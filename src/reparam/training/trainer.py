@@ -21,7 +21,7 @@ from ..data.stream import LocalBatch
 from ..errors import DivergedError, SpecError
 from ..model.model import Model
 from ..objectives import Bound, Term, names_of
-from ..specs.schedules import clocks
+from ..specs.schedules import clocks, ramps
 from ..tensors import finite, random_from
 from .adversary import Adversary
 from .checkpoint import Checkpoint
@@ -36,6 +36,8 @@ from .update import Update
 MONITORED = 1000
 """Rows per batch for the bound, and the most rows at the end of an epoch where a classifier makes the bound
 more expensive than the loss."""
+BETWEEN = 20
+"""Steps between two copies of the training state, or more: a copy costs about as much as a step."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,11 @@ class Trainer:
         loss = Loss(model, terms, self.adversary.critics, training)
         eager = EagerStep(loss, parameters, self.process)
         self.step: Step = CompiledStep(loss, eager, self.process) if training.compile else eager
-        self.stopping = EarlyStopping(training.patience)
+        moving = ramps([*terms, *clocks(model)])
+        settled = max((ramp.steps for ramp in moving), default=0)
+        self.stopping = EarlyStopping(training.patience, settled)
         self.epoch, self.data = 0, ""
+        self.recent: Checkpoint | None = None
 
     @property
     def own(self) -> Bound:
@@ -91,8 +96,10 @@ class Trainer:
             reported = self.own.reported(distortion, rate, each[self.terms.index(self.own)])
             self.update.swap()
             has_classifier, rated = self.model.classifier is not None, not math.isnan(rate)
-            bound = self.bound(monitored) if held or has_classifier else reported
-            self.stopping.record(bound, self.model)
+            checked = held is not None and self.stopping.due(self.epoch, epochs)
+            bound = self.bound(monitored) if checked or has_classifier else reported
+            if checked:
+                self.stopping.record(bound, self.model, self.epoch, self.update.step)
             self.update.swap()
             yield Progress(
                 epoch=self.epoch,
@@ -103,7 +110,7 @@ class Trainer:
                 rate=rate if rated else None,
                 distortion=distortion,
                 terms=terms,
-                validation=bound if held and rated else None,
+                validation=bound if checked and rated else None,
                 seconds=time.monotonic() - start,
             )
 
@@ -119,7 +126,10 @@ class Trainer:
         n = len(data[0])
         self.model.n_data = n
         digest = f"{n} rows, {zlib.crc32(data[0][:MONITORED].cpu().numpy().tobytes()):08x}"
-        epochs = self.training.resolved_epochs(n)
+        training = self.training.resolved(n)
+        epochs = training.epochs
+        assert epochs is not None
+        self.stopping.check_every(math.ceil(n / training.batch_size))
         if self.data not in ("", digest):
             raise SpecError("the stopped training had other data: use the same data, or start a new training")
         if self.epoch > epochs:
@@ -137,8 +147,9 @@ class Trainer:
 
     def _epoch(self, data: Rows) -> list[float]:
         """One pass: the means of loss, distortion, rate and each term, without the rows of skipped non-finite
-        steps. An exception leaves the trainer at the start of the epoch."""
-        before = Checkpoint.of(self).copy()
+        steps. An interrupt leaves the trainer at the start of a recent epoch."""
+        if self.recent is None or self.update.step >= self.recent.numbers["step"] + BETWEEN:
+            self.recent = Checkpoint.of(self).copy()
         totals, rows = torch.zeros(3 + len(self.terms), device=self.process.device), 0
         with self._noise():
             try:
@@ -147,14 +158,14 @@ class Trainer:
                         totals += figures * batch.n
                         rows += batch.n
             except KeyboardInterrupt:
-                before.restore(self)
+                self.recent.restore(self)
                 raise
         found = self.process.total(torch.cat([totals, totals.new_tensor([rows])]))
         self.epoch += 1
         means: list[float] = (found[:-1] / found[-1]).tolist()
         if not math.isfinite(means[0]):
             raise DivergedError(
-                f"the loss is {means[0]} after epoch {self.epoch}{self._diagnosis(before, data)}. Lower "
+                f"the loss is {means[0]} after epoch {self.epoch}{self._diagnosis(self.recent, data)}. Lower "
                 f"learning_rate (it is {self.training.learning_rate}), set clip, or correct the data"
             )
         return means
@@ -175,10 +186,14 @@ class Trainer:
             yield batch, figures, taken
 
     def _diagnosis(self, before: Checkpoint, data: Rows) -> str:
-        """Repeat the epoch and check every batch: where do the numbers become non-finite?"""
+        """Repeat the last epochs and check every batch: where do the numbers become non-finite?"""
+        last, found = self.epoch, ""
         before.restore(self)
-        with self._noise():
-            return diagnose_divergence(self.model, self.steps(data), data[1])
+        while not found and self.epoch < last:
+            with self._noise():
+                found = diagnose_divergence(self.model, self.steps(data), data[1])
+            self.epoch += 1
+        return found
 
     @torch.no_grad()
     def bound(self, rows: Rows) -> float:
