@@ -23,7 +23,7 @@ def test_the_worst_direction_of_a_linear_classifier() -> None:
     found = Consistency(2.0, radius=0.05)(trace, 0)
     inputs, labels = model.inputs(x), model.config.labels
     length = 0.05 * (inputs - inputs.mean(0)).square().sum(1).mean().sqrt()
-    one, two = model.classifier.last.weight  # type: ignore[union-attr]
+    one, two = model.get_parameter("classifier.last.weight")
     r = length * unit((two - one)[None].detach())
     own = labels.logits(model, inputs)
     sides = torch.stack([kl(own, labels.logits(model, inputs + side * r)) for side in (1, -1)])
@@ -39,14 +39,13 @@ def test_it_finds_a_worse_change_than_chance() -> None:
     inputs, labels = model.inputs(x), model.config.labels
     length = 0.2 * (inputs - inputs.mean(0)).square().sum(1).mean().sqrt()
     own = labels.logits(model, inputs)
-    drawn = [
-        kl(own, labels.logits(model, inputs + length * unit(torch.randn_like(inputs)))) for _ in range(50)
-    ]
-    assert found > 1.5 * torch.stack(drawn).mean()
+    changes = [length * unit(torch.randn_like(inputs)) for _ in range(50)]
+    drawn = torch.stack([kl(own, labels.logits(model, inputs + r)) for r in changes])
+    assert found > 1.5 * drawn.mean()
 
 
 def test_a_constant_classifier_is_consistent() -> None:
     model = small(labels=Enumerated(3))
     with torch.no_grad():
-        model.classifier.last.weight.zero_()  # type: ignore[union-attr]
+        model.get_parameter("classifier.last.weight").zero_()
     assert Consistency()(model(torch.randn(8, 4, dtype=torch.float64), None), 0).abs() < 1e-12

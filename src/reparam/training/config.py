@@ -93,8 +93,8 @@ class Training(Spec):
     - `ema`: the decay of an average of the weights over steps, at most (1 + t) / (10 + t) at step t; the
       averaged weights are kept. None: the weights of the last step.
     - `devices`: the number of processes that share each batch. The loss is that of one process where the
-      objective is a sum over rows; MMD, TotalCorrelation, Consistency and critics use only a process's own rows, and a
-      VQ codebook is updated from those of the first.
+      objective is a sum over rows; MMD, TotalCorrelation, Consistency and critics use only a process's own
+      rows, and a VQ codebook is updated from those of the first.
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs, once no schedule of
       the objective changes. Control flow in custom modules is fixed at the first call. Compilation takes 15
       to 30 seconds and needs a C++ compiler.
