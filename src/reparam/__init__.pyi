@@ -15,6 +15,9 @@ from .errors import (
     ReparamError as ReparamError,
     SpecError as SpecError,
 )
+from .estimator.anomaly_detector import (
+    AnomalyDetector as AnomalyDetector,
+)
 from .estimator.vae import (
     VAE as VAE,
 )

@@ -202,7 +202,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 rows, share, in_order=self.window_ is not None, unlabelled=self.labels_.partial
             )
             if not further:
-                self.model_.start(*train)
+                self.model_.start(*rows)
             self.trainer_ = Trainer(self.model_, self.config_.terms, self.training_, self.seed_)
         self.held_out_: Array = numbers.numpy()
         self.history_: list[dict[str, Any]] = self.history_ if further else []
@@ -421,7 +421,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing; low is anomalous."""
         check_at_least(1, n_samples=n_samples)
-        return imputation.log_prob_by_cell(self.model_, *self._cells(X, y), n_samples, self.seed_).numpy()
+        x, classes = self._cells(X, y)
+        cells: Array = imputation.log_prob_by_cell(self.model_, x, classes, n_samples, self.seed_).numpy()
+        new = self.preprocessor_.surprise(X)
+        return cells if new is None else np.where(new[1] > 0, -new[1], cells)
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where
@@ -431,13 +434,18 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rows nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
         For a time series E_q log p(x_t|z) of the last time step of each window, NaN where it is missing;
         its noise depends on the row's position in X. y is used only with labels=Given.
+
+        In a table a value that its column never had in training has probability 1 / (n + 1), n the
+        training rows: the cell counts as missing, and lowers the score by log(n + 1).
         """
         check_at_least(1, n_samples=n_samples)
         rows = self._rows(X, y)
         if self.window_ is not None:
             cells = reconstruction_log_prob(self.model_, rows[0][:], n_samples, self.seed_)
             return cells[:, -1].double().numpy()
-        return score_rows(self.model_, rows, n_samples, self.seed_).double().numpy()
+        found: Array = score_rows(self.model_, rows, n_samples, self.seed_).double().numpy()
+        new = self.preprocessor_.surprise(X)
+        return found if new is None else found - new[0]
 
     def score(self, X: Any, y: Any = None) -> float:
         """The mean of score_samples."""

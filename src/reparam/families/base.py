@@ -21,6 +21,7 @@ from ..specs.spec import Spec
 from ..tensors import Shape, numel, split_last, to_float32
 from .sources import Fixed, Link, Local, Share, Shared, Source, linked
 
+CONSTANT = 1e-3
 PIECE = 1 << 22
 """Numbers of the data per block, in double precision, when units are computed."""
 
@@ -265,7 +266,8 @@ class Head(Conditional):
 
     @torch.no_grad()
     def fit_units(self, x: Tensor) -> None:
-        """Set shift and scale from data (n, *E): for each column, or one for images."""
+        """Set shift and scale from data (n, *E): for each column, or one for images. The scale of a constant
+        is CONSTANT of its size, so that a change of it is improbable."""
         if self.reads_rows:
             self.typical.copy_(x.nansum(-1).quantile(0.5))
         if not (self.standard and self.family.roles):
@@ -282,8 +284,9 @@ class Head(Conditional):
         spread = (squares / known).sqrt()
         largest = over(lambda x: x.abs().nan_to_num().amax(axes, keepdim=True)).amax(0)
         tiny = 1e-6 * largest.clamp_min(torch.finfo(torch.float64).tiny)
+        still = CONSTANT * torch.where(largest > 0, largest, 1.0)
         self.shift.copy_(mean.reshape(self.shift.shape))
-        self.scale.copy_(torch.where(spread > tiny, spread, 1.0).reshape(self.scale.shape))
+        self.scale.copy_(torch.where(spread > tiny, spread, still).reshape(self.scale.shape))
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:

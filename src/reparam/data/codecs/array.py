@@ -44,6 +44,9 @@ class ArrayCodec:
         x = torch.as_tensor(np.ascontiguousarray(X, dtype=np.float32))
         return x.permute(0, 3, 1, 2).contiguous() if self.channels_last else x
 
+    def surprise(self, X: Any) -> None:
+        return None
+
     def decode(self, x: Tensor, given: Mapping[str, Any] | None = None) -> Array:
         x = x.permute(0, 2, 3, 1) if self.channels_last else x
         rows = x.numpy().astype(np.float64 if self.dtype == "float64" else np.float32)

@@ -35,6 +35,11 @@ class Codec(Protocol):
         """Rows (n, *event) -> (n, *shape), NaN where a cell is missing."""
         ...
 
+    def surprise(self, X: Any) -> tuple[Array, Array] | None:
+        """-log of the probability of the values that never occurred in training, in total (n,) and of each of
+        the model's cells (n, *shape), 0 for other values; None where columns have no list of values."""
+        ...
+
     def decode(self, x: Tensor, given: Mapping[str, Any] | None = None) -> Any:
         """(n, *shape) -> rows of the user's type; the cells of `given` (see `known`) keep those values."""
         ...

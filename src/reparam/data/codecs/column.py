@@ -32,7 +32,8 @@ SKEWED = 3.0
 @dataclass(frozen=True)
 class Column:
     """One column of the training data. Decoded values are clipped to `low` and `high`, and rounded where
-    `integer`; `inflated` counts have more zeros than a negative binomial."""
+    `integer`; `inflated` counts have more zeros than a negative binomial. `rows` of the
+    training data have a value."""
 
     name: str
     kind: Kind
@@ -43,6 +44,7 @@ class Column:
     categories: list[Any] = field(default_factory=list)
     value: Any = None
     inflated: bool = False
+    rows: int = 0
 
     def __post_init__(self) -> None:
         numbers = (float, int)
@@ -91,13 +93,13 @@ class Column:
         if self.categories:
             numbers = {category: i for i, category in enumerate(self.categories)}
             known = np.array([numbers.get(_plain(v), np.nan) for v in values.astype(object)], float)
-            new = np.isnan(known) & values.notna().to_numpy()
+            new = self.is_new(values)
             if new.any():
                 at = frames.where(frame, int(new.argmax()), self.name)
                 old = ", ".join(map(repr, self.categories[:8]))
                 warnings.warn(
                     f"{at} holds {values[new].iloc[0]!r}, a value not seen in training ({old}); "
-                    f"such cells are treated as missing, {int(new.sum())} in total",
+                    f"such cells are treated as missing, {int(new.sum())} in total, and lower a score",
                     stacklevel=2,
                 )
             return known
@@ -115,6 +117,22 @@ class Column:
         frames.reject_cells(frame, self.name, np.isnan(floats) & values.notna(), cure)
         frames.large(frame, self.name, floats)
         return floats - self.origin
+
+    def is_new(self, values: "pd.Series[Any]") -> np.ndarray[Any, Any]:
+        """Where a value is none of the categories, or not the constant, of training, (n,)."""
+        seen = [self.value] if self.kind == "constant" else self.categories
+        if not seen:
+            return np.zeros(len(values), bool)
+        known = {value: True for value in seen}
+        unknown = np.array([_plain(value) not in known for value in values.astype(object)], bool)
+        return unknown & values.notna().to_numpy()
+
+    def surprise(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
+        """log(rows + 1) nats for a value never seen in training, else 0, (n,): the `rows` of training and one
+        row more that had it leave a probability of 1 / (rows + 1)."""
+        if self.name not in frame:
+            return np.zeros(len(frame))
+        return np.where(self.is_new(frame[self.name]), np.log1p(self.rows), 0.0)
 
     def read(self, value: Any) -> Any:
         """A value, or its text, in this column's type; DataError where that is not possible."""

@@ -111,6 +111,9 @@ class SeriesCodec:
             raise DataError("the labels of a time series are 0 or 1, one per time step; 1 is an anomaly")
         return frame.assign(**{self.value: frame[self.value].mask(known == 1)})
 
+    def surprise(self, X: Any) -> None:
+        return None
+
     def decode(self, x: Tensor, given: Any = None) -> Array:
         """Windows (n, window)."""
         return self.windows.decode(x)

@@ -6,7 +6,7 @@ both directions. Keys (names, tickets, row numbers) and constants are kept but n
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from ...errors import DataError, extra
 from ...families import Family
 from ..readers import tables as frames
 from .column import Column, _column, _typed
+
+Array = np.ndarray[Any, Any]
 
 
 class TableCodec:
@@ -47,7 +49,8 @@ class TableCodec:
                 f"the table has shape {frame.shape}: 0 feature(s) or rows, a minimum of 1 is required"
             )
         frames.check(frame)
-        return cls([_column(str(name), frame[name]) for name in frame.columns], library)
+        columns = [_column(str(name), frame[name]) for name in frame.columns]
+        return cls([replace(c, rows=int(frame[c.name].notna().sum())) for c in columns], library)
 
     def training_rows(self, X: Any, y: Any) -> Any:
         return X
@@ -61,6 +64,11 @@ class TableCodec:
             raise DataError("the table has no rows; at least one row is needed")
         numbers = [column.encode(frame) for column in self.modelled]
         return torch.as_tensor(np.stack(numbers, 1), dtype=torch.float32)
+
+    def surprise(self, X: Any) -> tuple[Array, Array]:
+        frame = to_pandas(X, [c.name for c in self.columns])
+        each = np.stack([column.surprise(frame) for column in self.columns], 1)
+        return each.sum(1), each[:, [column.modelled for column in self.columns]]
 
     def aligned(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The columns of the training data in their order; others are left out with a warning."""

@@ -1,0 +1,143 @@
+"""AnomalyDetector: scikit-learn's interface of outlier detection around a VAE."""
+
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from ..data.codecs.base import is_frame
+from ..data.codecs.choose import learn
+from ..errors import SpecError
+from ..families import Family, StudentT
+from ..nn.networks import MLP
+from .reasons import Reason, reasons, usual
+from .vae import VAE
+
+Array = np.ndarray[Any, Any]
+FENCE = 1.5
+"""Without a contamination, rows below the lower quartile by this many interquartile ranges are anomalies."""
+
+
+def scores_new_rows(detector: "AnomalyDetector") -> bool:
+    if detector.novelty:
+        return True
+    raise AttributeError(
+        "this detector judges the rows that it is fitted to: use fit_predict and scores_, or "
+        "novelty=True to judge new rows by a training set without anomalies"
+    )
+
+
+class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Rows with a low log p(x) under a VAE are anomalies.
+
+    - vae: the model, which is cloned and fitted. Default: for rows that may hold anomalies a linear VAE of
+      five dimensions, which cannot memorise them; with `novelty` the default VAE. Real numbers have a
+      Student-t likelihood, whose tails leave the rest of the model alone.
+    - contamination: the fraction of anomalies in (0, 0.5], which sets `offset_`; "auto": Tukey's fence, the
+      lower quartile of the scores less 1.5 interquartile ranges.
+    - novelty: as in LocalOutlierFactor. False: X is searched for its own anomalies, by `fit_predict`; True:
+      X is normal, and `predict`, `decision_function` and `score_samples` judge new rows.
+    - random_state: that of the VAE.
+
+    Fitted: `scores_` (n,), log p(x) of the rows of X in nats; `offset_`, the threshold; `vae_`.
+
+    >>> X = np.r_[np.random.default_rng(0).normal(size=(200, 3)), [[9.0, -9.0, 9.0]]]
+    >>> AnomalyDetector(contamination=0.01, random_state=0).fit_predict(X)[-1]
+    -1
+    """
+
+    def __init__(
+        self,
+        vae: VAE | None = None,
+        *,
+        contamination: float | str = "auto",
+        novelty: bool = False,
+        random_state: Any = None,
+    ) -> None:
+        self.vae = vae
+        self.contamination = contamination
+        self.novelty = novelty
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit the VAE to X (n, *E), score its rows and set the threshold. y is ignored. Returns self."""
+        share = self.contamination
+        if share != "auto" and not (isinstance(share, int | float) and 0 < share <= 0.5):
+            raise SpecError(f"contamination takes 'auto' or a fraction in (0, 0.5], not {share!r}")
+        self.vae_ = clone(self.vae) if self.vae is not None else default_vae(X, self.novelty)
+        self.vae_.set_params(random_state=self.random_state).fit(X)
+        self.scores_ = self._scores(X)
+        self.usual_ = usual(self.vae_, X)
+        self.n_features_in_ = self.vae_.n_features_in_
+        if hasattr(self.vae_, "feature_names_in_"):
+            self.feature_names_in_ = self.vae_.feature_names_in_
+        self.offset_ = threshold(self.scores_, None if share == "auto" else float(share))
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None) -> Array:
+        """Fit, and -1 for the anomalies among the rows of X, 1 for the others (n,)."""
+        return judged(self.fit(X).scores_, self.offset_)
+
+    @available_if(scores_new_rows)  # type: ignore[untyped-decorator]
+    def predict(self, X: Any) -> Array:
+        """-1 for anomalies, 1 for the other rows (n,)."""
+        return judged(self.score_samples(X), self.offset_)
+
+    @available_if(scores_new_rows)  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        """`score_samples` less the threshold (n,), nats: negative for anomalies."""
+        scores: Array = self.score_samples(X)
+        return scores - self.offset_
+
+    @available_if(scores_new_rows)  # type: ignore[untyped-decorator]
+    def score_samples(self, X: Any) -> Array:
+        """log p(x) of each row (n,), nats, by importance sampling; always finite."""
+        check_is_fitted(self)
+        return self._scores(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _scores(self, X: Any) -> Array:
+        scores = self.vae_.score_samples(X)
+        finite = np.isfinite(scores)
+        return np.where(finite, scores, scores.min(where=finite, initial=-1e30) - 1.0)
+
+    def explain(self, X: Any, most: int = 3) -> list[list[Reason]]:
+        """Of each row of X its `most` strangest cells, the strangest first: those whose log-probability is
+        furthest below what is usual in their column, with the value that the other cells let expect."""
+        check_is_fitted(self)
+        return reasons(self.vae_, X, self.usual_, most)
+
+
+def default_vae(X: Any, novelty: bool) -> VAE:
+    """The model of `AnomalyDetector`; pictures have the default VAE."""
+    if not is_frame(X) and np.ndim(X) > 2:
+        return VAE()
+    likelihood = heavy_tailed(X)
+    return VAE(likelihood=likelihood) if novelty else VAE(5, encoder=MLP(()), likelihood=likelihood)
+
+
+def heavy_tailed(X: Any) -> Family | dict[str, Family] | None:
+    """StudentT for real numbers; None or absent where the default is another likelihood."""
+    if is_frame(X):
+        columns = getattr(learn(X), "modelled", [])
+        return {column.name: StudentT() for column in columns if column.measurement == "real"}
+    return None if issparse(X) or np.isin(np.asarray(X), (0, 1)).all() else StudentT()
+
+
+def threshold(scores: Array, share: float | None) -> float:
+    """The score below which that share of the rows lies, or Tukey's fence."""
+    if share is not None:
+        return float(np.percentile(scores, 100 * share))
+    low, high = np.percentile(scores, [25, 75])
+    return float(low - FENCE * (high - low))
+
+
+def judged(scores: Array, offset: float) -> Array:
+    return np.where(scores < offset, -1, 1)
