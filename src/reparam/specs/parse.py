@@ -8,7 +8,7 @@ from inspect import isfunction, signature
 from typing import Any
 
 from ..errors import SpecError
-from .spec import Spec, accepts, annotations, as_kind, describe, rows
+from .spec import Spec, accepts, annotations, as_kind, describe, no_argument, rows
 
 LONGEST = 64 * 1024
 DEEPEST = 32
@@ -70,10 +70,7 @@ def _call(node: ast.Call, name: str, kinds: list[Any], specs: tuple[type[Spec], 
     words = list(zip(names, node.args, strict=False))
     for keyword in node.keywords:
         if keyword.arg not in names:
-            near = difflib.get_close_matches(keyword.arg or "", names, 1)
-            raise SpecError(
-                f"{name} has no argument {keyword.arg}; {f'did you mean {near[0]}?' if near else names}"
-            )
+            raise SpecError(no_argument(name, keyword.arg or "**", names))
         words.append((keyword.arg, keyword.value))
     values = {word: _value(value, [hints.get(word, Any)], specs, depth + 1) for word, value in words}
     if len(values) < len(words):
