@@ -23,6 +23,7 @@ from ..errors import DataError
 from ..families import Bernoulli, Columns, Family, Gaussian, Local, NegativeBinomial, Share, Shared
 from ..model.labels import LabelHead
 from ..tensors import Rowwise
+from .validation import check_rows
 
 Array = np.ndarray[Any, Any]
 
@@ -198,6 +199,7 @@ def checked(
 ) -> Any:
     """A frame where the training data were one, else a numeric array (n, *E) or a sparse matrix, with NaN
     where cells may be missing; a series as it is."""
+    check_rows(X)
     if window is not None:
         return X
     if is_frame(X) and frames:

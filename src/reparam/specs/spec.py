@@ -171,7 +171,8 @@ def describe(kind: Any) -> str:
     if origin is Literal:
         return " | ".join(repr(arg) for arg in args)
     if origin is tuple:
-        return f"a tuple of {describe(args[0])}" if args else "a tuple"
+        each = describe(args[0]) if args else ""
+        return f"a tuple of {f'({each})' if ' | ' in each else each}" if each else "a tuple"
     return "None" if kind in (None, type(None)) else str(kind.__name__)
 
 
