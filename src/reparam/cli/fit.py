@@ -40,6 +40,7 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
+    from .. import Training
     from ..training.loggers import Tracker
     from .load import build_estimator, load_data, scale_pixels
     from .run_folder import RunFolder, is_first_process
@@ -55,6 +56,7 @@ def fit(
     }
     overrides |= {key: value for key, value in said.items() if value is not None}
     vae, published = build_estimator(recipe, overrides, seed)
+    (vae.training or Training()).resolved_device()
     dataset = load_data(data, options)
     X: Any = scale_pixels(dataset.X, vae)
     y: Any = dataset.y

@@ -180,6 +180,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _preprocess(self, X: Any, y: Any, further: bool) -> Rows:
         """The training rows, checked and encoded."""
         check_arguments(self.get_params(deep=False))
+        (self.training or Training()).resolved_device()
         labels = self.labels or NoLabels()
         if further:
             check_unchanged(self.arguments_, model_arguments(self))
