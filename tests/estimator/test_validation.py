@@ -102,6 +102,31 @@ def test_a_fit_that_is_refused(fault: str) -> None:
     assert "\n" not in str(caught.value) and "np." not in str(caught.value)
 
 
+REAL = np.round(X[:, 0], 1)
+
+
+@pytest.mark.parametrize("y", [REAL, REAL.astype(object), pd.Series(REAL), list(REAL)], ids=type)
+@pytest.mark.parametrize("labels", [Given(3), Auxiliary(3), Enumerated(3)], ids=repr)
+def test_real_numbers_are_no_classes(labels: Any, y: Any) -> None:
+    with pytest.raises(DataError) as caught:
+        small(labels=labels).fit(X, y)
+    assert str(caught.value) == (
+        "y holds real numbers, e.g. -2.3, and labels are classes: bin them with "
+        "pandas.cut(y, 3, labels=False), or leave y out and keep it as a column of X"
+    )
+
+
+def test_the_cures_for_real_numbers_work() -> None:
+    binned = pd.cut(REAL, 3, labels=False)
+    assert small(labels=Given(3)).fit(X, binned).classes_.tolist() == [0, 1, 2]
+    assert small().fit(np.c_[X, REAL]).transform(np.c_[X, REAL]).shape == (60, 2)
+
+
+def test_whole_numbers_as_floats_are_classes() -> None:
+    with pytest.raises(DataError, match=r"y has 3 classes; labels=Given\(2\) says 2. Use Given\(3\)"):
+        small(labels=Given(2)).fit(X, np.arange(60) % 3 * 1.0)
+
+
 class Pairs(Dataset[Any]):
     """A user's own torch Dataset."""
 

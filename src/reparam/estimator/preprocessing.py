@@ -23,7 +23,7 @@ from ..errors import DataError
 from ..families import Bernoulli, Columns, Family, Gaussian, Local, NegativeBinomial, Share, Shared
 from ..model.labels import LabelHead
 from ..tensors import Rowwise
-from .validation import check_rows
+from .validation import check_rows, check_whole
 
 Array = np.ndarray[Any, Any]
 
@@ -285,6 +285,7 @@ def classes_of(y: Array, head: LabelHead) -> Array:
     if len(classes) == 1 < head.n_classes:
         raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or add another class")
     if len(classes) != head.n_classes:
+        check_whole(classes, head.n_classes)
         raise DataError(
             f"y has {len(classes)} classes; labels={head} says {head.n_classes}. "
             f"Use {type(head).__name__}({len(classes)})"

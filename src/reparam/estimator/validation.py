@@ -75,6 +75,23 @@ def check_rows(X: Any) -> None:
         raise DataError(f"X is a {type(X).__name__}: pass its rows, data.X, and labels separately, data.y")
 
 
+def first_real(y: Any) -> float | None:
+    """The first number of y that is not whole; None where labels are text or whole numbers."""
+    held = np.asarray(y)
+    numbers = held[np.isfinite(held)] if held.dtype.kind == "f" else held[:0]
+    real = numbers[numbers != np.round(numbers)] if len(numbers) else numbers
+    return float(real[0]) if len(real) else None
+
+
+def check_whole(y: Any, n: int) -> None:
+    """DataError where labels y, which should be of n classes, are real numbers."""
+    if (real := first_real(y)) is not None:
+        raise DataError(
+            f"y holds real numbers, e.g. {real:.4g}, and labels are classes: bin them with "
+            f"pandas.cut(y, {n}, labels=False), or leave y out and keep it as a column of X"
+        )
+
+
 def check_unchanged(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """With warm_start the training may change, but not the model."""
     if differs := [name for name in asked if asked[name] != now[name]]:
