@@ -40,7 +40,11 @@ more expensive than the loss."""
 
 @dataclass(frozen=True)
 class Progress:
-    """One epoch, in nats per datum; means over its batches, `validation` the held-out bound."""
+    """One epoch, in nats per datum; means over its batches, `validation` the held-out bound.
+
+    `loss` is the sum of `terms`. `summed`: a classifier's model, whose `bound` is a sum over the classes, at
+    the end of the epoch and on held-out or some rows; it is not minus `rate` minus `distortion`.
+    """
 
     epoch: int
     epochs: int
@@ -52,6 +56,7 @@ class Progress:
     terms: dict[str, float]
     validation: float | None
     seconds: float
+    summed: bool = False
 
     def row(self) -> dict[str, Any]:
         return finite(asdict(self))  # type: ignore[no-any-return]
@@ -105,6 +110,7 @@ class Trainer:
                 terms=terms,
                 validation=bound if held and rated else None,
                 seconds=time.monotonic() - start,
+                summed=has_classifier and rated,
             )
 
     def finish(self) -> None:
