@@ -77,6 +77,8 @@ def test_show_cite_recipes(model: Path, capsys: Capture) -> None:
         (["fit", "digits", "--set", "likelihood=Bernouli()"], 2, "did you mean Bernoulli?"),
         (["fit", "digits", "--set", "prior=__import__('os').system('true')"], 2, "not a spec"),
         (["fit", "digits", "--set", "nonsense"], 2, "--set takes KEY=VALUE"),
+        (["fit", "digits", "--set", "encoder=MLP((256"], 2, "encoder=MLP((256: a bracket is not closed"),
+        (["fit", "digits", "--set", "epochs=5"], 2, "unknown key 'epochs': did you mean training.epochs?"),
         (["fit", "digits", "--set", "nonsense=1"], 2, "unknown key 'nonsense': there are latent_dim,"),
         (["fit", "digits", "--set", "likelihood=Bernoulli()"], 3, "Bernoulli needs values in {0, 1}"),
         (["fit", "digits", "--set", "training.learning_rate=1e30"], 4, "Lower learning_rate"),

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from reparam import (
     ELBO,
@@ -29,6 +30,7 @@ from reparam import (
     Network,
     SpecError,
     Training,
+    load,
 )
 from reparam.cli import write_results as sinks
 from reparam.tensors import Shape, numel
@@ -74,6 +76,11 @@ FITS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: small(encoder=lambda n: nn.Identity()).fit(X),
         r"class Mine\(Network\) with encoder",
     ),
+    "a latent size in words": (
+        lambda: small(latent_dim="two").fit(X),
+        r"^VAE.latent_dim takes a whole number, or one per layer such as \(8, 16\), not 'two'$",
+    ),
+    "a share of a latent": (lambda: small(latent_dim=2.5).fit(X), r"such as \(8, 16\), not 2.5$"),
     "seed": (lambda: small(random_state=-1).fit(X), "random_state takes a whole number from 0"),
     "y with None": (lambda: small(labels=Given(2)).fit(X, [None, *Y[1:]]), "y has no label in row 0"),
     "all unlabelled": (lambda: small(labels=Enumerated(2)).fit(X, np.full(60, -1)), "every row of y is -1"),
@@ -93,6 +100,68 @@ def test_a_fit_that_is_refused(fault: str) -> None:
     with pytest.raises((SpecError, DataError), match=message) as caught:
         make()
     assert "\n" not in str(caught.value) and "np." not in str(caught.value)
+
+
+REAL = np.round(X[:, 0], 1)
+
+
+@pytest.mark.parametrize("y", [REAL, REAL.astype(object), pd.Series(REAL), list(REAL)], ids=type)
+@pytest.mark.parametrize("labels", [Given(3), Auxiliary(3), Enumerated(3)], ids=repr)
+def test_real_numbers_are_no_classes(labels: Any, y: Any) -> None:
+    with pytest.raises(DataError) as caught:
+        small(labels=labels).fit(X, y)
+    assert str(caught.value) == (
+        "y holds real numbers, e.g. -2.3, and labels are classes: bin them with "
+        "pandas.cut(y, 3, labels=False), or leave y out and keep it as a column of X"
+    )
+
+
+def test_the_cures_for_real_numbers_work() -> None:
+    binned = pd.cut(REAL, 3, labels=False)
+    assert small(labels=Given(3)).fit(X, binned).classes_.tolist() == [0, 1, 2]
+    assert small().fit(np.c_[X, REAL]).transform(np.c_[X, REAL]).shape == (60, 2)
+
+
+def test_whole_numbers_as_floats_are_classes() -> None:
+    with pytest.raises(DataError, match=r"y has 3 classes; labels=Given\(2\) says 2. Use Given\(3\)"):
+        small(labels=Given(2)).fit(X, np.arange(60) % 3 * 1.0)
+
+
+class Pairs(Dataset[Any]):
+    """A user's own torch Dataset."""
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, i: int) -> Any:
+        return X[i], i % 2
+
+
+HELD = TensorDataset(torch.from_numpy(X), torch.arange(60))
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        (HELD, r"X is a torch TensorDataset: .* tensor \(dataset.tensors\[0\]\), and labels separately as y"),
+        (DataLoader(HELD), r"X is a torch DataLoader: .* \(loader.dataset.tensors\[0\]\), .*reparam.stream"),
+        (DataLoader(Pairs()), "X is a torch DataLoader: pass its rows as one array or tensor, and labels"),
+        (Pairs(), "X is a torch Dataset: pass its rows as one array or tensor, and labels .*reparam.stream"),
+        (Subset(HELD, [0]), "X is a torch Subset: pass its rows"),
+        (load("digits:test"), "X is a Dataset: pass its rows, data.X, and labels separately, data.y"),
+    ],
+    ids=["tensors", "loader", "loader of one's own", "one's own", "subset", "ours"],
+)
+def test_what_holds_rows_is_not_rows(held: Any, message: str, models: dict[str, VAE]) -> None:
+    for use in (small().fit, small(window=4).fit, models["plain"].transform, models["plain"].impute):
+        with pytest.raises(DataError, match=message) as caught:
+            use(held)
+        assert "\n" not in str(caught.value)
+
+
+def test_columns_may_be_called_X_and_y() -> None:
+    table = pd.DataFrame(X[:, :2], columns=["X", "y"])
+    assert small().fit(table).transform(table).shape == (60, 2)
 
 
 USES: dict[str, tuple[str, Callable[[VAE], Any], str]] = {

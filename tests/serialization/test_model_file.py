@@ -77,6 +77,9 @@ def event(*sizes: int) -> Callable[[dict[str, Any]], Any]:
 TAMPERED: dict[str, Callable[[dict[str, Any]], Any]] = {
     "history": lambda header: header.update(history=["one"]),
     "a word in history": lambda header: header["history"][0].update(bound="high"),
+    "no loss beside a sum": lambda header: header["history"][0].update(summed=True, loss=None),
+    "a word as a term": lambda header: header["history"][0].update(summed=True, terms={"ELBO": "high"}),
+    "no terms": lambda header: header["history"][0].update(summed=True, terms=None),
     "trained_on": lambda header: header.update(trained_on=[1]),
     "no spec": lambda header: header.pop("spec"),
     "a number as spec": lambda header: header["spec"].update(prior=3),

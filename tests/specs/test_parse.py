@@ -119,6 +119,22 @@ def test_messages_suggest() -> None:
             parse(words, KINDS["objective"])
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("MLP((256", "a bracket is not closed: 'MLP((256' lacks '))' at its end"),
+        ("MLP([256, 4)", "'MLP([256, 4)' has ')' where ']' is due"),
+        ("MLP(256))", "'MLP(256))' has one ')' too many"),
+        ("MLP((8,), '(('", "a bracket is not closed: \"MLP((8,), '(('\" lacks ')' at its end"),
+        ("MLP((8,) 3)", "not a spec: 'MLP((8,) 3)'"),
+    ],
+)
+def test_a_bracket_that_is_not_closed_is_said(words: str, message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse(words, KINDS["encoder"])
+    assert str(caught.value) == message
+
+
 def test_infinity_is_a_number() -> None:
     assert parse("inf", float) == math.inf and CrossEntropy(1) == CrossEntropy(1.0)
 

@@ -40,6 +40,7 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
+    from .. import Training
     from ..training.loggers import Tracker
     from .load import build_estimator, load_data, scale_pixels
     from .run_folder import RunFolder, is_first_process
@@ -55,6 +56,7 @@ def fit(
     }
     overrides |= {key: value for key, value in said.items() if value is not None}
     vae, published = build_estimator(recipe, overrides, seed)
+    (vae.training or Training()).resolved_device()
     dataset = load_data(data, options)
     X: Any = scale_pixels(dataset.X, vae)
     y: Any = dataset.y
@@ -71,10 +73,7 @@ def fit(
         run.train_beside(vae, X, targets, resume)
         return
     if options.label is not None and not has_labels:
-        from pandas import Series
-
-        cure = f"--set 'labels=Auxiliary({Series(y).nunique()})'"
-        note(f"{options.label} is not in the model; {cure} would add it")
+        note(f"{options.label} is not in the model; {label_hint(y)}")
     if profile:
         from .profiling import profile_step
 
@@ -87,6 +86,17 @@ def fit(
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe, "label": options.label}
     run.finish(vae)
     print_result(vae, X, y, output, as_json)
+
+
+def label_hint(y: Any) -> str:
+    """How labels y that the model does not use could enter it."""
+    from pandas import Series
+
+    from ..estimator.validation import first_real
+
+    if first_real(y) is not None:
+        return "it holds real numbers and labels are classes: without --label it is a column of the model"
+    return f"--set 'labels=Auxiliary({Series(y).nunique()})' would add it"
 
 
 def print_result(vae: "VAE", X: Any, y: Any, output: Path, as_json: bool) -> None:

@@ -40,7 +40,7 @@ def build_estimator(name: str | None, overrides: Mapping[str, Any], seed: int) -
         if column := key.startswith("columns.") and key.removeprefix("columns."):
             places[key] = (columns, column, Cell)
         if key not in places:
-            near = difflib.get_close_matches(key, places, 1)
+            near = [k for k in places if k == f"training.{key}"] or difflib.get_close_matches(key, places, 1)
             known = f"there are {', '.join(KINDS)}, training.NAME and columns.NAME"
             raise SpecError(f"unknown key {key!r}: {f'did you mean {near[0]}?' if near else known}")
         target, field, kind = places[key]

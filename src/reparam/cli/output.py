@@ -1,8 +1,11 @@
 """Terminal output and result files. Heavy imports wait until they are used."""
 
 import json
+import math
+import re
 from itertools import islice
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,6 +23,8 @@ LISTED_COLUMNS = 40
 """The most columns of a table that are listed."""
 FIGURES = {"bound": "bound", "rate": "KL", "distortion": "reconstruction"}
 """The metrics of an epoch in a line of text."""
+SUMMARY_WIDTH = 50
+"""The characters of a line beside a progress bar."""
 
 
 def note(message: str) -> None:
@@ -36,13 +41,48 @@ def print_json(value: Any) -> None:
 
 
 def epoch_summary(row: dict[str, Any]) -> str:
-    """The metrics of one epoch as text.
+    """The metrics of one epoch as text. A bound that is a sum over classes is not minus KL minus
+    reconstruction, so the loss stands beside it, with what adds up to it.
 
-    >>> epoch_summary({"bound": -75.25, "rate": 20.0, "distortion": 55.25})
+    >>> row = {"bound": -75.25, "rate": 20.0, "distortion": 55.25, "validation": None}
+    >>> epoch_summary(row)
     'bound -75.25, KL 20.00, reconstruction 55.25 nats'
+    >>> row |= {"summed": True, "loss": 77.25, "terms": {"ELBO": 75.25, "CrossEntropy": 2.0}, "bound": -71.5}
+    >>> print(folded(epoch_summary(row)))
+    bound -71.50 (summed over classes);
+    loss 77.25 = KL 20.00 + reconstruction 55.25 +
+    weighted cross-entropy 2.00 nats
     """
-    parts = [f"{word} {row[name]:.2f}" for name, word in FIGURES.items() if row[name] is not None]
-    return f"{', '.join(parts)} nats"
+    figures = {word: row[name] for name, word in FIGURES.items() if row[name] is not None}
+    if not row.get("summed"):
+        return f"{', '.join(in_words(figures))} nats"
+    held_out = "" if row["validation"] is None else ", held out"
+    bound = f"bound {figures.pop('bound'):.2f} (summed over classes{held_out})"
+    return f"{bound}; {loss_summary(row['loss'], row['terms'], figures)} nats"
+
+
+def loss_summary(loss: float, terms: dict[str, float], parts: dict[str, float]) -> str:
+    """The loss as the sum of its terms; in place of the bound its `parts`, KL and reconstruction, if that is
+    their sum, and else beside it: beta is not 1, or the bound is another one."""
+    added = {name.replace("CrossEntropy", "weighted cross-entropy"): value for name, value in terms.items()}
+    whole = sum(parts.values())
+    bound = [name for name, value in added.items() if math.isclose(value, whole, rel_tol=1e-5, abs_tol=5e-3)]
+    if not bound:
+        return f"loss {loss:.2f} = {' + '.join(in_words(added))}; {', '.join(in_words(parts))}"
+    added.pop(bound[0])
+    return f"loss {loss:.2f} = {' + '.join(in_words(parts | added))}"
+
+
+def in_words(figures: dict[str, float]) -> "list[str]":
+    return [f"{word} {value:.2f}" for word, value in figures.items()]
+
+
+def folded(summary: str) -> str:
+    """A summary of several parts on short lines, so that the bar beside it keeps its place."""
+    parts = re.split("(?<=;) ", summary)
+    if len(parts) == 1:
+        return summary
+    return "\n".join(line for part in parts for line in wrap(part, SUMMARY_WIDTH, break_on_hyphens=False))
 
 
 def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
@@ -56,7 +96,7 @@ def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", qui
     try:
         for progress in training:
             summary = epoch_summary(progress.row())
-            bar.update(task, total=progress.epochs, completed=progress.epoch, description=summary)
+            bar.update(task, total=progress.epochs, completed=progress.epoch, description=folded(summary))
             bar.start()
             for tracker in trackers:
                 tracker.log(progress)

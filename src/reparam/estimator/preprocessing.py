@@ -23,6 +23,7 @@ from ..errors import DataError
 from ..families import Bernoulli, Columns, Family, Gaussian, Local, NegativeBinomial, Share, Shared
 from ..model.labels import LabelHead
 from ..tensors import Rowwise
+from .validation import check_rows, check_whole
 
 Array = np.ndarray[Any, Any]
 
@@ -207,6 +208,7 @@ def checked(
 ) -> Any:
     """A frame where the training data were one, else a numeric array (n, *E) or a sparse matrix, with NaN
     where cells may be missing; a series as it is."""
+    check_rows(X)
     if window is not None:
         return X
     if is_frame(X) and frames:
@@ -292,6 +294,7 @@ def classes_of(y: Array, head: LabelHead) -> Array:
     if len(classes) == 1 < head.n_classes:
         raise DataError(f"y has one class, {classes.tolist()[0]!r}: leave labels out, or add another class")
     if len(classes) != head.n_classes:
+        check_whole(classes, head.n_classes)
         raise DataError(
             f"y has {len(classes)} classes; labels={head} says {head.n_classes}. "
             f"Use {type(head).__name__}({len(classes)})"

@@ -1,6 +1,7 @@
 """Save and load a fitted `VAE` or a stopped training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,9 @@ def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) ->
     try:
         spec = {"window": "None"} | header["spec"]
         arguments = {name: parse(spec[name], kind, specs) for name, kind in KINDS.items()}
+        arguments["training"] = replace(
+            arguments["training"], device="auto"
+        )  # the file may be of another machine
         vae: Any = cls(**arguments)
         preprocessor = Preprocessor.from_header(
             header, vae, arguments["labels"] or NoLabels(), arguments["likelihood"]

@@ -40,6 +40,7 @@ from ..training.config import Training
 from ..training.trainer import Progress, Trainer
 from . import saving
 from .defaults import FitConfig, resolve
+from .parameters import names_unknown, nested, with_fields
 from .preprocessing import Preprocessor, one_each
 from .validation import (
     KINDS,
@@ -95,7 +96,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     than 1,024 numbers; your own are subclasses of `Network`, see `reparam.nn.networks`), posterior
     (Gaussian()), prior (StandardNormal(), CodePrior() for codes), random_state (an int gives the same
     model, bit for bit, on the same machine), warm_start (fit continues from the fitted model, with the
-    units of its first data; only `training` and `random_state` may change).
+    units of its first data; only `training` and `random_state` may change). Fields of specs are parameters
+    too, for `set_params` and grids: `training__epochs`, `encoder__hidden`.
 
     X is (n, columns) or (n, *E), images as (n, H, W) or (n, C, H, W). Densities are in nats per
     datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
@@ -111,6 +113,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     config_: FitConfig
     arguments_: dict[str, Any]
 
+    @names_unknown
     def __init__(
         self,
         latent_dim: int | tuple[int | Shape, ...] = 10,
@@ -140,6 +143,17 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.warm_start = warm_start
         self.window = window
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments; `deep`: also the fields of specs among them, such as `training__epochs`."""
+        held: dict[str, Any] = super().get_params(deep=False)
+        return held | nested(held) if deep else held
+
+    def set_params(self, **params: Any) -> Self:
+        """Set arguments, or fields of specs among them: `training__epochs=5`. Returns self."""
+        for name, value in with_fields(self.get_params(deep=False), params, KINDS).items():
+            setattr(self, name, value)
+        return self
+
     # -- fitting -------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -166,6 +180,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _preprocess(self, X: Any, y: Any, further: bool) -> Rows:
         """The training rows, checked and encoded."""
         check_arguments(self.get_params(deep=False))
+        (self.training or Training()).resolved_device()
         labels = self.labels or NoLabels()
         if further:
             check_unchanged(self.arguments_, model_arguments(self))

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
+from torch.utils import data as torch_data
 
-from ..errors import SpecError
+from ..errors import DataError, SpecError
 from ..families import (
     Cell,
     Likelihood,
@@ -34,6 +35,8 @@ KINDS: dict[str, Any] = {
     "window": int | None,
 }
 """The arguments of VAE and their types."""
+WORDS = {"latent_dim": "a whole number, or one per layer such as (8, 16)"}
+"""Types that are clearer in words than as the annotation."""
 OWN = (
     ". A network of your own is a class Mine(Network) with encoder(self, event, extra, layers) and "
     "decoder(self, seen, event, n), both of which return a module; use {name}=Mine(), and load with "
@@ -55,7 +58,38 @@ def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
             cls = value.__name__ if isinstance(value, type) else None
             shown = f"the class {cls}; write {cls}(...)" if cls else repr(value)
             own = OWN.format(name=name) if kind is Net and not cls else ""
-            raise SpecError(f"VAE.{name} takes {describe(kind)}, not {shown}{own}")
+            raise SpecError(f"VAE.{name} takes {WORDS.get(name) or describe(kind)}, not {shown}{own}")
+
+
+def check_rows(X: Any) -> None:
+    """DataError where X is not rows but what holds them: a DataLoader or Dataset of torch, or our own."""
+    rows, name = (X.dataset, "loader.dataset") if isinstance(X, torch_data.DataLoader) else (X, "dataset")
+    if isinstance(rows, torch_data.Dataset):
+        kind = type(X).__name__ if type(X).__module__.startswith("torch.") else "Dataset"
+        example = f" ({name}.tensors[0])" if isinstance(rows, torch_data.TensorDataset) else ""
+        raise DataError(
+            f"X is a torch {kind}: pass its rows as one array or tensor{example}, and labels separately as y;"
+            " for data larger than memory there is reparam.stream(path)"
+        )
+    if hasattr(X, "X") and hasattr(X, "y") and not hasattr(X, "shape"):
+        raise DataError(f"X is a {type(X).__name__}: pass its rows, data.X, and labels separately, data.y")
+
+
+def first_real(y: Any) -> float | None:
+    """The first number of y that is not whole; None where labels are text or whole numbers."""
+    held = np.asarray(y)
+    numbers = held[np.isfinite(held)] if held.dtype.kind == "f" else held[:0]
+    real = numbers[numbers != np.round(numbers)] if len(numbers) else numbers
+    return float(real[0]) if len(real) else None
+
+
+def check_whole(y: Any, n: int) -> None:
+    """DataError where labels y, which should be of n classes, are real numbers."""
+    if (real := first_real(y)) is not None:
+        raise DataError(
+            f"y holds real numbers, e.g. {real:.4g}, and labels are classes: bin them with "
+            f"pandas.cut(y, {n}, labels=False), or leave y out and keep it as a column of X"
+        )
 
 
 def check_unchanged(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:

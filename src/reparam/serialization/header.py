@@ -56,12 +56,22 @@ def _fault(header: Any) -> str | None:
         return "spec is not text"
     if header.get("classes") is not None and not isinstance(header["classes"], list):
         return "classes is not a list"
-    for row in header["history"]:
-        if not isinstance(row, dict) or any(
-            name not in row or not isinstance(row[name], float | int | None) for name in FIGURES
-        ):
-            return "history is not a list of epochs"
+    if not all(map(_is_epoch, header["history"])):
+        return "history is not a list of epochs"
     return None
+
+
+def _is_epoch(row: Any) -> bool:
+    """Whether a row of the history has its figures, and where the bound is a sum over classes, the loss."""
+    if not isinstance(row, dict) or any(
+        name not in row or not isinstance(row[name], float | int | None) for name in FIGURES
+    ):
+        return False
+    if not row.get("summed"):
+        return True
+    terms = row.get("terms")
+    numbers = [row.get("loss"), row["bound"], *(terms.values() if isinstance(terms, dict) else [terms])]
+    return "validation" in row and all(isinstance(number, float | int) for number in numbers)
 
 
 def file_of(path: Path) -> Path:

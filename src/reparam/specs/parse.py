@@ -2,16 +2,18 @@
 
 import ast
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from inspect import isfunction, signature
 from typing import Any
 
 from ..errors import SpecError
-from .spec import Spec, accepts, annotations, as_kind, describe, rows
+from .spec import Spec, accepts, annotations, as_kind, describe, no_argument, rows
 
 LONGEST = 64 * 1024
 DEEPEST = 32
+BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 
 def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
@@ -30,11 +32,33 @@ def parse(text: str, kind: Any, specs: Sequence[type[Spec]] = ()) -> Any:
     try:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise SpecError(f"not a spec: {text[:200]!r}") from None
+        raise SpecError(bracket_fault(text) or f"not a spec: {text[:200]!r}") from None
     value = as_kind(kind, _value(tree, [kind], tuple(specs), 0))
     if not accepts(kind, value):
         raise SpecError(f"{text.strip()[:200]!r} is not {describe(kind)}")
     return value
+
+
+def bracket_fault(text: str) -> str:
+    """What is wrong with the brackets of `text`, outside quotes; empty where they match.
+
+    >>> bracket_fault("MLP((256"), bracket_fault("MLP(256))"), bracket_fault("MLP((256,))")
+    ("a bracket is not closed: 'MLP((256' lacks '))' at its end", "'MLP(256))' has one ')' too many", '')
+    """
+    due: list[str] = []
+    shown = repr(text[:200])
+    for mark in re.sub(r"'[^']*'|\"[^\"]*\"", "", text):
+        if mark in BRACKETS:
+            due.append(BRACKETS[mark])
+        elif due and mark == due[-1]:
+            due.pop()
+        elif mark in BRACKETS.values():
+            return (
+                f"{shown} has {mark!r} where {due[-1]!r} is due"
+                if due
+                else f"{shown} has one {mark!r} too many"
+            )
+    return f"a bracket is not closed: {shown} lacks {''.join(due[:-21:-1])!r} at its end" if due else ""
 
 
 def _value(node: ast.expr, kinds: list[Any], specs: tuple[type[Spec], ...], depth: int) -> Any:
@@ -70,10 +94,7 @@ def _call(node: ast.Call, name: str, kinds: list[Any], specs: tuple[type[Spec], 
     words = list(zip(names, node.args, strict=False))
     for keyword in node.keywords:
         if keyword.arg not in names:
-            near = difflib.get_close_matches(keyword.arg or "", names, 1)
-            raise SpecError(
-                f"{name} has no argument {keyword.arg}; {f'did you mean {near[0]}?' if near else names}"
-            )
+            raise SpecError(no_argument(name, keyword.arg or "**", names))
         words.append((keyword.arg, keyword.value))
     values = {word: _value(value, [hints.get(word, Any)], specs, depth + 1) for word, value in words}
     if len(values) < len(words):

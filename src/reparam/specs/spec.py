@@ -8,7 +8,9 @@ A field that takes one of several specs is annotated `Annotated[Family, Gaussian
 text may name only the listed classes. Python accepts those, and your own subclasses of the type.
 """
 
+import difflib
 import types
+from collections.abc import Iterable
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -169,5 +171,18 @@ def describe(kind: Any) -> str:
     if origin is Literal:
         return " | ".join(repr(arg) for arg in args)
     if origin is tuple:
-        return f"a tuple of {describe(args[0])}" if args else "a tuple"
+        each = describe(args[0]) if args else ""
+        return f"a tuple of {f'({each})' if ' | ' in each else each}" if each else "a tuple"
     return "None" if kind in (None, type(None)) else str(kind.__name__)
+
+
+def no_argument(owner: str, name: str, names: Iterable[str]) -> str:
+    """The message for an argument that `owner` does not have.
+
+    >>> no_argument("MLP", "hiden", ("hidden", "init")), no_argument("MLP", "width", ("hidden", "init"))
+    ('MLP has no argument hiden; did you mean hidden?', 'MLP has no argument width; it takes hidden, init')
+    """
+    names = list(names)
+    near = difflib.get_close_matches(name, names, 1)
+    cure = f"did you mean {near[0]}?" if near else f"it takes {', '.join(names) or 'none'}"
+    return f"{owner} has no argument {name}; {cure}"

@@ -160,9 +160,26 @@ class Training(Spec):
         return (self.epochs or 1) * math.ceil((n - int(n * (self.validation or 0))) / self.batch_size)
 
     def resolved_device(self) -> torch.device:
-        if self.device != "auto":
-            try:
-                return torch.device(self.device)
-            except RuntimeError:
-                raise SpecError(f"unknown device {self.device!r}; use auto, cpu or cuda") from None
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        """The device; SpecError where torch cannot use it on this machine."""
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            device = torch.device(self.device)
+        except RuntimeError:
+            raise SpecError(f"unknown device {self.device!r}; use auto, cpu or cuda") from None
+        if not usable(device):
+            kind = {"cuda": "CUDA device", "mps": "MPS device"}.get(self.device, f"device {self.device!r}")
+            raise SpecError(
+                f"this machine has no {kind} that torch can use: leave device out, or device='cpu'"
+            )
+        return device
+
+
+def usable(device: torch.device) -> bool:
+    """Whether torch can compute there."""
+    if device.type == "cuda":  # counted, not tried: processes that are forked later could not use it then
+        return (device.index or 0) < torch.cuda.device_count()
+    try:
+        return bool(torch.ones((), device=device) == 1)
+    except (RuntimeError, AssertionError, ImportError):
+        return False

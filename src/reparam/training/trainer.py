@@ -42,7 +42,11 @@ BETWEEN = 20
 
 @dataclass(frozen=True)
 class Progress:
-    """One epoch, in nats per datum; means over its batches, `validation` the held-out bound."""
+    """One epoch, in nats per datum; means over its batches, `validation` the held-out bound.
+
+    `loss` is the sum of `terms`. `summed`: a classifier's model, whose `bound` is a sum over the classes, at
+    the end of the epoch and on held-out or some rows; it is not minus `rate` minus `distortion`.
+    """
 
     epoch: int
     epochs: int
@@ -54,6 +58,7 @@ class Progress:
     terms: dict[str, float]
     validation: float | None
     seconds: float
+    summed: bool = False
 
     def row(self) -> dict[str, Any]:
         return finite(asdict(self))  # type: ignore[no-any-return]
@@ -112,6 +117,7 @@ class Trainer:
                 terms=terms,
                 validation=bound if checked and rated else None,
                 seconds=time.monotonic() - start,
+                summed=has_classifier and rated,
             )
 
     def finish(self) -> None:
