@@ -112,6 +112,7 @@ class Entry:
             batch_size=self.batch_size,
             learning_rate=Stages(1e-3, 1e-4, steps) if whole else Cosine(1e-3, 1e-5, steps),
             optimiser=Adam(eps=self.eps),
+            clip=None,
             ema=None,
             compile=self.compile,
         )

@@ -9,6 +9,7 @@ import typer
 from ..errors import DataError, ReparamError
 from .compare import compare
 from .describe import cite, recipes, show
+from .detect import detect
 from .evaluate import evaluate, score
 from .fit import fit
 from .output import note
@@ -21,6 +22,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "compare": compare,
     "score": score,
+    "detect": detect,
     "encode": encode,
     "decode": decode,
     "reconstruct": reconstruct,

@@ -214,6 +214,18 @@ def print_detection(found: dict[str, dict[str, float]]) -> None:
     Console().print(table)
 
 
+def print_anomalies(strangest: Any, anomalies: int, n: int, threshold: float) -> None:
+    """The strangest rows (a frame), and how many are below the threshold."""
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{anomalies} of {n} rows are anomalies: log p(x) below {threshold:.2f} nats"
+    table = Table(*map(str, strangest.columns), title=title)
+    for row in strangest.itertuples(index=False):
+        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
+    Console().print(table)
+
+
 def print_profile(times: dict[str, float]) -> None:
     """Milliseconds of each kind of work, on stderr, so that stdout holds only --json."""
     from rich.console import Console

@@ -1,5 +1,6 @@
 """AnomalyDetector: scikit-learn's interface of outlier detection around a VAE."""
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -13,10 +14,13 @@ from ..data.codecs.choose import learn
 from ..errors import SpecError
 from ..families import Family, StudentT
 from ..nn.networks import MLP
+from ..training.config import Training
 from .reasons import Reason, reasons, usual
 from .vae import VAE
 
 Array = np.ndarray[Any, Any]
+LINEAR_STEPS, DEEP_STEPS = 400, 1600
+"""Training steps; with more a model fits the anomalies too (docs/results.md)."""
 FENCE = 1.5
 """Without a contamination, rows below the lower quartile by this many interquartile ranges are anomalies."""
 
@@ -33,16 +37,17 @@ def scores_new_rows(detector: "AnomalyDetector") -> bool:
 class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """Rows with a low log p(x) under a VAE are anomalies.
 
-    - vae: the model, which is cloned and fitted. Default: for rows that may hold anomalies a linear VAE of
-      five dimensions, which cannot memorise them; with `novelty` the default VAE. Real numbers have a
-      Student-t likelihood, whose tails leave the rest of the model alone.
+    - vae: the model, which is cloned and fitted. Default: a linear VAE of five dimensions that is trained
+      for 400 steps, so that it cannot memorise the anomalies in X; with `novelty` also one with hidden
+      layers for 1,600, and the score is the mean of both. Real numbers have a Student-t likelihood, whose
+      heavy tails keep anomalies from moving the rest of the model.
     - contamination: the fraction of anomalies in (0, 0.5], which sets `offset_`; "auto": Tukey's fence, the
       lower quartile of the scores less 1.5 interquartile ranges.
     - novelty: as in LocalOutlierFactor. False: X is searched for its own anomalies, by `fit_predict`; True:
       X is normal, and `predict`, `decision_function` and `score_samples` judge new rows.
     - random_state: that of the VAE.
 
-    Fitted: `scores_` (n,), log p(x) of the rows of X in nats; `offset_`, the threshold; `vae_`.
+    Fitted: `scores_` (n,), log p(x) of the rows of X in nats; `offset_`, the threshold; `vaes_`.
 
     >>> X = np.r_[np.random.default_rng(0).normal(size=(200, 3)), [[9.0, -9.0, 9.0]]]
     >>> AnomalyDetector(contamination=0.01, random_state=0).fit_predict(X)[-1]
@@ -67,13 +72,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         share = self.contamination
         if share != "auto" and not (isinstance(share, int | float) and 0 < share <= 0.5):
             raise SpecError(f"contamination takes 'auto' or a fraction in (0, 0.5], not {share!r}")
-        self.vae_ = clone(self.vae) if self.vae is not None else default_vae(X, self.novelty)
-        self.vae_.set_params(random_state=self.random_state).fit(X)
+        self.vaes_ = default_vaes(X, self.novelty) if self.vae is None else [clone(self.vae)]
+        for vae in self.vaes_:
+            vae.set_params(random_state=self.random_state).fit(X)
         self.scores_ = self._scores(X)
-        self.usual_ = usual(self.vae_, X)
-        self.n_features_in_ = self.vae_.n_features_in_
-        if hasattr(self.vae_, "feature_names_in_"):
-            self.feature_names_in_ = self.vae_.feature_names_in_
+        self.usual_ = usual(vae, X)
+        self.n_features_in_ = vae.n_features_in_
+        if hasattr(vae, "feature_names_in_"):
+            self.feature_names_in_ = vae.feature_names_in_
         self.offset_ = threshold(self.scores_, None if share == "auto" else float(share))
         return self
 
@@ -104,7 +110,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _scores(self, X: Any) -> Array:
-        scores = self.vae_.score_samples(X)
+        scores: Array = np.mean([vae.score_samples(X) for vae in self.vaes_], 0)
         finite = np.isfinite(scores)
         return np.where(finite, scores, scores.min(where=finite, initial=-1e30) - 1.0)
 
@@ -112,15 +118,22 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """Of each row of X its `most` strangest cells, the strangest first: those whose log-probability is
         furthest below what is usual in their column, with the value that the other cells let expect."""
         check_is_fitted(self)
-        return reasons(self.vae_, X, self.usual_, most)
+        return reasons(self.vaes_[-1], X, self.usual_, most)
 
 
-def default_vae(X: Any, novelty: bool) -> VAE:
-    """The model of `AnomalyDetector`; pictures have the default VAE."""
+def default_vaes(X: Any, novelty: bool) -> list[VAE]:
+    """The models of `AnomalyDetector`; for pictures the default VAE."""
     if not is_frame(X) and np.ndim(X) > 2:
-        return VAE()
-    likelihood = heavy_tailed(X)
-    return VAE(likelihood=likelihood) if novelty else VAE(5, encoder=MLP(()), likelihood=likelihood)
+        return [VAE()]
+    likelihood, n = heavy_tailed(X), X.shape[0] if hasattr(X, "shape") else len(X)
+    linear = VAE(5, encoder=MLP(()), likelihood=likelihood, training=of_steps(LINEAR_STEPS, n))
+    deep = VAE(encoder=MLP((64, 64), "silu"), likelihood=likelihood, training=of_steps(DEEP_STEPS, n))
+    return [linear, deep] if novelty else [linear]
+
+
+def of_steps(steps: int, n: int) -> Training:
+    """Training for at least so many steps."""
+    return Training(epochs=math.ceil(steps / math.ceil(n / Training().batch_size)))
 
 
 def heavy_tailed(X: Any) -> Family | dict[str, Family] | None:

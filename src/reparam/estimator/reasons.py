@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 
 from ..data.codecs.base import is_frame
 from ..evaluation import imputation
@@ -35,7 +34,7 @@ def shown(value: Any) -> str:
 
 
 def dense(X: Any) -> Any:
-    return X.toarray() if issparse(X) else X
+    return X.toarray() if hasattr(X, "toarray") else X
 
 
 def usual(vae: VAE, X: Any) -> Array:
@@ -55,14 +54,11 @@ def reasons(vae: VAE, X: Any, usual: Array, most: int) -> list[list[Reason]]:
     below = np.nan_to_num(usual - cells.reshape(len(cells), -1), nan=-np.inf, posinf=1e30)
     order = np.argsort(-below, 1, kind="stable")[:, :most]
     names, value, expected = vae.codec_.names(), cell_of(X), expected_values(vae, X, order)
-    return [
-        [
-            Reason(names[j], value(i, names[j], j), expected(i, names[j], j), float(below[i, j]))
-            for j in row
-            if below[i, j] > 0
-        ]
+    found = [
+        [Reason(names[j], value(i, names[j], j), expected(i, names[j], j), float(below[i, j])) for j in row]
         for i, row in enumerate(order.tolist())
     ]
+    return [[each for each in row if each.nats > 0 and each.value != each.expected] for row in found]
 
 
 Cell = Callable[[int, str, int], Any]

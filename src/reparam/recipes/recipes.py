@@ -124,8 +124,8 @@ class Recipe:
         return model if self.then is None else model.refit_prior(X, self.then, y)
 
 
-PLAIN = Training(learning_rate=1e-3, ema=None)
-"""A constant rate without an average of weights, as most articles train."""
+PLAIN = Training(learning_rate=1e-3, clip=None, ema=None)
+"""A constant rate, neither gradients clipped nor weights averaged, as most articles train."""
 _FRANS: dict[str, Any] = {
     "encoder": Conv((16, 32), kernel=5, hidden=()),
     "likelihood": Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5**0.5)),
@@ -140,7 +140,7 @@ ARTICLES: dict[str, Recipe] = {
             likelihood=Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.5)),
             labels=Auxiliary(10, network=MLP((128,), "sigmoid")),
             objective=(ELBO(), CrossEntropy(10)),
-            training=Training(epochs=20, batch_size=100, learning_rate=1e-3, optimiser=Adam(), ema=None),
+            training=replace(PLAIN, epochs=20, batch_size=100, optimiser=Adam()),
         ),
         about="label-aware: a classifier's softmax joins z, so the digit to sample can be chosen",
         expect="test accuracy about 96 %; ten recognisable digits from any z",
@@ -153,7 +153,7 @@ ARTICLES: dict[str, Recipe] = {
             posterior=Gaussian(scale=Local(LogVariance())),
             likelihood=Bernoulli(grey="expected"),
             objective=ELBO(),
-            training=Training(epochs=50, batch_size=150, learning_rate=1e-3, optimiser=Adam(), ema=None),
+            training=replace(PLAIN, epochs=50, batch_size=150, optimiser=Adam()),
         ),
         about="500-500-20 with sigmoid cross-entropy on grey pixels; gamma = log sigma^2",
         expect="60 new digits, most of them realistic",

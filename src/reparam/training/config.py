@@ -106,7 +106,7 @@ class Training(Spec):
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float | None = None
     patience: Count | None = None
-    clip: float | None = None
+    clip: float | None = 10.0
     skip: float | None = None
     ema: float | None = 0.999
     device: str = "auto"

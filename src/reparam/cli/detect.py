@@ -1,0 +1,92 @@
+"""`reparam detect`: the anomalies in DATA, and why."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DataError, SpecError
+from .arguments import AsJson, Data, DataOptions, OutputFile, data_options
+from .output import check_duplicate_columns, print_anomalies, print_json, with_keys
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .. import AnomalyDetector, Dataset
+
+EXPLAINED = 100
+"""The most rows, beside those that are flagged, whose reasons are written."""
+SHOWN = 5
+
+
+@data_options(without=["size", "buffer"])
+def detect(
+    data: Data,
+    output: OutputFile,
+    options: DataOptions,
+    normal: Annotated[
+        str | None, typer.Option(help="rows without anomalies, to judge DATA by; default: DATA itself")
+    ] = None,
+    contamination: Annotated[
+        float | None, typer.Option(help="fraction of anomalies, e.g. 0.05; default: Tukey's fence")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find anomalies in DATA: score, rank, flag and the strangest columns of each row."""
+    from .. import AnomalyDetector
+    from .load import load_data, load_data_for
+
+    if output.suffix.lower() not in (".csv", ".parquet"):
+        raise SpecError(f"detect writes a table: -o takes .csv or .parquet, not {output.name!r}")
+    detector = AnomalyDetector(
+        novelty=normal is not None, contamination=contamination or "auto", random_state=seed
+    )
+    dataset = load_data(normal or data, options)
+    if dataset.X.shape[0] < 2:
+        raise DataError(f"{normal or data} has one row; finding anomalies needs two or more")
+    detector.fit(dataset.X)
+    scores = detector.scores_
+    if normal is not None:
+        dataset = load_data_for(detector.vaes_[0], data, options)
+        scores = detector.score_samples(dataset.X)
+    found = table(detector, dataset, scores)
+    written = write(output, detector, dataset, found)
+    anomalies = int(found["anomaly"].sum())
+    if as_json:
+        strangest = found.nsmallest(SHOWN, "rank").index.tolist()
+        figures = {"n": len(found), "anomalies": anomalies, "threshold": detector.offset_}
+        print_json(figures | {"strangest": written.iloc[strangest].to_dict("records"), "scores": str(output)})
+        return
+    print_anomalies(written.nsmallest(SHOWN, "rank"), anomalies, len(found), detector.offset_)
+    typer.echo(output)
+
+
+def table(detector: "AnomalyDetector", dataset: "Dataset", scores: Any) -> "pd.DataFrame":
+    """Score, rank, flag and reasons of each row."""
+    import numpy as np
+    import pandas as pd
+
+    rank = scores.argsort(kind="stable").argsort() + 1
+    flagged = scores < detector.offset_
+    explained = np.flatnonzero(flagged | (rank <= EXPLAINED))
+    some = dataset.X.iloc[explained] if hasattr(dataset.X, "iloc") else dataset.X[explained]
+    reasons = np.full(len(scores), "", dtype=object)
+    for row, each in zip(explained, detector.explain(some), strict=True):
+        reasons[row] = "; ".join(map(str, each))
+    return pd.DataFrame({"score": scores, "rank": rank, "anomaly": flagged, "reasons": reasons})
+
+
+def write(output: Path, detector: "AnomalyDetector", dataset: "Dataset", found: "pd.DataFrame") -> Any:
+    """The table of results beside the key of each row, or its number where there is none."""
+    from .write_results import write as write_file
+
+    names = list(found.columns)
+    keyed = with_keys(detector.vaes_[0], dataset, found.to_numpy(dtype=object), names, output)
+    if keyed is not None and hasattr(keyed, "columns"):
+        keyed = keyed.astype({name: found[name].dtype for name in names})
+    else:
+        check_duplicate_columns(["row"], names)
+        keyed = found.assign(row=range(len(found)))[["row", *names]]
+    write_file(output, keyed)
+    return keyed.reset_index(drop=True)
