@@ -92,6 +92,11 @@ def test_an_autoencoder_s_classifier_has_no_bound() -> None:
     assert re.fullmatch(f"reconstruction {N} nats", line)
 
 
+def test_a_bound_that_is_no_number_is_left_out() -> None:
+    row = last_epoch({"labels": Auxiliary(3)}) | {"bound": None}
+    assert re.fullmatch(f"KL {N}, reconstruction {N} nats", epoch_summary(row))
+
+
 def test_fit_and_show_print_the_same_line(tmp_path: Path, capsys: Capture) -> None:
     np.savez(tmp_path / "x.npz", X=X, y=Y)
     words = ("--set", "labels=Auxiliary(3)", "--set", "encoder=MLP((8,))", "--epochs", 1)

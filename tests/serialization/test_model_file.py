@@ -109,6 +109,14 @@ def test_a_header_that_was_tampered_with(fault: str, plain: VAE, tmp_path: Path)
     assert "\n" not in str(caught.value)
 
 
+def test_a_summed_bound_that_is_no_number_loads(plain: VAE, tmp_path: Path) -> None:
+    plain.save(tmp_path / "m")
+    tensors, header = read(tmp_path / "m")
+    header["history"][0].update(summed=True, bound=None)
+    write(tmp_path / "m", tensors, header)
+    assert VAE.load(tmp_path / "m").history_[0]["bound"] is None
+
+
 def test_a_column_that_was_tampered_with(tmp_path: Path) -> None:
     small().fit(people()).save(tmp_path / "m")
     tensors, header = read(tmp_path / "m")

@@ -54,7 +54,7 @@ def epoch_summary(row: dict[str, Any]) -> str:
     weighted cross-entropy 2.00 nats
     """
     figures = {word: row[name] for name, word in FIGURES.items() if row[name] is not None}
-    if not row.get("summed"):
+    if not row.get("summed") or row["bound"] is None:
         return f"{', '.join(in_words(figures))} nats"
     held_out = "" if row["validation"] is None else ", held out"
     bound = f"bound {figures.pop('bound'):.2f} (summed over classes{held_out})"

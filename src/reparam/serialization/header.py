@@ -67,10 +67,10 @@ def _is_epoch(row: Any) -> bool:
         name not in row or not isinstance(row[name], float | int | None) for name in FIGURES
     ):
         return False
-    if not row.get("summed"):
+    if not row.get("summed") or row["bound"] is None:
         return True
     terms = row.get("terms")
-    numbers = [row.get("loss"), row["bound"], *(terms.values() if isinstance(terms, dict) else [terms])]
+    numbers = [row.get("loss"), *(terms.values() if isinstance(terms, dict) else [terms])]
     return "validation" in row and all(isinstance(number, float | int) for number in numbers)
 
 

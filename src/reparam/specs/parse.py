@@ -53,11 +53,8 @@ def bracket_fault(text: str) -> str:
         elif due and mark == due[-1]:
             due.pop()
         elif mark in BRACKETS.values():
-            return (
-                f"{shown} has {mark!r} where {due[-1]!r} is due"
-                if due
-                else f"{shown} has one {mark!r} too many"
-            )
+            wrong = f"{mark!r} where {due[-1]!r} is due" if due else f"one {mark!r} too many"
+            return f"{shown} has {wrong}"
     return f"a bracket is not closed: {shown} lacks {''.join(due[:-21:-1])!r} at its end" if due else ""
 
 
