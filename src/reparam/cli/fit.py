@@ -7,7 +7,16 @@ import typer
 
 from ..errors import DataError
 from .arguments import AsJson, Data, DataOptions, SpecText, data_options, parse_settings, read_toml
-from .output import epoch_summary, note, print_json, print_profile, show_progress, warn, with_column_summary
+from .output import (
+    epoch_summary,
+    kept_epoch,
+    note,
+    print_json,
+    print_profile,
+    show_progress,
+    warn,
+    with_column_summary,
+)
 
 if TYPE_CHECKING:
     from .. import VAE
@@ -109,7 +118,7 @@ def print_result(vae: "VAE", X: Any, y: Any, output: Path, as_json: bool) -> Non
         run = {"seconds": last["seconds"], "epochs": last["epoch"], "model": str(output)}
         print_json(vae.evaluate(X, y).to_dict() | run)
         return
-    figures = f"{epoch_summary(last)} after {last['epoch']} epochs, {last['seconds']:.0f} s"
-    typer.echo(f"{output / 'model.safetensors'}: {figures}")
+    kept, length = kept_epoch(vae.history_, vae.training_.epochs if vae.training_.patience else None)
+    typer.echo(f"{output / 'model.safetensors'}: {epoch_summary(kept)}; {length}, {last['seconds']:.0f} s")
     for warning in vae.evaluate(X, y, k=1).warnings:
         warn(warning)

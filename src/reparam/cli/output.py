@@ -61,6 +61,26 @@ def epoch_summary(row: dict[str, Any]) -> str:
     return f"{bound}; {loss_summary(row['loss'], row['terms'], figures)} nats"
 
 
+def kept_epoch(history: "Sequence[dict[str, Any]]", planned: int | None) -> tuple[dict[str, Any], str]:
+    """The epoch whose weights the model has, and how long it was trained; `planned` epochs at most where it
+    stops early.
+
+    >>> rows = [{"epoch": i + 1, "validation": bound} for i, bound in enumerate([-60.0, -56.2, -57.0])]
+    >>> kept_epoch(rows, 90)[1]
+    'stopped after 3 epochs, best 2, held-out bound -56.20'
+    >>> kept_epoch(rows, 3)[1], kept_epoch(rows, None)[1]
+    ('all 3 epochs, best 2, held-out bound -56.20', '3 epochs')
+    """
+    last = history[-1]
+    held = [row for row in history if row["validation"] is not None]
+    if planned is None or not held:
+        return last, f"{last['epoch']} epochs"
+    best = max(held, key=lambda row: row["validation"])
+    stopped = "stopped after" if last["epoch"] < planned else "all"
+    words = f"{stopped} {last['epoch']} epochs, best {best['epoch']}, held-out bound {best['validation']:.2f}"
+    return best, words
+
+
 def loss_summary(loss: float, terms: dict[str, float], parts: dict[str, float]) -> str:
     """The loss as the sum of its terms; in place of the bound its `parts`, KL and reconstruction, if that is
     their sum, and else beside it: beta is not 1, or the bound is another one."""

@@ -19,6 +19,8 @@ from .reasons import Reason, reasons, usual
 from .vae import VAE
 
 Array = np.ndarray[Any, Any]
+ROUNDING = 1e-4
+"""Nats by which equal rows may differ in float32."""
 LINEAR_STEPS, DEEP_STEPS = 400, 1600
 """Training steps; with more a model fits the anomalies too (docs/results.md)."""
 FENCE = 1.5
@@ -149,7 +151,7 @@ def threshold(scores: Array, share: float | None) -> float:
     if share is not None:
         return float(np.percentile(scores, 100 * share))
     low, high = np.percentile(scores, [25, 75])
-    return float(low - FENCE * (high - low))
+    return float(low - FENCE * (high - low) - ROUNDING)
 
 
 def judged(scores: Array, offset: float) -> Array:

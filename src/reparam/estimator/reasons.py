@@ -39,7 +39,7 @@ def dense(X: Any) -> Any:
 
 def usual(vae: VAE, X: Any) -> Array:
     """The median of E[log p(x_j | z) | x] of each cell over rows of X, (cells,)."""
-    some = X if hasattr(X, "shape") else np.asarray(X)
+    some = X.tocsr() if hasattr(X, "tocsr") else X if hasattr(X, "shape") else np.asarray(X)
     most = max(10, min(USUAL_ROWS, USUAL_CELLS // numel(vae.event_)))
     rows = np.unique(np.linspace(0, some.shape[0] - 1, most).astype(int))
     cells = vae.score_cells(dense(some.iloc[rows] if hasattr(some, "iloc") else some[rows]))

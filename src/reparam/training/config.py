@@ -17,8 +17,16 @@ PATIENCE, LEAST_PATIENCE = 300, 10
 """Steps and epochs without a rise of the held-out bound after which training stops where nothing is said."""
 
 RATE = 2e-3
-"""The learning rate after its warm-up."""
-MOST_STEPS = 10_000
+MOST_STEPS, MOST_EPOCHS = 10_000, 400
+
+
+def peak_rate(steps: int) -> float:
+    """The learning rate after its warm-up, for so many steps in all.
+
+    >>> peak_rate(10_000), peak_rate(2_500), peak_rate(10)
+    (0.002, 0.004, 0.008)
+    """
+    return RATE * min(max(math.sqrt(MOST_STEPS / steps), 1.0), 4.0)
 
 
 def warm_up(steps: int) -> int:
@@ -79,7 +87,8 @@ class Decay(Spec):
 class Training(Spec):
     """Training settings.
 
-    - `learning_rate=None`: RATE, reached by a linear warm-up over the first twentieth of the steps.
+    - `learning_rate=None`: 2e-3, and more for fewer than 10,000 steps (`peak_rate`), after a linear warm-up
+      over the first twentieth of the steps.
     - `epochs=None`: training stops when the bound of held-out rows no longer rises, after about 10,000
       steps at the latest. `epochs=N` trains N epochs on all rows.
     - `validation`: the fraction of rows held out; None: a tenth of LEAST rows or more where `epochs` is
@@ -149,10 +158,10 @@ class Training(Spec):
         steps = math.ceil((n - int(n * validation)) / self.batch_size)
         if self.epochs is None and validation and patience is None:
             patience = max(LEAST_PATIENCE, math.ceil(PATIENCE / steps))
-        epochs = self.epochs or min(max(20, math.ceil(MOST_STEPS / steps)), 1000)
+        epochs = self.epochs or min(max(20, math.ceil(MOST_STEPS / steps)), MOST_EPOCHS)
         rate = self.learning_rate
         if rate is None:
-            rate = Linear(0.0, RATE, warm_up(epochs * steps))
+            rate = Linear(0.0, peak_rate(epochs * steps), warm_up(epochs * steps))
         return replace(self, epochs=epochs, learning_rate=rate, validation=validation, patience=patience)
 
     def planned_steps(self, n: int) -> int:

@@ -1,0 +1,136 @@
+"""When training ends where nothing is said, and what is kept."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from reparam import ELBO, MLP, VAE, Enumerated, Linear, Training
+from reparam.data.batching import split, with_labels_repeated
+from reparam.data.stream import Stream
+from reparam.training.config import HELD_OUT, LEAST, MOST_STEPS, RATE, peak_rate
+from reparam.training.early_stopping import EarlyStopping
+
+X = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
+SMALL = MLP((8,))
+
+
+def test_nothing_said_holds_out_a_tenth_and_stops() -> None:
+    resolved = Training().resolved(20_000)
+    assert resolved.validation == HELD_OUT and resolved.patience and resolved.epochs
+    assert resolved.planned_steps(20_000) == pytest.approx(MOST_STEPS, rel=0.02)
+    assert resolved.learning_rate == Linear(0.0, RATE, 500)
+
+
+def test_a_number_of_epochs_trains_so_many_on_all_rows() -> None:
+    resolved = Training(epochs=7).resolved(20_000)
+    assert (resolved.epochs, resolved.validation, resolved.patience) == (7, 0.0, None)
+    vae = VAE(2, encoder=SMALL, training=Training(epochs=7), random_state=0).fit(X)
+    assert len(vae.history_) == 7 and not len(vae.held_out_)
+
+
+def test_few_rows_and_a_stream_of_one_block_are_all_trained_on() -> None:
+    assert Training().resolved(LEAST - 1).validation == 0
+    assert Training().resolved(LEAST).validation == HELD_OUT
+    assert Training().resolved(20_000, divisible=False).validation == 0
+    stream = Stream([200], lambda i: X.astype(np.float32))
+    vae = VAE(2, encoder=SMALL, training=Training(batch_size=200), random_state=0)
+    for progress in vae.fit_iter(stream):
+        if progress.epoch == 3:
+            break
+    assert not len(vae.held_out_)
+
+
+def test_a_fit_keeps_the_best_epoch() -> None:
+    """Thirty rows of noise are memorised: the held-out bound falls while the training bound rises."""
+    rows = np.random.default_rng(0).normal(size=(60, 10))
+    vae = VAE(4, training=Training(validation=0.5, patience=60, batch_size=30), random_state=0).fit(rows)
+    held = [row["validation"] for row in vae.history_ if row["validation"] is not None]
+    best = int(np.argmax(held))
+    assert len(vae.history_) < (vae.training_.epochs or 0) and best < len(held) - 1
+    assert held[-1] < held[best]
+    bound = vae.evaluate(rows[vae.held_out_], k=2000).elbo
+    assert bound is not None and abs(bound - held[best]) < abs(bound - held[-1])
+
+
+FAST = Training(learning_rate=1e-2, patience=20)
+
+
+def test_same_seed_same_bits_with_early_stopping() -> None:
+    a, b = (VAE(2, encoder=SMALL, training=FAST, random_state=3).fit(X) for _ in range(2))
+    assert len(a.history_) == len(b.history_) < (a.training_.epochs or 0)
+    for p, q in zip(a.model_.state_dict().values(), b.model_.state_dict().values(), strict=True):
+        assert torch.equal(p, q)
+
+
+def test_a_resumed_training_stops_where_the_whole_one_does(tmp_path: Path) -> None:
+    def estimator() -> VAE:
+        return VAE(2, encoder=SMALL, training=FAST, random_state=3)
+
+    whole, half = estimator().fit(X), estimator()
+    for progress in half.fit_iter(X):
+        if progress.epoch == len(whole.history_) - 5:
+            half.save_training(tmp_path / "t.safetensors")
+            break
+    resumed = estimator()
+    for _ in resumed.fit_iter(X, resume=tmp_path / "t.safetensors"):
+        pass
+    assert len(resumed.history_) == len(whole.history_)
+    np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
+
+
+def test_patience_waits_for_the_schedules() -> None:
+    stopping = EarlyStopping(patience=3, settled=10)
+    model = torch.nn.Linear(1, 1)
+    for epoch, bound in enumerate([-1.0, -2.0, -3.0, -4.0, -5.0], 1):
+        stopping.record(bound, model, epoch, step=epoch)
+    assert not stopping.exhausted and stopping.best_epoch == 1
+    for epoch in range(10, 13):
+        stopping.record(-9.0, model, epoch, step=epoch)
+    assert stopping.exhausted
+
+
+def test_short_epochs_are_not_each_checked() -> None:
+    stopping = EarlyStopping(patience=150)
+    stopping.check_every(steps=2)
+    assert [epoch for epoch in range(1, 32) if stopping.due(epoch, 31)] == [10, 20, 30, 31]
+    stopping = EarlyStopping(patience=3)
+    stopping.check_every(steps=2)
+    assert all(stopping.due(epoch, 9) for epoch in range(1, 10))
+
+
+def test_the_objective_is_warmed_up() -> None:
+    vae = VAE(2, encoder=SMALL, training=Training(epochs=40, batch_size=10), random_state=0).fit(X[:100])
+    assert vae.objective_ == ELBO(beta=Linear(0, 1, 20))
+    assert vae.training_.learning_rate == Linear(0, peak_rate(400), 20)
+    assert VAE(2, objective=ELBO(), training=Training(epochs=1)).fit(X).objective_ == ELBO()
+
+
+def test_labelled_rows_are_repeated_and_held_out_last() -> None:
+    y = torch.full((100,), -1)
+    y[:4] = torch.tensor([0, 1, 0, 1])
+    x = torch.arange(100.0)[:, None]
+    again, labels = with_labels_repeated((x, y), 0.1)
+    assert labels is not None and 0.1 <= float((labels >= 0).float().mean()) < 0.15
+    assert set(again[:][:, 0].tolist()) == set(range(100))
+    torch.testing.assert_close(y[again[:][:, 0].long()], labels)
+    assert with_labels_repeated((x, torch.zeros(100)), 0.1)[0] is x
+    _, held, numbers = split((x, y), 0.5, unlabelled=True)
+    assert held is not None and held[1] is not None and bool((held[1] < 0).all()) and len(numbers) == 50
+
+
+def test_few_labels_beat_a_classifier_of_theirs() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(3, 12)) * 1.5
+    truth = rng.integers(3, size=600)
+    rows = centres[truth] + rng.normal(size=(600, 12))
+    y = np.full(600, -1)
+    known = np.concatenate([np.flatnonzero(truth == c)[:2] for c in range(3)])
+    y[known] = truth[known]
+    alone = LogisticRegression().fit(rows[known], truth[known]).score(rows, truth)
+    vae = VAE(4, labels=Enumerated(3), training=Training(epochs=40), random_state=0).fit(rows, y)
+    assert float((vae.predict(rows) == truth).mean()) > max(alone, 0.95) or math.isclose(alone, 1)
