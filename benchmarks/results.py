@@ -57,6 +57,32 @@ TABLES: dict[str, dict[str, str]] = {
         **BUDGET,
         **RUN,
     },
+    "defaults": {
+        "rows": "training rows",
+        "before": "0.1, nats",
+        "now": "now, nats",
+        "gain": "gain",
+        "spread": "spread over seeds",
+        "seconds_before": "seconds, 0.1",
+        "seconds": "seconds",
+        "steps": "steps",
+        "active": "active",
+    },
+    "anomaly": {
+        f"{key}{regime}": f"({regime}) {title}"
+        for regime in "ab"
+        for key, title in {"auc_": "AUC", "auc_rank_": "rank", "ap_": "AP", "ap_rank_": "rank by AP"}.items()
+    }
+    | {"seconds": "seconds a fit"},
+    "few-labels": {
+        "ours": "VAE(labels=Enumerated(10))",
+        "logistic": "logistic regression",
+        "network": "MLPClassifier",
+        "spreading": "LabelSpreading",
+        "seconds": "seconds",
+        "steps": "steps",
+        "seeds": "seeds",
+    },
     "quality": {
         f"{key}_{mark}": f"{title} {mark} s"
         for mark in MARKS

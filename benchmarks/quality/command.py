@@ -1,5 +1,8 @@
 """How good models are: against time, against the same model without a part, against other libraries.
 
+defaults         what a fit with no option gives on every data set of $REPARAM_DATA, beside version 0.1's
+anomaly          AnomalyDetector on $REPARAM_DATA/anomaly, beside scikit-learn's and pyod's detectors
+labels           Enumerated with 65 labels of digits and 100 of MNIST, beside classifiers of these alone
 against-time     static MNIST after 60 and 300 seconds, beside a plain loop and pythae
 vae .. ladder-*  priors, free bits and ladders, each beside the same model without it
 m2, m1m2         MNIST with ten labels a class
@@ -19,19 +22,32 @@ from reparam.data.load import load
 from .. import results
 from ..markdown import Rows
 from .against_time import against_time
+from .anomaly import anomaly
+from .data import data_sets
+from .defaults import compared
 from .disentanglement import DISENTANGLEMENT
 from .few_labels import FEW_LABELS
 from .imputation import breast_cancer, imputation
+from .labels import labels
 from .parts import PARTS
 from .synthesis import synthesis
 
-RECORDED = ("against-time", *PARTS, *FEW_LABELS, *DISENTANGLEMENT)
+WITHOUT_OPTIONS = ("defaults", "anomaly", "labels")
+RECORDED = (*WITHOUT_OPTIONS, "against-time", *PARTS, *FEW_LABELS, *DISENTANGLEMENT)
 OF_A_TABLE = {"imputation": imputation, "synthesis": synthesis}
 
 
-def rows(name: str, budget: dict[str, int]) -> Rows:
-    if name == "against-time":
-        return against_time()
+def rows(name: str, budget: dict[str, int], seeds: tuple[int, ...], only: str | None) -> Rows:
+    match name:
+        case "against-time":
+            return against_time()
+        case "anomaly":
+            return anomaly(seeds)
+        case "labels":
+            return labels(seeds, (only,)) if only else labels(seeds)
+        case "defaults":
+            names = [only] if only else list(data_sets())
+            return {f"defaults: {each}": compared(each, seeds) for each in names}
     if name in DISENTANGLEMENT:
         return {name: replace(DISENTANGLEMENT[name], **budget)()}
     return {name: (PARTS | FEW_LABELS)[name]()}
@@ -41,6 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     results.add_arguments(
         parser, [*RECORDED, "breast-cancer", *OF_A_TABLE], DISENTANGLEMENT, "all that need no --table"
     )
+    parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}")
+    parser.add_argument("--only", metavar="SET", help="one data set of defaults or labels")
     parser.add_argument("--table", metavar="CSV", help=f"for {' and '.join(OF_A_TABLE)}")
 
 
@@ -55,4 +73,5 @@ def run(arguments: argparse.Namespace) -> None:
         elif name == "breast-cancer":
             breast_cancer()
         else:
-            results.record("quality", name, rows(name, budget), budget)
+            found = rows(name, budget, tuple(range(arguments.seeds)), arguments.only)
+            results.record("quality", name, found, budget)

@@ -29,7 +29,8 @@ from reparam import (
 from reparam.estimator.validation import KINDS
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
-from reparam.nn import Net
+from reparam.nn import MLP, Net
+from reparam.nn.layers import features_per_class
 from reparam.nn.residual import Attend
 from reparam.specs.parse import parse
 from reparam.specs.spec import rows, text
@@ -239,3 +240,12 @@ def test_a_compiled_step_records_it(monkeypatch: pytest.MonkeyPatch) -> None:
         losses.append([row["loss"] for row in vae.history_])
     assert recorded
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("network", [MLP((6, 5)), MLP(()), Conv((3, 4), hidden=(5,)), ResMLP(8, 2)])
+def test_features_of_every_class_at_once(network: Network) -> None:
+    torch.manual_seed(0)
+    encoder = network.encoder((4, 6), 3)
+    x, codes = torch.randn(7, 4, 6), torch.eye(3)
+    each = torch.stack([encoder(x, code.expand(7, -1)) for code in codes])
+    torch.testing.assert_close(features_per_class(encoder, x, codes), each)

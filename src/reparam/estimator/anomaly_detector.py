@@ -109,6 +109,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.vae is None or self.vae.likelihood is not None
         return tags
 
     def _scores(self, X: Any) -> Array:

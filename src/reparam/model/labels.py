@@ -16,7 +16,7 @@ from torch.nn.functional import one_hot
 
 from ..errors import SpecError
 from ..nn import MLP, Net
-from ..nn.layers import linear, width_of
+from ..nn.layers import features_per_class, linear, width_of
 from ..specs.spec import Count, Several, Spec
 from ..tensors import Shape
 
@@ -251,10 +251,9 @@ class Enumerated(LabelHead):
     def condition(self, nets: Networks, inputs: Tensor, y: Tensor | None, samples: int) -> Conditioning:
         """S = samples K: every class of every row `samples` times."""
         assert nets.encoder is not None and nets.classifier is not None
-        codes, n = self.every_code(inputs.device), len(inputs)
+        codes = self.every_code(inputs.device)
         logits = nets.classifier(inputs, None)
-        pairs = inputs.repeat(len(codes), *(1 for _ in inputs.shape[1:])), codes.repeat_interleave(n, 0)
-        each = nets.encoder(*pairs).unflatten(0, (len(codes), n))
+        each = features_per_class(nets.encoder, inputs, codes)
         log_qy = label_posterior(logits, y).repeat(samples, 1)
         return Conditioning(each.repeat(samples, 1, 1), codes.repeat(samples, 1)[:, None], logits, log_qy)
 

@@ -1,10 +1,12 @@
 """Layers of the networks and of the hierarchy."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..errors import SpecError
 from ..tensors import Shape, numel, over_batch_axes
@@ -30,11 +32,39 @@ class Encoder(nn.Module):
         if extra is not None:
             size = h.shape[2:]
             h = torch.cat((h, extra.reshape(*extra.shape, *(1 for _ in size)).expand(-1, -1, *size)), 1)
-        seen = []
-        for block in self.blocks:
-            h = block(h)
-            seen.append(h)
+        return self.after(self.blocks[0](h))
+
+    def first_dense(self) -> tuple[nn.Linear, nn.Module] | None:
+        """The first block, where it is a dense layer and an activation."""
+        match self.blocks[0]:
+            case nn.Sequential() as block if len(block) == 2 and isinstance(block[0], nn.Linear):
+                return block[0], block[1]
+        return None
+
+    def after(self, h: Tensor) -> Tensor:
+        """The features, from the output of the first block."""
+        seen = [h]
+        for block in islice(self.blocks, 1, None):
+            seen.append(block(seen[-1]))
         return joined([seen[i].flatten(1) for i in self.taps])
+
+
+def features_per_class(encoder: nn.Module, x: Tensor, codes: Tensor) -> Tensor:
+    """The encoder's features of x (B, *E) with each of the codes (K, extra): (K, B, n_out).
+
+    A first dense layer is W (x, y) = W_x x + W_y y, and W_x x is computed once.
+    """
+    k, n = len(codes), len(x)
+    dense = encoder.first_dense() if isinstance(encoder, Encoder) else None
+    if isinstance(encoder, Encoder) and dense:
+        layer, activation = dense
+        h = encoder.stem(x)
+        of_x, of_y = layer.weight[:, : h.shape[1]], layer.weight[:, h.shape[1] :]
+        both = functional.linear(h, of_x) + functional.linear(codes.to(h.dtype), of_y, layer.bias)[:, None]
+        features: Tensor = encoder.after(activation(both).flatten(0, 1))
+    else:
+        features = encoder(x.repeat(k, *(1 for _ in x.shape[1:])), codes.repeat_interleave(n, 0))
+    return features.reshape(k, n, -1)
 
 
 class FlattenBatch(nn.Module):
