@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.reparam-setup
 DEMO := runs/demo
+SHARP := likelihood=Gaussian(loc=Local(Sigmoid()), scale=Fixed(0.2))
 TORCH := $(shell grep '^torch==' constraints.txt)
 TESTERS := $(shell grep -E '^(pytest|hypothesis)==' constraints.txt)
 
@@ -25,11 +26,17 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[cli,dev]'
 	touch $@
 
-demo: setup  ## train on the bundled digits, evaluate, draw the pictures (about a minute)
-	$(BIN)/reparam fit digits --recipe zeldes --epochs 150 -o $(DEMO)
-	$(BIN)/reparam evaluate $(DEMO) digits:test
-	$(BIN)/reparam plot $(DEMO) --data digits:test -o $(DEMO)/figures
-	@echo "pictures: $(DEMO)/figures    model: $(DEMO)/model.safetensors"
+demo: setup  ## digits and a table: train, evaluate, draw the pictures, fill gaps, find anomalies (two minutes)
+	$(BIN)/reparam fit digits --recipe zeldes --set "$(SHARP)" --epochs 200 -o $(DEMO)/digits
+	$(BIN)/reparam evaluate $(DEMO)/digits digits:test --report $(DEMO)/digits/report.html
+	$(BIN)/reparam plot $(DEMO)/digits --data digits:test -o $(DEMO)/digits/figures
+	$(BIN)/python tools/demo_table.py make $(DEMO)/wines.csv
+	$(BIN)/reparam fit $(DEMO)/wines.csv -o $(DEMO)/table
+	$(BIN)/reparam impute $(DEMO)/table $(DEMO)/wines.csv -o $(DEMO)/filled.csv
+	$(BIN)/python tools/demo_table.py check $(DEMO)/filled.csv
+	$(BIN)/reparam detect $(DEMO)/wines.csv -o $(DEMO)/anomalies.csv
+	$(BIN)/reparam plot $(DEMO)/table --data $(DEMO)/wines.csv -o $(DEMO)/table/figures
+	@echo "pictures: $(DEMO)/digits/figures, $(DEMO)/table/figures    page: $(DEMO)/digits/report.html"
 
 test: setup  ## the tests and doctests that take seconds
 	$(BIN)/python -m pytest -n 2 -m "not slow"

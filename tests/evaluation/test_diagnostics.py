@@ -60,7 +60,7 @@ def test_collapse_of_a_rung() -> None:
 
 def test_a_latent_far_too_large() -> None:
     assert "dimensions are active. latent_dim=" in warnings_of(fitted(20, epochs=150))
-    assert "2 of 6 latent dimensions have collapsed" in doctor.of_latent((9.0,), 4, 6)[0]
+    assert "4 of 6 latent dimensions have collapsed" in doctor.of_latent((9.0,), 2, 6)[0]
 
 
 @pytest.mark.parametrize(

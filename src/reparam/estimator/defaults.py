@@ -13,10 +13,12 @@ from ..nn.networks import default_network
 from ..objectives import ELBO, Consistency, CrossEntropy, Term, terms_of
 from ..specs.schedules import Linear
 from ..specs.spec import plain, text
-from ..tensors import Shape, as_shape
+from ..tensors import Shape, as_shape, numel
 from ..training.config import Training, warm_up
 from .preprocessing import Preprocessor
 from .validation import KINDS
+
+LATENT = 10
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ def resolve(
     training = chosen["training"] or Training()
     training = training.resolved(*size) if size else training
     assert preprocessor.likelihood is not None
+    latent_dim = chosen["latent_dim"]
+    latent_dim = default_latent(preprocessor.codec.shape) if latent_dim is None else latent_dim
     model = ModelConfig(
-        latent_dim=latent_sizes(chosen["latent_dim"]),
+        latent_dim=latent_sizes(latent_dim),
         encoder=encoder,
         decoder=chosen["decoder"] or encoder,
         posterior=posterior,
@@ -79,6 +83,11 @@ def resolve(
         objective = default_objective(labels, warm_up(steps))
     terms_of(objective, model)
     return FitConfig(model, objective, training, preprocessor.window, random_state)
+
+
+def default_latent(event: Shape) -> int:
+    """The latent size where none is given: LATENT, or one less than the number of columns."""
+    return max(1, min(LATENT, numel(event) - 1))
 
 
 def default_objective(labels: LabelHead, steps: int) -> Term | tuple[Term, ...]:

@@ -83,6 +83,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Main arguments (None takes the default given here; the resolved values are `posterior_` and so on):
 
     - latent_dim: latent size L, or one for each stochastic layer from the top; 0 needs `labels=Given(...)`.
+      Default: 10, or one less than the number of columns where there are fewer.
     - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
       data frame a family for each column by its type and values; {column: family} sets some of them.
     - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on y.
@@ -116,7 +117,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @names_unknown
     def __init__(
         self,
-        latent_dim: int | tuple[int | Shape, ...] = 10,
+        latent_dim: int | tuple[int | Shape, ...] | None = None,
         *,
         encoder: Network | None = None,
         decoder: Network | None = None,

@@ -37,7 +37,7 @@ def of_latent(layers: Sequence[float], active: int, size: int) -> tuple[str, ...
             f"latent far too large: {active} of {size} dimensions are active. "
             f"latent_dim={max(active, 1)} is enough"
         )
-    elif size - active >= max(2, size / 4):
+    elif size - active > size / 2:
         found.append(
             f"{size - active} of {size} latent dimensions have collapsed. Use fewer, "
             f"or warm the KL up with {WARM_UP}"
