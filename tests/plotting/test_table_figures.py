@@ -178,7 +178,7 @@ def test_correlations_show_real_drawn_and_the_difference_below_the_diagonal():
     figure = correlations(real, drawn)
     before, after, change, _bar = figure.axes
     assert titles(figure)[:2] == ["real", "drawn"]
-    assert re.fullmatch(r"drawn . real, mean size 0\.\d\d", titles(figure)[2])
+    assert re.fullmatch(r"drawn . real, mean absolute 0\.\d\d", titles(figure)[2])
     found = [np.ma.filled(axes.images[0].get_array(), np.nan) for axes in (before, after, change)]
     expected = associations(real)
     assert np.allclose(found[0], np.stack([[expected[1, 0], np.nan], expected[2, :2]]), equal_nan=True)

@@ -50,7 +50,8 @@ class ImagePlots:
         t = np.linspace(0, 1, 11)[:, None]
         ends = [(label, *self.codes(2, label)) for label in (self.labels * 6)[:6]]
         images = [self.decode((1 - t) * a + t * b, label) for label, a, b in ends]
-        yield "interpolation", interpolation(images)
+        words = "interpolation between the codes of two data, one pair per row"
+        yield "interpolation", interpolation(images, words)
 
     @property
     def of_class(self) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 GAP = 0.02  # border as a fraction of a tile
+VEIL = 56  # opacity of a border, of 255
 HOLE = (0.93, 0.55, 0.45)  # a missing pixel
 
 
@@ -45,8 +46,8 @@ def picture(x: ArrayLike, event: Sequence[int]) -> Array:
 
 
 def mosaic(images: Array, columns: int) -> Array:
-    """All of (n, *event) in [0, 1] as one byte image (height, width, 4), row by row; borders are white and
-    transparent, so that they take the colour of the page."""
+    """All of (n, *event) in [0, 1] as one byte image (height, width, 4), row by row. Borders are white and
+    almost transparent, so that they show on a page of any colour."""
     tiles = np.stack([picture(x, images.shape[1:]) for x in images])
     tiles = tiles if tiles.ndim == 4 else np.repeat(tiles[..., None], 3, axis=-1)
     tiles = np.round(255 * np.where(np.isnan(tiles), HOLE, tiles)).astype(np.uint8)
@@ -55,7 +56,7 @@ def mosaic(images: Array, columns: int) -> Array:
     n, height, width, _ = tiles.shape
     n_rows, gap = -(-n // columns), max(1, round(GAP * max(height, width)))
     canvas = np.full((n_rows * columns, height + 2 * gap, width + 2 * gap, 4), 255, dtype=np.uint8)
-    canvas[..., 3] = 0
+    canvas[:n, ..., 3], canvas[n:, ..., 3] = VEIL, 0
     canvas[:n, gap:-gap, gap:-gap, :3] = tiles
     canvas[:n, gap:-gap, gap:-gap, 3] = 255
     height, width = canvas.shape[1:3]

@@ -185,7 +185,9 @@ def correlations(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
     figure = empty(3 * size + 1.4, size + 2.0)
     some = f"the first {ASSOCIATED} of {real.shape[1]} columns" if real.shape[1] > len(names) else "columns"
     headed(figure, f"association of each pair of {some}: Pearson's r, Cramér's V, correlation ratio")
-    off = f"drawn \N{MINUS SIGN} real, mean size {np.nanmean(mean):.2f}" if np.isfinite(mean).any() else ""
+    off = (
+        f"drawn \N{MINUS SIGN} real, mean absolute {np.nanmean(mean):.2f}" if np.isfinite(mean).any() else ""
+    )
     panels = dict(zip(["real", "drawn", off], [*found, change], strict=True))
     axes = [figure.add_subplot(1, 3, place) for place in (1, 2, 3)]
     for each, (title, values) in zip(axes, panels.items(), strict=True):
