@@ -235,7 +235,7 @@ def test_warnings_stand_in_one_box():
     box = notice(["a < b", "c"])
     assert (
         box.startswith('<aside class="warnings"><h2>2 warnings</h2>')
-        and "<li>A &lt; b.</li><li>C.</li>" in box
+        and "<li>a &lt; b.</li><li>c.</li>" in box
     )
 
 

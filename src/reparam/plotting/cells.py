@@ -51,8 +51,10 @@ def text(value: Any, decimals: int) -> str:
 
 
 def decimals(values: "pd.Series[Any]") -> int:
-    """How many digits after the point show a column, at most 3."""
+    """How many digits after the point show a column: as many as it has, at most 3, or 2 where its standard
+    deviation is 1 or more."""
     if values.dtype.kind != "f":
         return 0
     known = values.dropna().to_numpy(dtype=float, na_value=np.nan)
-    return next(d for d in range(4) if d == 3 or np.allclose(known.round(d), known, rtol=1e-6, atol=1e-9))
+    most = 3 if len(known) and known.std() < 1 else 2
+    return next(d for d in range(4) if d == most or np.allclose(known.round(d), known, rtol=1e-6, atol=1e-9))

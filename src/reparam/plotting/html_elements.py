@@ -93,5 +93,5 @@ def notice(warnings: Sequence[str]) -> str:
     if not warnings:
         return ""
     title = "One warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
-    items = "".join(f"<li>{escape(words[:1].upper() + words[1:])}.</li>" for words in warnings)
+    items = "".join(f"<li>{escape(words)}.</li>" for words in warnings)
     return f'<aside class="warnings"><h2>{title}</h2><ul>{items}</ul></aside>'

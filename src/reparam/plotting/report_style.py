@@ -38,6 +38,7 @@ section {{ margin-top: 3.5rem; padding-top: 1.75rem; border-top: 1px solid var(-
 .warnings h2 {{ font-size: 1rem; margin: 0 }}
 .warnings ul {{ margin: .4rem 0 0; padding: 0; list-style: none }}
 .warnings li + li {{ margin-top: .5rem }}
+.warnings li::first-letter {{ text-transform: uppercase }}
 
 .pair {{ display: grid; grid-template-columns: minmax(0, 20.5rem) minmax(0, 1fr); gap: 2rem 3rem }}
 .pair + .pair, .pair + figure, figure + .pair, .pair + .gallery, .gallery + .pair {{ margin-top: 3rem }}

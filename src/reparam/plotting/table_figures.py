@@ -32,10 +32,11 @@ from .style import (
     TICK,
     Array,
     empty,
-    finish,
     headed,
-    numbers as with_minus,
+    plain,
     short,
+    titled,
+    with_minus,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def marginals(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
     headed(figure, words)
     for place, name in enumerate(names, 1):
         axes = figure.add_subplot(rows, columns, place)
-        finish(axes, short(name, 24), _marginal(axes, real[name], drawn[name]))
+        plain(axes)
+        titled(axes, short(name, 24), _marginal(axes, real[name], drawn[name]))
         axes.xaxis.label.set_fontsize(TICK)
         measure, value = found[name]
         axes.set_title(f"{measure} {value:.2f}", loc="right", fontsize=TICK, color=INK)
@@ -182,7 +184,7 @@ def correlations(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
     mean = np.abs(change[np.tril_indices(len(names), -1)])
     size = (len(names) - 1) * (0.4 if len(names) <= IN_CELLS else 0.2)
     size = float(np.clip(size, 1.5, 4.5))
-    figure = empty(3 * size + 1.4, size + 2.0)
+    figure = empty(3 * size + 1.4, size + 1.75)
     some = f"the first {ASSOCIATED} of {real.shape[1]} columns" if real.shape[1] > len(names) else "columns"
     headed(figure, f"association of each pair of {some}: Pearson's r, Cramér's V, correlation ratio")
     off = (
@@ -212,7 +214,7 @@ def _triangle(axes: Axes, values: Array, names: Sequence[str], labelled: bool) -
         axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, **box))
         if len(names) <= IN_CELLS and np.isfinite(shown[i, j]):
             strong = abs(shown[i, j]) > 0.8
-            (text,) = with_minus([shown[i, j]], 2)
+            text = with_minus(f"{shown[i, j]:z.2f}")
             axes.text(
                 j, i, text, ha="center", va="center", fontsize=TICK - 1.5, color="white" if strong else INK
             )
