@@ -121,6 +121,17 @@ def numbers(values: Iterable[float], digits: int = 2) -> list[str]:
     return [with_minus(f"{value:z.{digits}f}") for value in values]
 
 
+def compact(value: float) -> str:
+    """A number in few letters.
+
+    >>> compact(250_000), compact(1.5e6), compact(0.25)
+    ('250k', '1.5M', '0.25')
+    """
+    size = abs(value)
+    part, unit = (1e6, "M") if size >= 1e6 else (1e3, "k") if size >= 1e4 else (1.0, "")
+    return with_minus(f"{value / part:.4g}{unit}")
+
+
 def short(text: object, most: int) -> str:
     """At most so many letters.
 

@@ -31,6 +31,7 @@ from .style import (
     ORANGE,
     TICK,
     Array,
+    compact,
     empty,
     headed,
     plain,
@@ -67,14 +68,15 @@ def marginals(real: "pd.DataFrame", drawn: "pd.DataFrame") -> Figure:
     names = [name for name in found if name in worst]
     columns = max(1, min(len(names), 3))
     rows = -(-len(names) // columns)
-    figure = empty(2.55 * columns + 0.2, 1.9 * rows + 0.4)
+    figure = empty(2.75 * columns + 0.2, 1.9 * rows + 0.4)
     words = f"marginals of {len(real):,} real and {len(drawn):,} drawn rows"
     words += f", the {PANELS} of {len(found)} columns that differ the most" if len(names) < len(found) else ""
     headed(figure, words)
     for place, name in enumerate(names, 1):
         axes = figure.add_subplot(rows, columns, place)
         plain(axes)
-        titled(axes, short(name, 24), _marginal(axes, real[name], drawn[name]))
+        titled(axes, short(name, 18), _marginal(axes, real[name], drawn[name]))
+        axes.title.set_fontsize(LABEL)
         axes.xaxis.label.set_fontsize(TICK)
         measure, value = found[name]
         axes.set_title(f"{measure} {value:.2f}", loc="right", fontsize=TICK, color=INK)
@@ -136,7 +138,8 @@ def _marginal(axes: Axes, real: "pd.Series[Any]", drawn: "pd.Series[Any]") -> st
     for values, look in zip((a, b), LOOKS, strict=True):
         shares = np.histogram(values, edges)[0] / len(values)
         axes.stairs(shares, edges, **look)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=not np.any(levels % 1)))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=not np.any(levels % 1)))
+    axes.xaxis.set_major_formatter(lambda value, _: compact(value))
     if dates:
         locator = AutoDateLocator(maxticks=5)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
