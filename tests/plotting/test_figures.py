@@ -1,5 +1,6 @@
 """Every figure says what it shows: panels, tiles, orientation and words; `plot` writes what applies."""
 
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from PIL import Image, ImageSequence
 from scipy.stats import norm
 
 from reparam import Bernoulli, Beta, Categorical, ContinuousBernoulli, DiscretizedLogistic, Gaussian
-from reparam.plotting import figures, model_plots as gallery
+from reparam.plotting import figures, model_plots as gallery, style
 from reparam.plotting.mosaic import is_picture, picture, shade
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -21,7 +22,7 @@ EVENTS = [(7, 5), (1, 6, 9), (3, 5, 8), (8, 5, 3), (4, 6, 1)]
 
 @pytest.fixture(autouse=True)
 def coarse(monkeypatch):
-    monkeypatch.setattr(figures, "DPI", 40)  # faster; nothing here counts dots
+    monkeypatch.setattr(style, "DPI", 40)  # faster; nothing here counts dots
 
 
 def words(axes):
@@ -69,7 +70,7 @@ class Model:
         self.samples_ = RNG.random((3, 4 if classes is None else len(classes), *event)) * scale
         self.weights = RNG.normal(size=(latent_dim, int(np.prod(event)))) / 4
 
-    def transform(self, X):
+    def transform(self, X, y=None):
         return (np.asarray(X).reshape(len(X), -1) / self.scale - 0.5) @ self.weights.T
 
     def inverse_transform(self, Z, label=None):
@@ -80,7 +81,7 @@ class Model:
         assert mean
         return self.inverse_transform(RNG.normal(size=(n, self.latent_dim_)), label)
 
-    def reconstruct(self, X):
+    def reconstruct(self, X, y=None):
         return np.asarray(X)
 
 
@@ -114,7 +115,7 @@ def test_a_grid_is_about_square_and_a_missing_pixel_is_tinted():
     images = np.full((10, 4, 4), np.nan)
     axes = figures.image_grid(images).axes[0]
     assert tiles(axes) == (3, 4)
-    assert len(set(shades(axes)[0, 0].tolist())) == 3
+    assert len(set(shades(axes)[0, 0, :3].tolist())) == 3
 
 
 def test_losses_has_a_panel_a_term_and_held_out_rows_beside_the_bound():
@@ -166,7 +167,7 @@ def test_the_first_dimension_grows_right_and_the_second_up():
     assert words(axes)[1] == ["−1.64", "−0.60", "0.00", "0.60", "1.64"]  # noqa: RUF001
     assert words(axes)[2] == words(axes)[1][::-1]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("z1", "z2")
-    red, green, _ = np.moveaxis(shades(axes).astype(int), -1, 0)
+    red, green, *_ = np.moveaxis(shades(axes).astype(int), -1, 0)
     assert np.all(np.diff(red, axis=1) > 0) and np.all(np.diff(red, axis=0) == 0)
     assert np.all(np.diff(green, axis=0) < 0) and np.all(np.diff(green, axis=1) == 0)
 
@@ -206,7 +207,7 @@ def test_a_sweep_moves_every_dimension_there_and_back_through_the_priors_quantil
 def test_reconstructions_stand_below_their_inputs():
     X = np.linspace(0, 0.5, 8).reshape(8, 1, 1) * np.ones((8, 4, 4))
     axes = figures.reconstructions(X, X + 0.5, columns=3).axes[0]
-    assert words(axes)[2] == ["input", "output"] * 2
+    assert words(axes)[2] == ["data", "reconstruction"] * 2
     grid = shades(axes)[..., 0].astype(int)
     assert grid.shape == (4, 3) and np.allclose(grid[1::2] - grid[::2], 127.5, atol=1)
 
@@ -217,42 +218,6 @@ def test_interpolation_and_comparison():
     panels = figures.comparison({"autoencoder": RNG.random((9, 4, 5)), "VAE": RNG.random((7, 3, 4, 5))}).axes
     assert [words(axes)[0] for axes in panels] == ["autoencoder", "VAE"]
     assert [tiles(axes) for axes in panels] == [(3, 3), (3, 3)]
-
-
-@pytest.mark.parametrize(
-    ("y", "names"),
-    [
-        (np.arange(30) % 3, ["0", "1", "2"]),
-        (np.arange(30) % 4 - 1, ["0", "1", "2"]),  # -1 is not labelled
-        (np.where(np.arange(30) % 2, 4.0, np.nan), ["4"]),
-        (np.array(["cat", "dog"] * 15), ["cat", "dog"]),
-        (np.array(["cat", "dog"] * 15, dtype=object), ["cat", "dog"]),
-        (np.arange(30) % 2 == 0, ["False", "True"]),
-        (np.array([f"c{i:02}" for i in range(30)]), [f"c{i:02}" for i in range(30)]),
-    ],
-)
-def test_a_map_coloured_by_class_names_the_classes(y, names, tmp_path):
-    figure = figures.latent_map(RNG.normal(size=(30, 2)), y, ("z3", "z8"), "a map")
-    plane, bar = figure.axes
-    assert (plane.get_title(loc="left"), plane.get_xlabel(), plane.get_ylabel()) == ("a map", "z3", "z8")
-    assert plane.get_aspect() == 1 and len(np.asarray(plane.collections[0].get_offsets())) == 30
-    assert [label.get_text() for label in bar.get_yticklabels()] == names
-    assert np.allclose(bar.get_yticks(), range(len(names)))
-    figure.savefig(tmp_path / "map.png")
-
-
-@pytest.mark.parametrize(
-    "y", [RNG.normal(size=30), np.arange(30), np.full(30, 0.5), [np.nan, *RNG.normal(size=29)]]
-)
-def test_a_map_coloured_by_a_quantity(y, tmp_path):
-    figure = figures.latent_map(RNG.normal(size=(30, 2)), y)
-    assert len(figure.axes) == 2
-    figure.savefig(tmp_path / "map.png")
-
-
-@pytest.mark.parametrize("y", [None, np.full(30, np.nan)])
-def test_a_map_without_labels_has_no_colour_bar(y):
-    assert len(figures.latent_map(RNG.normal(size=(30, 2)), y).axes) == 1
 
 
 def data(event=(6, 5), labels=(0, 1), n=40):
@@ -309,15 +274,48 @@ def test_several_models_get_a_folder_each_and_a_comparison(tmp_path):
     assert "comparison" not in names(mixed)
 
 
-def test_the_map_shows_the_two_dimensions_with_the_largest_variance():
+def test_traversals_are_of_active_dimensions_and_say_what_is_left_out():
     model = Model(4)
-    model.weights *= np.array([0.1, 3.0, 0.2, 5.0])[:, None]
-    drawn = dict(gallery.pictures(model, data()))
-    assert (drawn["latent_map"].axes[0].get_xlabel(), drawn["latent_map"].axes[0].get_ylabel()) == (
-        "z2",
-        "z4",
+    model.weights *= np.array([0.01, 3.0, 1.0, 5.0])[:, None]
+    axes = dict(gallery.pictures(model, data()))["traversals"].axes[0]
+    title, _, rows = words(axes)
+    assert rows == ["z4", "z2", "z3"]
+    assert " ".join(title.split()) == (
+        "traversals of 3 active dimensions, largest variance of the mean first; 1 inactive left out"
     )
-    assert words(drawn["traversals"].axes[0])[2] == ["z4", "z2", "z3", "z1"]
+    model.weights *= 1e-3
+    title, _, rows = words(dict(gallery.pictures(model, data()))["traversals"].axes[0])
+    assert len(rows) == 3 and title == "traversals: none of 4 latent dimensions is active"
+    title, _, rows = words(dict(gallery.pictures(Model(12), None))["traversals"].axes[0])
+    assert len(rows) == 10 and title == "traversals of the first 10 of 12 latent dimensions"
+
+
+def test_a_map_of_more_than_two_dimensions_shows_principal_components():
+    axes = dict(gallery.pictures(Model(4), data()))["latent_map"].axes[0]
+    assert axes.get_xlabel() == "first principal component"
+    assert re.fullmatch(
+        r"posterior means, first two principal components \(\d+ % of their variance\)",
+        axes.get_title(loc="left"),
+    )
+    axes = dict(gallery.pictures(Model(2), data()))["latent_map"].axes[0]
+    assert (axes.get_xlabel(), axes.get_title(loc="left")) == ("z1", "posterior means in the latent plane")
+
+
+def test_labels_that_a_model_is_conditional_on_are_given_to_it():
+    class Conditional(Model):
+        labels_ = SimpleNamespace(observed=True)
+
+        def transform(self, X, y=None):
+            assert len(X) == len(y)
+            return super().transform(X)
+
+        def reconstruct(self, X, y=None):
+            return super().reconstruct(X) + 0 * y[:, None, None]
+
+    model = Conditional(3, classes=[0, 1])
+    assert {"latent_map", "reconstructions"} <= set(dict(gallery.pictures(model, data())))
+    unlabelled = SimpleNamespace(X=data().X, y=None)
+    assert {"latent_map", "reconstructions"}.isdisjoint(dict(gallery.pictures(model, unlabelled)))
 
 
 @pytest.mark.parametrize(("scale", "rows"), [(255.0, data()), (255.0, None), (1.0, data())])

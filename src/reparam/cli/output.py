@@ -212,7 +212,7 @@ def print_evaluation(result: "Evaluation") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ..plotting.html_report import table
+    from ..plotting.report_words import table
 
     rows = Table("metric", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
     for row in table(result):

@@ -16,8 +16,8 @@ def plot(
     options: DataOptions,
     data: Annotated[str | None, typer.Option(help="data for maps and reconstructions")] = None,
 ) -> None:
-    """Losses, samples by epoch, latent map, manifold, traversals (.png and .gif), interpolation; several
-    models side by side."""
+    """Losses, latent map, samples by epoch, manifold, traversals (.png and .gif), interpolation; of a table
+    marginals, correlations, scores and its strangest cells; several models side by side."""
     from ..plotting import model_plots
     from .load import load_data_for
     from .run_folder import load_model

@@ -3,7 +3,7 @@
 An event is (H, W), (1, H, W), (3, H, W), (H, W, 1) or (H, W, 3).
 
 >>> mosaic(np.zeros((3, 48, 96)), columns=2).shape
-(104, 200, 3)
+(104, 200, 4)
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
-GAP = 0.02  # white border as a fraction of a tile
+GAP = 0.02  # border as a fraction of a tile
+VEIL = 56  # opacity of a border, of 255
 HOLE = (0.93, 0.55, 0.45)  # a missing pixel
 
 
@@ -45,7 +46,8 @@ def picture(x: ArrayLike, event: Sequence[int]) -> Array:
 
 
 def mosaic(images: Array, columns: int) -> Array:
-    """All of (n, *event) in [0, 1] as one byte image (height, width, 3), row by row, with white borders."""
+    """All of (n, *event) in [0, 1] as one byte image (height, width, 4), row by row. Borders are white and
+    almost transparent, so that they show on a page of any colour."""
     tiles = np.stack([picture(x, images.shape[1:]) for x in images])
     tiles = tiles if tiles.ndim == 4 else np.repeat(tiles[..., None], 3, axis=-1)
     tiles = np.round(255 * np.where(np.isnan(tiles), HOLE, tiles)).astype(np.uint8)
@@ -53,8 +55,10 @@ def mosaic(images: Array, columns: int) -> Array:
     tiles = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
     n, height, width, _ = tiles.shape
     n_rows, gap = -(-n // columns), max(1, round(GAP * max(height, width)))
-    canvas = np.full((n_rows * columns, height + 2 * gap, width + 2 * gap, 3), 255, dtype=np.uint8)
-    canvas[:n, gap:-gap, gap:-gap] = tiles
+    canvas = np.full((n_rows * columns, height + 2 * gap, width + 2 * gap, 4), 255, dtype=np.uint8)
+    canvas[:n, ..., 3], canvas[n:, ..., 3] = VEIL, 0
+    canvas[:n, gap:-gap, gap:-gap, :3] = tiles
+    canvas[:n, gap:-gap, gap:-gap, 3] = 255
     height, width = canvas.shape[1:3]
-    whole: Array = canvas.reshape(n_rows, columns, height, width, 3).swapaxes(1, 2)
-    return whole.reshape(n_rows * height, columns * width, 3)
+    whole: Array = canvas.reshape(n_rows, columns, height, width, 4).swapaxes(1, 2)
+    return whole.reshape(n_rows * height, columns * width, 4)
