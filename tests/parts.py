@@ -56,6 +56,7 @@ from reparam import (
     LogNormal,
     LowRankGaussian,
     Mixture,
+    MutualInformation,
     NegativeBinomial,
     Network,
     OrderedLogistic,
@@ -335,6 +336,7 @@ TERMS = {
         CrossEntropy(3.0), ("encoder", "classifier"), {"labels": Auxiliary(3, network=None)}
     ),
     "consistency": TermRow(Consistency(3.0), ("classifier",), {"labels": Enumerated(3)}),
+    "mutual information": TermRow(MutualInformation(3.0), ("classifier",), {"labels": Enumerated(3)}),
     "total correlation": TermRow(TotalCorrelation(3.0)),
     "factor": TermRow(FactorTC(3.0, (8,))),
     "decorrelation": TermRow(Decorrelation(1.0, 1.0)),

@@ -43,7 +43,8 @@ def test_a_model_of_version_1_gives_the_same_numbers(name: str) -> None:
 
 
 def test_a_training_stopped_in_version_1_goes_on() -> None:
-    vae = VAE(2, encoder=MLP((8,)), training=Training(epochs=4, batch_size=50), random_state=0)
+    training = Training(epochs=4, batch_size=50, clip=None, ema=None)
+    vae = VAE(2, encoder=MLP((8,)), training=training, random_state=0)
     rest = list(vae.fit_iter(DIGITS[:200], resume=FIXTURES / "training.safetensors"))
     assert [progress.epoch for progress in rest] == [3, 4]
     losses = [row["loss"] for row in vae.history_]

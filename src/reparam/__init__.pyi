@@ -132,6 +132,7 @@ from .objectives.bounds import (
 )
 from .objectives.consistency import (
     Consistency as Consistency,
+    MutualInformation as MutualInformation,
 )
 from .objectives.penalties import (
     L2 as L2,

@@ -60,7 +60,7 @@ SUMMED: dict[str, tuple[dict[str, Any], str]] = {
         rf"{BOUND}loss {N} = IWAE {N} \+ weighted cross-entropy {N}; KL {N}, reconstruction {N} nats",
     ),
     "enumerated": (
-        {"labels": Enumerated(3, MLP((8,)))},
+        {"labels": Enumerated(3, MLP((8,))), "objective": ELBO()},
         rf"{BOUND}loss {N} = KL {N} \+ reconstruction {N} nats",
     ),
 }
@@ -99,7 +99,7 @@ def test_a_bound_that_is_no_number_is_left_out() -> None:
 
 def test_fit_and_show_print_the_same_line(tmp_path: Path, capsys: Capture) -> None:
     np.savez(tmp_path / "x.npz", X=X, y=Y)
-    words = ("--set", "labels=Auxiliary(3)", "--set", "encoder=MLP((8,))", "--epochs", 1)
+    words = ("--set", "labels=Auxiliary(3)", "--set", "encoder=MLP((8,))", "--epochs", 3)
     assert run("fit", tmp_path / "x.npz", "-o", tmp_path / "run", *words) == 0
     said = capsys.readouterr()
     line = re.search(SUMMED["default"][1], said.out).group()

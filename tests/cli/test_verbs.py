@@ -21,6 +21,7 @@ SMOKE = {
     "evaluate": "MODEL DATA -k 2 --json",
     "compare": "MODEL OTHER DATA -k 2 --json",
     "score": "MODEL DATA -k 2 -o OUT/score.csv",
+    "detect": "DATA -o OUT/anomalies.csv --seed 0 --json",
     "encode": "MODEL DATA -o OUT/z.npy",
     "decode": "MODEL CODES --label b -o OUT/x.parquet",
     "reconstruct": "MODEL DATA -o OUT/x.csv",
@@ -35,6 +36,8 @@ SMOKE = {
 """A verb, and arguments that it takes."""
 READING = {"evaluate", "compare", "score", "encode", "reconstruct", "predict", "impute"}
 """The verbs that read DATA for a model."""
+FITTING = {"fit", "detect"}
+"""The verbs that fit a model to DATA."""
 OPTIONS = {"label", "skip_bad", "na", "buffer"}
 
 
@@ -87,8 +90,8 @@ def test_verbs_run(verb: str, folder: Path, tmp_path: Path, capsys: Capture) -> 
 @pytest.mark.parametrize("verb", VERBS)
 def test_options_of_data_are_the_same_everywhere(verb: str) -> None:
     taken = {option.name for option in get_command(app).commands[verb].params}  # type: ignore[attr-defined]
-    if verb in READING | {"fit"}:
+    if verb in READING | FITTING:
         assert taken >= OPTIONS
-    assert ("size" in taken) == (verb == "fit")
-    if verb not in READING | {"fit", "plot"}:
+    assert ("size" in taken) == (verb in FITTING)
+    if verb not in READING | FITTING | {"plot"}:
         assert not taken & (OPTIONS - {"label"})  # of sample and decode it is a class

@@ -146,9 +146,9 @@ def test_a_large_jpeg_is_decoded_at_a_reduced_scale(tmp_path: Path, monkeypatch:
 
 
 def test_networks_for_pictures() -> None:
-    assert default_network((28, 28)) == default_network((5000,)) == MLP()
-    assert default_network((3, 32, 32)) == Conv((16, 32))
-    assert default_network((3, 48, 64)) == Conv((16, 32, 64))
+    assert default_network((28, 28)) == default_network((5000,)) == MLP(activation="silu")
+    assert default_network((3, 32, 32)) == Conv((16, 32), activation="silu")
+    assert default_network((3, 48, 64)) == Conv((16, 32, 64), activation="silu")
     assert default_network((200, 300)) == Conv((16, 32, 64, 128, 256, 256))
 
 

@@ -77,7 +77,7 @@ def test_a_name_like_no_other_gets_the_list() -> None:
 def test_the_signature_is_that_of_the_arguments() -> None:
     names = list(inspect.signature(VAE).parameters)
     assert names[0] == "latent_dim" and sorted(names) == sorted(VAE().get_params(deep=False))
-    assert inspect.signature(VAE).parameters["latent_dim"].default == 10
+    assert inspect.signature(VAE).parameters["training"].default is None
 
 
 def test_fields_of_specs_are_parameters() -> None:
@@ -139,7 +139,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         {"training__decay__factor": 0.5},
         "decay is None and has no argument factor: set decay=Decay(factor=0.5)",
     ),
-    ({}, {"latent_dim__x": 3}, "latent_dim=10 has no argument x: set latent_dim as a whole"),
+    ({}, {"latent_dim__x": 3}, "latent_dim=None has no argument x: set latent_dim as a whole"),
     ({}, {"window__x": 3}, "window=None has no argument x: set window as a whole"),
     (
         {"objective": (ELBO(), L2())},

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
-from reparam import IWAE, VAE, Adam, Bernoulli, Gaussian, Training
+from reparam import ELBO, IWAE, VAE, Adam, Bernoulli, Gaussian, Training
 from reparam.data.load import load
 from reparam.evaluation.likelihood import log_likelihood
 from reparam.families import Local, StandardNormal
@@ -121,7 +121,7 @@ def test_elbo_of_the_log_is_the_one_recomputed_by_hand() -> None:
     """One full batch, learning rate so small that nothing moves: the log is the trace's own sum."""
     X = np.random.default_rng(0).normal(size=(64, 3))
     training = Training(epochs=1, batch_size=64, learning_rate=1e-12, optimiser=Adam())
-    vae = VAE(2, training=training, random_state=0).fit(X)
+    vae = VAE(2, objective=ELBO(), training=training, random_state=0).fit(X)
     row = vae.history_[0]
     torch.manual_seed(vae.seed_ * 1_000_003)
     order = torch.randperm(64)

@@ -362,7 +362,7 @@ def test_refusals_name_value_place_and_cure(name: str, value: float, message: st
     [
         (lambda: Columns(()), "a family for each column"),
         (lambda: Columns((TABLE,)), "families of single numbers; column 0 has Columns"),
-        (lambda: Columns(cast(Any, (3,))), r"takes a tuple of Gaussian \| Laplace"),
+        (lambda: Columns(cast(Any, (3,))), r"takes a tuple of \(Gaussian \| Laplace"),
         (lambda: Categorical(1), "2 or more"),
         (lambda: DiscretizedLogistic(components=0), "components >= 1"),
         (lambda: OrderedLogistic(1), "2 or more"),

@@ -27,7 +27,7 @@ from tests.models import blind
 
 @pytest.mark.parametrize("scale", [Shared(), Local()], ids=repr)
 def test_a_learned_scale_has_a_floor(scale: object) -> None:
-    """1e-3 standard deviations of the data, however small the raw number; of a constant column 1e-3."""
+    """1e-3 standard deviations of the data, however small the raw number; 1e-6 of the size of a constant."""
     model = blind(Gaussian(scale=scale), 3)  # type: ignore[arg-type]
     x = torch.randn(500, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     x = torch.stack((50 * x[:, 0] + 9, x[:, 1] / 20, torch.full((500,), 7.0).double()), -1)
@@ -39,9 +39,9 @@ def test_a_learned_scale_has_a_floor(scale: object) -> None:
         if isinstance(scale, Local):
             head.layer[-1].bias[3:] = -500.0
         px = model(x[:4]).px
-    sd = torch.tensor([float(x[:, 0].std(correction=0)), float(x[:, 1].std(correction=0)), 1.0]).double()
+    sd = torch.tensor([float(x[:, 0].std(correction=0)), float(x[:, 1].std(correction=0)), 7e-3]).double()
     torch.testing.assert_close(px.variance.sqrt()[0, 0], 1e-3 * sd)
-    ceiling = -math.log(1e-3) - 0.5 * math.log(2 * math.pi)
+    ceiling = -math.log(7e-6) - 0.5 * math.log(2 * math.pi)
     assert float(px.base_dist.log_prob(x[:4])[..., 2].max()) == pytest.approx(ceiling)
 
 
@@ -63,7 +63,7 @@ def test_a_constant_column_does_not_run_away() -> None:
     X = np.column_stack([rng.normal(size=(200, 2)), np.full(200, 3.0)])
     training = Training(epochs=30, batch_size=50, learning_rate=0.1)
     vae = VAE(1, encoder=MLP((8,)), training=training, random_state=0).fit(X)
-    ceiling = -math.log(1e-3) - 0.5 * math.log(2 * math.pi)
+    ceiling = -math.log(3e-6) - 0.5 * math.log(2 * math.pi)
     cells = vae.score_cells(X)
     assert np.isfinite(cells).all() and (cells[:, 2] <= ceiling + 1e-4).all()
 

@@ -1,9 +1,12 @@
 """Consistency of the classifier against closed forms."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from reparam import MLP, Consistency, Enumerated
+from reparam import MLP, Consistency, Enumerated, MutualInformation
+from reparam.model.model import Trace
 from reparam.objectives.consistency import unit
 from tests.models import small
 
@@ -49,3 +52,23 @@ def test_a_constant_classifier_is_consistent() -> None:
     with torch.no_grad():
         model.get_parameter("classifier.last.weight").zero_()
     assert Consistency()(model(torch.randn(8, 4, dtype=torch.float64), None), 0).abs() < 1e-12
+
+
+def test_information_of_labels_by_hand() -> None:
+    """log K - I(x; y) for a uniform p(y), and 0 where every row has its own of K classes."""
+    torch.manual_seed(0)
+    model = small(labels=Enumerated(4, MLP(())))
+    trace = model(torch.randn(40, 4, dtype=torch.float64), None)
+    q = labels_of(trace)
+    mean = q.mean(0)
+    information = (q * (q / mean).log()).sum(1).mean()
+    found = MutualInformation(2.0, balance=1.0)(trace, 0)
+    torch.testing.assert_close(found, 2 * (torch.tensor(4.0).log() - information), check_dtype=False)
+    logits = 100 * torch.eye(4, dtype=torch.float64).repeat(10, 1)
+    clear = replace(trace, conditioning=trace.conditioning._replace(logits=logits))
+    assert MutualInformation()(clear, 0).abs() < 1e-6
+
+
+def labels_of(trace: Trace) -> Tensor:
+    assert trace.logits is not None
+    return trace.logits.softmax(-1)

@@ -19,7 +19,7 @@ EXPLAINED = 100
 SHOWN = 5
 
 
-@data_options(without=["size", "buffer"])
+@data_options()
 def detect(
     data: Data,
     output: OutputFile,

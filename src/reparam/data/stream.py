@@ -1,6 +1,6 @@
 """Rows that stay on disk: read block by block, and shuffled in a buffer of fixed size."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -164,6 +164,11 @@ def taken(rows: Any, numbers: Array) -> Any:
 def map_blocks(X: Any, f: Callable[[Any], Any]) -> Any:
     """f of X; for a stream f of each block, when it is read."""
     return X.map(lambda block: f(block)[:]) if isinstance(X, Stream) else f(X)
+
+
+def blocks_of(X: Any) -> Iterable[Any]:
+    """The blocks of a stream; else X alone."""
+    return X if isinstance(X, Stream) else [X]
 
 
 def typical_rows(X: Any, most: int) -> Any:

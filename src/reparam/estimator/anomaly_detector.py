@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..data.codecs.base import is_frame
 from ..data.codecs.choose import learn
+from ..data.stream import typical_rows
 from ..errors import SpecError
 from ..families import Family, StudentT
 from ..nn.networks import MLP
@@ -19,6 +20,8 @@ from .reasons import Reason, reasons, usual
 from .vae import VAE
 
 Array = np.ndarray[Any, Any]
+TYPICAL = 50_000
+"""Rows of a stream from which the likelihood is chosen."""
 ROUNDING = 1e-4
 """Nats by which equal rows may differ in float32."""
 LINEAR_STEPS, DEEP_STEPS = 400, 1600
@@ -52,8 +55,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     Fitted: `scores_` (n,), log p(x) of the rows of X in nats; `offset_`, the threshold; `vaes_`.
 
     >>> X = np.r_[np.random.default_rng(0).normal(size=(200, 3)), [[9.0, -9.0, 9.0]]]
-    >>> AnomalyDetector(contamination=0.01, random_state=0).fit_predict(X)[-1]
-    -1
+    >>> AnomalyDetector(contamination=0.01, random_state=0).fit_predict(X)[-3:].tolist()
+    [1, 1, -1]
     """
 
     def __init__(
@@ -126,9 +129,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
 def default_vaes(X: Any, novelty: bool) -> list[VAE]:
     """The models of `AnomalyDetector`; for pictures the default VAE."""
-    if not is_frame(X) and np.ndim(X) > 2:
+    n, some = X.shape[0] if hasattr(X, "shape") else len(X), typical_rows(X, TYPICAL)
+    if not is_frame(some) and np.ndim(some) > 2:
         return [VAE()]
-    likelihood, n = heavy_tailed(X), X.shape[0] if hasattr(X, "shape") else len(X)
+    likelihood = heavy_tailed(some)
     linear = VAE(5, encoder=MLP(()), likelihood=likelihood, training=of_steps(LINEAR_STEPS, n))
     deep = VAE(encoder=MLP((64, 64), "silu"), likelihood=likelihood, training=of_steps(DEEP_STEPS, n))
     return [linear, deep] if novelty else [linear]

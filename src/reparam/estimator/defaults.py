@@ -10,7 +10,7 @@ from ..model.config import ModelConfig
 from ..model.labels import LabelHead, NoLabels
 from ..model.priors import DEFAULTS
 from ..nn.networks import default_network
-from ..objectives import ELBO, Consistency, CrossEntropy, Term, terms_of
+from ..objectives import ELBO, Consistency, CrossEntropy, MutualInformation, Term, terms_of
 from ..specs.schedules import Linear
 from ..specs.spec import plain, text
 from ..tensors import Shape, as_shape, numel
@@ -95,8 +95,8 @@ def default_objective(labels: LabelHead, steps: int) -> Term | tuple[Term, ...]:
     terms: list[Term] = [ELBO(beta=Linear(0.0, 1.0, steps))]
     if labels.cross_entropy is not None:
         terms.append(CrossEntropy(labels.cross_entropy))
-    if labels.consistency is not None:
-        terms.append(Consistency(labels.consistency))
+    if labels.partial:
+        terms += [Consistency(1.0), MutualInformation(3.0)]
     return terms[0] if len(terms) == 1 else tuple(terms)
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..data.batching import Rows, Values, is_sparse, support_error, survey
 from ..data.codecs.base import Codec, is_frame
 from ..data.codecs.choose import from_header, learn
-from ..data.stream import Stream, map_blocks, typical_rows
+from ..data.stream import blocks_of, map_blocks, typical_rows
 from ..errors import DataError
 from ..families import Bernoulli, Columns, Family, Gaussian, Local, NegativeBinomial, Share, Shared
 from ..model.labels import LabelHead
@@ -104,8 +104,7 @@ class Preprocessor:
 
     def surprise(self, X: Any) -> tuple[Array, Array] | None:
         """`Codec.surprise`, of a stream block by block."""
-        blocks = X if isinstance(X, Stream) else [X]
-        found = [each for each in map(self.codec.surprise, blocks) if each is not None]
+        found = [each for each in map(self.codec.surprise, blocks_of(X)) if each is not None]
         if not found:
             return None
         rows, cells = zip(*found, strict=True)

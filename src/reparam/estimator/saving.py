@@ -13,6 +13,7 @@ from ..specs.parse import parse
 from ..specs.spec import Spec
 from ..training.checkpoint import Checkpoint
 from ..training.config import Training
+from ..training.trainer import Trainer
 from .defaults import resolve
 from .preprocessing import Preprocessor
 from .validation import KINDS, model_arguments
@@ -68,13 +69,26 @@ def save_training(vae: Any, path: str | Path) -> None:
     model_file.write(path, checkpoint.tensors, header)
 
 
+def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
+    """An objective and a learning rate that are not said go on as they were: their default warm-up depends on
+    the number of epochs, which may have changed."""
+    config = vae.config_
+    if vae.objective is None:
+        config = replace(config, objective=parse(objective, KINDS["objective"]))
+    if (vae.training or Training()).learning_rate is None:
+        config = replace(config, training=replace(config.training, learning_rate=stopped.learning_rate))
+    vae._adopt(config)
+    vae.trainer_ = Trainer(vae.model_, config.terms, config.training, vae.seed_)
+
+
 def restore(vae: Any, path: str | Path) -> None:
     """Set the trainer of a new fit to the file's state; SpecError where that is of another fit."""
     tensors, header = model_file.read(path)
+    stopped: Training = parse(header["spec"]["training"], Training)
+    continue_schedules(vae, header["spec"]["objective"], stopped)
     ours = vae.config_.to_spec()
     held = {name: header["spec"].get(name) for name in KINDS if name != "training"}
     differs = [name for name, value in held.items() if value != ours[name]]
-    stopped: Training = parse(header["spec"]["training"], Training)
     if type(stopped.optimiser) is not type(vae.training_.optimiser):
         differs.append("training.optimiser")
     if differs:

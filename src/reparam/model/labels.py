@@ -51,8 +51,7 @@ class LabelHead(Spec, abc.ABC):
     """Whether log p(x|z) is a sum over the classes."""
     has_classifier: ClassVar[bool] = False
     cross_entropy: ClassVar[float | None] = None
-    consistency: ClassVar[float | None] = None
-    """The weights of the classifier's terms in the default objective."""
+    """The weight of the classifier's cross-entropy in the default objective."""
 
     @property
     @abc.abstractmethod
@@ -217,7 +216,7 @@ class Enumerated(LabelHead):
 
     A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled. In
     training labelled rows are repeated until they are a tenth of all, and the default objective is
-    (ELBO(), CrossEntropy(10), Consistency(10)).
+    (ELBO(), CrossEntropy(10), Consistency(1), MutualInformation(3)).
     """
 
     classes: Several
@@ -226,7 +225,6 @@ class Enumerated(LabelHead):
     enumerated: ClassVar[bool] = True
     has_classifier: ClassVar[bool] = True
     cross_entropy: ClassVar[float | None] = 10.0
-    consistency: ClassVar[float | None] = 10.0
 
     @property
     def n_classes(self) -> int:

@@ -6,7 +6,7 @@ from ..specs.spec import rows
 from .adversarial import Critic, FactorTC, LatentCritic
 from .base import Bound, Term, names_of, needs_density, needs_dimensions, needs_replay, terms_of, with_value
 from .bounds import CIWAE, ELBO, IWAE, MIWAE, PIWAE, Renyi
-from .consistency import Consistency
+from .consistency import Consistency, MutualInformation
 from .penalties import (
     L2,
     MMD,
@@ -31,6 +31,7 @@ AnyTerm = Annotated[
     Renyi,
     CrossEntropy,
     Consistency,
+    MutualInformation,
     TotalCorrelation,
     FactorTC,
     Decorrelation,

@@ -1,4 +1,8 @@
-"""Consistency of the classifier: its answer should not change where x hardly does."""
+"""Terms by which unlabelled rows train the classifier of a label head.
+
+Together they are those of Hu et al., "Learning discrete representations via information maximizing
+self-augmented training" (2017).
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -33,11 +37,7 @@ class Consistency(Term):
             raise SpecError(f"Consistency.radius must be above 0, not {self.radius}")
 
     def check_compatible(self, config: ModelConfig, others: object) -> None:
-        if not config.labels.has_classifier:
-            raise SpecError(
-                f"Consistency with labels={config.labels}: there is no classifier to train. "
-                "Use labels=Enumerated(classes), or leave Consistency out"
-            )
+        needs_classifier(self, config)
 
     def __call__(self, trace: Trace, step: int) -> Tensor:
         assert trace.logits is not None
@@ -57,6 +57,37 @@ class Consistency(Term):
         return worst * at(self.weight, step)
 
 
+@dataclass(frozen=True, repr=False)
+class MutualInformation(Term):
+    """weight * (mean_B H(q(y|x)) + balance * KL(mean_B q(y|x) || p(y))): small where each row has a clear
+    class and the classes are as frequent as the labels say.
+
+    With p(y) uniform and balance 1 it is weight * (log K - I(x; y)). Source: Krause et al., "Discriminative
+    clustering by regularized information maximization" (2010), equation 5.
+    """
+
+    weight: Schedule = 1.0
+    balance: float = 3.0
+    reads_z: ClassVar[bool] = False
+    label: ClassVar[str] = "class entropy and balance (weighted)"
+
+    def check(self) -> None:
+        if not self.balance >= 0:
+            raise SpecError(f"MutualInformation.balance must be 0 or more, not {self.balance}")
+
+    def check_compatible(self, config: ModelConfig, others: object) -> None:
+        needs_classifier(self, config)
+
+    def __call__(self, trace: Trace, step: int) -> Tensor:
+        assert trace.logits is not None
+        log_q = trace.logits.log_softmax(-1)
+        entropy = -(log_q.exp() * log_q).sum(-1).mean()
+        mean = log_q.exp().mean(0)
+        balance = (mean * (mean.clamp_min(TINY).log() - trace.model.log_prior_y)).sum()
+        return (entropy + self.balance * balance) * at(self.weight, step)
+
+
+TINY = 1e-30
 FIRST = 1e-2
 """The length of the random start, small enough that the divergence is nearly quadratic."""
 
@@ -65,3 +96,13 @@ def unit(r: Tensor) -> Tensor:
     """Each row (B, *E) with length 1."""
     length = r.flatten(1).square().sum(1).sqrt().clamp_min(1e-12)
     return r / length.reshape(-1, *(1 for _ in r.shape[1:]))
+
+
+def needs_classifier(term: Term, config: ModelConfig) -> None:
+    """SpecError for a label head without a classifier."""
+    if not config.labels.has_classifier:
+        name = type(term).__name__
+        raise SpecError(
+            f"{name} with labels={config.labels}: there is no classifier to train. "
+            f"Use labels=Enumerated(classes), or leave {name} out"
+        )

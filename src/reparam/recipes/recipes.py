@@ -223,7 +223,13 @@ def variant(
     key: str, expect: str, *, data: str = "mnist", then: Family | None = None, **parts: Any
 ) -> Recipe:
     """The plain VAE except for `parts`."""
-    usual: dict[str, Any] = {"latent_dim": 50, "encoder": NET, "likelihood": PIXELS, "objective": ELBO()}
+    usual: dict[str, Any] = {
+        "latent_dim": 50,
+        "encoder": NET,
+        "likelihood": PIXELS,
+        "objective": ELBO(),
+        "training": PLAIN,
+    }
     return Recipe(VAE(**(usual | parts)), "", key, expect, data, then=then)
 
 
@@ -234,7 +240,7 @@ def low(key: str, expect: str, **parts: Any) -> Recipe:
 
 def hierarchical(key: str, expect: str, **parts: Any) -> Recipe:
     """Three stochastic layers with free bits against collapse; steps with large gradients are skipped."""
-    steady = Training(clip=10, skip=1000, ema=0.999)
+    steady = replace(PLAIN, clip=10.0, skip=1000.0, ema=0.999)
     free = ELBO(free_bits=1, free_per="layer")
     net = MLP((512, 256), "elu")
     return variant(key, expect, latent_dim=(8, 16, 32), encoder=net, objective=free, training=steady, **parts)
@@ -288,7 +294,7 @@ VARIANTS: dict[str, Recipe] = {
     "cvae": variant("sohn2015learning", "samples of a given digit", labels=Given(10)),
     "m1": Recipe(
         make_pipeline(
-            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS),
+            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS, objective=ELBO(), training=PLAIN),
             SelfTrainingClassifier(LogisticRegression(max_iter=1000), max_iter=0),
         ),
         "a classifier on the codes of a VAE trained without labels; -1 where there is none",
@@ -303,9 +309,15 @@ VARIANTS: dict[str, Recipe] = {
     ),
     "m1m2": Recipe(
         make_pipeline(
-            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS),
+            VAE(50, encoder=MLP((500, 500)), likelihood=PIXELS, objective=ELBO(), training=PLAIN),
             VarianceThreshold(0.01),
-            VAE(10, likelihood=Gaussian(), labels=Enumerated(10), objective=(ELBO(), CrossEntropy(10))),
+            VAE(
+                10,
+                likelihood=Gaussian(),
+                labels=Enumerated(10),
+                objective=(ELBO(), CrossEntropy(10)),
+                training=PLAIN,
+            ),
         ),
         "m2 on the active codes of a VAE trained without labels",
         "kingma2014semi",

@@ -24,9 +24,9 @@ def peak_rate(steps: int) -> float:
     """The learning rate after its warm-up, for so many steps in all.
 
     >>> peak_rate(10_000), peak_rate(2_500), peak_rate(10)
-    (0.002, 0.004, 0.008)
+    (0.002, 0.004, 0.004)
     """
-    return RATE * min(max(math.sqrt(MOST_STEPS / steps), 1.0), 4.0)
+    return RATE * min(max(math.sqrt(MOST_STEPS / steps), 1.0), 2.0)
 
 
 def warm_up(steps: int) -> int:
