@@ -149,7 +149,7 @@ def test_networks_for_pictures() -> None:
     assert default_network((28, 28)) == default_network((5000,)) == MLP(activation="silu")
     assert default_network((3, 32, 32)) == Conv((16, 32), activation="silu")
     assert default_network((3, 48, 64)) == Conv((16, 32, 64), activation="silu")
-    assert default_network((200, 300)) == Conv((16, 32, 64, 128, 256, 256))
+    assert default_network((200, 300)) == Conv((16, 32, 64, 128, 256, 256), activation="silu")
 
 
 def test_from_a_folder_to_figures_and_back(tmp_path: Path, capsys: Capture) -> None:

@@ -50,7 +50,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
       lower quartile of the scores less 1.5 interquartile ranges.
     - novelty: as in LocalOutlierFactor. False: X is searched for its own anomalies, by `fit_predict`; True:
       X is normal, and `predict`, `decision_function` and `score_samples` judge new rows.
-    - random_state: that of the VAE.
+    - random_state: that of the VAE; None: its own.
 
     Fitted: `scores_` (n,), log p(x) of the rows of X in nats; `offset_`, the threshold; `vaes_`.
 
@@ -79,7 +79,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             raise SpecError(f"contamination takes 'auto' or a fraction in (0, 0.5], not {share!r}")
         self.vaes_ = default_vaes(X, self.novelty) if self.vae is None else [clone(self.vae)]
         for vae in self.vaes_:
-            vae.set_params(random_state=self.random_state).fit(X)
+            if self.random_state is not None:
+                vae.set_params(random_state=self.random_state)
+            vae.fit(X)
         self.scores_ = self._scores(X)
         self.usual_ = usual(vae, X)
         self.n_features_in_ = vae.n_features_in_

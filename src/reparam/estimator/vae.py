@@ -87,13 +87,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
       data frame a family for each column by its type and values; {column: family} sets some of them.
     - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on y.
-    - objective: one or more terms. Default: ELBO(), plus CrossEntropy(10) with Auxiliary labels.
-    - training: Training(epochs=..., batch_size=128, learning_rate=1e-3, ...).
+    - objective: one or more terms. Default: ELBO(), whose KL is warmed up, and with a classifier its terms.
+    - training: Training(epochs=..., batch_size=128, ...). Without `epochs` a tenth of the rows is held out,
+      training stops when their bound no longer rises, and the best epoch is kept.
     - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone). Each
       row is a time step with the last `window` values; `y` marks known anomalies with 1, and training
       treats their values as missing. `Training.validation` holds out the last time steps.
 
-    Other arguments: encoder and decoder (MLP((256, 256)); Conv for images of more
+    Other arguments: encoder and decoder (MLP((256, 256), "silu"); Conv for images of more
     than 1,024 numbers; your own are subclasses of `Network`, see `reparam.nn.networks`), posterior
     (Gaussian()), prior (StandardNormal(), CodePrior() for codes), random_state (an int gives the same
     model, bit for bit, on the same machine), warm_start (fit continues from the fitted model, with the
