@@ -34,7 +34,7 @@ demo: setup  ## digits and a table: train, evaluate, draw the pictures, fill gap
 	$(BIN)/reparam fit $(DEMO)/wines.csv -o $(DEMO)/table
 	$(BIN)/reparam impute $(DEMO)/table $(DEMO)/wines.csv -o $(DEMO)/filled.csv
 	$(BIN)/python tools/demo_table.py check $(DEMO)/filled.csv
-	$(BIN)/reparam detect $(DEMO)/wines.csv -o $(DEMO)/anomalies.csv
+	$(BIN)/reparam detect $(DEMO)/wines.csv -o $(DEMO)/anomalies.csv --picture $(DEMO)/scores.png
 	$(BIN)/reparam plot $(DEMO)/table --data $(DEMO)/wines.csv -o $(DEMO)/table/figures
 	@echo "pictures: $(DEMO)/digits/figures, $(DEMO)/table/figures    page: $(DEMO)/digits/report.html"
 

@@ -21,7 +21,7 @@ SMOKE = {
     "evaluate": "MODEL DATA -k 2 --json",
     "compare": "MODEL OTHER DATA -k 2 --json",
     "score": "MODEL DATA -k 2 -o OUT/score.csv",
-    "detect": "DATA -o OUT/anomalies.csv --seed 0 --json",
+    "detect": "DATA -o OUT/anomalies.csv --picture OUT/scores.png --seed 0 --json",
     "encode": "MODEL DATA -o OUT/z.npy",
     "decode": "MODEL CODES --label b -o OUT/x.parquet",
     "reconstruct": "MODEL DATA -o OUT/x.csv",

@@ -30,6 +30,9 @@ def detect(
     contamination: Annotated[
         float | None, typer.Option(help="fraction of anomalies, e.g. 0.05; default: Tukey's fence")
     ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="also write a .png: the histogram of scores with the threshold")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -39,6 +42,8 @@ def detect(
 
     if output.suffix.lower() not in (".csv", ".parquet"):
         raise SpecError(f"detect writes a table: -o takes .csv or .parquet, not {output.name!r}")
+    if picture is not None and picture.suffix != ".png":
+        raise SpecError(f"--picture takes a .png file, not {picture.name!r}")
     detector = AnomalyDetector(
         novelty=normal is not None, contamination=contamination or "auto", random_state=seed
     )
@@ -52,6 +57,12 @@ def detect(
         scores = detector.score_samples(dataset.X)
     found = table(detector, dataset, scores)
     written = write(output, detector, dataset, found)
+    if picture is not None:
+        from ..plotting.figures import encoded
+        from ..plotting.score_figures import score_histogram
+        from ..serialization.atomic import replace_file
+
+        replace_file(picture, encoded(score_histogram(scores, threshold=detector.offset_))[1])
     anomalies = int(found["anomaly"].sum())
     if as_json:
         strangest = found.nsmallest(SHOWN, "rank").index.tolist()

@@ -91,7 +91,7 @@ def load_data(data: str, options: DataOptions, vae: VAE | None = None) -> Datase
         skip_bad=options.skip_bad,
         like=None if vae is None else vae.codec_,
         buffer=None if options.buffer is None else options.buffer << 20,
-        label=label or (vae.trained_on_.get("label") if vae is not None else None),
+        label=label or getattr(vae, "trained_on_", {}).get("label"),
     )
     for line in dataset.note.splitlines():
         note(line)
