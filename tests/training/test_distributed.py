@@ -38,13 +38,16 @@ fits = {
 for name, (vae, a, b) in fits.items():
     vae.set_params(random_state=0).fit(a, b)
 losses = {name: [row["loss"] for row in vae.history_] for name, (vae, *_) in fits.items()}
+stopped = VAE(2, encoder=MLP((8,)), training=replace(own, epochs=None, patience=4, learning_rate=0.05, ema=None))
+stopped.set_params(random_state=0).fit(X)
 critic = VAE(4, objective=(ELBO(), LatentCritic()), training=own, random_state=0).fit(X)
 shards = VAE(8, posterior=VQ(16, 4), objective=(ELBO(beta=0), Commitment()), training=own, random_state=0)
 shards.fit(Stream([60] * 5, lambda i: X[60 * i : 60 * (i + 1)]))
 weights = [p.detach().double().sum().item() for vae in (critic, shards) for p in vae.model_.parameters()]
 weights += [b.double().sum().item() for b in shards.model_.buffers()]
 with open(sys.argv[2] + os.environ.get("LOCAL_RANK", "0"), "w") as file:
-    json.dump({"losses": losses, "weights": weights}, file)
+    epochs = [len(stopped.history_), stopped.training_.epochs]
+    json.dump({"losses": losses, "weights": weights, "epochs": epochs}, file)
 """
 
 
@@ -63,6 +66,11 @@ def test_two_processes_lose_as_one(results: dict[str, dict[str, Any]]) -> None:
     one, two = results["of1-0"]["losses"], results["of2-0"]["losses"]
     for name, losses in one.items():
         assert losses == pytest.approx(two[name], rel=1e-5), name
+
+
+def test_processes_stop_at_the_same_epoch(results: dict[str, dict[str, Any]]) -> None:
+    first, second = results["of2-0"]["epochs"], results["of2-1"]["epochs"]
+    assert first == second and first[0] < first[1]
 
 
 def test_processes_hold_the_same_weights(results: dict[str, dict[str, Any]]) -> None:

@@ -212,4 +212,5 @@ class Trainer:
                 labels = None if y is None else y[i : i + size]
                 trace = self.model(self.model.observe(x[i : i + size]), labels, samples=samples)
                 total += self.own.monitor(trace)
-        return float(total) / len(x)
+        agreed = self.process.total(total[None])  # so that all processes stop at the same epoch
+        return float(agreed) / (self.process.size * len(x))
