@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reparam import ELBO, MLP, VAE, Enumerated, Linear, Training
-from reparam.data.batching import split, with_labels_repeated
+from reparam.data.batching import is_divisible, split, with_labels_repeated
 from reparam.data.stream import Stream
 from reparam.training.config import HELD_OUT, LEAST, MOST_STEPS, RATE, peak_rate
 from reparam.training.early_stopping import EarlyStopping
@@ -31,16 +31,17 @@ def test_a_number_of_epochs_trains_so_many_on_all_rows() -> None:
     assert len(vae.history_) == 7 and not len(vae.held_out_)
 
 
-def test_few_rows_and_a_stream_of_one_block_are_all_trained_on() -> None:
+def test_few_rows_and_a_stream_of_few_blocks_are_all_trained_on() -> None:
     assert Training().resolved(LEAST - 1).validation == 0
     assert Training().resolved(LEAST).validation == HELD_OUT
     assert Training().resolved(20_000, divisible=False).validation == 0
-    stream = Stream([200], lambda i: X.astype(np.float32))
+    stream = Stream([100, 100], lambda i: X[100 * i : 100 * (i + 1)].astype(np.float32))
     vae = VAE(2, encoder=SMALL, training=Training(batch_size=200), random_state=0)
     for progress in vae.fit_iter(stream):
         if progress.epoch == 3:
             break
     assert not len(vae.held_out_)
+    assert is_divisible(Stream([40] * 5, lambda i: X[:40])) and not is_divisible(stream)
 
 
 def test_a_fit_keeps_the_best_epoch() -> None:

@@ -16,6 +16,7 @@ from .stream import LocalBatch, Stream
 
 Rows = tuple[Rowwise, Tensor | None]
 """x (n, *E), and class numbers y (n,) where the model uses labels."""
+LARGEST_PART = 0.2
 LABELLED = 0.1
 """The share of labelled rows to which they are repeated in training."""
 PLACED = 1000
@@ -76,8 +77,8 @@ def is_sparse(x: Rowwise) -> bool:
 
 
 def is_divisible(x: Rowwise) -> bool:
-    """Whether some rows can be held out; a stream of one block is read as a whole."""
-    return not isinstance(x, Stream) or len(x.sizes) > 1
+    """Whether a small part of the rows can be held out: of a stream whole blocks are, LARGEST_PART at most."""
+    return not isinstance(x, Stream) or max(x.sizes) <= LARGEST_PART * len(x)
 
 
 def split(
