@@ -38,8 +38,8 @@ fits = {
 for name, (vae, a, b) in fits.items():
     vae.set_params(random_state=0).fit(a, b)
 losses = {name: [row["loss"] for row in vae.history_] for name, (vae, *_) in fits.items()}
-stopped = VAE(2, encoder=MLP((8,)), training=replace(own, epochs=None, patience=4, learning_rate=0.05, ema=None))
-stopped.set_params(random_state=0).fit(X)
+fast = replace(own, epochs=None, patience=4, learning_rate=0.05, ema=None)
+stopped = VAE(2, encoder=MLP((8,)), training=fast, random_state=0).fit(X)
 critic = VAE(4, objective=(ELBO(), LatentCritic()), training=own, random_state=0).fit(X)
 shards = VAE(8, posterior=VQ(16, 4), objective=(ELBO(beta=0), Commitment()), training=own, random_state=0)
 shards.fit(Stream([60] * 5, lambda i: X[60 * i : 60 * (i + 1)]))

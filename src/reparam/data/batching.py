@@ -17,6 +17,7 @@ from .stream import LocalBatch, Stream
 Rows = tuple[Rowwise, Tensor | None]
 """x (n, *E), and class numbers y (n,) where the model uses labels."""
 LARGEST_PART = 0.2
+"""The largest block of a stream of which blocks are held out, as a share of all rows."""
 LABELLED = 0.1
 """The share of labelled rows to which they are repeated in training."""
 PLACED = 1000
@@ -77,7 +78,7 @@ def is_sparse(x: Rowwise) -> bool:
 
 
 def is_divisible(x: Rowwise) -> bool:
-    """Whether a small part of the rows can be held out: of a stream whole blocks are, LARGEST_PART at most."""
+    """Whether a small part of the rows can be held out; of a stream whole blocks are."""
     return not isinstance(x, Stream) or max(x.sizes) <= LARGEST_PART * len(x)
 
 
