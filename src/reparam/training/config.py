@@ -17,7 +17,7 @@ PATIENCE, LEAST_PATIENCE = 300, 10
 """Steps and epochs without a rise of the held-out bound after which training stops where nothing is said."""
 
 RATE = 2e-3
-MOST_STEPS, MOST_EPOCHS = 10_000, 400
+MOST_STEPS, LEAST_STEPS, STEPS_A_ROW = 10_000, 800, 6
 
 
 def peak_rate(steps: int) -> float:
@@ -27,6 +27,15 @@ def peak_rate(steps: int) -> float:
     (0.002, 0.004, 0.004)
     """
     return RATE * min(max(math.sqrt(MOST_STEPS / steps), 1.0), 2.0)
+
+
+def longest(n: int) -> int:
+    """The most steps for n rows where nothing is said, if an epoch is no longer.
+
+    >>> longest(150), longest(1_000), longest(50_000)
+    (900, 6000, 10000)
+    """
+    return min(max(STEPS_A_ROW * n, LEAST_STEPS), MOST_STEPS)
 
 
 def warm_up(steps: int) -> int:
@@ -89,8 +98,8 @@ class Training(Spec):
 
     - `learning_rate=None`: 2e-3, and more for fewer than 10,000 steps (`peak_rate`), after a linear warm-up
       over the first twentieth of the steps.
-    - `epochs=None`: training stops when the bound of held-out rows no longer rises, after about 10,000
-      steps at the latest. `epochs=N` trains N epochs on all rows.
+    - `epochs=None`: training stops when the bound of held-out rows no longer rises, after 10,000 steps, or
+      6 for each row, at the latest, but not before 20 epochs. `epochs=N` trains N epochs on all rows.
     - `validation`: the fraction of rows held out; None: a tenth of LEAST rows or more where `epochs` is
       None, else none.
     - `patience`: training stops when the held-out bound has not risen for that many epochs, and the weights
@@ -158,7 +167,7 @@ class Training(Spec):
         steps = math.ceil((n - int(n * validation)) / self.batch_size)
         if self.epochs is None and validation and patience is None:
             patience = max(LEAST_PATIENCE, math.ceil(PATIENCE / steps))
-        epochs = self.epochs or min(max(20, math.ceil(MOST_STEPS / steps)), MOST_EPOCHS)
+        epochs = self.epochs or max(20, math.ceil(longest(n) / steps))
         rate = self.learning_rate
         if rate is None:
             rate = Linear(0.0, peak_rate(epochs * steps), warm_up(epochs * steps))
