@@ -110,3 +110,13 @@ def test_counts_and_pictures(X: Any) -> None:
 def test_a_frame_without_rows_is_refused() -> None:
     with pytest.raises(DataError):
         AnomalyDetector().fit(table().head(0))
+
+
+def test_no_row_is_too_far_for_the_encoder() -> None:
+    vae = VAE(2, training=Training(epochs=20), random_state=0).fit(
+        np.column_stack([NORMAL, np.full(300, -0.06)])
+    )
+    far = np.column_stack([NORMAL[:3], [-0.06, 13.0, 1e6]])
+    scores = vae.score_samples(far)
+    assert np.isfinite(scores).all() and scores[0] > scores[1] > scores[2]
+    assert np.isfinite(vae.evaluate(far, k=5).log_likelihood.mean)

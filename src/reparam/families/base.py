@@ -22,6 +22,8 @@ from ..tensors import Shape, numel, split_last, to_float32
 from .sources import Fixed, Link, Local, Share, Shared, Source, linked
 
 CONSTANT = 1e-3
+FAR = 100.0
+"""Standard deviations beyond which a new row is read as if it were there, so that no number overflows."""
 PIECE = 1 << 22
 """Numbers of the data per block, in double precision, when units are computed."""
 
@@ -261,8 +263,10 @@ class Head(Conditional):
 
     def standardised(self, x: Tensor) -> Tensor:
         x = self.family.to_unit_axis(x)
-        moves = self.standard and "location" in self.family.roles.values()
-        return (x - self.shift) / self.scale if moves else x
+        if not (self.standard and "location" in self.family.roles.values()):
+            return x
+        z = (x - self.shift) / self.scale
+        return z if self.training else z.clamp(-FAR, FAR)
 
     @torch.no_grad()
     def fit_units(self, x: Tensor) -> None:
