@@ -80,6 +80,6 @@ def compared(name: str, seeds: tuple[int, ...] = SEEDS, limit: float = LIMIT) ->
         "seconds_before": round(statistics.mean(each.seconds for each in old), 1),
         "seconds": round(statistics.mean(each.seconds for each in new), 1),
         "steps": round(statistics.mean(each.steps for each in new)),
-        "active": f"{statistics.mean(each.active for each in new):.1f} of 10",
+        "active": round(statistics.mean(each.active for each in new), 1),
         "seeds": len(seeds),
     }
