@@ -96,7 +96,7 @@ def default_objective(labels: LabelHead, steps: int) -> Term | tuple[Term, ...]:
     if labels.cross_entropy is not None:
         terms.append(CrossEntropy(labels.cross_entropy))
     if labels.partial:
-        terms += [Consistency(1.0), MutualInformation(3.0)]
+        terms += [Consistency(1.0), MutualInformation(1.0)]
     return terms[0] if len(terms) == 1 else tuple(terms)
 
 

@@ -216,7 +216,7 @@ class Enumerated(LabelHead):
 
     A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled. In
     training labelled rows are repeated until they are a tenth of all, and the default objective is
-    (ELBO(), CrossEntropy(10), Consistency(1), MutualInformation(3)).
+    (ELBO(), CrossEntropy(10), Consistency(1), MutualInformation(1)).
     """
 
     classes: Several

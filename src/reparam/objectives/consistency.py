@@ -67,7 +67,7 @@ class MutualInformation(Term):
     """
 
     weight: Schedule = 1.0
-    balance: float = 3.0
+    balance: float = 1.0
     reads_z: ClassVar[bool] = False
     label: ClassVar[str] = "class entropy and balance (weighted)"
 
