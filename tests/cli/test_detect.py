@@ -65,6 +65,7 @@ def test_a_row_number_where_there_is_no_key(tmp_path: Path) -> None:
     [
         (("-o", "s.npy"), "-o takes .csv or .parquet"),
         (("-o", "s.csv", "--contamination", 0.9), "a fraction in (0, 0.5]"),
+        (("-o", "s.csv", "--contamination", 0), "a fraction in (0, 0.5]"),
         (("-o", "s.csv", "--picture", "s.pdf"), "--picture takes a .png"),
     ],
 )

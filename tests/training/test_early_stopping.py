@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from reparam import ELBO, MLP, VAE, Enumerated, Linear, Training
+from reparam import ELBO, MLP, VAE, Enumerated, Linear, SpecError, Training
 from reparam.data.batching import is_divisible, split, with_labels_repeated
 from reparam.data.stream import Stream
 from reparam.training.config import HELD_OUT, LEAST, MOST_STEPS, RATE, peak_rate
@@ -135,3 +135,20 @@ def test_few_labels_beat_a_classifier_of_theirs() -> None:
     alone = LogisticRegression().fit(rows[known], truth[known]).score(rows, truth)
     vae = VAE(4, labels=Enumerated(3), training=Training(epochs=40), random_state=0).fit(rows, y)
     assert float((vae.predict(rows) == truth).mean()) > max(alone, 0.95) or math.isclose(alone, 1)
+
+
+def test_another_objective_is_not_taken_over_by_a_resumed_training(tmp_path: Path) -> None:
+    def estimator(epochs: int, objective: ELBO | None = None) -> VAE:
+        training = Training(epochs=epochs)
+        return VAE(2, encoder=SMALL, objective=objective, training=training, random_state=0)
+
+    for objective in (None, ELBO(beta=4)):
+        vae = estimator(3, objective)
+        for _ in vae.fit_iter(X):
+            vae.save_training(tmp_path / "t.safetensors")
+        longer = estimator(5).fit_iter(X, resume=tmp_path / "t.safetensors")
+        if objective is None:
+            assert [progress.epoch for progress in longer] == [4, 5]
+        else:
+            with pytest.raises(SpecError, match="objective differ"):
+                next(longer)

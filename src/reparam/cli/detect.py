@@ -45,7 +45,9 @@ def detect(
     if picture is not None and picture.suffix != ".png":
         raise SpecError(f"--picture takes a .png file, not {picture.name!r}")
     detector = AnomalyDetector(
-        novelty=normal is not None, contamination=contamination or "auto", random_state=seed
+        novelty=normal is not None,
+        contamination="auto" if contamination is None else contamination,
+        random_state=seed,
     )
     dataset = load_data(normal or data, options)
     if dataset.X.shape[0] < 2:
@@ -94,7 +96,7 @@ def write(output: Path, detector: "AnomalyDetector", dataset: "Dataset", found: 
 
     names = list(found.columns)
     keyed = with_keys(detector.vaes_[0], dataset, found.to_numpy(dtype=object), names, output)
-    if keyed is not None and hasattr(keyed, "columns"):
+    if hasattr(keyed, "columns"):
         keyed = keyed.astype({name: found[name].dtype for name in names})
     else:
         check_duplicate_columns(["row"], names)

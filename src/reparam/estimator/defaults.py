@@ -79,8 +79,8 @@ def resolve(
     )
     objective = chosen["objective"]
     if objective is None:
-        steps = training.planned_steps(size[0]) if size else 1
-        objective = default_objective(labels, warm_up(steps))
+        steps = warm_up(training.planned_steps(size[0])) if size else None
+        objective = default_objective(labels, steps)
     terms_of(objective, model)
     return FitConfig(model, objective, training, preprocessor.window, random_state)
 
@@ -90,9 +90,9 @@ def default_latent(event: Shape) -> int:
     return max(1, min(LATENT, numel(event) - 1))
 
 
-def default_objective(labels: LabelHead, steps: int) -> Term | tuple[Term, ...]:
-    """The ELBO, whose KL is warmed up over `steps`, and the classifier's terms where there is one."""
-    terms: list[Term] = [ELBO(beta=Linear(0.0, 1.0, steps))]
+def default_objective(labels: LabelHead, steps: int | None) -> Term | tuple[Term, ...]:
+    """The ELBO, whose KL is warmed up over `steps` if any, and the classifier's terms where there is one."""
+    terms: list[Term] = [ELBO() if steps is None else ELBO(beta=Linear(0.0, 1.0, steps))]
     if labels.cross_entropy is not None:
         terms.append(CrossEntropy(labels.cross_entropy))
     if labels.partial:

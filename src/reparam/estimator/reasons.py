@@ -1,4 +1,4 @@
-"""Why a row is anomalous: its strangest cells, and what the others let expect in them."""
+"""Why a row is anomalous: its least likely cells, and what the others let expect in them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ DRAWS = 100
 
 
 class Reason(NamedTuple):
-    """A strange cell; `nats` is how far its log-probability lies below what is usual in its column."""
+    """An unlikely cell; `nats` is how far its log-probability lies below what is usual in its column."""
 
     column: str
     value: Any

@@ -10,11 +10,12 @@ from ..model.labels import NoLabels
 from ..model.model import Model
 from ..serialization import model_file
 from ..specs.parse import parse
+from ..specs.schedules import ramps
 from ..specs.spec import Spec
 from ..training.checkpoint import Checkpoint
 from ..training.config import Training
 from ..training.trainer import Trainer
-from .defaults import resolve
+from .defaults import default_objective, resolve
 from .preprocessing import Preprocessor
 from .validation import KINDS, model_arguments
 
@@ -70,11 +71,16 @@ def save_training(vae: Any, path: str | Path) -> None:
 
 
 def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
-    """An objective and a learning rate that are not said go on as they were: their default warm-up depends on
-    the number of epochs, which may have changed."""
+    """A default objective and learning rate go on as they were: their warm-up depends on the number of
+    epochs, which may have changed."""
     config = vae.config_
     if vae.objective is None:
-        config = replace(config, objective=parse(objective, KINDS["objective"]))
+        held = parse(objective, KINDS["objective"])
+        warm_ups: list[int | None] = [
+            ramp.steps for ramp in ramps(held if isinstance(held, tuple) else (held,))
+        ] or [None]
+        if held in [default_objective(config.model.labels, steps) for steps in warm_ups]:
+            config = replace(config, objective=held)
     if (vae.training or Training()).learning_rate is None:
         config = replace(config, training=replace(config.training, learning_rate=stopped.learning_rate))
     vae._adopt(config)

@@ -164,7 +164,7 @@ class Training(Spec):
         stops = self.epochs is None and divisible and n >= LEAST
         if validation is None:
             validation = min(HELD_OUT, MOST_HELD_OUT / n) if stops else 0.0
-        steps = math.ceil((n - int(n * validation)) / self.batch_size)
+        steps = self.steps_per_epoch(n, validation)
         if self.epochs is None and validation and patience is None:
             patience = max(LEAST_PATIENCE, math.ceil(PATIENCE / steps))
         epochs = self.epochs or max(20, math.ceil(longest(n) / steps))
@@ -175,7 +175,11 @@ class Training(Spec):
 
     def planned_steps(self, n: int) -> int:
         """The steps of resolved settings for n rows, if training does not stop early."""
-        return (self.epochs or 1) * math.ceil((n - int(n * (self.validation or 0))) / self.batch_size)
+        return (self.epochs or 1) * self.steps_per_epoch(n, self.validation or 0.0)
+
+    def steps_per_epoch(self, n: int, validation: float) -> int:
+        """The batches of n rows of which that fraction is held out."""
+        return math.ceil((n - int(n * validation)) / self.batch_size)
 
     def resolved_device(self) -> torch.device:
         """The device; SpecError where torch cannot use it on this machine."""

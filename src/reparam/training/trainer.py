@@ -81,7 +81,6 @@ class Trainer:
         settled = max((ramp.steps for ramp in moving), default=0)
         self.stopping = EarlyStopping(training.patience, settled)
         self.epoch, self.data = 0, ""
-        self.recent: Checkpoint | None = None
 
     @property
     def own(self) -> Bound:
@@ -95,8 +94,11 @@ class Trainer:
         data, held = self._placed(data), self._placed(held) if held else None
         few = min(MONITORED, max(100, n // 20))
         monitored = held or (data[0][:few], None if data[1] is None else data[1][:few])
+        recent = Checkpoint.of(self).copy()
         while self.epoch < epochs and not self.stopping.exhausted:
-            loss, distortion, rate, *each = self._epoch(data)
+            if self.update.step >= recent.numbers["step"] + BETWEEN:
+                recent = Checkpoint.of(self).copy()
+            loss, distortion, rate, *each = self._epoch(data, recent)
             terms = dict(zip(names_of(self.terms), each, strict=True))
             reported = self.own.reported(distortion, rate, each[self.terms.index(self.own)])
             self.update.swap()
@@ -151,11 +153,9 @@ class Trainer:
         """The random state of the next epoch."""
         return random_from(self.seed * 1_000_003 + self.epoch)
 
-    def _epoch(self, data: Rows) -> list[float]:
+    def _epoch(self, data: Rows, recent: Checkpoint) -> list[float]:
         """One pass: the means of loss, distortion, rate and each term, without the rows of skipped non-finite
-        steps. An interrupt leaves the trainer at the start of a recent epoch."""
-        if self.recent is None or self.update.step >= self.recent.numbers["step"] + BETWEEN:
-            self.recent = Checkpoint.of(self).copy()
+        steps. An interrupt leaves the trainer at `recent`, the start of this epoch or of one just before."""
         totals, rows = torch.zeros(3 + len(self.terms), device=self.process.device), 0
         with self._noise():
             try:
@@ -164,14 +164,14 @@ class Trainer:
                         totals += figures * batch.n
                         rows += batch.n
             except KeyboardInterrupt:
-                self.recent.restore(self)
+                recent.restore(self)
                 raise
         found = self.process.total(torch.cat([totals, totals.new_tensor([rows])]))
         self.epoch += 1
         means: list[float] = (found[:-1] / found[-1]).tolist()
         if not math.isfinite(means[0]):
             raise DivergedError(
-                f"the loss is {means[0]} after epoch {self.epoch}{self._diagnosis(self.recent, data)}. Lower "
+                f"the loss is {means[0]} after epoch {self.epoch}{self._diagnosis(recent, data)}. Lower "
                 f"learning_rate (it is {self.training.learning_rate}), set clip, or correct the data"
             )
         return means

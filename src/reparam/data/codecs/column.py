@@ -93,7 +93,7 @@ class Column:
         if self.categories:
             numbers = {category: i for i, category in enumerate(self.categories)}
             known = np.array([numbers.get(_plain(v), np.nan) for v in values.astype(object)], float)
-            new = self.is_new(values)
+            new = np.isnan(known) & values.notna().to_numpy()
             if new.any():
                 at = frames.where(frame, int(new.argmax()), self.name)
                 old = ", ".join(map(repr, self.categories[:8]))
