@@ -72,3 +72,27 @@ def test_auxiliary_with_iwae() -> None:
     vae = VAE(3, labels=Auxiliary(10), objective=(IWAE(3), CrossEntropy(10)), training=Training(epochs=3))
     vae.set_params(random_state=0).fit(X, y)
     assert vae.history_[-1]["bound"] > vae.history_[0]["bound"]
+
+
+def test_class_frequencies_are_shrunk_as_far_as_chance_explains_them() -> None:
+    """The intensity is the estimated variance of the frequencies over their squared distance from 1 / K: of
+    multinomial counts of equal classes it is about 1, and it falls as 1 / n where classes differ."""
+    head = Enumerated(3)
+    counts = torch.tensor([30.0, 6.0, 4.0]).double()
+    p, n = counts / 40, 40
+    variance = (p * (1 - p) / (n - 1)).sum()
+    share = variance / (p - 1 / 3).square().sum()
+    torch.testing.assert_close(head.frequencies(counts), share / 3 + (1 - share) * p)
+    generator = torch.Generator().manual_seed(0)
+    equal = torch.multinomial(torch.ones(500, 3), 12, True, generator=generator)
+    drawn = torch.stack([torch.bincount(row, minlength=3) for row in equal]).double()
+    error = torch.stack([head.frequencies(row) for row in drawn]).sub(1 / 3).square().sum(1).mean()
+    assert error < 0.4 * (drawn / 12 - 1 / 3).square().sum(1).mean()
+    many = 1000 * counts
+    torch.testing.assert_close(head.frequencies(many), p, atol=1e-4, rtol=0)
+
+
+def test_class_frequencies_of_no_label_are_uniform() -> None:
+    torch.testing.assert_close(
+        Enumerated(4).frequencies(torch.zeros(4).double()), torch.full((4,), 0.25).double()
+    )

@@ -24,7 +24,7 @@ def split_columns(x: Tensor, runs: Runs) -> list[Tensor]:
     mine: dict[int, list[Tensor]] = {}
     for (part, _, _), piece in zip(runs, pieces, strict=True):
         mine.setdefault(part, []).append(piece)
-    return [torch.cat(mine[part], -1) for part in sorted(mine)]
+    return [mine[part][0] if len(mine[part]) == 1 else torch.cat(mine[part], -1) for part in sorted(mine)]
 
 
 class Product(Unvalidated):

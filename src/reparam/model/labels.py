@@ -37,6 +37,10 @@ class Networks(Protocol):
     classifier: nn.Module | None
 
 
+SEEN = 1e-9
+"""Rows of each class beside those seen: log p(y) is finite."""
+
+
 @dataclass(frozen=True, repr=False)
 class LabelHead(Spec, abc.ABC):
     """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot by default."""
@@ -72,6 +76,10 @@ class LabelHead(Spec, abc.ABC):
     def every_code(self, device: torch.device) -> Tensor:
         """The code of every class, (K, to_decoder)."""
         return self.code(torch.arange(self.n_classes, device=device))
+
+    def frequencies(self, counts: Tensor) -> Tensor:
+        """p(y) of the classes, (K,), from the labelled rows of each, float64."""
+        return (counts + SEEN) / (counts + SEEN).sum()
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module | None:
         """A module (x, features) -> logits (B, K), or None where there is no classifier."""
@@ -233,6 +241,14 @@ class Enumerated(LabelHead):
     @property
     def to_encoder(self) -> int:
         return self.classes
+
+    def frequencies(self, counts: Tensor) -> Tensor:
+        """Shrunk towards 1 / K, since few labels tell their frequencies badly: Hausser and Strimmer, "Entropy
+        inference and the James-Stein estimator" (2009), equations 4 to 6."""
+        p, uniform, n = super().frequencies(counts), 1 / self.classes, counts.sum()
+        intensity = (1 - p.square().sum()) / ((n - 1) * (p - uniform).square().sum())
+        share = intensity.clamp(0.0, 1.0) if n > 1 else 1.0
+        return share * uniform + (1 - share) * p  # type: ignore[no-any-return]
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         return Classifier(

@@ -71,8 +71,8 @@ class Model(nn.Module):
         few = max(1, UNIT_CELLS // numel(self.event))
         self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randint(len(x), (few,))])
         if y is not None:
-            counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double() + 1e-9
-            self.log_prior_y.copy_((counts / counts.sum()).log())
+            counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double()
+            self.log_prior_y.copy_(self.config.labels.frequencies(counts).log())
         self.start_pseudo(x)
 
     @torch.no_grad()
