@@ -15,14 +15,21 @@ from ..errors import SpecError
 Verb = Callable[..., None]
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
 """The types of file that results are written to."""
+STDOUT = Path("-")
+"""Results go to stdout, as csv."""
 
 
 def writable(path: Path) -> Path:
     """The file to write; SpecError, before any work is done, where its extension is not supported."""
-    if path.suffix.lower() not in ENDINGS:
+    if path != STDOUT and path.suffix.lower() not in ENDINGS:
         ending = path.suffix or "a file without an extension"
         raise SpecError(f"cannot write {ending}: use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     return path
+
+
+def is_table(path: Path) -> bool:
+    """Whether results are written there as a table."""
+    return path == STDOUT or path.suffix.lower() in (".csv", ".parquet")
 
 
 Data = Annotated[
@@ -33,9 +40,17 @@ Data = Annotated[
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
-OutputFile = Annotated[Path, typer.Option("-o", "--output", help="file to write", callback=writable)]
+OutputFile = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        help="file to write: .npy, .npz, .csv, .parquet or .png; - is csv to stdout",
+        callback=writable,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print only one JSON object on stdout")]
-Seed = Annotated[int | None, typer.Option(min=0)]
+Seed = Annotated[int | None, typer.Option(min=0, help="random seed; default: that of the model")]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, SpecError, extra
+from ..errors import DataError, SpecError
 from .codecs.base import Codec
 from .named import NAMES, SETS
 from .readers.arrays import Array, Rows, read_h5ad, read_npy, read_npz, reading, stream_npy
@@ -33,6 +33,7 @@ class Dataset:
     y: Array | None = None  # (n,)
     keys: Array | None = None  # (n,) names of rows: the files of a folder
     note: str = ""  # choices made for the user, e.g. the size of images
+    first: int = 0  # the number of the first row, in a block of a stream
 
     @property
     def streamed(self) -> bool:
@@ -47,7 +48,7 @@ class Dataset:
         for first, X in zip(self.X.starts, self.X, strict=False):
             own = slice(first, first + len(X))
             y, keys = (held if held is None else held[own] for held in (self.y, self.keys))
-            yield replace(self, X=X, y=y, keys=keys)
+            yield replace(self, X=X, y=y, keys=keys, first=int(first))
 
 
 def load(
@@ -102,8 +103,7 @@ def load(
         if path.suffix.lower() == ".npy":
             return Dataset(data, stream_npy(path, buffer or BUFFER))
     if path.suffix.lower() in TABLES and not split and path.is_file():
-        with extra("tables", f"a {path.suffix.lower()} file"):
-            from .readers import tables as frames
+        from .readers import tables as frames
 
         with reading(path, "write it again as a .csv or .parquet file"):
             frame = frames.read(path, missing)
@@ -132,8 +132,7 @@ def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
 
 
 def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label: str | None) -> Dataset:
-    with extra("tables", "a .parquet file"):
-        from .readers import tables as frames
+    from .readers import tables as frames
 
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)

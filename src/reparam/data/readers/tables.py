@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from ...errors import DataError, extra
+from ...errors import DataError
 from ..codecs.base import LARGEST
 from ..stream import Stream
 
@@ -29,8 +29,7 @@ Series = Any  # a pd.Series
 def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
     """A .csv or .parquet file; the usual codes for missing are missing, spaces around text are removed."""
     if path.suffix.lower() == ".parquet":
-        with extra("tables", "a .parquet file"):
-            frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     else:
         _rectangular(path)
         spellings = [*MISSING, *missing]
@@ -53,8 +52,7 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
 def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
     """The rows of .parquet shards, a row group at a time, or some of their columns; rows are numbered across
     all shards."""
-    with extra("tables", "a .parquet file"):
-        from pyarrow import parquet  # type: ignore[import-untyped]
+    from pyarrow import parquet  # type: ignore[import-untyped]
 
     groups, sizes, first = list[tuple[Path, int]](), list[int](), None
     for path in paths:
