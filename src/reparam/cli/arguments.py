@@ -35,8 +35,10 @@ def is_table(path: Path) -> bool:
 Data = Annotated[
     str,
     typer.Argument(
-        help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz, .csv or .parquet "
-        "file; a folder of .parquet shards; or a folder of images, with sub-folders as classes"
+        help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz or .h5ad file; "
+        "a table: .csv, .tsv, .jsonl (and .csv.gz, .bz2, .xz, .zip), .parquet, .feather, .arrow, .xlsx, "
+        "or - for csv on stdin; a folder of .parquet shards; or a folder, .zip or .tar of images, with "
+        "sub-folders as classes"
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
@@ -71,7 +73,9 @@ class DataOptions:
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="leave out images that cannot be read, and list them")
     ] = False
-    na: Annotated[list[str] | None, typer.Option(help="a further code for a missing cell in a .csv")] = None
+    na: Annotated[
+        list[str] | None, typer.Option(help="a further code for a missing cell in a .csv or .tsv")
+    ] = None
     buffer: Annotated[
         int | None,
         typer.Option(

@@ -77,15 +77,17 @@ def epochs_shown(training: "Iterable[Progress]", verbose: int) -> "Iterator[Prog
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     console = Console() if in_notebook() else Console(stderr=True)
     bar = Bar(*columns, console=console)
-    task = bar.add_task("epochs", total=None)
+    task, started = bar.add_task("epochs", total=None), False
     try:
         for progress in training:
             summary = epoch_summary(progress.row())
             bar.update(task, total=progress.epochs, completed=progress.epoch, description=folded(summary))
             bar.start()
+            started = True
             yield progress
     finally:
-        bar.stop()
+        if started:
+            bar.stop()
 
 
 def in_notebook() -> bool:
