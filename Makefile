@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-lowest test-core coverage check bench bench-smoke reproduce clean
+.PHONY: help setup demo test test-all test-lowest test-core release-check coverage check bench bench-smoke reproduce clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,14 +16,14 @@ LOWEST_TESTS := $(patsubst %,tests/%.py,test_architecture specs/test_parse estim
 CORE := .venv-core
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv, with exact versions and reparam itself
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH) -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[cli,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
 demo: setup  ## digits and a table: train, evaluate, draw the pictures, fill gaps, find anomalies (two minutes)
@@ -47,16 +47,19 @@ test-all: setup  ## every test
 # Warnings are no errors here: an old library may warn of a newer one beside it.
 test-lowest:  ## some fast tests with the lowest versions allowed; LOWEST_TORCH=2.13.0 takes another torch
 	python3 -m venv --clear $(LOWEST)
-	python3 tools/lowest.py cli tables devices $(LOWEST_TORCH:%=torch==%) > $(LOWEST)/lowest.txt
+	python3 tools/lowest.py polars excel devices $(LOWEST_TORCH:%=torch==%) > $(LOWEST)/lowest.txt
 	$(LOWEST)/bin/python -m pip install --quiet -r $(LOWEST)/lowest.txt $(TESTERS) -e .
 	$(LOWEST)/bin/python -m pytest -W default -m "not slow" $(LOWEST_TESTS)
 
-test-core:  ## a bare install without extras: arrays work, and a missing extra is named
+test-core:  ## a bare install without extras: the command line works, and a missing extra is named
 	rm -rf build
 	python3 -m venv --clear $(CORE)
 	$(CORE)/bin/python -m pip install --quiet $(TORCH) -c constraints.txt
 	$(CORE)/bin/python -m pip install --quiet -c constraints.txt pytest .
 	$(CORE)/bin/python -m pytest -o pythonpath=. tests/test_core.py
+
+release-check: setup  ## wheel and sdist: built, checked, installed and tried in fresh environments
+	$(BIN)/python tools/release_check.py
 
 coverage: setup  ## the same tests as `make test`, with the share of lines that they run
 	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered

@@ -28,10 +28,11 @@ ROOMS = [
     "export",
     "web",
     "cli",
+    "__main__",
 ]
 APART = [("training", "evaluation"), ("data", "model"), ("data", "nn")]
 """Neither imports the other."""
-HEAVY = {"cli": {"typer", "rich"}, "web": {"fastapi", "uvicorn", "starlette"}}
+HEAVY = {"cli": {"typer"}, "web": {"fastapi", "uvicorn", "starlette"}}
 """What is imported in these rooms alone."""
 
 

@@ -4,13 +4,14 @@
 the processes that this file starts, so it holds there too. It needs pytest and the dependencies alone.
 """
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
-COMMAND, TABLES = ["typer", "rich"], ["pandas", "pyarrow", "polars"]
+TABLES = ["polars", "openpyxl"]
 TRACKERS = ["lightning_fabric", "pytorch_lightning", "tensorboard", "wandb", "mlflow"]
-EXTRAS = [*COMMAND, *TABLES, *TRACKERS]
+EXTRAS = [*TABLES, *TRACKERS]
 HIDE = f"""
 import sys
 
@@ -57,13 +58,7 @@ assert not absent, absent
 
 
 MISSING = [
-    ("reparam.load('table.csv')", "a .csv file", "tables"),
-    ("reparam.load('table.parquet')", "a .parquet file", "tables"),
-    ("reparam.stream('table.parquet')", "a .parquet file", "tables"),
-    ("reparam.VAE(1).fit(Frame())", "a data frame", "tables"),
-    ("reparam.VAE(1, window=3).fit(Frame())", "a time series", "tables"),
-    ("from_header({'kind': 'table', 'columns': []})", "a model of a table", "tables"),
-    ("from_header({'kind': 'series'})", "a model of a time series", "tables"),
+    ("to_polars(None)", "a model that was fitted on polars frames", "polars"),
     ("reparam.VAE(1, training=two).fit([[0.0], [1.0], [3.0]])", "devices=2", "devices"),
     ("Tracker('csv', Path('.'))", "--log csv", "trackers"),
     ("Tracker('wandb', Path('.'))", "--log wandb", "trackers"),
@@ -72,18 +67,11 @@ MISSING = [
 
 
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
-    for name in ("table.csv", "table.parquet"):
-        (tmp_path / name).write_text("a,b\n1,2\n")
     code = f"""
 import numpy as np, reparam
 from pathlib import Path
-from reparam.data.codecs.choose import from_header
+from reparam.data.codecs.table import to_polars
 from reparam.training.loggers import Tracker
-
-class Frame:  # what has columns and rows is taken for a data frame
-    columns, iloc, shape = ["a"], None, (1, 1)
-    def __len__(self):
-        return 1
 
 two = reparam.Training(devices=2, epochs=1)
 for words in {[code for code, *_ in MISSING]}:
@@ -97,6 +85,23 @@ for words in {[code for code, *_ in MISSING]}:
     assert out.splitlines() == [f"{need} needs pip install 'reparam[{extra}]'" for _, need, extra in MISSING]
 
 
-def test_the_command_names_its_extra(tmp_path: Path) -> None:
-    found = alone("from reparam.cli import start; start()", tmp_path, "--help")
-    assert found == (1, "", "reparam: the command line needs pip install 'reparam[cli]'\n")
+def test_the_command_line_needs_no_extra(tmp_path: Path) -> None:
+    """csv, parquet and pictures are read, and a table is written."""
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"u": rng.normal(size=40), "kind": rng.choice(["a", "b"], 40)})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "pictures").mkdir()
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 255, (6, 6), np.uint8)).save(tmp_path / "pictures" / f"{i}.png")
+    start = "from reparam.cli import start; start()"
+    for data in ("rows.csv", "rows.parquet", "pictures"):
+        words = ("fit", data, "-o", f"run-{data}", "--epochs", "1", "--json")
+        status, out, err = alone(start, tmp_path, *words)
+        assert (status, json.loads(out)["model"]) == (0, f"run-{data}"), err
+    assert alone(start, tmp_path, "score", "run-rows.csv", "rows.parquet", "-o", "scores.csv")[0] == 0
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 41

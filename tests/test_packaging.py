@@ -54,7 +54,7 @@ def test_extras_that_messages_name_exist() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "extra":
             assert isinstance(node.args[0], ast.Constant), "the name of an extra is written out"
             named.add(str(node.args[0].value))
-    assert {"cli", "devices", "tables", "trackers"} <= named <= EXTRAS.keys()
+    assert {"devices", "polars", "trackers"} <= named <= EXTRAS.keys()
 
 
 def test_all_holds_every_extra() -> None:

@@ -20,7 +20,7 @@ from reparam import (
     Point,
     Training,
 )
-from reparam.cli.output import epoch_summary, folded
+from reparam.training.display import epoch_summary, folded
 from tests.cli.helpers import Capture, run
 
 Y = np.arange(90) % 3

@@ -15,27 +15,44 @@ from ..errors import SpecError
 Verb = Callable[..., None]
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
 """The types of file that results are written to."""
+STDOUT = Path("-")
+"""Results go to stdout, as csv."""
 
 
 def writable(path: Path) -> Path:
     """The file to write; SpecError, before any work is done, where its extension is not supported."""
-    if path.suffix.lower() not in ENDINGS:
+    if path != STDOUT and path.suffix.lower() not in ENDINGS:
         ending = path.suffix or "a file without an extension"
         raise SpecError(f"cannot write {ending}: use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
     return path
 
 
+def is_table(path: Path) -> bool:
+    """Whether results are written there as a table."""
+    return path == STDOUT or path.suffix.lower() in (".csv", ".parquet")
+
+
 Data = Annotated[
     str,
     typer.Argument(
-        help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz, .csv or .parquet "
-        "file; a folder of .parquet shards; or a folder of images, with sub-folders as classes"
+        help="digits, mnist, fashion-mnist, binarized-mnist (:train, :test); a .npy, .npz or .h5ad file; "
+        "a table: .csv, .tsv, .jsonl (and .csv.gz, .bz2, .xz, .zip), .parquet, .feather, .arrow, .xlsx, "
+        "or - for csv on stdin; a folder of .parquet shards; or a folder, .zip or .tar of images, with "
+        "sub-folders as classes"
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(help="a run folder or a .safetensors file")]
-OutputFile = Annotated[Path, typer.Option("-o", "--output", help="file to write", callback=writable)]
+OutputFile = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        help="file to write: .npy, .npz, .csv, .parquet or .png; - is csv to stdout",
+        callback=writable,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print only one JSON object on stdout")]
-Seed = Annotated[int | None, typer.Option(min=0)]
+Seed = Annotated[int | None, typer.Option(min=0, help="random seed; default: that of the model")]
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,9 @@ class DataOptions:
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="leave out images that cannot be read, and list them")
     ] = False
-    na: Annotated[list[str] | None, typer.Option(help="a further code for a missing cell in a .csv")] = None
+    na: Annotated[
+        list[str] | None, typer.Option(help="a further code for a missing cell in a .csv or .tsv")
+    ] = None
     buffer: Annotated[
         int | None,
         typer.Option(

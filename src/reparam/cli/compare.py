@@ -9,7 +9,8 @@ import typer
 
 from ..errors import DataError, ReparamError, SpecError
 from .arguments import AsJson, Data, DataOptions, data_options, unique_names
-from .output import print_json, warn
+from .output import print_json
+from .terminal import warn
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 
 from .arguments import AsJson, ModelPath
-from .output import column_summary, epoch_summary, print_json
+from .output import column_summary, print_json
 
 
 def show(model: ModelPath, as_json: AsJson = False) -> None:
     """The header of a model file; the network is not built."""
     from ..serialization.header import file_of, read_header
+    from ..training.display import epoch_summary
 
     header = read_header(file_of(model))
     if as_json:

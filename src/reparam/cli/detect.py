@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, SpecError
-from .arguments import AsJson, Data, DataOptions, OutputFile, data_options
-from .output import check_duplicate_columns, print_anomalies, print_json, with_keys
+from .arguments import STDOUT, AsJson, Data, DataOptions, OutputFile, data_options, is_table
+from .output import print_anomalies, print_json, print_path, with_keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +22,8 @@ SHOWN = 5
 @data_options()
 def detect(
     data: Data,
-    output: OutputFile,
     options: DataOptions,
+    output: OutputFile = STDOUT,
     normal: Annotated[
         str | None, typer.Option(help="rows without anomalies, to judge DATA by; default: DATA itself")
     ] = None,
@@ -33,14 +33,15 @@ def detect(
     picture: Annotated[
         Path | None, typer.Option(help="also write a .png: the histogram of scores with the threshold")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="random seed")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Find anomalies in DATA: score, rank, flag and the strangest columns of each row."""
     from .. import AnomalyDetector
     from .load import load_data, load_data_for
+    from .write_results import write
 
-    if output.suffix.lower() not in (".csv", ".parquet"):
+    if not is_table(output):
         raise SpecError(f"detect writes a table: -o takes .csv or .parquet, not {output.name!r}")
     if picture is not None and picture.suffix != ".png":
         raise SpecError(f"--picture takes a .png file, not {picture.name!r}")
@@ -58,7 +59,9 @@ def detect(
         dataset = load_data_for(detector.vaes_[0], data, options)
         scores = detector.score_samples(dataset.X)
     found = table(detector, dataset, scores)
-    written = write(output, detector, dataset, found)
+    written = result_table(detector, dataset, found, output)
+    if not (as_json and output == STDOUT):
+        write(output, written)
     if picture is not None:
         from ..plotting.figures import encoded
         from ..plotting.score_figures import score_histogram
@@ -69,10 +72,18 @@ def detect(
     if as_json:
         strangest = found.nsmallest(SHOWN, "rank").index.tolist()
         figures = {"n": len(found), "anomalies": anomalies, "threshold": detector.offset_}
-        print_json(figures | {"strangest": written.iloc[strangest].to_dict("records"), "scores": str(output)})
+        print_json(
+            figures
+            | {
+                "strangest": written.iloc[strangest].to_dict("records"),
+                "scores": None if output == STDOUT else str(output),
+            }
+        )
         return
-    print_anomalies(written.nsmallest(SHOWN, "rank"), anomalies, len(found), detector.offset_)
-    typer.echo(output)
+    print_anomalies(
+        written.nsmallest(SHOWN, "rank"), anomalies, len(found), detector.offset_, stderr=output == STDOUT
+    )
+    print_path(output)
 
 
 def table(detector: "AnomalyDetector", dataset: "Dataset", scores: Any) -> "pd.DataFrame":
@@ -90,16 +101,8 @@ def table(detector: "AnomalyDetector", dataset: "Dataset", scores: Any) -> "pd.D
     return pd.DataFrame({"score": scores, "rank": rank, "anomaly": flagged, "reasons": reasons})
 
 
-def write(output: Path, detector: "AnomalyDetector", dataset: "Dataset", found: "pd.DataFrame") -> Any:
+def result_table(detector: "AnomalyDetector", dataset: "Dataset", found: "pd.DataFrame", output: Path) -> Any:
     """The table of results beside the key of each row, or its number where there is none."""
-    from .write_results import write as write_file
-
     names = list(found.columns)
     keyed = with_keys(detector.vaes_[0], dataset, found.to_numpy(dtype=object), names, output)
-    if hasattr(keyed, "columns"):
-        keyed = keyed.astype({name: found[name].dtype for name in names})
-    else:
-        check_duplicate_columns(["row"], names)
-        keyed = found.assign(row=range(len(found)))[["row", *names]]
-    write_file(output, keyed)
-    return keyed.reset_index(drop=True)
+    return keyed.astype({name: found[name].dtype for name in names}).reset_index(drop=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecError
-from .arguments import AsJson, Data, DataOptions, ModelPath, OutputFile, data_options
+from .arguments import STDOUT, AsJson, Data, DataOptions, ModelPath, OutputFile, data_options
 from .output import check_duplicate_columns, print_detection, print_evaluation, print_json, write_by_block
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def anomaly_detection(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, d
 def score(
     model: ModelPath,
     data: Data,
-    output: OutputFile,
     options: DataOptions,
+    output: OutputFile = STDOUT,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples per row")] = 100,
     per_cell: Annotated[bool, typer.Option("--per-cell", help="also the score of each column")] = False,
 ) -> None:

@@ -7,16 +7,8 @@ import typer
 
 from ..errors import DataError
 from .arguments import AsJson, Data, DataOptions, SpecText, data_options, parse_settings, read_toml
-from .output import (
-    epoch_summary,
-    kept_epoch,
-    note,
-    print_json,
-    print_profile,
-    show_progress,
-    warn,
-    with_column_summary,
-)
+from .output import kept_epoch, print_json, print_profile, show_progress, with_column_summary
+from .terminal import note, warn
 
 if TYPE_CHECKING:
     from .. import VAE
@@ -33,8 +25,10 @@ def fit(
         list[str] | None, typer.Option("--set", help="KEY=VALUE: training.epochs=5, columns.age=...")
     ] = None,
     latent_dim: Annotated[str | None, typer.Option(help="latent size, or one per layer: (8, 16)")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1)] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="passes over DATA; default: until held-out rows gain no more")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="random seed")] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
     window: Annotated[int | None, typer.Option(help="time series: window length in time steps")] = None,
@@ -110,6 +104,7 @@ def label_hint(y: Any) -> str:
 
 def print_result(vae: "VAE", X: Any, y: Any, output: Path, as_json: bool) -> None:
     """The metrics of the last epoch, and warnings about the model."""
+    from ..training.display import epoch_summary
     from .load import evaluation_subset
 
     last = vae.history_[-1]

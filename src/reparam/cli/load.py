@@ -18,8 +18,8 @@ from ..recipes import Recipe, recipe
 from ..specs.parse import parse
 from ..specs.spec import accepts, annotations, as_kind, describe
 from .arguments import DataOptions, SpecText
-from .output import note
 from .run_folder import load_model
+from .terminal import note
 
 EVALUATION_ROWS = 1000
 """The most rows that are evaluated at the end of `fit`."""

@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +13,9 @@ from .describe import cite, recipes, show
 from .detect import detect
 from .evaluate import evaluate, score
 from .fit import fit
-from .output import note
 from .plot import plot
 from .sample import sample
+from .terminal import note, settings, with_verbosity
 from .transform import decode, encode, impute, predict, reconstruct
 
 VERBS: dict[str, Callable[..., None]] = {
@@ -36,27 +37,64 @@ VERBS: dict[str, Callable[..., None]] = {
 }
 """Every command by its name, in the order of --help."""
 
+EXIT_CODES = {
+    0: "done",
+    1: "a fault of reparam, with a traceback; or the reader of the output closed the pipe, as `head` does",
+    2: "a command, an option or a spec is wrong",
+    3: "the data, or a file, cannot be read or written",
+    4: "training diverged",
+    5: "the model file is damaged, or of another format",
+    130: "stopped with Ctrl-C",
+}
+"""What an exit status says."""
+
 app = typer.Typer(
     help="Variational autoencoders: fit, evaluate, sample, plot. Every number is in nats.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 for name, verb in VERBS.items():
-    app.command(name)(verb)
+    app.command(name)(with_verbosity(verb))
+
+
+def in_words(error: Any) -> str:
+    """The message of a usage error, with the option that may have been meant."""
+    if near := getattr(error, "possibilities", None):
+        return f"No such option: {error.option_name}. Did you mean {' or '.join(map(repr, near))}?"
+    return str(error.format_message())
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"reparam {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version", callback=print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 def main() -> None:
     """The entry point: a ReparamError becomes one line on stderr and an exit status."""
     warnings.formatwarning = lambda message, *_, **__: f"reparam: warning: {message}\n"
+    settings.quiet = settings.verbose = False
     try:
-        status = app(standalone_mode=False)
+        status = app(standalone_mode=False, prog_name="reparam")
     except ReparamError as error:
-        note(" ".join(str(error).split()))
+        if settings.verbose:
+            raise
+        note(" ".join(str(error).split()), quiet=False)
         status = error.status
     except OSError as error:
-        note(f"{error.filename or 'a file'}: {error.strerror or error}")
+        note(f"{error.filename or 'a file'}: {error.strerror or error}", quiet=False)
         status = DataError.status
     except typer.Abort:
         status = 130
@@ -64,6 +102,6 @@ def main() -> None:
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
         if error.format_message():
-            note(error.format_message())
+            note(in_words(error), quiet=False)
         status = 2
     sys.exit(status if isinstance(status, int) else 0)

@@ -1,16 +1,15 @@
 """Terminal output and result files. Heavy imports wait until they are used."""
 
 import json
-import math
-import re
 from itertools import islice
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import DataError, extra
+from ..errors import DataError
+from .arguments import STDOUT, is_table
+from .terminal import note, settings, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,44 +20,10 @@ if TYPE_CHECKING:
 
 LISTED_COLUMNS = 40
 """The most columns of a table that are listed."""
-FIGURES = {"bound": "bound", "rate": "KL", "distortion": "reconstruction"}
-"""The metrics of an epoch in a line of text."""
-SUMMARY_WIDTH = 50
-"""The characters of a line beside a progress bar."""
-
-
-def note(message: str) -> None:
-    """A line on stderr, so that stdout holds results alone."""
-    typer.echo(f"reparam: {message}", err=True)
-
-
-def warn(message: str) -> None:
-    note(f"warning: {message}")
 
 
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, allow_nan=False, default=str))
-
-
-def epoch_summary(row: dict[str, Any]) -> str:
-    """The metrics of one epoch as text. A bound that is a sum over classes is not minus KL minus
-    reconstruction, so the loss stands beside it, with what adds up to it.
-
-    >>> row = {"bound": -75.25, "rate": 20.0, "distortion": 55.25, "validation": None}
-    >>> epoch_summary(row)
-    'bound -75.25, KL 20.00, reconstruction 55.25 nats'
-    >>> row |= {"summed": True, "loss": 77.25, "terms": {"ELBO": 75.25, "CrossEntropy": 2.0}, "bound": -71.5}
-    >>> print(folded(epoch_summary(row)))
-    bound -71.50 (summed over classes);
-    loss 77.25 = KL 20.00 + reconstruction 55.25 +
-    weighted cross-entropy 2.00 nats
-    """
-    figures = {word: row[name] for name, word in FIGURES.items() if row[name] is not None}
-    if not row.get("summed") or row["bound"] is None:
-        return f"{', '.join(in_words(figures))} nats"
-    held_out = "" if row["validation"] is None else ", held out"
-    bound = f"bound {figures.pop('bound'):.2f} (summed over classes{held_out})"
-    return f"{bound}; {loss_summary(row['loss'], row['terms'], figures)} nats"
 
 
 def kept_epoch(history: "Sequence[dict[str, Any]]", planned: int | None) -> tuple[dict[str, Any], str]:
@@ -81,51 +46,18 @@ def kept_epoch(history: "Sequence[dict[str, Any]]", planned: int | None) -> tupl
     return best, words
 
 
-def loss_summary(loss: float, terms: dict[str, float], parts: dict[str, float]) -> str:
-    """The loss as the sum of its terms; in place of the bound its `parts`, KL and reconstruction, if that is
-    their sum, and else beside it: beta is not 1, or the bound is another one."""
-    added = {name.replace("CrossEntropy", "weighted cross-entropy"): value for name, value in terms.items()}
-    whole = sum(parts.values())
-    bound = [name for name, value in added.items() if math.isclose(value, whole, rel_tol=1e-5, abs_tol=5e-3)]
-    if not bound:
-        return f"loss {loss:.2f} = {' + '.join(in_words(added))}; {', '.join(in_words(parts))}"
-    added.pop(bound[0])
-    return f"loss {loss:.2f} = {' + '.join(in_words(parts | added))}"
-
-
-def in_words(figures: dict[str, float]) -> "list[str]":
-    return [f"{word} {value:.2f}" for word, value in figures.items()]
-
-
-def folded(summary: str) -> str:
-    """A summary of several parts on short lines, so that the bar beside it keeps its place."""
-    parts = re.split("(?<=;) ", summary)
-    if len(parts) == 1:
-        return summary
-    return "\n".join(line for part in parts for line in wrap(part, SUMMARY_WIDTH, break_on_hyphens=False))
-
-
 def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
-    """Run a training with a progress bar, which appears with the first epoch; trackers log each epoch."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """Run a training with a progress bar, or with --verbose a line for each epoch; trackers log each."""
+    from ..training.display import epochs_shown
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    bar = Progress(*columns, console=Console(stderr=True), disable=quiet)
-    task = bar.add_task("epochs", total=None)
     try:
-        for progress in training:
-            summary = epoch_summary(progress.row())
-            bar.update(task, total=progress.epochs, completed=progress.epoch, description=folded(summary))
-            bar.start()
+        for progress in epochs_shown(training, 0 if quiet or settings.quiet else 1 + settings.verbose):
             for tracker in trackers:
                 tracker.log(progress)
     except KeyboardInterrupt:
-        bar.stop()
         note("stopped; the same command with --resume continues")
         raise
     finally:
-        bar.stop()
         for tracker in trackers:
             tracker.close()
 
@@ -165,16 +97,21 @@ def check_duplicate_columns(added: "Iterable[str]", columns: "Iterable[str]") ->
 
 
 def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
-    """In a table, the results beside the key of each row: time, key columns, or file names."""
+    """In a table, the results beside the key of each row: time, key columns, file names, or else its number,
+    from 0."""
     time = getattr(vae.codec_, "time", None)
     columns = () if time else getattr(vae.codec_, "columns", ())
     keys = [time] if time else [column.name for column in columns if column.kind == "key"]
-    if output.suffix.lower() not in (".csv", ".parquet") or (dataset.keys is None and not keys):
+    if not is_table(output):
         return values
-    with extra("tables", "a table of results"):
-        import pandas as pd
+    import pandas as pd
 
-    held = pd.DataFrame({"file": dataset.keys}) if dataset.keys is not None else dataset.X[keys]
+    if dataset.keys is not None:
+        held = pd.DataFrame({"file": dataset.keys})
+    elif keys:
+        held = dataset.X[keys]
+    else:
+        held = pd.DataFrame({"row": range(dataset.first, dataset.first + len(values))})
     check_duplicate_columns(names, held.columns)
     return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
 
@@ -194,7 +131,13 @@ def write_by_block(
 
     top = vae.likelihood_.top if names is None else None
     write_pieces(path, map(result, dataset.blocks()), dataset.X.shape[0], names, top)
-    typer.echo(path)
+    print_path(path)
+
+
+def print_path(path: Path) -> None:
+    """The file that was written; nothing where results are on stdout."""
+    if path != STDOUT:
+        typer.echo(path)
 
 
 def write_result(path: Path, values: Any, vae: "VAE | None" = None) -> None:
@@ -202,7 +145,7 @@ def write_result(path: Path, values: Any, vae: "VAE | None" = None) -> None:
     from .write_results import write
 
     write(path, values, top=vae.likelihood_.top if vae is not None else None)
-    typer.echo(path)
+    print_path(path)
 
 
 # -- tables on the terminal ------------------------------------------------------------------------------
@@ -234,7 +177,7 @@ def print_detection(found: dict[str, dict[str, float]]) -> None:
     Console().print(table)
 
 
-def print_anomalies(strangest: Any, anomalies: int, n: int, threshold: float) -> None:
+def print_anomalies(strangest: Any, anomalies: int, n: int, threshold: float, *, stderr: bool) -> None:
     """The strangest rows (a frame), and how many are below the threshold."""
     from rich.console import Console
     from rich.table import Table
@@ -243,7 +186,7 @@ def print_anomalies(strangest: Any, anomalies: int, n: int, threshold: float) ->
     table = Table(*map(str, strangest.columns), title=title)
     for row in strangest.itertuples(index=False):
         table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
-    Console().print(table)
+    Console(stderr=stderr).print(table)
 
 
 def print_profile(times: dict[str, float]) -> None:

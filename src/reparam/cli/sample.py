@@ -11,7 +11,7 @@ from .output import write_result
 def sample(
     model: ModelPath,
     output: OutputFile,
-    n: Annotated[int, typer.Option("-n", min=1)] = 64,
+    n: Annotated[int, typer.Option("-n", min=1, help="number of rows")] = 64,
     label: Annotated[str | None, typer.Option(help="the class to draw")] = None,
     draw: Annotated[
         bool, typer.Option("--draw", help="for images too, draw x ~ p(x|z), not its mean")

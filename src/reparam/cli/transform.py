@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 
 from ..errors import DataError, SpecError
-from .arguments import Data, DataOptions, ModelPath, OutputFile, Seed, data_options
+from .arguments import STDOUT, Data, DataOptions, ModelPath, OutputFile, Seed, data_options
 from .output import check_duplicate_columns, write_by_block, write_result
 
 
 @data_options(without=["size"])
-def encode(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
+def encode(model: ModelPath, data: Data, options: DataOptions, output: OutputFile = STDOUT) -> None:
     """Posterior means of each row, beside the row's key."""
     from .load import load_model_and_data
 
@@ -25,12 +25,15 @@ def decode(
     output: OutputFile,
     label: Annotated[str | None, typer.Option(help="the class to decode")] = None,
 ) -> None:
-    """Decoded means of codes (n, L)."""
+    """Decoded means of codes (n, L); of a table its columns z1 ... zL, as `encode` writes them."""
     from .load import find_class, load_data
     from .run_folder import load_model
 
     vae, dataset = load_model(model), load_data(data, DataOptions())
-    write_result(output, vae.inverse_transform(dataset.X, find_class(vae, label)), vae)
+    codes, names = dataset.X, [f"z{i + 1}" for i in range(vae.latent_dim_)]
+    if set(names) <= set(getattr(codes, "columns", ())):
+        codes = codes[names]
+    write_result(output, vae.inverse_transform(codes, find_class(vae, label)), vae)
 
 
 @data_options(without=["size"])
@@ -43,7 +46,7 @@ def reconstruct(model: ModelPath, data: Data, output: OutputFile, options: DataO
 
 
 @data_options(without=["size"])
-def predict(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
+def predict(model: ModelPath, data: Data, options: DataOptions, output: OutputFile = STDOUT) -> None:
     """Class probabilities of each row from the classifier, beside the row's key."""
     from .load import load_model_and_data
 
@@ -88,5 +91,7 @@ def impute(
 
         write_result(output, pd.concat([frame.assign(draw=i + 1) for i, frame in enumerate(filled)]))
     else:
+        if output == STDOUT:
+            raise SpecError("--draws of an array are one file each: name a file with -o")
         for i, each in enumerate(filled):
             write_result(output.with_stem(f"{output.stem}-{i + 1}"), each, vae)

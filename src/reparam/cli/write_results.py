@@ -1,5 +1,7 @@
 """Results to files, by extension: arrays, tables and images. Writes are atomic."""
 
+import io
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -7,11 +9,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..data.stream import joined
-from ..errors import DataError, extra
+from ..errors import DataError
 from ..plotting.figures import encoded, image_grid
 from ..plotting.mosaic import is_picture, shade
 from ..serialization.atomic import replacing
-from .arguments import writable
+from .arguments import STDOUT, writable
 
 
 def write(path: Path, values: Any, names: list[str] | None = None, top: float | None = None) -> None:
@@ -25,6 +27,13 @@ def write_pieces(
     """Pieces of `n` rows in total, in order; for .npy, .csv and .parquet one piece is in memory at a time."""
     writable(path)
     each = (piece.to_pandas() if hasattr(piece, "to_pandas") else piece for piece in pieces)
+    if path == STDOUT:
+        for i, piece in enumerate(each):
+            text = io.BytesIO()
+            _csv(text, piece, names, header=i == 0)
+            sys.stdout.write(text.getvalue().decode())
+        sys.stdout.flush()
+        return
     with replacing(path) as file:
         match path.suffix.lower():
             case ".npy":
@@ -58,8 +67,7 @@ def _csv(file: BinaryIO, values: Any, names: list[str] | None, header: bool) -> 
 
 
 def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:
-    with extra("tables", "a .parquet file"):
-        from pyarrow import Table, parquet  # type: ignore[import-untyped]
+    from pyarrow import Table, parquet  # type: ignore[import-untyped]
 
     writer = None
     for frame in frames:
@@ -80,8 +88,7 @@ def _png(file: BinaryIO, values: Any, top: float | None) -> None:
 def _frame(values: Any, names: list[str] | None) -> Any:
     if hasattr(values, "columns"):
         return values
-    with extra("tables", "a .parquet file"):
-        import pandas as pd
+    import pandas as pd
 
     flat = np.asarray(values).reshape(len(values), -1)
     return pd.DataFrame(flat, columns=_header(flat, names))

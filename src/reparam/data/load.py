@@ -17,10 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, SpecError, extra
+from ..errors import DataError, SpecError
 from .codecs.base import Codec
 from .named import NAMES, SETS
+from .readers.archives import ARCHIVES, ArchiveFiles, FolderFiles
 from .readers.arrays import Array, Rows, read_h5ad, read_npy, read_npz, reading, stream_npy
+from .readers.text import BINARY, STDIN, TEXT, table_ending
 from .stream import BUFFER, LARGE, Stream
 
 
@@ -33,6 +35,7 @@ class Dataset:
     y: Array | None = None  # (n,)
     keys: Array | None = None  # (n,) names of rows: the files of a folder
     note: str = ""  # choices made for the user, e.g. the size of images
+    first: int = 0  # the number of the first row, in a block of a stream
 
     @property
     def streamed(self) -> bool:
@@ -47,7 +50,7 @@ class Dataset:
         for first, X in zip(self.X.starts, self.X, strict=False):
             own = slice(first, first + len(X))
             y, keys = (held if held is None else held[own] for held in (self.y, self.keys))
-            yield replace(self, X=X, y=y, keys=keys)
+            yield replace(self, X=X, y=y, keys=keys, first=int(first))
 
 
 def load(
@@ -62,21 +65,21 @@ def load(
 ) -> Dataset:
     """The rows of a named data set or a path, with an optional `:train`, `:valid` or `:test`.
 
-    `missing`: more codes for a missing cell in a .csv file. `size` (height, width) and `skip_bad`, which
-    leaves out images that cannot be read, are for folders. `like`: read for a model with this codec, images
-    at its size and tables with its columns. `buffer`: stream a folder of images, a .npy file or .parquet
-    shards, with this many bytes of rows in memory at once. `label`: the column of a table that holds y, if
-    it has that column.
+    `missing`: more codes for a missing cell in a .csv or .tsv file. `size` (height, width) and `skip_bad`,
+    which leaves out images that cannot be read, are for images. `like`: read for a model with this codec,
+    images at its size and tables with its columns. `buffer`: stream a folder of images, a .npy file or
+    .parquet shards, with this many bytes of rows in memory at once. `label`: the column of a table that
+    holds y, if it has that column.
     """
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
         word, split = match.groups()
-    if buffer and not Path(word).is_dir() and Path(word).suffix.lower() not in (".npy", ".parquet"):
+    if buffer and not holds_images(Path(word)) and Path(word).suffix.lower() not in (".npy", ".parquet"):
         raise SpecError(f"{data} cannot be streamed; use .npy, .parquet, shards or a folder of images")
-    if skip_bad and not Path(word).is_dir():
+    if skip_bad and not holds_images(Path(word)):
         raise SpecError(f"skip-bad is for folders of images, and {data} is not one; leave it out")
-    if missing and Path(word).suffix.lower() != ".csv":
-        raise SpecError(f"na is for .csv files, and {data} is not one; leave it out")
+    if missing and table_ending(Path(word)) not in (".csv", ".tsv"):
+        raise SpecError(f"na is for .csv and .tsv files, and {data} is not one; leave it out")
     if word in SETS:
         splits, read = SETS[word]
         if split and split not in splits:
@@ -93,7 +96,12 @@ def load(
         if shards := sorted((path / part).glob("*.parquet")):
             return _shards(data, shards, like, buffer or BUFFER, label)
         event = like.event if like else None
-        return Dataset(data, *images.read(path / part, size, event, skip_bad, buffer))
+        return Dataset(data, *images.read(FolderFiles(path / part), size, event, skip_bad, buffer))
+    if holds_images(path):
+        from .readers import images
+
+        event = like.event if like else None
+        return Dataset(data, *images.read(ArchiveFiles(path, split), size, event, skip_bad, buffer))
     if size:
         raise SpecError(f"size is for folders of images, and {data} is not one; leave --size out")
     if path.is_file() and not split and (buffer or path.stat().st_size > LARGE):
@@ -101,24 +109,31 @@ def load(
             return _shards(data, [path], like, buffer or BUFFER, label)
         if path.suffix.lower() == ".npy":
             return Dataset(data, stream_npy(path, buffer or BUFFER))
-    if path.suffix.lower() in TABLES and not split and path.is_file():
-        with extra("tables", f"a {path.suffix.lower()} file"):
-            from .readers import tables as frames
+    ending = table_ending(path)
+    if ending and not split and (word == STDIN or path.is_file()):
+        from .readers import tables as frames
 
         with reading(path, "write it again as a .csv or .parquet file"):
             frame = frames.read(path, missing)
         return _table(data, frame, [frame], like, label)
-    if path.suffix.lower() not in (*READERS, *TABLES):
+    if not ending and path.suffix.lower() not in READERS:
         near = difflib.get_close_matches(word.lower(), NAMES, n=1)
         hint = f", did you mean {near[0]!r}?" if near else "."
         cure = (
-            f"The named sets are {', '.join(NAMES)}; a path must end with {' or '.join((*READERS, *TABLES))}"
-            " or be a folder of images or of .parquet shards"
+            f"The named sets are {', '.join(NAMES)}; a path must end with "
+            f"{' or '.join((*READERS, *TEXT, *BINARY))} or be a folder, .zip or .tar of images, "
+            "or a folder of .parquet shards"
         )
         raise DataError(f"unknown data {word!r}{hint} {cure}")
     if not path.is_file():
         raise DataError(f"{path}: no such file; check the path")
     return _checked(data, READERS[path.suffix.lower()](path, split))
+
+
+def holds_images(path: Path) -> bool:
+    """Whether a path is a folder or an archive of images; a compressed table is not."""
+    archive = path.suffix.lower() in ARCHIVES and not table_ending(path)
+    return path.is_dir() or (archive and path.is_file())
 
 
 def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
@@ -132,8 +147,7 @@ def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
 
 
 def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label: str | None) -> Dataset:
-    with extra("tables", "a .parquet file"):
-        from .readers import tables as frames
+    from .readers import tables as frames
 
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)
@@ -177,7 +191,6 @@ def _pixels(X: Array) -> Array:
 
 
 Reader = Callable[[Path, str], Rows]
-TABLES = (".csv", ".parquet")
 READERS: Mapping[str, Reader] = {
     ".npy": read_npy,
     ".npz": read_npz,

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from ...errors import extra
 from .array import ArrayCodec
 from .base import COARSE, Codec, coarse, is_frame
 
@@ -14,13 +13,11 @@ from .base import COARSE, Codec, coarse, is_frame
 def learn(X: Any, window: int | None = None) -> Codec:
     """The codec of training data; with a `window` they are a time series."""
     if window is not None:
-        with extra("tables", "a time series"):
-            from .series import SeriesCodec
+        from .series import SeriesCodec
 
         return SeriesCodec.learn(X, window)
     if is_frame(X):
-        with extra("tables", "a data frame"):
-            from .table import TableCodec
+        from .table import TableCodec
 
         return TableCodec.learn(X)
     if X.ndim == 2 and X.dtype.itemsize == 8 and not issparse(X):
@@ -33,14 +30,12 @@ def learn(X: Any, window: int | None = None) -> Codec:
 def from_header(header: dict[str, Any]) -> Codec:
     """The codec that a model file describes."""
     if header["kind"] == "table":
-        with extra("tables", "a model of a table"):
-            from .column import Column
-            from .table import TableCodec
+        from .column import Column
+        from .table import TableCodec
 
         return TableCodec([Column(**column) for column in header["columns"]], header.get("library", "pandas"))
     if header["kind"] == "series":
-        with extra("tables", "a model of a time series"):
-            from .series import SeriesCodec
+        from .series import SeriesCodec
 
         return SeriesCodec(**{name: value for name, value in header.items() if name != "kind"})
     event = tuple(header["event"])

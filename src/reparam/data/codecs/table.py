@@ -166,7 +166,7 @@ def is_polars(X: Any) -> bool:
 
 
 def to_polars(frame: pd.DataFrame) -> Any:
-    with extra("tables", "a model that was fitted on polars frames"):
+    with extra("polars", "a model that was fitted on polars frames"):
         import polars
     return polars.from_pandas(frame)
 

@@ -26,7 +26,7 @@ BLOCK = 4 << 20  # bytes that a stream reads at once
 def reading(path: Path, cure: str) -> Iterator[None]:
     """A parser may raise anything on a damaged file; every exception becomes a DataError."""
     try:
-        if path.stat().st_size == 0:
+        if path.is_file() and path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes); {cure}")
         yield
     except DataError:

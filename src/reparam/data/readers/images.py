@@ -1,7 +1,8 @@
-"""Images: a folder of files becomes one array; sub-folders are classes; EXIF orientation is applied.
+"""Images: a folder of files, or a .zip or .tar, becomes one array; sub-folders are classes.
 
-Each image is scaled and centre-cropped to one size; transparent pixels become white. The header is read
-before decoding: too many pixels raise an error, and a large JPEG is decoded at a reduced scale.
+EXIF orientation is applied. Each image is scaled and centre-cropped to one size; transparent pixels
+become white. The header is read before decoding: too many pixels raise an error, and a large JPEG is
+decoded at a reduced scale.
 """
 
 import re
@@ -9,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...errors import DataError, SpecError
 from ..stream import BUFFER, LARGE, Stream
+from .archives import Files
 
 Array = NDArray[Any]
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
@@ -69,11 +71,11 @@ def size_of(word: str) -> tuple[int, int]:
 class Album:
     """The images of a folder, and how each becomes a row of shape `event`."""
 
-    folder: Path
-    paths: list[Path]
+    files: Files
+    paths: list[PurePosixPath]
     layout: Layout
     event: Sequence[int]
-    bad: dict[Path, str]
+    bad: dict[PurePosixPath, str]
 
     def rows(self, some: slice = slice(None)) -> Array:
         """(n, *event), zeros where an image cannot be read."""
@@ -82,7 +84,7 @@ class Album:
         for row, path in zip(X, paths, strict=True):
             if path not in self.bad:
                 with _collected(self.bad, path):
-                    row[:] = _pixels(path, self.layout)
+                    row[:] = _pixels(self.files, path, self.layout)
         if len(self.event) == 3:
             X = X.reshape(len(X), self.layout.height, self.layout.width, -1)
             X = np.moveaxis(X, -1, 1) if self.event[0] in (1, 3) else X
@@ -100,35 +102,35 @@ class Album:
         return Stream([min(BLOCK, n - first) for first in range(0, n, BLOCK)], self.block, buffer)
 
     def fault(self) -> str:
-        listed = [f"{p.relative_to(self.folder)} ({why})" for p, why in sorted(self.bad.items())[:NAMED]]
+        listed = [f"{p} ({why})" for p, why in sorted(self.bad.items())[:NAMED]]
         more = [f"and {len(self.bad) - NAMED} more"] if len(self.bad) > NAMED else []
         how_many = f"{len(self.bad)} of {len(self.paths)} images cannot be read"
-        return f"{self.folder}: {how_many}: {', '.join(listed + more)}"
+        return f"{self.files.place}: {how_many}: {', '.join(listed + more)}"
 
     def error(self) -> DataError:
         return DataError(f"{self.fault()}; {CURE}")
 
 
 def read(
-    folder: Path,
+    files: Files,
     size: tuple[int, int] | None = None,
     event: Sequence[int] | None = None,
     skip_bad: bool = False,
     buffer: int | None = None,
 ) -> Folder:
-    """Every image below `folder`, in the order of their paths.
+    """Every image among `files`, in the order of their paths.
 
     `event`: the row shape of a fitted model; else `size` (height, width), or the median size with its longer
     side at most LONGEST, in colour unless every image is grey. A DataError names the files that cannot be
     read, unless `skip_bad` leaves them out. With a `buffer`, or where all would fill more than LARGE, images
     are read when they are needed.
     """
-    paths = [p for p in sorted(folder.rglob("*")) if p.suffix.lower() in ENDINGS and p.name[0] != "."]
+    paths = [name for name in files.names if name.suffix.lower() in ENDINGS and name.name[0] != "."]
     if not paths:
-        raise DataError(f"{folder} holds no image; put files in it that end with {', '.join(ENDINGS)}")
-    bad: dict[Path, str] = {}
-    layout, note = (_fitted(event), "") if event is not None else _chosen(folder, paths, size, bad)
-    album = Album(folder, paths, layout, event or layout.event, bad)
+        raise DataError(f"{files.place} holds no image; put files in it that end with {', '.join(ENDINGS)}")
+    bad: dict[PurePosixPath, str] = {}
+    layout, note = (_fitted(event), "") if event is not None else _chosen(files, paths, size, bad)
+    album = Album(files, paths, layout, event or layout.event, bad)
     large = 4 * len(paths) * np.prod(layout.event, dtype=object) > LARGE
     X: Any = None if buffer or large else album.rows()
     if X is None and skip_bad:
@@ -141,7 +143,7 @@ def read(
         kept = [path not in bad for path in paths]
         X = None if X is None else X[kept]
         album = replace(album, paths=[path for path in paths if path not in bad], bad={})
-    names = [path.relative_to(folder) for path in album.paths]
+    names = album.paths
     nested = all(len(name.parts) > 1 for name in names)
     y = np.array([name.parts[0] for name in names]) if nested else None
     if X is None:
@@ -160,12 +162,12 @@ def _fitted(event: Sequence[int]) -> Layout:
 
 
 def _chosen(
-    folder: Path, paths: list[Path], size: tuple[int, int] | None, bad: dict[Path, str]
+    files: Files, paths: list[PurePosixPath], size: tuple[int, int] | None, bad: dict[PurePosixPath, str]
 ) -> tuple[Layout, str]:
     """The layout of training data, from the file headers, and a note that describes it."""
     sizes, colour = [], False
     for path in paths:
-        with _collected(bad, path), _opened(path) as picture:
+        with _collected(bad, path), _opened(files, path) as picture:
             turned = picture.format != "PNG" and picture.getexif().get(0x0112, 1) >= 5
             sizes.append(picture.size if turned else picture.size[::-1])
             colour |= picture.mode not in GREY
@@ -177,21 +179,21 @@ def _chosen(
     layout = Layout(*sides, colour)
     why = "" if scale == 1 else f" with its longer side at most {LONGEST}"
     chosen = f": the median {height:.0f}x{width:.0f}{why}; --size HEIGHTxWIDTH changes it"
-    note = f"{folder}: {len(sizes)} images read as {layout} (height x width)"
+    note = f"{files.place}: {len(sizes)} images read as {layout} (height x width)"
     return layout, note if size else note + chosen
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    with warnings.catch_warnings():
+def _opened(files: Files, path: PurePosixPath) -> Iterator[Image.Image]:
+    with files.open(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(path, formats=FORMATS) as picture:
+        with Image.open(file, formats=FORMATS) as picture:
             yield picture
 
 
 @contextmanager
-def _collected(bad: dict[Path, str], path: Path) -> Iterator[None]:
+def _collected(bad: dict[PurePosixPath, str], path: PurePosixPath) -> Iterator[None]:
     """A decoder may raise anything on a damaged file: the reason goes into `bad`."""
     try:
         yield
@@ -205,10 +207,10 @@ def _collected(bad: dict[Path, str], path: Path) -> Iterator[None]:
         bad[path] = "damaged or truncated"
 
 
-def _pixels(path: Path, layout: Layout) -> Array:
+def _pixels(files: Files, path: PurePosixPath, layout: Layout) -> Array:
     """One file -> (H, W) or (H, W, 3) in [0, 1]; 16-bit integers keep their precision."""
     mode, shape = "RGB" if layout.colour else "L", (layout.width, layout.height)
-    with _opened(path) as file:
+    with _opened(files, path) as file:
         file.draft(mode, (2 * max(shape), 2 * max(shape)))
         if file.width * file.height > PIXELS:
             raise DataError(f"{file.width}x{file.height} is too many pixels")

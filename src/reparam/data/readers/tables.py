@@ -1,7 +1,10 @@
 """Table files to data frames, and checks of their cells. An error names file, line and column."""
 
 import csv
+import io
+import json
 import warnings
+import zipfile
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from pandas.api import types
 from ...errors import DataError, extra
 from ..codecs.base import LARGEST
 from ..stream import Stream
+from .text import EXPANDED, content_of, opened, table_ending
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
@@ -27,34 +31,81 @@ Series = Any  # a pd.Series
 
 
 def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A .csv or .parquet file; the usual codes for missing are missing, spaces around text are removed."""
-    if path.suffix.lower() == ".parquet":
-        with extra("tables", "a .parquet file"):
-            frame = pd.read_parquet(path)
+    """A table of any type in `text.TEXT` and `text.BINARY`; in text the usual codes for missing are missing,
+    and spaces around cells are removed."""
+    content, ending = content_of(path), table_ending(path)
+    if ending in (".csv", ".tsv"):
+        frame = _separated(path, content, missing, "," if ending == ".csv" else "\t")
+    elif ending == ".jsonl":
+        frame = _json_lines(path, content)
+    elif ending == ".xlsx":
+        frame = _excel(path)
     else:
-        _rectangular(path)
-        spellings = [*MISSING, *missing]
-        try:
-            frame = pd.read_csv(path, na_values=spellings, skipinitialspace=True, low_memory=False)
-        except pd.errors.ParserError as error:
-            fault = str(error).split(": ")[-1]
-            raise DataError(
-                f"{path} is not a table ({fault}); close every quote, separate cells with commas"
-            ) from None
-        for name in frame.columns:
-            if _is_text(frame[name]):
-                frame[name] = frame[name].map(lambda v: v.strip() if isinstance(v, str) else v)
+        frame = pd.read_parquet(path) if ending == ".parquet" else pd.read_feather(path)
     frame.attrs["file"] = str(path)
+    if content is not None:
+        frame.attrs["content"] = content
     if frame.empty:
         raise DataError(f"{path} has a header and no rows; at least one row is needed")
     return frame
 
 
+def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark: str) -> pd.DataFrame:
+    _rectangular(path, content, mark)
+    spellings = [*MISSING, *missing]
+    words: Any = {"na_values": spellings, "skipinitialspace": True, "low_memory": False, "sep": mark}
+    try:
+        with opened(str(path), content) as file:
+            frame = pd.read_csv(file, **words)
+    except pd.errors.ParserError as error:
+        fault = str(error).split(": ")[-1]
+        raise DataError(
+            f"{path} is not a table ({fault}); close every quote, separate cells with commas"
+        ) from None
+    for name in frame.columns:
+        if _is_text(frame[name]):
+            frame[name] = frame[name].map(lambda v: v.strip() if isinstance(v, str) else v)
+    return frame
+
+
+def _json_lines(path: Path, content: bytes | None) -> pd.DataFrame:
+    """One object a line, whose values are numbers, text, true, false or null."""
+    with opened(str(path), content) as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line) if line.strip() else {}
+            except (ValueError, RecursionError) as error:
+                raise DataError(
+                    f"{path}, line {number} is not JSON ({error}); write one object a line"
+                ) from None
+            if not isinstance(row, dict):
+                raise DataError(f'{path}, line {number} is no object; write {{"column": value, ...}} a line')
+            if nested := [name for name, value in row.items() if isinstance(value, dict | list)]:
+                cure = "give each number a column of its own"
+                raise DataError(f"{path}, line {number}, column {nested[0]!r} holds several values; {cure}")
+    with io.TextIOWrapper(opened(str(path), content), "utf-8-sig") as text:
+        words: Any = {"lines": True, "dtype": False, "precise_float": True}
+        frame: pd.DataFrame = pd.read_json(text, **words)
+    return frame
+
+
+def _excel(path: Path) -> pd.DataFrame:
+    """The first sheet."""
+    with extra("excel", "an .xlsx file"):
+        import openpyxl  # type: ignore[import-untyped]
+    try:
+        with zipfile.ZipFile(path) as held:
+            if sum(info.file_size for info in held.infolist()) > EXPANDED:
+                raise DataError(f"{path} expands to more than {EXPANDED >> 20} MiB; write it as .parquet")
+        return pd.read_excel(path, engine=openpyxl.__name__, na_values=list(MISSING))
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path} is not an .xlsx file ({error}); save it again") from None
+
+
 def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
     """The rows of .parquet shards, a row group at a time, or some of their columns; rows are numbered across
     all shards."""
-    with extra("tables", "a .parquet file"):
-        from pyarrow import parquet  # type: ignore[import-untyped]
+    from pyarrow import parquet  # type: ignore[import-untyped]
 
     groups, sizes, first = list[tuple[Path, int]](), list[int](), None
     for path in paths:
@@ -79,14 +130,15 @@ def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> 
     return Stream(sizes, read, buffer)
 
 
-def _rectangular(path: Path) -> None:
+def _rectangular(path: Path, content: bytes | None, separator: str) -> None:
     """Raise for faults that pandas would correct silently, or report without a line."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, skipinitialspace=True)
+        with io.TextIOWrapper(opened(str(path), content), "utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter=separator, skipinitialspace=True)
             names = [name.strip() for name in next(lines, [])]
             if len(names) == 1 and (mark := next((m for m in ";\t|" if m in names[0]), None)):
                 cure = "save the file with commas, and numbers with decimal points"
+                cure += "; or call it .tsv" * (mark == "\t")
                 raise DataError(f"{path}, line 1 has {mark!r} between its cells; {cure}")
             for cells in lines:
                 if len(cells) not in (0, len(names)):
@@ -94,7 +146,8 @@ def _rectangular(path: Path) -> None:
                     cure = "give each line as many, and quote text that contains commas"
                     raise DataError(f"{path}, line {lines.line_num} {fault}; {cure}")
     except UnicodeDecodeError:
-        data = path.read_bytes()
+        with opened(str(path), content) as raw:
+            data = raw.read()
         line = data.count(b"\n", 0, _first_fault(data)) + 1
         raise DataError(f"{path}, line {line} is not UTF-8 text; save the file again as UTF-8") from None
     except csv.Error as error:
@@ -112,16 +165,25 @@ def _first_fault(data: bytes) -> int:
 
 
 def where(frame: pd.DataFrame, i: int, name: str) -> str:
-    """The position of the cell in row `i` (from 0): the line of a .csv file, else the row's index."""
+    """The position of the cell in row `i` (from 0): the line of a text file, the row of a sheet, else the
+    row's index."""
     file = frame.attrs.get("file", "")
-    row = f"line {_line(file, i)}" if file.lower().endswith(".csv") else f"row {frame.index[i]}"
+    match table_ending(Path(file)) if file else "":
+        case ".csv" | ".tsv" | ".jsonl" as ending:
+            row = f"line {_line(file, frame.attrs.get('content'), ending, i)}"
+        case ".xlsx":
+            row = f"row {i + 2}"
+        case _:
+            row = f"row {frame.index[i]}"
     return f"{file + ', ' if file else ''}{row}, column {name!r}"
 
 
-def _line(file: str, i: int) -> int:
-    """The line on which row `i` (from 0) of a .csv file ends; blank lines are not rows."""
-    with open(file, encoding="utf-8-sig", newline="") as held:
-        lines = csv.reader(held, skipinitialspace=True)
+def _line(file: str, content: bytes | None, ending: str, i: int) -> int:
+    """The line on which row `i` (from 0) of a text file ends; blank lines are not rows."""
+    with io.TextIOWrapper(opened(file, content), "utf-8-sig", newline="") as held:
+        if ending == ".jsonl":
+            return next(islice((n for n, line in enumerate(held, 1) if line.strip()), i, None), i + 1)
+        lines = csv.reader(held, delimiter="," if ending == ".csv" else "\t", skipinitialspace=True)
         filled = (lines.line_num for cells in lines if cells)
         return next(islice(filled, i + 1, None), i + 2)
 

@@ -1,0 +1,57 @@
+"""How much a command says on stderr: `--quiet` and `--verbose`, which every command takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import SpecError
+
+Verb = Callable[..., None]
+QUIET = typer.Option("--quiet", "-q", help="no notes and no progress bar; warnings and errors remain")
+VERBOSE = typer.Option("--verbose", "-v", help="a line for each epoch, and the traceback of an error")
+
+
+@dataclass
+class Settings:
+    """What the running command was told."""
+
+    quiet: bool = False
+    verbose: bool = False
+
+
+settings = Settings()
+
+
+def note(message: str, *, quiet: bool | None = None) -> None:
+    """A line on stderr, so that stdout holds results alone; none with --quiet, unless `quiet` is False."""
+    if not (settings.quiet if quiet is None else quiet):
+        typer.echo(f"reparam: {message}", err=True)
+
+
+def warn(message: str) -> None:
+    note(f"warning: {message}", quiet=False)
+
+
+def with_verbosity(verb: Verb) -> Verb:
+    """The command with the options --quiet and --verbose."""
+
+    @wraps(verb)
+    def command(quiet: bool = False, verbose: bool = False, **arguments: Any) -> None:
+        if quiet and verbose:
+            raise SpecError("--quiet and --verbose exclude each other: give one")
+        settings.quiet, settings.verbose = quiet, verbose
+        verb(**arguments)
+
+    own = [
+        each.replace(kind=Parameter.KEYWORD_ONLY)
+        for each in signature(verb, eval_str=True).parameters.values()
+    ]
+    for name, option in (("quiet", QUIET), ("verbose", VERBOSE)):
+        own.append(Parameter(name, Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, option]))
+    command.__signature__ = Signature(own)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in own}
+    return command

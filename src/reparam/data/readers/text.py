@@ -1,0 +1,89 @@
+"""Text files, compressed ones and stdin: their type by name, and their bytes within a limit."""
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from ...errors import DataError
+
+STDIN = "-"
+"""DATA that is csv on stdin."""
+TEXT = (".csv", ".tsv", ".jsonl")
+"""Tables as text, which may be compressed."""
+BINARY = (".parquet", ".feather", ".arrow", ".xlsx")
+"""Other tables."""
+EXPANDED = 1 << 30
+"""The most bytes of text in a compressed file, of an .xlsx file and of stdin."""
+PIECE = 1 << 20
+
+
+def _only_member(path: Path) -> IO[bytes]:
+    """The one file of a .zip."""
+    with zipfile.ZipFile(path) as held:
+        files = [info for info in held.infolist() if not info.is_dir() and "__MACOSX" not in info.filename]
+        if len(files) != 1:
+            raise DataError(f"{path} holds {len(files)} files; a compressed table is one file")
+        return held.open(files[0])
+
+
+COMPRESSED: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zip": _only_member,
+}  # type: ignore[dict-item]
+
+
+def table_ending(path: Path) -> str:
+    """The type of a table by its name, also of compressed text; "" where it is no table.
+
+    >>> table_ending(Path("a/rows.csv.gz")), table_ending(Path("rows.feather")), table_ending(Path("a.gz"))
+    ('.csv', '.feather', '')
+    """
+    if str(path) == STDIN:
+        return ".csv"
+    last, inner = path.suffix.lower(), Path(path.stem).suffix.lower()
+    if last in COMPRESSED:
+        return inner if inner in TEXT else ""
+    return last if last in (*TEXT, *BINARY) else ""
+
+
+def content_of(path: Path) -> bytes | None:
+    """The bytes of compressed text or of stdin, at most EXPANDED; None for a file to be read where it is."""
+    if str(path) == STDIN:
+        held = _bounded(sys.stdin.buffer, "stdin")
+        if not held.strip():
+            raise DataError("stdin is empty; pipe a csv file with a header into it")
+        return held
+    if path.suffix.lower() not in COMPRESSED:
+        return None
+    try:
+        with COMPRESSED[path.suffix.lower()](path) as file:
+            return _bounded(file, str(path))
+    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{path} is damaged or not what its name says ({error}); compress it again") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise DataError(f"{path} is damaged or not what its name says ({error}); compress it again") from None
+
+
+def _bounded(file: IO[bytes], name: str) -> bytes:
+    held = io.BytesIO()
+    while piece := file.read(PIECE):
+        if held.tell() + len(piece) > EXPANDED:
+            cure = "write it as .parquet, which is read in parts"
+            raise DataError(f"{name} expands to more than {EXPANDED >> 20} MiB; {cure}")
+        held.write(piece)
+    return held.getvalue()
+
+
+def opened(file: str, content: bytes | None) -> IO[bytes]:
+    """The bytes of a file, or those that were read before."""
+    return Path(file).open("rb") if content is None else io.BytesIO(content)
