@@ -1,8 +1,8 @@
 """The documentation site: `make docs` builds it into build/docs.
 
-Everything a page needs is in the build: formulas are drawn as SVG by matplotlib (`_ext/math_svg.py`), fonts are
-those of the reader's system, and the search is Sphinx's own, which needs no server. Notebook pages run while
-the site is built; a cell that fails stops the build.
+Everything a page needs is in the build: formulas are drawn as SVG by matplotlib (`_ext/math_svg.py`), fonts
+are those of the reader's system, and the search is Sphinx's own, which needs no server. Notebook pages run
+while the site is built; a cell that fails stops the build.
 """
 
 import os

@@ -53,9 +53,10 @@ def faults(folder: Path) -> Iterator[str]:
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if not target.exists():
                 yield f"{name}: {address} is not there"
-            elif parts.fragment and target.suffix == ".html":
-                if unquote(parts.fragment) not in page(target).ids:
-                    yield f"{name}: {address} has no such place"
+                continue
+            place = unquote(parts.fragment) if target.suffix == ".html" else ""
+            if place and place not in page(target).ids:
+                yield f"{name}: {address} has no such place"
     for style in folder.rglob("*.css"):
         if "url(http" in style.read_text(encoding="utf-8").replace('"', "").replace("'", ""):
             yield f"{style.relative_to(folder)}: needs the network"

@@ -10,7 +10,7 @@ SHELL = "%%bash\n"
 
 
 def escaped(line: str) -> str:
-    """Stars, bars and last underscores mean themselves, as in (n, *E) and log p(x|z), outside of backticks."""
+    """Stars, bars and last underscores mean themselves outside of backticks, as in (n, *E) and log p(x|z)."""
     parts = re.split(r"(`[^`]*`)", line)
     parts[::2] = [re.sub(r"([*|])|(?<=\w)(_)(?!\w)", r"\\\1\2", part) for part in parts[::2]]
     return "".join(parts)
@@ -24,7 +24,7 @@ def docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: 
         doctest = line.startswith(">>>") or (doctest and bool(line.strip()))
         item = line.startswith("- ")
         ends = listed and bool(line.strip()) and not item and not line.startswith(" ")
-        if (item and not listed or ends) and new and new[-1].strip():
+        if ((item and not listed) or ends) and new and new[-1].strip():
             new.append("")
         listed = item or (listed and not ends)
         new.append(line if doctest else escaped(line))

@@ -1,4 +1,4 @@
-"""The sources of the documentation site: no public name is missing, and the check of a built site finds faults."""
+"""The sources of the documentation site: no public name is missing, and faults of a built site are found."""
 
 import re
 from pathlib import Path
