@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-lowest test-core release-check coverage check bench bench-smoke reproduce clean
+.PHONY: help setup demo test test-all test-lowest test-core release-check coverage check docs bench bench-smoke reproduce clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +23,7 @@ setup: $(STAMP)  ## make .venv, with exact versions and reparam itself
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || python3 -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet $(TORCH) -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,docs]'
 	touch $@
 
 demo: setup  ## digits and a table: train, evaluate, draw the pictures, fill gaps, find anomalies (two minutes)
@@ -69,6 +69,12 @@ check: setup  ## lint, format, types, stray spaces and large files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: setup  ## the documentation site in build/docs, from nothing; its cells run, and warnings are errors
+	rm -rf build/docs build/docs-cells build/docs-pages
+	$(BIN)/python -m sphinx -b html -j 2 -n -W --keep-going -q -d build/docs-pages docs build/docs
+	$(BIN)/python tools/check_site.py build/docs
+	@echo "site: build/docs/index.html"
 
 bench: setup  ## measure speed against peers; ARGS="training --rounds 5" picks parts
 	$(BIN)/python -m benchmarks speed $(ARGS)
