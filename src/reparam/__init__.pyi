@@ -165,3 +165,5 @@ from .training.config import (
 from .training.trainer import (
     Progress as Progress,
 )
+
+__version__: str

@@ -11,6 +11,7 @@ from .compare import compare
 from .describe import cite, recipes, show
 from .detect import detect
 from .evaluate import evaluate, score
+from .explore import explore, serve
 from .fit import fit
 from .output import note
 from .plot import plot
@@ -30,6 +31,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "impute": impute,
     "sample": sample,
     "plot": plot,
+    "explore": explore,
+    "serve": serve,
     "show": show,
     "cite": cite,
     "recipes": recipes,
