@@ -29,12 +29,14 @@ SMOKE = {
     "impute": "MODEL DATA -k 2 --draws 2 --seed 0 -o OUT/filled.csv",
     "sample": "MODEL -n 3 --label b --seed 0 -o OUT/x.csv",
     "plot": "MODEL OTHER --data DATA -o OUT/figures",
+    "explore": "MODEL DATA --compare OTHER --port 0 --no-open",
+    "serve": "MODEL --port 0",
     "show": "MODEL --json",
     "cite": "MODEL",
     "recipes": "--json",
 }
 """A verb, and arguments that it takes."""
-READING = {"evaluate", "compare", "score", "encode", "reconstruct", "predict", "impute"}
+READING = {"evaluate", "compare", "score", "encode", "reconstruct", "predict", "impute", "explore"}
 """The verbs that read DATA for a model."""
 FITTING = {"fit", "detect"}
 """The verbs that fit a model to DATA."""
@@ -76,7 +78,10 @@ def hints(f: object) -> list[object]:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_verbs_run(verb: str, folder: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_verbs_run(
+    verb: str, folder: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reparam.web.server.run", lambda app, listening: listening.close())
     places = {"DATA": folder / "DATA.csv", "CODES": folder / "CODES.npy", "OUT": tmp_path}
     places |= {name: folder / name for name in ("MODEL", "OTHER")}
     words = SMOKE[verb].split()

@@ -29,7 +29,7 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
 
 def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folder or a model file")]) -> None:
     """BibTeX entries for the parts of a model."""
-    from ..recipes import RECIPES, recipe, references
+    from ..recipes import RECIPES, citation, recipe
 
     name = model
     if not Path(model).exists():
@@ -38,8 +38,7 @@ def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folde
         from ..serialization.header import file_of, read_header
 
         name = read_header(file_of(Path(model)))["trained_on"].get("recipe") or ""
-    keys = [RECIPES[name].key] if name in RECIPES else []
-    typer.echo("\n\n".join(references()[key] for key in dict.fromkeys([*keys, "kingma2014auto"])))
+    typer.echo(citation(name))
 
 
 def recipes(as_json: AsJson = False) -> None:

@@ -12,6 +12,7 @@ from .compare import compare
 from .describe import cite, recipes, show
 from .detect import detect
 from .evaluate import evaluate, score
+from .explore import explore, serve
 from .fit import fit
 from .plot import plot
 from .sample import sample
@@ -31,6 +32,8 @@ VERBS: dict[str, Callable[..., None]] = {
     "impute": impute,
     "sample": sample,
     "plot": plot,
+    "explore": explore,
+    "serve": serve,
     "show": show,
     "cite": cite,
     "recipes": recipes,

@@ -1,3 +1,3 @@
 """Published models by name, one expression each."""
 
-from .recipes import ARTICLES, RECIPES, VARIANTS, Recipe, recipe, references
+from .recipes import ARTICLES, RECIPES, VARIANTS, Recipe, citation, recipe, references

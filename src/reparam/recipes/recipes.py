@@ -84,6 +84,12 @@ def references() -> dict[str, str]:
     return {key: entry for entry, key in re.findall(r"^(@\w+\{(.+?),$.*?^\})", text, re.M | re.S)}
 
 
+def citation(name: str | None) -> str:
+    """The BibTeX entries for a recipe, or for a model of none: its article and that of the VAE."""
+    keys = [RECIPES[name].key] if name in RECIPES else []
+    return "\n\n".join(references()[key] for key in dict.fromkeys([*keys, "kingma2014auto"]))
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A model with its source, `key` in references.bib.

@@ -1,0 +1,1 @@
+"""The explorer and the HTTP interface: questions about fitted models, answered in arrays and JSON."""

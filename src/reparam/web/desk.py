@@ -1,0 +1,52 @@
+"""Answers behind two threads, counted and timed."""
+
+import logging
+import time
+
+from ..errors import ReparamError
+from .answers import QUICK, Answers
+from .lanes import SECONDS, WAITING, BusyError, Lane, LateError
+from .metrics import Metrics
+
+log = logging.getLogger("reparam.web")
+
+
+class Desk:
+    """Answers behind two lanes: `quick` for what draws no random numbers, `slow` for the rest."""
+
+    def __init__(self, answers: Answers, waiting: int = WAITING, seconds: float = SECONDS) -> None:
+        self.answers, self.metrics = answers, Metrics()
+        self.quick, self.slow = Lane("quick", waiting, seconds), Lane("slow", waiting, seconds)
+
+    def lane(self, verb: str) -> Lane:
+        return self.quick if verb in QUICK else self.slow
+
+    async def ask_bytes(self, verb: str, body: bytes) -> bytes:
+        """One question of the page."""
+        started = time.perf_counter()
+
+        def run(each: list[bytes]) -> list[bytes]:
+            return [self.answers.ask_bytes(one, verb) for one in each]
+
+        found: bytes = await self.lane(verb).ask(run, body, 1)
+        self.metrics.took("ask", time.perf_counter() - started, 1)
+        return found
+
+    def metrics_text(self) -> str:
+        lanes = {"quick": self.quick, "slow": self.slow}
+        waiting = {name: len(lane.queue) for name, lane in lanes.items()}
+        return self.metrics.text(waiting, sum(lane.passes for lane in lanes.values()))
+
+    def close(self) -> None:
+        self.quick.close()
+        self.slow.close()
+
+
+def explained(error: Exception) -> tuple[int, str]:
+    """The HTTP status of an error, and its words; those of an unforeseen error go to the log alone."""
+    statuses = {BusyError: 503, LateError: 504, ReparamError: 422}
+    for kind, status in statuses.items():
+        if isinstance(error, kind):
+            return status, " ".join(str(error).split())
+    log.error("a question failed", exc_info=error)
+    return 500, "the question failed here; the server's log says why"

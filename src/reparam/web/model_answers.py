@@ -1,0 +1,328 @@
+"""The verbs of the page for one fitted model and its data: arrays and options in, arrays and info out."""
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from ..distributions import mean_of
+from ..errors import DataError
+from ..estimator.reasons import reasons, usual
+from ..evaluation.diagnostics import of_history
+from ..evaluation.posterior import log_prior, posterior, prior_codes
+from ..tensors import random_from
+from . import options as opt
+from .columns_given_code import columns_given_code
+from .data_view import BLOCK, DataView, classes_of
+from .describe import describe, parted
+from .paths import path, percentiles
+from .row_format import format_of
+from .wire import Array, Arrays, Info
+
+if TYPE_CHECKING:
+    from .. import VAE, Dataset
+
+Answer = tuple[Arrays, Info]
+Options = Mapping[str, Any]
+MOST_ROWS = 10_000
+"""The most rows of one question."""
+MOST_DRAWS = 64
+REFERENCE = 2_000
+"""Rows of the data, evenly spaced, among whose scores a percentile is taken until all rows are scored."""
+EVALUATED = 1_000
+"""The most rows that are evaluated for the page."""
+SEEDS = 2**31 - 1
+
+
+class ModelAnswers:
+    """The verbs of the contract. Every number comes from the methods of `vae`."""
+
+    def __init__(self, name: str, vae: "VAE", dataset: "Dataset | None") -> None:
+        self.name, self.vae = name, vae
+        self.rows = format_of(vae)
+        self.view = None if dataset is None else DataView(vae, dataset)
+        self.classes = self.view.classes if self.view else classes_of(vae, None)
+        vae.model_.eval()
+
+    @property
+    def verbs(self) -> dict[str, Callable[[Arrays, Options], Answer]]:
+        """What this model can answer."""
+        config, has_latent = self.vae.config_.model, self.vae.latent_dim_ > 0
+        found: dict[str, Callable[[Arrays, Options], Answer]] = {
+            "model": self.model,
+            "sample": self.sample,
+            "reconstruct": self.reconstruct,
+            "score": self.score,
+            "impute": self.impute,
+            "training": self.training,
+        }
+        if has_latent:
+            found |= {"encode": self.encode, "decode": self.decode, "interpolate": self.interpolate}
+        if has_latent and config.posterior.support == "real" and config.has_density:
+            found["prior"] = self.prior
+        if self.view is not None:
+            found |= {"data": self.data, "anomalies": self.anomalies}
+            found |= {"codes": self.codes} if has_latent else {}
+            found |= {"column": self.column} if self.rows.columns(None) else {}
+        return found
+
+    # -- what comes with a question ------------------------------------------------------------------
+
+    def x_of(self, arrays: Arrays) -> Any:
+        """The rows x as the model takes them."""
+        x = self.array(arrays, "x")
+        if not 1 <= len(x) <= MOST_ROWS:
+            raise DataError(f"x has {len(x)} rows: send 1 to {MOST_ROWS} at once")
+        if np.isinf(x).any():
+            raise DataError("x holds infinity: send numbers, or NaN for a missing cell")
+        return self.rows.rows(x)
+
+    def z_of(self, arrays: Arrays) -> Array:
+        z = self.array(arrays, "z")
+        if z.ndim != 2 or z.shape[1] != self.vae.latent_dim_ or not 1 <= len(z) <= MOST_ROWS:
+            raise DataError(
+                f"z has shape {z.shape}: send 1 to {MOST_ROWS} codes of {self.vae.latent_dim_} numbers"
+            )
+        if not np.isfinite(z).all():
+            raise DataError("z holds numbers that are not finite")
+        return z.astype(np.float32)
+
+    def array(self, arrays: Arrays, name: str) -> Array:
+        if name not in arrays:
+            raise DataError(f"the array {name} is missing; this question takes it")
+        found = arrays[name]
+        if found.ndim < 2 or found.dtype.kind not in "fiub":
+            raise DataError(f"{name} has shape {found.shape} of {found.dtype}: send rows of numbers")
+        return found
+
+    def labels_of(self, arrays: Arrays, n: int) -> Any:
+        """The labels y (n,) that decoding takes; None where none are given or the model has none."""
+        if "y" not in arrays or self.vae.classes_ is None:
+            return None
+        y = arrays["y"].reshape(-1)
+        if y.dtype.kind not in "iu" or len(y) not in (1, n):
+            raise DataError(f"y takes {n} whole numbers: the index of a class each")
+        if not 0 <= int(y.min()) <= int(y.max()) < len(self.vae.classes_):
+            raise DataError(f"y takes the index of a class: 0 to {len(self.vae.classes_) - 1}")
+        return np.broadcast_to(self.vae.classes_[y], (n,))
+
+    def condition_of(self, arrays: Arrays, n: int) -> Any:
+        """The labels that the encoder takes: of a model that is conditional on them alone."""
+        return self.labels_of(arrays, n) if self.vae.labels_.observed else None
+
+    # -- verbs over rows and codes -------------------------------------------------------------------
+
+    def encode(self, arrays: Arrays, options: Options) -> Answer:
+        X = self.x_of(arrays)
+        y = self.condition_of(arrays, len(X))
+        found = {name: np.asarray(t) for name, t in posterior(self.vae.model_, self.vae._rows(X, y)).items()}
+        if hasattr(self.vae, "predict_proba"):
+            found["probabilities"] = self.vae.predict_proba(X)
+        return found, {}
+
+    def decode(self, arrays: Arrays, options: Options) -> Answer:
+        z = self.z_of(arrays)
+        label = self.labels_of(arrays, len(z))
+        found = {"x": self.rows.numbers(self.vae.inverse_transform(z, label))}
+        if self.rows.kind == "table":
+            wanted = opt.flag(options, "distribution", False)
+            return found, {"columns": columns_given_code(self.vae, z, label)} if wanted else {}
+        if (
+            opt.flag(options, "sd", self.rows.kind != "image")
+            and (spread := self.spread(z, label)) is not None
+        ):
+            found["sd"] = spread
+        return found, {}
+
+    def spread(self, z: Array, label: Any) -> Array | None:
+        """The standard deviation of p(x|z), laid out like x; None where the likelihood has none."""
+        model, codes = self.vae.model_, torch.as_tensor(z)
+        try:
+            sd = self.vae._decoded(model.state, codes, label, lambda px: px.stddev)
+        except NotImplementedError:
+            return None
+        return self.rows.numbers(sd)
+
+    def sample(self, arrays: Arrays, options: Options) -> Answer:
+        n = opt.whole(options, "n", 16, 1, MOST_ROWS)
+        temperature = opt.real(options, "temperature", 1.0, 0.0, 4.0)
+        label, model = self.labels_of(arrays, n), self.vae.model_
+        show_mean = opt.flag(options, "mean", self.rows.kind != "table")
+        with random_from(self.vae._seed(seed_of(options))):
+            if label is None and self.vae.classes_ is not None:
+                drawn = torch.multinomial(model.log_prior_y.exp(), n, replacement=True)
+                label = self.vae.classes_[drawn.numpy()]
+            z = prior_codes(model, n, temperature)
+            x = self.vae._decoded(model.state, z, label, mean_of if show_mean else lambda px: px.sample())
+        found = {"z": z.numpy(), "x": self.rows.numbers(x)}
+        if label is not None:
+            found["y"] = np.array([self.classes.index(each) for each in label.tolist()], np.int32)
+        return found, {}
+
+    def reconstruct(self, arrays: Arrays, options: Options) -> Answer:
+        X = self.x_of(arrays)
+        return {"x": self.rows.numbers(self.vae.reconstruct(X, self.condition_of(arrays, len(X))))}, {}
+
+    def score(self, arrays: Arrays, options: Options) -> Answer:
+        X = self.x_of(arrays)
+        y = self.condition_of(arrays, len(X))
+        log_px = self.vae.score_samples(X, y)
+        found, info = {"log_px": log_px}, Info()
+        if self.vae.likelihood_.factorises and opt.flag(options, "cells", True):
+            found["cells"] = self.rows.cells(self.vae.score_cells(X, y))
+        if self.view is not None:
+            reference = self.reference()
+            found["percentile"] = percentiles(reference, log_px)
+            info = {"reference": len(reference), "n": self.view.n}
+        return found, info
+
+    def reference(self) -> Array:
+        """Sorted scores of the data: of all rows where they are known or few, else of REFERENCE rows."""
+        view = self.required_view()
+        if view.scored.all() or view.n <= REFERENCE or self.vae.window_ is not None:
+            held = view.score_all()
+        else:
+            rows = np.unique(np.linspace(0, view.n - 1, REFERENCE).astype(int))
+            held = view.score_some(rows)
+        return np.sort(held[~np.isnan(held)])
+
+    def impute(self, arrays: Arrays, options: Options) -> Answer:
+        X = self.x_of(arrays)
+        draws = opt.whole(options, "draws", 0, 0, MOST_DRAWS)
+        y = self.condition_of(arrays, len(X))
+        found = self.tolerant.impute(X, y, draws=draws or None, random_state=seed_of(options))
+        each = found if draws else [found]
+        return {"x": np.stack([self.rows.numbers(rows) for rows in each])}, {}
+
+    @cached_property
+    def tolerant(self) -> "VAE":
+        """The model, which takes missing cells though its training data had none: what is erased in the page
+        is missing on purpose."""
+        vae = copy(self.vae)
+        vae.preprocessor_ = replace(vae.preprocessor_, estimator=vae, allow_missing=True)
+        return vae
+
+    def prior(self, arrays: Arrays, options: Options) -> Answer:
+        z = torch.as_tensor(self.z_of(arrays))
+        return {"log_p": log_prior(self.vae.model_, z).numpy().astype(np.float32)}, {}
+
+    def interpolate(self, arrays: Arrays, options: Options) -> Answer:
+        ends = self.z_of(arrays)
+        if len(ends) != 2:
+            raise DataError(f"z has {len(ends)} rows: a path has two ends")
+        steps = opt.whole(options, "steps", 9, 2, MOST_ROWS)
+        z = path(ends, steps, opt.one_of(options, "path", ("linear", "spherical")))
+        found, info = self.decode({**arrays, "z": z}, options)
+        return found | {"z": z}, info
+
+    # -- verbs over the data -------------------------------------------------------------------------
+
+    def codes(self, arrays: Arrays, options: Options) -> Answer:
+        view = self.required_view()
+        start, stop = self.bounds(options)
+        if start == stop:
+            none = np.zeros((0, self.vae.latent_dim_), np.float32)
+            return {"mean": none, "sd": none, "y": view.y[:0]}, {"n": view.n, "start": start, "stop": stop}
+        first = start if self.vae.window_ is None else max(0, start - self.vae.window_ + 1)
+        rows = self.vae._rows(view.part(first, stop), view.labels(first, stop))
+        found = {name: np.asarray(t[start - first :]) for name, t in posterior(self.vae.model_, rows).items()}
+        info: Info = {"n": view.n, "start": start, "stop": stop, "kl": None}
+        if (kl := found.pop("kl", None)) is not None:
+            new = ~view.kl_known[start:stop]
+            view.kl_sum += kl[new].sum(0, dtype=np.float64)
+            view.kl_known[start:stop] = True
+            known = int(view.kl_known.sum())
+            info |= {"kl": (view.kl_sum / known).tolist(), "kl_rows": known}
+        if opt.flag(options, "score", True):
+            found["score"] = view.score(start, stop).astype(np.float32)
+        return found | {"y": view.y[start:stop]}, info
+
+    def data(self, arrays: Arrays, options: Options) -> Answer:
+        view = self.required_view()
+        rows = view.index(arrays["index"]) if "index" in arrays else np.arange(*self.bounds(options))
+        X = view.take(rows)
+        x = self.windows(rows) if self.vae.window_ and "index" in arrays else self.rows.numbers(X)
+        return {"x": x, "y": view.y[rows]}, {"keys": view.keys(rows, X), "n": view.n}
+
+    def windows(self, rows: Array) -> Array:
+        """The windows of a series that end in these rows, (m, window, 1)."""
+        view, size = self.required_view(), self.vae.window_ or 1
+        spans = [view.part(max(0, row - size + 1), row + 1) for row in rows.tolist()]
+        each = [np.asarray(self.vae.codec_.encode(span)[-1:], dtype=np.float64) for span in spans]
+        return np.concatenate(each)[..., None] if each else np.zeros((0, size, 1))
+
+    def column(self, arrays: Arrays, options: Options) -> Answer:
+        view = self.required_view()
+        columns = self.rows.columns(None)
+        names = [column["name"] for column in columns]
+        j = names.index(opt.one_of(options, "name", names))
+        start, stop = self.bounds(options)
+        value = self.rows.numbers(view.part(start, stop))[:, j].astype(np.float64)
+        return {"value": value}, {"categories": columns[j].get("categories"), "n": view.n}
+
+    def anomalies(self, arrays: Arrays, options: Options) -> Answer:
+        view = self.required_view()
+        n = opt.whole(options, "n", 20, 1, 1000)
+        scores = np.nan_to_num(view.score_all(), nan=np.inf, neginf=-1e30)
+        index = np.argsort(scores, kind="stable")[:n]
+        found = {"index": index.astype(np.int32), "score": scores[index].astype(np.float32)}
+        if self.rows.kind != "table" or self.vae.labels_.observed:
+            return found, {"reasons": None}
+        X = view.take(np.sort(index))
+        by_row = dict(zip(np.sort(index), reasons(self.vae, X, self.usual, 3), strict=True))
+        return found, {"reasons": [[reason._asdict() for reason in by_row[row]] for row in index]}
+
+    @cached_property
+    def usual(self) -> Array:
+        """The usual log-probability of each column of the data."""
+        return usual(self.vae, self.required_view().X)
+
+    def bounds(self, options: Options) -> tuple[int, int]:
+        start = opt.whole(options, "start", 0, 0, 2**40)
+        stop = opt.whole(options, "stop", start + BLOCK, 0, 2**40)
+        return self.required_view().bounds(start, stop)
+
+    def required_view(self) -> DataView:
+        if self.view is None:
+            raise DataError("there are no data beside this model: open it with DATA")
+        return self.view
+
+    # -- the model -----------------------------------------------------------------------------------
+
+    def model(self, arrays: Arrays, options: Options) -> Answer:
+        info = describe(self.vae, self.rows, self.view, sorted(self.verbs))
+        if opt.flag(options, "evaluation", False) and self.view is not None:
+            info |= self.evaluation
+        return {}, info | {"name": self.name}
+
+    @cached_property
+    def evaluation(self) -> Info:
+        """What `reparam evaluate --json` gives, of at most EVALUATED rows, and its warnings."""
+        view = self.required_view()
+        if self.vae.window_ is not None:
+            X, y = view.part(0, EVALUATED), None
+        else:
+            rows = np.unique(np.linspace(0, view.n - 1, EVALUATED).astype(int))
+            held = view.dataset.y
+            X, y = view.take(rows), None if held is None or self.vae.classes_ is None else held[rows]
+        found = self.vae.evaluate(X, y)
+        warnings = dict.fromkeys([*found.warnings, *of_history(self.vae.history_)])
+        return {"evaluation": found.to_dict(), "diagnostics": [parted(words) for words in warnings]}
+
+    def training(self, arrays: Arrays, options: Options) -> Answer:
+        samples, epochs = getattr(self.vae, "samples_", None), getattr(self.vae, "sampled_", [])
+        found = {}
+        if samples is not None and len(samples):
+            each = samples.reshape(-1, *samples.shape[2:])
+            x = self.rows.numbers(each)
+            found["samples"] = x.reshape(*samples.shape[:2], *x.shape[1:])
+        return found, {"history": self.vae.history_, "epochs": list(epochs)}
+
+
+def seed_of(options: Options) -> int | None:
+    """The seed that is asked for; None takes that of the model."""
+    return None if options.get("seed") is None else opt.whole(options, "seed", 0, 0, SEEDS)

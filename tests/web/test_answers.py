@@ -1,0 +1,188 @@
+"""The verbs of the page give what the methods of the estimator give."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from reparam import VAE, Dataset
+from reparam.errors import DataError
+from reparam.web.answers import Answers
+from reparam.web.row_format import format_of
+from reparam.web.wire import pack, to_json, unpack
+
+Models = Mapping[str, tuple[VAE, Dataset]]
+
+
+def some(answers: Answers, n: int = 20) -> dict[str, np.ndarray]:
+    return {"x": answers.ask("data", options={"start": 0, "stop": n})[0]["x"]}
+
+
+def test_rows_become_numbers_and_rows_again(kind: str, models: Models) -> None:
+    vae, dataset = models[kind]
+    rows = format_of(vae)
+    x = rows.numbers(dataset.X[:20])
+    assert np.array_equal(rows.numbers(rows.rows(x)), x, equal_nan=True)
+    assert np.array_equal(vae.transform(rows.rows(x)), vae.transform(dataset.X[:20]))
+
+
+def test_verbs_give_the_estimators_numbers(kind: str, models: Models, answers: Answers) -> None:
+    (vae, dataset), rows = models[kind], format_of(models[kind][0])
+    x, X = some(answers), dataset.X[:20]
+    assert np.array_equal(answers.ask("encode", x)[0]["mean"], vae.transform(X).astype(np.float32))
+    found, info = answers.ask("score", x)
+    assert np.array_equal(found["log_px"], vae.score_samples(X), equal_nan=True)
+    assert found["cells"].shape == (20, *rows.numbers(vae.reconstruct(X)).shape[1:])
+    assert np.nansum(found["cells"]) == pytest.approx(np.nansum(vae.score_cells(X)), rel=1e-5)
+    assert ((found["percentile"] >= 0) & (found["percentile"] <= 100)).all() and info["n"] == len(dataset.X)
+    assert np.array_equal(answers.ask("reconstruct", x)[0]["x"], rows.numbers(vae.reconstruct(X)))
+    z = vae.transform(X).astype(np.float32)
+    label = None if vae.classes_ is None else vae.classes_[[3] * 20]
+    y = {} if label is None else {"y": np.full(20, 3, np.int32)}
+    decoded = rows.numbers(vae.inverse_transform(z, label))
+    assert np.array_equal(answers.ask("decode", {"z": z, **y})[0]["x"], decoded)
+    drawn = answers.ask("sample", {}, {"n": 5, "seed": 3, "mean": False})[0]["x"]
+    assert np.array_equal(drawn, rows.numbers(vae.sample(5, random_state=3)))
+
+
+def test_imputation_fills_only_what_is_missing(kind: str, models: Models, answers: Answers) -> None:
+    x = some(answers)["x"].copy()
+    x[3:5] = np.nan
+    filled = answers.ask("impute", {"x": x}, {"draws": 2, "seed": 1})[0]["x"]
+    assert filled.shape == (2, *x.shape) and np.isfinite(filled).all()
+    assert np.array_equal(np.where(np.isnan(x), 0, filled[0]), np.nan_to_num(x))
+    vae = models[kind][0]
+    if kind == "table":
+        X = format_of(vae).rows(x)
+        assert np.array_equal(filled[1], format_of(vae).numbers(vae.impute(X, draws=2, random_state=1)[1]))
+
+
+def test_codes_come_in_blocks_with_the_mean_kl_of_the_data(
+    answers: Answers, kind: str, models: Models
+) -> None:
+    vae, dataset = models[kind]
+    n = answers.ask("model")[1]["n_data"]
+    blocks = [answers.ask("codes", {}, {"start": i, "stop": i + 50}) for i in range(0, n, 50)]
+    mean = np.concatenate([arrays["mean"] for arrays, _ in blocks])
+    assert np.allclose(mean, vae.transform(dataset.X), atol=1e-6)
+    score = np.concatenate([arrays["score"] for arrays, _ in blocks])
+    assert np.array_equal(score, vae.score_samples(dataset.X).astype(np.float32), equal_nan=True)
+    sd = np.concatenate([arrays["sd"] for arrays, _ in blocks]).astype(float)
+    kl = 0.5 * (mean.astype(float) ** 2 + sd**2 - 1 - 2 * np.log(sd))  # Kingma and Welling 2014, appendix B
+    assert blocks[-1][1]["kl"] == pytest.approx(kl.mean(0), rel=1e-4) and blocks[-1][1]["kl_rows"] == n
+    assert answers.ask("codes", {}, {"start": n, "stop": n + 1, "score": False})[0]["mean"].shape[0] == 0
+
+
+def test_the_prior_is_a_standard_normal(answers: Answers) -> None:
+    z = np.random.default_rng(0).normal(size=(4, answers.models[0].vae.latent_dim_)).astype(np.float32)
+    expected = -0.5 * (z**2).sum(1) - z.shape[1] / 2 * np.log(2 * np.pi)
+    assert answers.ask("prior", {"z": z})[0]["log_p"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_temperature_scales_draws_of_the_prior(answers: Answers) -> None:
+    whole, half = (
+        answers.ask("sample", {}, {"n": 6, "seed": 0, "temperature": t})[0]["z"] for t in (1.0, 0.5)
+    )
+    assert np.allclose(half, 0.5 * whole, atol=1e-6)
+
+
+def test_paths_between_two_codes(answers: Answers) -> None:
+    size = answers.models[0].vae.latent_dim_
+    ends = np.eye(size, dtype=np.float32)[:2]
+    y = {"y": np.zeros(1, np.int32)} if answers.models[0].vae.classes_ is not None else {}
+    straight, around = (
+        answers.ask("interpolate", {"z": ends, **y}, {"steps": 5, "path": path})[0]
+        for path in ("linear", "spherical")
+    )
+    assert np.allclose(straight["z"][2], ends.mean(0)) and len(straight["x"]) == 5
+    assert np.allclose(np.linalg.norm(around["z"], axis=1), 1, atol=1e-6)
+    assert np.allclose(around["z"][[0, -1]], ends, atol=1e-6)
+
+
+def test_anomalies_are_the_rows_of_lowest_score(answers: Answers, kind: str, models: Models) -> None:
+    vae, dataset = models[kind]
+    found, info = answers.ask("anomalies", {}, {"n": 3})
+    scores = np.nan_to_num(vae.score_samples(dataset.X), nan=np.inf)
+    assert found["index"].tolist() == np.argsort(scores, kind="stable")[:3].tolist()
+    if kind == "table":
+        assert {"column", "value", "expected", "nats"} == set(info["reasons"][0][0])
+
+
+def test_the_distribution_of_columns_given_a_code(models: Models) -> None:
+    vae, dataset = models["table"]
+    z = np.zeros((2, 2), np.float32)
+    columns = Answers({"t": vae}, dataset).ask("decode", {"z": z}, {"distribution": True})[1]["columns"]
+    assert [column["name"] for column in columns] == ["real", "group", "count", "day", "yes"]
+    for column in columns:
+        if "probabilities" in column:
+            assert np.sum(column["probabilities"], 1) == pytest.approx([1, 1])
+        else:
+            assert (np.diff(column["quantiles"], axis=1) >= 0).all()
+    assert abs(columns[0]["quantiles"][0][2] - vae.inverse_transform(z)["real"][0]) < 0.5
+
+
+def test_the_model_describes_itself(answers: Answers, kind: str) -> None:
+    info = json.loads(to_json(answers.ask("model", {}, {"evaluation": True})[1]))
+    assert info["kind"] == {"digits": "image", "plane": "image"}.get(kind, kind)
+    assert set(info["verbs"]) >= {"model", "codes", "decode", "encode", "score"}
+    assert sum(layer["size"] for layer in info["latents"]) == info["latent_dim"]
+    assert info["evaluation"]["n"] and info["history"]["epoch"] == [1, 2] and info["models"] == [kind]
+    assert (info["labels"] == "Auxiliary") == (kind == "digits")
+    assert len(info["classes"]) == (10 if kind in ("digits", "plane") else 0)
+
+
+def test_keys_and_columns_of_the_data(models: Models) -> None:
+    vae, dataset = models["table"]
+    table = Answers({"t": vae}, dataset)
+    assert table.ask("data", {"index": np.array([4, 2])})[1]["keys"] == ["row 4", "row 2"]
+    found, info = table.ask("column", {}, {"name": "group", "stop": 4})
+    assert info["categories"] == ["a", "b", "c"] and np.isnan(found["value"][0])
+    vae, dataset = models["series"]
+    window = Answers({"s": vae}, dataset).ask("data", {"index": np.array([100])})[0]["x"]
+    assert window.shape == (1, 12, 1)
+    assert np.allclose(window[0, :, 0], dataset.X["value"][89:101], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("verb", "arrays", "options", "words"),
+    [
+        ("fly", {}, {}, "does not answer 'fly'"),
+        ("encode", {}, {}, "array x is missing"),
+        ("encode", {"x": np.zeros((1, 7, 8, 1))}, {}, "each image has shape"),
+        ("encode", {"x": np.full((1, 8, 8, 1), np.inf)}, {}, "infinity"),
+        ("encode", {"x": np.full((1, 8, 8, 1), np.nan)}, {}, "NaN"),
+        ("decode", {"z": np.zeros((1, 3))}, {}, "label is needed"),
+        ("decode", {"z": np.zeros((1, 3)), "y": np.array([10])}, {}, "index of a class"),
+        ("decode", {"z": np.full((1, 3), np.nan)}, {}, "not finite"),
+        ("decode", {"z": np.zeros((1, 4))}, {}, "codes of 3 numbers"),
+        ("sample", {}, {"n": "many"}, "n takes a whole number"),
+        ("sample", {}, {"n": 10**9}, "n takes a whole number"),
+        ("codes", {}, {"start": 4, "stop": 2}, "start is 0 or more"),
+        ("data", {"index": np.array([-1])}, {}, "the rows are 0 to 359"),
+        ("model", {}, {"model": 1}, "model takes a whole number"),
+    ],
+)
+def test_wrong_questions_are_told_so(
+    models: Models, verb: str, arrays: dict[str, np.ndarray], options: dict[str, object], words: str
+) -> None:
+    vae, dataset = models["digits"]
+    with pytest.raises(DataError, match=words):
+        Answers({"m": vae}, dataset).ask(verb, arrays, options)
+
+
+def test_wire() -> None:
+    arrays = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([True, False])}
+    found, info = unpack(pack(arrays, {"n": np.int64(2), "x": np.float64("nan")}))
+    assert all(np.array_equal(found[name], arrays[name]) for name in arrays)
+    assert info == {"n": 2, "x": None}
+    for blob in (b"", b"nonsense", pack({"a": np.zeros(3, np.int64)}, {}), (9**9).to_bytes(8, "little")):
+        with pytest.raises(DataError):
+            unpack(blob)
+
+
+def test_two_models_are_answered_side_by_side(models: Models) -> None:
+    (one, data), (two, _) = models["digits"], models["plane"]
+    both = Answers({"one": one, "two": two}, data)
+    assert both.ask("model")[1]["models"] == ["one", "two"]
+    assert both.ask("model", {}, {"model": 1})[1]["latent_dim"] == 2
