@@ -70,7 +70,7 @@ def taken(given: Any, rows: Any) -> Any:
     return given.iloc[rows] if hasattr(given, "iloc") else given[rows]
 
 
-def drawn(model: Fitted, n: int, rows: Rows) -> Any:
+def samples_of(model: Fitted, n: int, rows: Rows) -> Any:
     """n samples; of a model that is told covariates with those of `rows` in turn."""
     if rows.given is None or model.classes_ is not None:
         return model.sample(n)
