@@ -97,8 +97,13 @@ from .families.spherical import (
     PowerSpherical as PowerSpherical,
     Sphere as Sphere,
 )
+from .model.covariates import (
+    Category as Category,
+    Number as Number,
+)
 from .model.labels import (
     Auxiliary as Auxiliary,
+    Covariates as Covariates,
     Enumerated as Enumerated,
     Given as Given,
     NoLabels as NoLabels,

@@ -29,7 +29,8 @@ from reparam import (
 from reparam.evaluation.evaluate import evaluate
 from reparam.evaluation.metrics import distortion_by_cell
 from reparam.model.config import ModelConfig
-from reparam.model.labels import LabelHead, NoLabels
+from reparam.model.label_head import LabelHead
+from reparam.model.labels import NoLabels
 from reparam.model.model import Model
 from reparam.training.trainer import Progress, Trainer
 from tests.models import X, blind, small

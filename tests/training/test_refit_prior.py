@@ -30,7 +30,7 @@ from reparam import (
 )
 from reparam.data.load import load
 from reparam.families import Family
-from reparam.model.labels import LabelHead
+from reparam.model.label_head import LabelHead
 from tests.models import DIGITS
 
 FAST = Training(epochs=40, batch_size=50, learning_rate=5e-3)

@@ -63,6 +63,10 @@ class DataOptions:
         str | None,
         typer.Option(help="the column of labels, stored with the model; in a time series 1 is an anomaly"),
     ] = None
+    given_columns: Annotated[
+        str | None,
+        typer.Option(help="covariates, not data: the columns that the model is told, e.g. age,batch"),
+    ] = None
     size: Annotated[
         str | None,
         typer.Option(

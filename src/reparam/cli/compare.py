@@ -117,7 +117,7 @@ def evaluate_all(candidates: Sequence[Candidate], k: int) -> list[Row]:
     for candidate in candidates:
         vae, X, y = candidate.vae, candidate.dataset.X, candidate.dataset.y
         try:
-            evaluation = vae.evaluate(X, None if vae.classes_ is None else y, k)
+            evaluation = vae.evaluate(X, y if vae.labels_.reads_y else None, k)
         except ReparamError as error:
             raise type(error)(f"{candidate.name}: {error}") from None
         difference = None

@@ -19,7 +19,7 @@ EXPLAINED = 100
 SHOWN = 5
 
 
-@data_options()
+@data_options(without=["given_columns"])
 def detect(
     data: Data,
     options: DataOptions,

@@ -45,7 +45,7 @@ def evaluate(
     if delay is not None and not has_anomalies:
         raise SpecError("--delay is only for a time series with --label: leave it out")
     delay = DELAY if delay is None else delay
-    result = vae.evaluate(dataset.X, dataset.y if vae.classes_ is not None else None, k, ais=ais)
+    result = vae.evaluate(dataset.X, dataset.y if vae.labels_.reads_y else None, k, ais=ais)
     found = anomaly_detection(vae, dataset, delay) if has_anomalies else {}
     if as_json:
         print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import DataError, SpecError
 from .arguments import AsJson, Data, DataOptions, SpecText, data_options, parse_settings, read_toml
 from .output import kept_epoch, print_json, print_profile, show_progress, with_column_summary
 from .terminal import note, warn
 
 if TYPE_CHECKING:
     from .. import VAE
+    from ..model.label_head import LabelHead
 
 
 @data_options()
@@ -59,6 +60,8 @@ def fit(
     }
     overrides |= {key: value for key, value in said.items() if value is not None}
     vae, published = build_estimator(recipe, overrides, seed)
+    if options.given_columns is not None:
+        vae.set_params(labels=told_covariates(vae))
     (vae.training or Training()).resolved_device()
     dataset = load_data(data, options)
     X: Any = scale_pixels(dataset.X, vae)
@@ -69,7 +72,7 @@ def fit(
         X = X[: published.rows]
         y = list(range(len(X)))
         note(f"{recipe} trains on the first {len(X)} rows, each its own class")
-    has_labels = bool(vae.labels and vae.labels.to_decoder) or vae.window is not None
+    has_labels = bool(vae.labels and vae.labels.reads_y) or vae.window is not None
     targets = y if has_labels else None
     run = RunFolder(output)
     if not is_first_process(vae):
@@ -89,6 +92,15 @@ def fit(
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe, "label": options.label}
     run.finish(vae)
     print_result(vae, X, y, output, as_json)
+
+
+def told_covariates(vae: "VAE") -> "LabelHead":
+    """The label head for --given-columns: the one that is set, else Covariates()."""
+    from .. import Covariates
+
+    if vae.labels is not None and not vae.labels.measured:
+        raise SpecError(f"--given-columns with labels={vae.labels}: leave one of the two out")
+    return vae.labels or Covariates()
 
 
 def label_hint(y: Any) -> str:

@@ -81,7 +81,9 @@ def load_data(data: str, options: DataOptions, vae: VAE | None = None) -> Datase
 
     The label column of a table is taken out as y: the named one, else the one that the model has.
     """
-    label = options.label
+    label, given = options.label, covariates(options, vae)
+    if label is not None and given:
+        raise SpecError("a model has --label or --given-columns: give one of the two")
     if vae is not None and label is not None and label in model_columns(vae):
         raise DataError(f"in this model the column {label!r} is data, not a label: leave --label out")
     dataset = load(
@@ -92,12 +94,22 @@ def load_data(data: str, options: DataOptions, vae: VAE | None = None) -> Datase
         like=None if vae is None else vae.codec_,
         buffer=None if options.buffer is None else options.buffer << 20,
         label=label or getattr(vae, "trained_on_", {}).get("label"),
+        given=given,
     )
+    if given and not hasattr(dataset.y, "columns"):
+        raise DataError(f"{data} has no columns: --given-columns takes columns of a table")
     for line in dataset.note.splitlines():
         note(line)
     if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
         raise DataError(f"{data} has no column {label!r}: --label takes a column of the table")
     return dataset
+
+
+def covariates(options: DataOptions, vae: VAE | None) -> tuple[str, ...]:
+    """The columns that are covariates: those named, else those of the model."""
+    if options.given_columns is not None:
+        return tuple(name.strip() for name in options.given_columns.split(","))
+    return () if vae is None else tuple(column.name for column in vae.labels_.known)
 
 
 def load_model_and_data(model: Path, data: str, options: DataOptions) -> tuple[VAE, Dataset]:
@@ -139,15 +151,29 @@ def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
     """Rows to evaluate a fit on, EVALUATION_ROWS at most: the held-out rows, else the first."""
     rows = vae.held_out_ if len(vae.held_out_) and vae.window is None else np.arange(X.shape[0])
     rows = rows[:EVALUATION_ROWS]
-    y = None if y is None or vae.classes_ is None else np.asarray(y)[rows]
+    if y is not None:
+        y = (y.iloc[rows] if hasattr(y, "iloc") else np.asarray(y)[rows]) if vae.labels_.reads_y else None
     return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
 
 
 def find_class(vae: VAE, label: str | None) -> Any:
-    """The class with this name."""
+    """The class with this name, or the covariates of "age=40,batch=B"."""
+    if label is not None and vae.labels_.measured:
+        return dict(covariate(vae, word) for word in label.split(","))
     if label is None or vae.classes_ is None:
         return label
     for known in vae.classes_:
         if str(known) == label:
             return known
     raise DataError(f"{label!r} is not a class of this model: {', '.join(map(str, vae.classes_))}")
+
+
+def covariate(vae: VAE, word: str) -> tuple[str, Any]:
+    """The name and the value of "age=40": a number, or the category with this name."""
+    name, sign, value = word.strip().partition("=")
+    if not sign:
+        raise SpecError(f"--label {word!r}: this model takes covariates, NAME=VALUE,NAME=VALUE")
+    for column in vae.labels_.known:
+        if column.name == name:
+            return name, column.read(value)
+    return name, value

@@ -101,7 +101,8 @@ def decode_samples(vae: VAE, epoch: int) -> Any:
     z = np.random.default_rng(epoch).standard_normal((1 if classes is not None else 10, vae.latent_dim_))
     device = next(vae.model_.parameters()).device
     vae.model_.to("cpu")
-    images = vae.inverse_transform(np.repeat(z, len(classes), 0) if classes is not None else z, classes)
+    label = classes if classes is not None else vae.labels_.typical or None
+    images = vae.inverse_transform(np.repeat(z, len(classes), 0) if classes is not None else z, label)
     vae.model_.to(device)
     return images.astype(np.float32)
 

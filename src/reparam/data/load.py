@@ -32,7 +32,7 @@ class Dataset:
 
     name: str  # as typed, e.g. "mnist:test"
     X: Any  # (n, *E), pixels float32 in [0, 1]; or a pandas frame; or a stream of either
-    y: Array | None = None  # (n,)
+    y: Any = None  # (n,), or a frame of covariates
     keys: Array | None = None  # (n,) names of rows: the files of a folder
     note: str = ""  # choices made for the user, e.g. the size of images
     first: int = 0  # the number of the first row, in a block of a stream
@@ -62,6 +62,7 @@ def load(
     like: Codec | None = None,
     buffer: int | None = None,
     label: str | None = None,
+    given: tuple[str, ...] = (),
 ) -> Dataset:
     """The rows of a named data set or a path, with an optional `:train`, `:valid` or `:test`.
 
@@ -69,7 +70,8 @@ def load(
     which leaves out images that cannot be read, are for images. `like`: read for a model with this codec,
     images at its size and tables with its columns. `buffer`: stream a folder of images, a .npy file or
     .parquet shards, with this many bytes of rows in memory at once. `label`: the column of a table that
-    holds y, if it has that column.
+    holds y, if it has that column. `given`: columns that are covariates, for `labels=Covariates()`; y is a
+    frame of them.
     """
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
@@ -94,7 +96,7 @@ def load(
         if not (path / part).is_dir():
             raise DataError(f"{path} has no folder {split!r}; leave ':{split}' out")
         if shards := sorted((path / part).glob("*.parquet")):
-            return _shards(data, shards, like, buffer or BUFFER, label)
+            return _shards(data, shards, like, buffer or BUFFER, label, given)
         event = like.event if like else None
         return Dataset(data, *images.read(FolderFiles(path / part), size, event, skip_bad, buffer))
     if holds_images(path):
@@ -106,7 +108,7 @@ def load(
         raise SpecError(f"size is for folders of images, and {data} is not one; leave --size out")
     if path.is_file() and not split and (buffer or path.stat().st_size > LARGE):
         if path.suffix.lower() == ".parquet":
-            return _shards(data, [path], like, buffer or BUFFER, label)
+            return _shards(data, [path], like, buffer or BUFFER, label, given)
         if path.suffix.lower() == ".npy":
             return Dataset(data, stream_npy(path, buffer or BUFFER))
     ending = table_ending(path)
@@ -115,7 +117,7 @@ def load(
 
         with reading(path, "write it again as a .csv or .parquet file"):
             frame = frames.read(path, missing)
-        return _table(data, frame, [frame], like, label)
+        return _table(data, frame, [frame], like, label, given)
     if not ending and path.suffix.lower() not in READERS:
         near = difflib.get_close_matches(word.lower(), NAMES, n=1)
         hint = f", did you mean {near[0]!r}?" if near else "."
@@ -146,25 +148,50 @@ def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
     return found
 
 
-def _shards(name: str, paths: list[Path], like: Codec | None, buffer: int, label: str | None) -> Dataset:
+def _shards(
+    name: str,
+    paths: list[Path],
+    like: Codec | None,
+    buffer: int,
+    label: str | None,
+    given: tuple[str, ...],
+) -> Dataset:
     from .readers import tables as frames
 
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)
-        labels = rows if label is None else frames.stream(paths, buffer, [label])
-    return _table(name, rows, labels, like, label)
+        told = [name for name in given or (label or "",) if name in rows[:1].columns]
+        labels = frames.stream(paths, buffer, told) if told else rows
+    return _table(name, rows, labels, like, label, given)
 
 
-def _table(name: str, rows: Any, labels: Iterable[Any], like: Codec | None, label: str | None) -> Dataset:
-    """A frame or a stream of frames. The column `label` of `labels`, blocks of the same rows, becomes y; the
-    other columns are those of the codec `like`."""
+def _table(
+    name: str,
+    rows: Any,
+    labels: Iterable[Any],
+    like: Codec | None,
+    label: str | None,
+    given: tuple[str, ...],
+) -> Dataset:
+    """A frame or a stream of frames. The column `label` of `labels`, blocks of the same rows, becomes y, or
+    the columns `given` as a frame; the other columns are those of the codec `like`."""
+    import pandas as pd
+
     from .codecs import table as tables
 
     def each(f: Callable[[Any], Any]) -> Any:
         return rows.map(f) if isinstance(rows, Stream) else f(rows)
 
-    y = None
-    if label is not None and label in rows[:1].columns:
+    y: Any = None
+    if given:
+        columns = list(map(str, rows[:1].columns))
+        if absent := [each for each in given if each not in columns]:
+            raise DataError(f"{name} has no column {absent[0]!r}, a covariate; it has {', '.join(columns)}")
+        if len(given) == len(columns):
+            raise DataError(f"{name} has covariates only: leave a column or more for the model")
+        y = pd.concat([block[list(given)] for block in labels], ignore_index=True)
+        rows = each(lambda block: block.drop(columns=list(given)))
+    elif label is not None and label in rows[:1].columns:
         y = np.concatenate([block[label].to_numpy() for block in labels])
         rows = each(lambda block: block.drop(columns=label))
     return Dataset(name, each(like.aligned) if isinstance(like, tables.TableCodec) else rows, y)

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import SpecError
 from ..families import Gaussian
 from ..model.config import ModelConfig
-from ..model.labels import LabelHead, NoLabels
+from ..model.label_head import LabelHead
 from ..model.priors import DEFAULTS
 from ..nn.networks import default_network
 from ..objectives import ELBO, Consistency, CrossEntropy, MutualInformation, Term, terms_of
@@ -59,7 +59,7 @@ def resolve(
     `size`: the number of rows, and whether some can be held out; None for a model that is not trained.
     """
     chosen = {name: plain(value) for name, value in arguments.items()}
-    labels = chosen["labels"] or NoLabels()
+    labels = preprocessor.targets.labels
     encoder = chosen["encoder"] or default_network(preprocessor.codec.shape)
     posterior = chosen["posterior"] or Gaussian()
     training = chosen["training"] or Training()

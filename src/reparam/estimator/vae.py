@@ -28,7 +28,8 @@ from ..evaluation.evaluate import Evaluation, evaluate
 from ..evaluation.likelihood import score_rows
 from ..evaluation.passes import over_rows, rows_at_once
 from ..families import Family
-from ..model.labels import LabelHead, NoLabels
+from ..model.label_head import LabelHead
+from ..model.labels import NoLabels
 from ..model.model import Model
 from ..model.priors import VampPrior
 from ..nn.networks import Network
@@ -41,7 +42,7 @@ from ..training.trainer import Progress, Trainer
 from . import saving
 from .defaults import FitConfig, resolve
 from .parameters import names_unknown, nested, with_fields
-from .preprocessing import Preprocessor, one_each
+from .preprocessing import Preprocessor
 from .validation import (
     KINDS,
     check_arguments,
@@ -86,7 +87,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
       Default: 10, or one less than the number of columns where there are fewer.
     - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
       data frame a family for each column by its type and values; {column: family} sets some of them.
-    - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on y.
+    - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on the class y, Covariates() on a
+      frame y of numbers and categories.
     - objective: one or more terms. Default: ELBO(), whose KL is warmed up, and with a classifier its terms.
     - training: Training(epochs=..., batch_size=128, ...). Without `epochs` a tenth of the rows is held out,
       training stops when their bound no longer rises, and the best epoch is kept.
@@ -159,7 +161,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # -- fitting -------------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Train on X (n, *E), and labels y (n,) where the model uses them. Returns self."""
+        """Train on X (n, *E), and labels y (n,), or a frame of covariates, where the model uses them. Returns
+        self."""
         for _ in self.fit_iter(X, y):
             pass
         return self
@@ -262,7 +265,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.labels_, self.objective_ = model.labels, config.objective
         self.training_, self.window_, self.random_state_ = config.training, config.window, config.random_state
         self.latent_dim_ = sum(map(numel, model.latent_shapes))
-        self.classes_: Array | None = self.preprocessor_.classes
+        self.classes_: Array | None = self.preprocessor_.targets.classes
 
     def save_training(self, path: str | Path) -> None:
         """Save a checkpoint between two epochs of `fit_iter`, for `fit_iter(X, y, resume=path)`."""
@@ -292,13 +295,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     # -- codes and decoded rows ----------------------------------------------------------------------
 
     def _rows(self, X: Any, y: Any = None) -> Rows:
-        """X as the model reads it, and the class numbers that it is conditional on."""
+        """X as the model reads it, and the labels that it is conditional on."""
         check_is_fitted(self)
         self.model_.eval()
         return self.preprocessor_.transform(X, y)
 
     def transform(self, X: Any, y: Any = None) -> Array:
-        """Posterior means (n, L), layers concatenated; deterministic. y with labels=Given."""
+        """Posterior means (n, L), layers concatenated; deterministic. y with labels=Given or Covariates."""
         z = self._codes(X, y)
         return z.astype(np.float64 if dtype_of(X) == np.float64 else np.float32)
 
@@ -306,7 +309,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._passes(lambda a, b: self.model_.encode(a, b), X, y).numpy()
 
     def _passes(self, f: Callable[[Tensor, Tensor | None], Tensor], X: Any, y: Any) -> Tensor:
-        """f of rows and their class numbers, in batches that fit in memory."""
+        """f of rows and their labels, in batches that fit in memory."""
         rows = self._rows(X, y)
         return over_rows(f, *rows, rows_at_once(self.model_))
 
@@ -333,25 +336,31 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """`shown` of p(x | state, label), with the shape and type of X; `state` takes some rows at a time, so
         that memory is bounded."""
         n, event = len(rows), self.model_.event
-        code = self.preprocessor_.code(label, n)
+        told = self.preprocessor_.targets.told(label, n)
 
         def decoded(a: Tensor, c: Tensor | None) -> Tensor:
-            px = self.model_.decode(state(a), None if c is None else c[None])
+            px = self.model_.decode(state(a), None if c is None else self.labels_.code(c)[None])
             return shown(px).reshape(len(a), *event)
 
         at_once = max(1, min(n, rows_at_once(self.model_)))
-        found = over_rows(decoded, rows, None if code is None else code[0], at_once)
+        found = over_rows(decoded, rows, told, at_once)
         return self.preprocessor_.inverse(found.reshape(n, *event))
 
     @torch.no_grad()
-    def reconstruct(self, X: Any, y: Any = None) -> Any:
-        """Decoded means of the posterior means (n, *E); deterministic."""
-        check_is_fitted(self)
+    def reconstruct(self, X: Any, y: Any = None, *, label: Any = None) -> Any:
+        """Decoded means of the posterior means (n, *E); deterministic. `label`: as if the rows had that
+        class, or those covariates, `{"batch": "B"}`; other covariates stay as in y."""
+        x, told = self._rows(X, y)
+        other = None if label is None else self.preprocessor_.targets.told(label, len(x), y)
+        both = [each for each in (told, other) if each is not None]
 
         def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
-            return mean_of(self.model_.rebuild(a, b)).reshape(len(a), *self.model_.event)
+            each = iter(() if b is None else b.unbind(1))
+            own = None if told is None else next(each)
+            return mean_of(self.model_.rebuild(a, own, next(each, None))).reshape(len(a), *self.model_.event)
 
-        return self.preprocessor_.inverse(self._passes(rebuilt, X, y))
+        stacked = torch.stack(both, 1) if both else None
+        return self.preprocessor_.inverse(over_rows(rebuilt, x, stacked, rows_at_once(self.model_)))
 
     def sample(
         self,
@@ -365,7 +374,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """n samples x ~ p(x|z), z ~ p(z), with the shape and type of X; `mean`: E[x|z] instead. Columns of a
         table are clipped to their range in training.
 
-        With labels, `label` is one class or one per row; None draws classes as often as in training.
+        With labels, `label` is one class or one per row; None draws classes as often as in training. With
+        Covariates it is `{"age": 40, "batch": "B"}` for all rows, or a frame of n rows.
         `given` fixes columns of a table: p(x | given), by resampling draws of the prior.
         """
         check_is_fitted(self)
@@ -374,16 +384,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if given:
             return self._sample_given(n, given, shown, random_state)
         with random_from(self._seed(random_state)):
-            if label is None and self.classes_ is not None:
-                drawn = torch.multinomial(self.model_.log_prior_y.exp(), n, replacement=True)
-                label = self.classes_[drawn.numpy()]
+            label = self.preprocessor_.targets.drawn(label, n, self.model_.log_prior_y)
             every = torch.arange(n)
             return self._decoded(lambda some: self.model_.prior_state(len(some)), every, label, shown)
 
     def _sample_given(self, n: int, given: dict[str, Any], shown: Shown, random_state: Any) -> Any:
         if not isinstance(given, Mapping):
             raise SpecError(f"given takes columns and their values, e.g. {{'age': 30}}; not {given!r}")
-        if self.classes_ is not None:
+        if self.labels_.reads_y:
             raise DataError("sample(given=...) is only for models without labels: fit with labels=None")
         codec = self.preprocessor_.codec
         x = codec.encode(codec.known(given))[:].expand(n, *codec.shape)
@@ -450,7 +458,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         All rows share the same noise, fixed by random_state, so a row's score depends neither on other
         rows nor on earlier calls. A Point posterior has no density: log p(x|z(x)) instead.
         For a time series E_q log p(x_t|z) of the last time step of each window, NaN where it is missing;
-        its noise depends on the row's position in X. y is used only with labels=Given.
+        its noise depends on the row's position in X. y is used only with labels=Given or Covariates.
 
         In a table a value that its column never had in training has probability 1 / (n + 1), n the
         training rows: the cell counts as missing, and lowers the score by log(n + 1).
@@ -488,7 +496,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
         """Log-likelihood with its standard error, rate, distortion, active units, and warnings. y holds the
-        true classes, missing or -1 where unknown, and the condition with labels=Given.
+        true classes, missing or -1 where unknown, and the condition with labels=Given or Covariates.
 
         `ais`: also log p(x) by annealed importance sampling with that many temperatures (Neal 2001), for
         at most 100 rows.
@@ -496,7 +504,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_at_least(1, k=k, **({} if ais is None else {"ais": ais}))
         rows = self._rows(X, y)
         judged = y is not None and not self.labels_.observed
-        truth = self.preprocessor_.truth(y, len(rows[0]), unlabelled=True) if judged else None
+        truth = self.preprocessor_.targets.truth(y, len(rows[0]), unlabelled=True) if judged else None
         names = self.preprocessor_.codec.column_names()
         found = evaluate(self.model_, rows, k, self.seed_, truth, names=names, ais=ais)
         return replace(found, warnings=found.warnings + diagnostics.of_history(self.history_))
@@ -508,8 +516,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         per step; with labels=Given, a is encoded with the first and b with the last.
         """
         check_at_least(2, n=n)
-        labels = None if label is None else one_each("label", label, n)
-        first, last = (None, None) if labels is None else (labels[0], labels[-1])
+        first, last = self.preprocessor_.targets.ends(label, n)
         za, zb = self._one(a, first), self._one(b, last)
         share = np.linspace(0, 1, n)[:, None]
         return self.inverse_transform((1 - share) * za + share * zb, label)

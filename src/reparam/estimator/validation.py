@@ -13,7 +13,8 @@ from ..families import (
     Likelihood,
     Posterior,
 )
-from ..model.labels import LabelHead, Labels
+from ..model.label_head import LabelHead
+from ..model.labels import Labels
 from ..model.priors import Prior
 from ..nn import Net
 from ..objectives import Objective
@@ -113,7 +114,7 @@ def check_window(window: Any, labels: LabelHead) -> int | None:
         return None
     if not isinstance(window, int | np.integer) or window < 2:
         raise SpecError(f"VAE.window takes a number of time steps, 2 or more; not {window!r}")
-    if labels.to_decoder:
+    if labels.reads_y:
         raise SpecError(f"window={window} with labels={labels}: y marks the anomalies of a time series")
     return int(window)
 

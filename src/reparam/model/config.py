@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from ..families import Family
 from ..nn.networks import Network
 from ..tensors import Shape, as_shape
-from .labels import LabelHead, NoLabels
+from .label_head import LabelHead
+from .labels import NoLabels
 from .priors import VampPrior
 
 

@@ -1,122 +1,31 @@
-"""Label heads: how a model uses classes. Labels are whole numbers 0 .. K-1 here; names are kept elsewhere.
+"""Label heads: how a model uses y. Classes are whole numbers 0 .. K-1 here; names are kept elsewhere.
 
 `condition` gives the inputs of encoder, classifier and decoder for a batch, and `log_px` the resulting
 log p(x|z).
 """
 
-import abc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, NamedTuple, Protocol
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
 from ..errors import SpecError
 from ..nn import MLP, Net
 from ..nn.layers import features_per_class, linear, width_of
-from ..specs.spec import Count, Several, Spec
+from ..specs.spec import Count, Several
 from ..tensors import Shape
-
-
-class Conditioning(NamedTuple):
-    """The outputs of a label head for a batch of B rows."""
-
-    features: Tensor | None  # the encoder's, (B, n); (S, B, n) where each class has its own
-    code: Tensor | None  # the decoder's input besides z, (S or 1, B, to_decoder)
-    logits: Tensor | None  # the classifier's, (B, K)
-    log_qy: Tensor | None = None  # log q(y|x) of the class of each sample, (S, B)
-
-
-class Networks(Protocol):
-    """The parts of a model that a head uses."""
-
-    encoder: nn.Module | None
-    classifier: nn.Module | None
-
-
-SEEN = 1e-9
-"""Rows of each class beside those seen: log p(y) is finite."""
-
-
-@dataclass(frozen=True, repr=False)
-class LabelHead(Spec, abc.ABC):
-    """How classes enter: `to_encoder` and `to_decoder` numbers join x and z, one-hot by default."""
-
-    observed: ClassVar[bool] = False
-    """Whether the model is conditional on y wherever it is used."""
-    partial: ClassVar[bool] = False
-    """Whether rows may be unlabelled, y = -1; labelled ones are then repeated in training."""
-    enumerated: ClassVar[bool] = False
-    """Whether a row has a code for every class."""
-    marginalised: ClassVar[bool] = False
-    """Whether log p(x|z) is a sum over the classes."""
-    has_classifier: ClassVar[bool] = False
-    cross_entropy: ClassVar[float | None] = None
-    """The weight of the classifier's cross-entropy in the default objective."""
-
-    @property
-    @abc.abstractmethod
-    def n_classes(self) -> int: ...
-
-    @property
-    def to_encoder(self) -> int:
-        return 0
-
-    @property
-    def to_decoder(self) -> int:
-        return self.n_classes
-
-    def code(self, y: Tensor) -> Tensor:
-        """Class numbers (B,) -> the decoder's input (B, to_decoder)."""
-        return one_hot(y, self.n_classes).to(torch.get_default_dtype())
-
-    def every_code(self, device: torch.device) -> Tensor:
-        """The code of every class, (K, to_decoder)."""
-        return self.code(torch.arange(self.n_classes, device=device))
-
-    def frequencies(self, counts: Tensor) -> Tensor:
-        """p(y) of the classes, (K,), from the labelled rows of each, float64."""
-        return (counts + SEEN) / (counts + SEEN).sum()
-
-    def classifier(self, event: Shape, n_features: int) -> nn.Module | None:
-        """A module (x, features) -> logits (B, K), or None where there is no classifier."""
-        return None
-
-    def logits(self, nets: Networks, inputs: Tensor) -> Tensor:
-        """The classifier's logits, (B, K)."""
-        assert nets.classifier is not None
-        return nets.classifier(inputs, None)  # type: ignore[no-any-return]
-
-    @abc.abstractmethod
-    def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
-        """One code for each row: its class y where that is known, else the classifier's."""
-
-    def condition(self, nets: Networks, inputs: Tensor, y: Tensor | None, samples: int) -> Conditioning:
-        """The inputs for `samples` draws of z for each row (and class, where those are enumerated)."""
-        return self.encode(nets, inputs, y)
-
-    def log_px(
-        self, given: Callable[[Tensor | None], Tensor], own: Conditioning, log_prior: Tensor
-    ) -> Tensor:
-        """log p(x|z), (S, B); `given` is log p(x|z, code), and `log_prior` log p(y), (K,)."""
-        return given(own.code)
-
-    def simulated_code(self, own: Conditioning, log_prior: Tensor, n: int) -> Tensor | None:
-        """The label code of n simulated rows."""
-        return own.code
-
-
-def encoded(nets: Networks, inputs: Tensor, extra: Tensor | None) -> Tensor | None:
-    """The encoder's features; None for a model without a latent."""
-    return None if nets.encoder is None else nets.encoder(inputs, extra)
+from .covariates import Columns
+from .label_head import Conditioning, LabelHead, Networks, encoded
 
 
 @dataclass(frozen=True, repr=False)
 class NoLabels(LabelHead):
     """No labels."""
+
+    reads_y: ClassVar[bool] = False
 
     @property
     def n_classes(self) -> int:
@@ -219,6 +128,55 @@ class Given(LabelHead):
 
 
 @dataclass(frozen=True, repr=False)
+class Covariates(LabelHead):
+    """y is a frame of numbers and categories, known in training and in use: p(x|z, y), q(z|x, y).
+
+    A number is standardised by what training saw, a category is one-hot. `columns` says what each column of
+    y is; None: numbers are numbers; text, booleans and pandas categoricals are categories. Missing values and
+    unseen categories are refused. p(z) does not depend on y. Sources: the CVAE of Sohn et al., "Learning
+    structured output representation using deep conditional generative models" (2015); batches as covariates
+    as in Lopez et al., "Deep generative modeling for single-cell transcriptomics" (2018).
+    """
+
+    columns: Columns | None = None  # type: ignore[misc]
+    observed: ClassVar[bool] = True
+    measured: ClassVar[bool] = True
+
+    def check(self) -> None:
+        names = [column.name for column in self.columns or ()]
+        if self.columns is not None and (not names or len(set(names)) < len(names)):
+            raise SpecError(f"Covariates.columns needs one or more columns of different names, not {names}")
+
+    @property
+    def n_classes(self) -> int:
+        return 1
+
+    @property
+    def known(self) -> Columns:
+        if self.columns is None or not all(column.width for column in self.columns):
+            raise SpecError(f"{self} has not seen data: fit a VAE with it, or give columns in full")
+        return self.columns
+
+    @property
+    def to_encoder(self) -> int:
+        return self.to_decoder
+
+    @property
+    def to_decoder(self) -> int:
+        return sum(column.width for column in self.known)
+
+    def code(self, y: Tensor) -> Tensor:
+        return y
+
+    def log_frequencies(self, y: Tensor) -> None:
+        return None
+
+    def encode(self, nets: Networks, inputs: Tensor, y: Tensor | None) -> Conditioning:
+        assert y is not None
+        return Conditioning(encoded(nets, inputs, y), y[None], None)
+
+
+@dataclass(frozen=True, repr=False)
 class Enumerated(LabelHead):
     """y is data where it is known and summed out where it is not: M2 (Kingma et al. 2014, equation 7).
 
@@ -292,4 +250,4 @@ class Classifier(nn.Module):
         return self.last(h if self.net is None else self.net(x))  # type: ignore[no-any-return]
 
 
-Labels = Annotated[LabelHead, NoLabels, Auxiliary, Given, Enumerated]
+Labels = Annotated[LabelHead, NoLabels, Auxiliary, Given, Enumerated, Covariates]

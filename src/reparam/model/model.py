@@ -26,7 +26,7 @@ from .hierarchy import (
     inferring,
     replaying,
 )
-from .labels import Conditioning
+from .label_head import Conditioning
 from .priors import VampPrior, check_compatible
 
 UNIT_CELLS = 1 << 22
@@ -44,7 +44,8 @@ class Model(nn.Module):
         check_compatible(config.posterior, config.prior, shapes, labels)
         if not shapes and not labels.observed:
             raise SpecError(
-                f"latent_dim=0 with labels={labels}: the decoder has no input. Use labels=Given(classes)"
+                f"latent_dim=0 with labels={labels}: the decoder has no input. "
+                "Use labels=Given(classes) or Covariates()"
             )
         self.n_data = 0
         zeros = torch.zeros(1, *event)
@@ -70,9 +71,9 @@ class Model(nn.Module):
         self.n_data = len(x)
         few = max(1, UNIT_CELLS // numel(self.event))
         self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randint(len(x), (few,))])
-        if y is not None:
-            counts = torch.bincount(y[y >= 0], minlength=len(self.log_prior_y)).double()
-            self.log_prior_y.copy_(self.config.labels.frequencies(counts).log())
+        frequencies = None if y is None else self.config.labels.log_frequencies(y)
+        if frequencies is not None:
+            self.log_prior_y.copy_(frequencies)
         self.start_pseudo(x)
 
     @torch.no_grad()
@@ -147,11 +148,12 @@ class Model(nn.Module):
         _, layers = self.latents(self.conditioning(x, y).features, averaging, self.pseudo_features())
         return torch.cat([layer.z[0] for layer in layers], -1) if layers else x.new_zeros(len(x), 0)
 
-    def rebuild(self, x: Tensor, y: Tensor | None = None) -> Distribution:
-        """p(x | z) at the posterior means, batch shape (1, B)."""
+    def rebuild(self, x: Tensor, y: Tensor | None = None, other: Tensor | None = None) -> Distribution:
+        """p(x | z) at the posterior means, batch shape (1, B); of the labels `other` instead of y."""
         conditioning = self.conditioning(x, y)
         state, _ = self.latents(conditioning.features, averaging, self.pseudo_features())
-        return self.decode(state, conditioning.code, x)
+        code = conditioning.code if other is None else self.config.labels.code(other)[None]
+        return self.decode(state, code, x)
 
     def state(self, z: Tensor) -> Tensor | None:
         """The decoder's input (1, B, n_state) for codes (B, sum of L)."""
@@ -202,6 +204,11 @@ class Trace:
     @property
     def code(self) -> Tensor | None:
         return self.conditioning.code
+
+    @cached_property
+    def z(self) -> Tensor:
+        """The code, the layers' draws joined from the top, (S, B, L)."""
+        return joined([layer.z for layer in self.layers] or [self.x.new_zeros(1, len(self.x), 0)])
 
     @property
     def n_data(self) -> int:

@@ -21,7 +21,7 @@ from ..families import (
 )
 from ..specs.spec import Count, Spec
 from ..tensors import Shape, numel
-from .labels import LabelHead
+from .label_head import LabelHead
 
 
 @dataclass(frozen=True, repr=False)

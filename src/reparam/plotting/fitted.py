@@ -42,10 +42,10 @@ class Rows:
     X: Any = None
     y: Array | None = None
     Z: Array | None = None
-    given: Array | None = None
+    given: Any = None
 
     @property
-    def condition(self) -> tuple[Array, ...]:
+    def condition(self) -> tuple[Any, ...]:
         """What is passed to the model after the rows."""
         return () if self.given is None else (self.given,)
 
@@ -55,12 +55,26 @@ def rows_of(model: Fitted, data: Any) -> Rows:
     if data is None:
         return Rows()
     step = -(-len(data.X) // MAP_ROWS)
-    X, y = data.X[::step], None if data.y is None else np.asarray(data.y)[::step]
+    X, told = data.X[::step], None if data.y is None else data.y[::step]
+    framed = hasattr(told, "columns")  # covariates: the first colours the plots
+    y = None if told is None else np.asarray(told[told.columns[0]] if framed else told)
     conditional = getattr(getattr(model, "labels_", None), "observed", False)
-    rows = Rows(X, y, given=y if conditional else None)
+    rows = Rows(X, y, given=told if conditional else None)
     if not model.latent_dim_ or (conditional and y is None):
         return rows
     return Rows(X, y, np.asarray(model.transform(X, *rows.condition), dtype=float), rows.given)
+
+
+def taken(given: Any, rows: Any) -> Any:
+    """Some rows of labels or covariates."""
+    return given.iloc[rows] if hasattr(given, "iloc") else given[rows]
+
+
+def samples_of(model: Fitted, n: int, rows: Rows) -> Any:
+    """n samples; of a model that is told covariates with those of `rows` in turn."""
+    if rows.given is None or model.classes_ is not None:
+        return model.sample(n)
+    return model.sample(n, label=taken(rows.given, np.arange(n) % len(rows.given)))
 
 
 def most_active(Z: Array) -> tuple[Array, int]:
@@ -70,8 +84,10 @@ def most_active(Z: Array) -> tuple[Array, int]:
 
 
 def labels_of(model: Fitted) -> list[Any]:
-    """The classes to decode; [None] for a model without."""
-    return [None] if model.classes_ is None else list(model.classes_[:CLASSES])
+    """The classes to decode, or one usual value of the covariates; [None] for a model without labels."""
+    if model.classes_ is not None:
+        return list(model.classes_[:CLASSES])
+    return [getattr(getattr(model, "labels_", None), "typical", None) or None]
 
 
 def decoded_samples(model: Fitted, n: int) -> Array:

@@ -13,7 +13,7 @@ from ..evaluation.diagnostics import INACTIVE_KL
 from ..evaluation.evaluate import Estimate, Evaluation
 from . import model_plots
 from .cells import decimals, text
-from .fitted import rows_of
+from .fitted import rows_of, samples_of
 from .html_elements import data_table, figure, gallery, notice, pair, section
 from .latent_figures import rates
 from .report_style import CSS
@@ -162,7 +162,7 @@ class Report:
         """Numbers of real and of drawn values."""
         X = self.rows.X[:COMPARED]
         real = np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=float)
-        drawn = np.asarray(self.vae.sample(COMPARED), dtype=float)
+        drawn = np.asarray(samples_of(self.vae, COMPARED, self.rows), dtype=float)
         measures: dict[str, Callable[[Any], float]] = {
             "mean": np.nanmean,
             "standard deviation": np.nanstd,

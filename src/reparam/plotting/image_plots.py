@@ -15,7 +15,7 @@ from .figures import (
     sweep,
     traversals,
 )
-from .fitted import Array, Fitted, Rows, decoded_samples, labels_of, most_active
+from .fitted import Array, Fitted, Rows, decoded_samples, labels_of, most_active, taken
 from .mosaic import shade
 from .style import Animation
 
@@ -88,7 +88,7 @@ class ImagePlots:
 
     def reconstructions(self, X: Array) -> Figure:
         some = np.sort(self.rng.choice(len(X), min(len(X), 20), replace=False))
-        given = () if self.condition is None else (self.condition[some],)
+        given = () if self.condition is None else (taken(self.condition, some),)
         made = self.model.reconstruct(X[some], *given)
         return reconstructions(self.shaded(X[some]), self.shaded(made))
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from ..data.codecs.table import to_pandas
 from .associations import associations, correlation_ratio
 from .cells import is_number, numbers, texts
-from .fitted import Array, Rows
+from .fitted import Array, Rows, samples_of, taken
 from .score_figures import score_histogram, strangest, strangest_cells
 from .table_figures import ASSOCIATED, correlations, distance, marginals
 
@@ -48,7 +48,7 @@ class TablePlots:
     @cached_property
     def drawn(self) -> pd.DataFrame:
         """DRAWN rows from the model."""
-        return to_pandas(self.model.sample(DRAWN), self.names)[self.names]
+        return to_pandas(samples_of(self.model, DRAWN, self.rows), self.names)[self.names]
 
     def distances(self) -> dict[str, tuple[str, float]]:
         """How far the marginals of real and drawn rows differ, as in `table_figures.distance`."""
@@ -70,7 +70,7 @@ class TablePlots:
         blanked = to_pandas(some.X, self.all_names).iloc[found.rows].copy()
         for name, marked in zip(self.names, found.cells.T, strict=True):
             blanked[name] = blanked[name].mask(marked)
-        given = [label[found.rows] for label in some.condition]
+        given = [taken(label, found.rows) for label in some.condition]
         expected = to_pandas(self.model.impute(blanked, *given), self.all_names)
         shown = self.real.iloc[::step].set_axis(self.index[::step])
         return strangest_cells(shown, scores, cells, expected[self.names], name=self.score)
