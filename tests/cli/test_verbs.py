@@ -30,6 +30,7 @@ SMOKE = {
     "sample": "MODEL -n 3 --label b --seed 0 -o OUT/x.csv",
     "plot": "MODEL OTHER --data DATA -o OUT/figures",
     "show": "MODEL --json",
+    "verify": "MODEL --json",
     "cite": "MODEL",
     "recipes": "--json",
 }

@@ -16,6 +16,7 @@ from .output import note
 from .plot import plot
 from .sample import sample
 from .transform import decode, encode, impute, predict, reconstruct
+from .verify import verify
 
 VERBS: dict[str, Callable[..., None]] = {
     "fit": fit,
@@ -31,6 +32,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "sample": sample,
     "plot": plot,
     "show": show,
+    "verify": verify,
     "cite": cite,
     "recipes": recipes,
 }
