@@ -84,11 +84,11 @@ def digest_of(rows: Rows) -> str:
         digest.update(repr(x.sizes).encode())
     elif isinstance(x, Sparse):
         for part in (x.matrix.data, x.matrix.indices, x.matrix.indptr):
-            digest.update(memoryview(np.ascontiguousarray(part)))
+            digest.update(np.ascontiguousarray(part).data)
     else:
-        digest.update(memoryview(np.ascontiguousarray(x[:].cpu().numpy())))
+        digest.update(np.ascontiguousarray(x[:].cpu().numpy()).data)
     if y is not None:
-        digest.update(memoryview(np.ascontiguousarray(y.cpu().numpy())))
+        digest.update(np.ascontiguousarray(y.cpu().numpy()).data)
     first = zlib.crc32(x[:PLACED].cpu().numpy().tobytes())
     return f"{len(x)} rows, {first:08x}, {digest.hexdigest()[:16]}"
 
