@@ -27,11 +27,11 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup  ## digits and a table: train, evaluate, draw the pictures, fill gaps, find anomalies (two minutes)
-	$(BIN)/reparam fit digits --recipe zeldes --set "$(SHARP)" --epochs 200 -o $(DEMO)/digits
+	$(BIN)/reparam fit digits --recipe zeldes --set "$(SHARP)" --epochs 200 --overwrite -o $(DEMO)/digits
 	$(BIN)/reparam evaluate $(DEMO)/digits digits:test --report $(DEMO)/digits/report.html
 	$(BIN)/reparam plot $(DEMO)/digits --data digits:test -o $(DEMO)/digits/figures
 	$(BIN)/python tools/demo_table.py make $(DEMO)/wines.csv
-	$(BIN)/reparam fit $(DEMO)/wines.csv -o $(DEMO)/table
+	$(BIN)/reparam fit $(DEMO)/wines.csv --overwrite -o $(DEMO)/table
 	$(BIN)/reparam impute $(DEMO)/table $(DEMO)/wines.csv -o $(DEMO)/filled.csv
 	$(BIN)/python tools/demo_table.py check $(DEMO)/filled.csv
 	$(BIN)/reparam detect $(DEMO)/wines.csv -o $(DEMO)/anomalies.csv --picture $(DEMO)/scores.png

@@ -11,6 +11,7 @@ import pytest
 from reparam import MLP, VAE, Training, load
 from reparam.cli.main import app
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*has no checksum")
 FIXTURES = Path(__file__).parent / "fixtures"
 EXPECTED = json.loads((FIXTURES / "expected.json").read_text())
 DIGITS = load("digits").X

@@ -58,7 +58,7 @@ def test_labels_that_nothing_learns_are_said(tmp_path: Path, capsys: Capture) ->
     assert "kind is not in the model; --set 'labels=Auxiliary(3)' would add it" in capsys.readouterr().err
     assert run("evaluate", out, data, "-k", 2) == 0
     assert "was not in training" not in capsys.readouterr().err
-    assert run("fit", data, "--label", "u", "--epochs", 1, "-o", out) == 0
+    assert run("fit", data, "--label", "u", "--epochs", 1, "--overwrite", "-o", out) == 0
     said = capsys.readouterr().err
     assert "u is not in the model; it holds real numbers and labels are classes" in said
     assert "Auxiliary" not in said

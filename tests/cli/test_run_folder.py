@@ -22,6 +22,7 @@ def test_run_folder(model: Path) -> None:
     assert {p.name for p in model.iterdir()} == {
         "model.safetensors",
         "training.safetensors",
+        "training.previous.safetensors",
         "history.jsonl",
         "samples.npz",
         "figures",
@@ -91,12 +92,16 @@ def test_resume_refuses_other_data_and_fewer_epochs(
     assert message in capsys.readouterr().err
 
 
-def test_nothing_of_an_earlier_run_stays(tmp_path: Path) -> None:
+def test_nothing_of_an_earlier_run_stays(tmp_path: Path, capsys: Capture) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)))
     assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1) == 0
     assert (tmp_path / "run/samples.npz").exists()
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i / 7},{i % 3}\n" for i in range(40)))
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    again = ("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1)
+    before = (tmp_path / "run/model.safetensors").read_bytes()
+    assert run(*again) == 2 and (tmp_path / "run/model.safetensors").read_bytes() == before
+    assert "--overwrite" in capsys.readouterr().err
+    assert run(*again, "--overwrite") == 0
     assert not (tmp_path / "run/samples.npz").exists()
 
 

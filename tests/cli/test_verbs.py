@@ -32,6 +32,7 @@ SMOKE = {
     "explore": "MODEL DATA --compare OTHER --port 0 --no-open",
     "serve": "MODEL --port 0",
     "show": "MODEL --json",
+    "verify": "MODEL --json",
     "cite": "MODEL",
     "recipes": "--json",
 }

@@ -6,21 +6,32 @@ from typing import Annotated
 import typer
 
 from .arguments import AsJson, ModelPath
-from .output import column_summary, print_json
+from .output import column_summary, print_json, warn
+
+SHOWN = 200
+"""Characters of a value of a newer format that are shown."""
 
 
 def show(model: ModelPath, as_json: AsJson = False) -> None:
     """The header of a model file; the network is not built."""
-    from ..serialization.header import file_of, read_header
+    from ..serialization.header import VERSION, file_of, read_header
     from ..training.display import epoch_summary
 
-    header = read_header(file_of(model))
+    header = read_header(file_of(model), newer=True)
     if as_json:
         print_json(header)
         return
+    if header["version"] > VERSION:
+        warn(f"{model} has format {header['version']}, newer than {VERSION}: update reparam to use it")
+        for name, value in header.items():
+            typer.echo(f"{name:>14}  {str(value)[:SHOWN]}")
+        return
     rows = list(header["spec"].items())
-    rows += [("event", tuple(header["event"])), ("trained on", header["trained_on"].get("data", "arrays"))]
-    rows += [("", line) for line in column_summary(header["codec"].get("columns", []))]
+    if "training" in header:
+        rows.append(("stopped after", f"{header['training'].get('epoch')} epochs"))
+    rows += [("event", tuple(header.get("event", ())))]
+    rows += [("trained on", header.get("trained_on", {}).get("data", "arrays"))]
+    rows += [("", line) for line in column_summary(header.get("codec", {}).get("columns", []))]
     if history := header["history"]:
         rows.append(("epochs", f"{len(history)}: {epoch_summary(history[-1])}"))
     for name, value in rows:
@@ -37,7 +48,7 @@ def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folde
     elif model not in RECIPES:
         from ..serialization.header import file_of, read_header
 
-        name = read_header(file_of(Path(model)))["trained_on"].get("recipe") or ""
+        name = read_header(file_of(Path(model))).get("trained_on", {}).get("recipe") or ""
     typer.echo(citation(name))
 
 

@@ -41,6 +41,12 @@ def fit(
         bool, typer.Option("--profile", help="first show where the time of a training step goes")
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="continue the training in this folder")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="replace the model or stopped training in this folder")
+    ] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, help="seconds of training between checkpoints")
+    ] = 60.0,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on DATA and write the run folder."""
@@ -85,12 +91,13 @@ def fit(
 
         print_profile(profile_step(vae, X, targets))
     trackers = [Tracker(name, output) for name in log or []]
-    training = run.train(vae, X, targets, resume)
-    show_progress(with_column_summary(training, vae), trackers, quiet=as_json)
-    if published and published.then:
-        vae.refit_prior(X, published.then, targets)
     vae.trained_on_ = {"data": data, "rows": X.shape[0], "recipe": recipe, "label": options.label}
-    run.finish(vae)
+    with run.reserved(resume, overwrite):
+        training = run.train(vae, X, targets, resume, checkpoint_every)
+        show_progress(with_column_summary(training, vae), trackers, quiet=as_json)
+        if published and published.then:
+            vae.refit_prior(X, published.then, targets)
+        run.finish(vae)
     print_result(vae, X, y, output, as_json)
 
 

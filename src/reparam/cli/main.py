@@ -18,6 +18,7 @@ from .plot import plot
 from .sample import sample
 from .terminal import note, settings, with_verbosity
 from .transform import decode, encode, impute, predict, reconstruct
+from .verify import verify
 
 VERBS: dict[str, Callable[..., None]] = {
     "fit": fit,
@@ -35,6 +36,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "explore": explore,
     "serve": serve,
     "show": show,
+    "verify": verify,
     "cite": cite,
     "recipes": recipes,
 }

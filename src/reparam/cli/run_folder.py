@@ -2,22 +2,25 @@
 
 import io
 import json
+import math
 import shutil
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import VAE, Training
-from ..errors import DataError
-from ..serialization.atomic import replace_file
-from ..serialization.header import file_of
+from ..errors import DataError, FormatError, SpecError
+from ..serialization.atomic import clear_leftovers, locked, replace_file
+from ..serialization.header import file_of, read_header
 from ..training.distributed import launched
 from ..training.trainer import Progress
+from .output import warn
+from .pause import Stopped, TimedPause
 
-SAVE_SECONDS = 20.0
+SAVE_SECONDS = 60.0
 """Seconds between checkpoints: the most training that a kill or a power cut can lose."""
 SAMPLE_BYTES = 64 << 20
 """The most bytes that the samples by epoch may use."""
@@ -35,54 +38,114 @@ class RunFolder:
     def __init__(self, folder: Path) -> None:
         self.folder, self.samples = folder, dict[int, Any]()
         self.training_file, self.samples_file = folder / "training.safetensors", folder / "samples.npz"
+        self.previous_file = folder / "training.previous.safetensors"
+        self.model_file = folder / "model.safetensors"
 
-    def train(self, vae: VAE, X: Any, y: Any, resume: bool) -> Iterator[Progress]:
-        """Fit, and save a checkpoint at intervals and when interrupted."""
+    @contextmanager
+    def reserved(self, resume: bool, overwrite: bool) -> Iterator[None]:
+        """Inside, no other run writes to the folder; what a finished or a stopped run left is not lost."""
         if self.folder.exists() and not self.folder.is_dir():
             raise DataError(f"{self.folder} is a file: give a folder with -o")
-        if resume and not self.training_file.is_file():
+        if resume and not self._checkpoints():
             raise DataError(f"{self.folder} holds no stopped training: leave --resume out to start a new one")
+        with locked(self.folder):
+            if not (resume or overwrite) and self.finished():
+                raise SpecError(f"{self.folder} holds a model: give another -o, or --overwrite to replace it")
+            if not (resume or overwrite) and self._checkpoints():
+                raise SpecError(
+                    f"{self.folder} holds a stopped training: --resume continues it, --overwrite starts anew"
+                )
+            clear_leftovers(self.folder)
+            yield
+
+    def finished(self) -> bool:
+        """Whether there is a model that is not one of a training under way; a damaged one counts."""
+        if not self.model_file.is_file():
+            return False
+        try:
+            header = read_header(self.model_file, newer=True)
+        except FormatError:
+            return True
+        return "unfinished" not in header.get("trained_on", {})
+
+    def _checkpoints(self) -> list[Path]:
+        return [path for path in (self.training_file, self.previous_file) if path.is_file()]
+
+    def checkpoint(self) -> Path:
+        """The last checkpoint, or if it is damaged the one before."""
+        *better, last = self._checkpoints()
+        for path in better:
+            try:
+                read_header(path)
+                return path
+            except FormatError as error:
+                warn(f"{error}; training goes on from the checkpoint before it")
+        return last
+
+    def train(
+        self, vae: VAE, X: Any, y: Any, resume: bool, seconds: float = SAVE_SECONDS
+    ) -> Iterator[Progress]:
+        """Fit, and save a checkpoint at the first step, every so many seconds, and when a signal comes."""
         self.samples = read_samples(self.samples_file) if resume else {}
         every = (list(self.samples)[1] - 1) if len(self.samples) > 1 else 1
-        saved, started = time.monotonic(), False
-        epochs = vae.fit_iter(X, y, resume=self.training_file if resume else None)
-        try:
-            for progress in epochs:
-                if not (started or resume):
-                    self.clear()
-                started = True
-                if isinstance(X, np.ndarray) and (progress.epoch - 1) % every == 0:
-                    kept = {epoch: x for epoch, x in self.samples.items() if epoch < progress.epoch}
-                    self.samples = kept | {progress.epoch: decode_samples(vae, progress.epoch)}
-                    every *= 1 + (sum(x.nbytes for x in self.samples.values()) > SAMPLE_BYTES)
-                    self.samples = {e: x for e, x in self.samples.items() if (e - 1) % every == 0}
-                if time.monotonic() - saved > SAVE_SECONDS or progress.epoch == progress.epochs:
-                    self.save(vae)
-                    saved = time.monotonic()
-                yield progress
-        except KeyboardInterrupt:
-            if started:
-                self.save(vae)
-            raise
+        protected, fresh = self.finished(), not resume
+
+        def save() -> None:
+            nonlocal fresh
+            if fresh:
+                self.clear(model=not protected)
+                fresh = False
+            self.save(vae, model=not protected)
+
+        pause = TimedPause(seconds, save)
+        epochs = vae.fit_iter(X, y, resume=self.checkpoint() if resume else None, pause=pause)
+        with pause.listening():
+            try:
+                for progress in epochs:
+                    if isinstance(X, np.ndarray) and (progress.epoch - 1) % every == 0:
+                        kept = {epoch: x for epoch, x in self.samples.items() if epoch < progress.epoch}
+                        self.samples = kept | {progress.epoch: decode_samples(vae, progress.epoch)}
+                        every *= 1 + (sum(x.nbytes for x in self.samples.values()) > SAMPLE_BYTES)
+                        self.samples = {e: x for e, x in self.samples.items() if (e - 1) % every == 0}
+                    if progress.epoch == progress.epochs or pause.signal:
+                        pause(stop=pause.signal is not None)
+                    yield progress
+            except KeyboardInterrupt:
+                if not fresh:
+                    save()
+                raise
+        if pause.signal:
+            raise Stopped(pause.signal)
 
     def train_beside(self, vae: VAE, X: Any, y: Any, resume: bool) -> None:
         """Fit in a process other than the first, without writing files."""
-        for _ in vae.fit_iter(X, y, resume=self.training_file if resume else None):
-            pass
+        pause = TimedPause(math.inf, lambda: None)
+        with pause.listening():
+            for _ in vae.fit_iter(X, y, resume=self.checkpoint() if resume else None, pause=pause):
+                pass
 
-    def clear(self) -> None:
-        """Remove the files of an earlier run from the folder."""
-        for name in ("model.safetensors", "history.jsonl", "samples.npz", "training.safetensors"):
-            (self.folder / name).unlink(missing_ok=True)
+    def clear(self, model: bool) -> None:
+        """Remove the files of an earlier run from the folder, and its `model`."""
+        for path in (
+            self.training_file,
+            self.previous_file,
+            self.samples_file,
+            self.folder / "history.jsonl",
+        ):
+            path.unlink(missing_ok=True)
+        if model:
+            self.model_file.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "figures", ignore_errors=True)
 
-    def save(self, vae: VAE) -> None:
-        """Save the training checkpoint."""
+    def save(self, vae: VAE, model: bool) -> None:
+        """Save the training checkpoint, and the `model` as it would be if training ended now."""
         if self.samples:
             buffer = io.BytesIO()
             np.savez(buffer, samples=np.stack(list(self.samples.values())), epochs=list(self.samples))
             replace_file(self.samples_file, buffer.getvalue())
-        vae.save_training(self.training_file)
+        vae.save_training(self.training_file, self.previous_file)
+        if model:
+            vae.save(self.model_file)
 
     def finish(self, vae: VAE) -> None:
         """Model, history and figures."""
@@ -92,7 +155,7 @@ class RunFolder:
         replace_file(self.folder / "history.jsonl", rows.encode())
         attach_samples(vae, self.samples)
         model_plots.plot({"": vae}, None, self.folder / "figures")
-        vae.save(self.folder / "model.safetensors")
+        vae.save(self.model_file)
 
 
 def decode_samples(vae: VAE, epoch: int) -> Any:

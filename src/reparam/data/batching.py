@@ -1,6 +1,8 @@
 """Operations on rows of any storage: a tensor, a sparse matrix, or a stream from disk."""
 
+import hashlib
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -71,6 +73,24 @@ def survey(x: Rowwise) -> Values:
         counts = counts and bool(((piece >= 0) & (piece == piece.floor())).all())
         missing = missing or bool(piece.isnan().any())
     return Values(binary, counts, missing)
+
+
+def digest_of(rows: Rows) -> str:
+    """Number and digests of the first rows and of all; of a stream, whose rows are read where they are
+    needed, of its blocks' sizes in the place of all."""
+    x, y = rows
+    digest = hashlib.sha256()
+    if isinstance(x, Stream):
+        digest.update(repr(x.sizes).encode())
+    elif isinstance(x, Sparse):
+        for part in (x.matrix.data, x.matrix.indices, x.matrix.indptr):
+            digest.update(np.ascontiguousarray(part).data)
+    else:
+        digest.update(np.ascontiguousarray(x[:].cpu().numpy()).data)
+    if y is not None:
+        digest.update(np.ascontiguousarray(y.cpu().numpy()).data)
+    first = zlib.crc32(x[:PLACED].cpu().numpy().tobytes())
+    return f"{len(x)} rows, {first:08x}, {digest.hexdigest()[:16]}"
 
 
 def is_sparse(x: Rowwise) -> bool:

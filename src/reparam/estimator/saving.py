@@ -23,14 +23,18 @@ Estimator = TypeVar("Estimator")
 
 
 def save(vae: Any, path: str | Path) -> None:
+    """The fitted model; while it trains, what it would be if training ended now."""
+    training = getattr(vae, "trainer_", None)
+    unfinished = {"unfinished": training.epoch} if training else {}
+    weights = training.weights_so_far() if training else vae.model_.state_dict()
     header = {
         "spec": vae.config_.to_spec(),
         "seed": vae.seed_,
         "history": [{name: v for name, v in row.items() if name != "seconds"} for row in vae.history_],
-        "trained_on": getattr(vae, "trained_on_", {}),
+        "trained_on": getattr(vae, "trained_on_", {}) | unfinished,
         **vae.preprocessor_.to_header(),
     }
-    model_file.write(path, vae.model_.state_dict(), header)
+    model_file.write(path, weights, header)
 
 
 def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) -> Estimator:
@@ -64,10 +68,10 @@ def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) ->
     return found
 
 
-def save_training(vae: Any, path: str | Path) -> None:
+def save_training(vae: Any, path: str | Path, previous: Path | None = None) -> None:
     checkpoint = Checkpoint.of(vae.trainer_)
     header = {"spec": vae.config_.to_spec(), "history": vae.history_, "training": checkpoint.numbers}
-    model_file.write(path, checkpoint.tensors, header)
+    model_file.write(path, checkpoint.tensors, header, previous)
 
 
 def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
@@ -90,8 +94,16 @@ def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
 def restore(vae: Any, path: str | Path) -> None:
     """Set the trainer of a new fit to the file's state; SpecError where that is of another fit."""
     tensors, header = model_file.read(path)
-    stopped: Training = parse(header["spec"]["training"], Training)
-    continue_schedules(vae, header["spec"]["objective"], stopped)
+    try:
+        spec = header["spec"]
+        if not isinstance(header.get("training"), dict):
+            raise FormatError(f"{path} is a model and no stopped training")
+        stopped: Training = parse(spec["training"], Training)
+        continue_schedules(vae, spec["objective"], stopped)
+    except FormatError:
+        raise
+    except model_file.DAMAGE as error:
+        raise FormatError(f"{path} has a damaged header: {str(error).partition(chr(10))[0]}") from None
     ours = vae.config_.to_spec()
     held = {name: header["spec"].get(name) for name in KINDS if name != "training"}
     differs = [name for name, value in held.items() if value != ours[name]]
@@ -103,7 +115,7 @@ def restore(vae: Any, path: str | Path) -> None:
         )
     try:
         Checkpoint(tensors, header["training"]).restore(vae.trainer_)
-    except (KeyError, RuntimeError, ValueError) as error:
+    except model_file.DAMAGE as error:
         fault = str(error).partition("\n")[0]
         raise FormatError(f"{path} holds no training state for this model and data ({fault})") from None
     vae.history_ = list(header["history"])

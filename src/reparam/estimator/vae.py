@@ -37,6 +37,7 @@ from ..objectives import Term
 from ..specs.spec import Spec, accepts, describe, plain
 from ..tensors import Shape, numel, random_from
 from ..training import refit_prior
+from ..training.checkpoint import Pause
 from ..training.config import Training
 from ..training.trainer import Progress, Trainer
 from . import saving
@@ -167,11 +168,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             pass
         return self
 
-    def fit_iter(self, X: Any, y: Any = None, resume: str | Path | None = None) -> Iterator[Progress]:
+    def fit_iter(
+        self, X: Any, y: Any = None, resume: str | Path | None = None, pause: Pause | None = None
+    ) -> Iterator[Progress]:
         """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`. If iteration
         stops early, the model is fitted up to that epoch.
 
         `resume`: a file that `save_training` wrote during the same fit; training continues from there.
+        `pause`: asked after each step whether to save the training, or to end it.
         """
         further = self.warm_start and hasattr(self, "model_")
         with restored_on_error(self):
@@ -180,7 +184,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             train, held_out = self._build(rows, further)
             if resume is not None:
                 saving.restore(self, resume)
-        yield from self._train(train, held_out, further)
+        yield from self._train(train, held_out, further, pause)
 
     def _preprocess(self, X: Any, y: Any, further: bool) -> Rows:
         """The training rows, checked and encoded."""
@@ -228,12 +232,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.history_: list[dict[str, Any]] = self.history_ if further else []
         return with_labels_repeated(train) if self.labels_.partial else train, held_out
 
-    def _train(self, train: Rows, held_out: Rows | None, further: bool) -> Iterator[Progress]:
+    def _train(
+        self, train: Rows, held_out: Rows | None, further: bool, pause: Pause | None
+    ) -> Iterator[Progress]:
         """Run the epochs; their numbers continue those of an earlier fit with warm_start."""
         earlier = self.history_[-1] if self.history_ and further else {"epoch": 0, "step": 0}
         is_ending = sys.is_finalizing  # looked up now: modules are empty at interpreter exit
         try:
-            for own in self.trainer_.run(train, held_out):
+            for own in self.trainer_.run(train, held_out, pause):
                 progress = replace(
                     own,
                     epoch=own.epoch + earlier["epoch"],
@@ -267,9 +273,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.latent_dim_ = sum(map(numel, model.latent_shapes))
         self.classes_: Array | None = self.preprocessor_.targets.classes
 
-    def save_training(self, path: str | Path) -> None:
-        """Save a checkpoint between two epochs of `fit_iter`, for `fit_iter(X, y, resume=path)`."""
-        saving.save_training(self, path)
+    def save_training(self, path: str | Path, previous: Path | None = None) -> None:
+        """Save a checkpoint between two epochs of `fit_iter`, or in its `pause`, for `fit_iter(X, y,
+        resume=path)`. `previous`: the new name of the file that it replaces."""
+        saving.save_training(self, path, previous)
 
     def refit_prior(
         self, X: Any, prior: Family | VampPrior, y: Any = None, *, training: Training | None = None

@@ -3,35 +3,103 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import DataError
 
+try:
+    import fcntl
+except ImportError:  # Windows: two runs in one folder are not told apart
+    fcntl = None  # type: ignore[assignment]
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write all of `data` to `path`, or leave the old file."""
-    with replacing(path) as file:
+PREFIX = ".reparam-"
+"""How the name of a temporary file begins."""
+
+
+def replace_file(path: Path, data: bytes, previous: Path | None = None) -> None:
+    """Write all of `data` to `path`, or leave the old file; a complete one is kept as `previous`."""
+    with replacing(path, previous) as file:
         file.write(data)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file that replaces `path` when complete, and is removed on an error."""
+def replacing(path: Path, previous: Path | None = None) -> Iterator[BinaryIO]:
+    """A temporary file that replaces `path` when complete, and is removed on an error; the file that it
+    replaces is kept as `previous`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{PREFIX}{path.name}.")
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.chmod(name, 0o644)
+        if previous is not None and path.is_file():
+            os.replace(path, previous)
         try:
             os.replace(name, path)
         except IsADirectoryError:
             raise DataError(f"cannot write {path}: it is a folder; name a file in it") from None
+        _sync(path.parent)
+    except FileNotFoundError:
+        raise DataError(f"cannot write {path}: its folder was removed meanwhile") from None
     except BaseException:
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Inside, `folder` exists and is this process's own; the lock of a dead process counts for nothing."""
+    path = folder / ".lock"
+    try:
+        new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise DataError(f"cannot write to {folder}: {error.strerror}") from None
+    try:
+        if fcntl is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held = _is_same(handle, path)
+            except BlockingIOError:
+                held = False
+            if not held:
+                raise DataError(f"another run is writing to {folder}: wait for it, or give another -o")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+                if new:
+                    folder.rmdir()
+    finally:
+        os.close(handle)
+
+
+def _is_same(handle: int, path: Path) -> bool:
+    """Whether a file that is open still has that name."""
+    return path.exists() and os.path.samestat(os.fstat(handle), path.stat())
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files that a killed process has left of its writes to a folder."""
+    for path in folder.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            path.unlink()
+
+
+def _sync(folder: Path) -> None:
+    """The new name is on the disk, so that a power cut does not lose it."""
+    with suppress(OSError):  # not every system can
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

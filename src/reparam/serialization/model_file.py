@@ -1,7 +1,9 @@
 """One .safetensors file: weights, and a header of canonical JSON. Nothing in it is ever executed."""
 
+import io
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..errors import FormatError
 from . import version_1
 from .atomic import replace_file
-from .header import FORMAT, LONGEST, VERSION, read_header
+from .header import FORMAT, LONGEST, UNSIGNED, VERSION, header_of, opened, signed
 
 SLACK = 1 << 26
 """Bytes that a model may allocate while it is built, in addition to the size of its file."""
@@ -32,26 +34,38 @@ DAMAGE = (
 """Exceptions that a manipulated header can cause."""
 
 
-def write(path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Write atomically: equal models give equal bytes, and a failed write leaves no file."""
-    text = json.dumps({"format": FORMAT, "version": VERSION, **header}, sort_keys=True, allow_nan=False)
+def write(
+    path: str | Path, tensors: dict[str, Tensor], header: dict[str, Any], previous: Path | None = None
+) -> None:
+    """Write atomically: equal models give equal bytes, and a failed write leaves no file. `previous`: the new
+    name of the old file."""
+    own = {"format": FORMAT, "version": VERSION, "sha256": UNSIGNED}
+    text = json.dumps({**header, **own}, sort_keys=True, allow_nan=False)
     if len(text) > LONGEST:
         raise FormatError(
             f"the header has {len(text)} characters; at most {LONGEST} fit. Shorten the history"
         )
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    replace_file(Path(path), save_tensors(held, {FORMAT: text}))
+    replace_file(Path(path), signed(save_tensors(held, {FORMAT: text})), previous)
 
 
 def read(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    header = read_header(path)
+    """The tensors and the header of a file whose checksum is right; a warning where it has none."""
+    with opened(path) as file:
+        data = file.read()
+    header = header_of(io.BytesIO(data), path)
+    if header.pop("sha256", None) is None:
+        warnings.warn(
+            f"{path} is of an older format and has no checksum; a model that is saved again has one",
+            stacklevel=4,
+        )
     try:
-        tensors = load_tensors(Path(path).read_bytes())
-        if header["version"] < 2:
-            tensors = {version_1.tensor_name(name): tensor for name, tensor in tensors.items()}
-        return tensors, header
+        tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError):
         raise FormatError(f"{path} is damaged: its weights cannot be read") from None
+    if header["version"] < 2:
+        tensors = {version_1.tensor_name(name): tensor for name, tensor in tensors.items()}
+    return tensors, header
 
 
 class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -89,6 +103,12 @@ def _broadcast(tensors: list[Tensor]) -> int:
 
 
 def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], path: str | Path) -> None:
+    for name, own in model.state_dict().items():
+        held = tensors.get(name, own)
+        if held.dtype != own.dtype:
+            raise FormatError(f"{path}: {name} holds {held.dtype}, not {own.dtype}")
+        if held.is_floating_point() and not bool(held.isfinite().all()):
+            raise FormatError(f"{path}: {name} holds a number that is not finite; train again")
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -72,7 +72,10 @@ class Operations:
         batch = (x,) if y is None else (x, y)
         with torch.no_grad():
             if self.run is None:
-                self.run = self._compiled(*batch)
+                with torch.random.fork_rng(
+                    ["cuda"] if batch[0].is_cuda else []
+                ):  # a resumed one traces later
+                    self.run = self._compiled(*batch)
             figures, *gradients = self.run(*self.tensors.values(), *batch)
         for p, gradient in zip(self.learned.values(), gradients, strict=True):
             p.grad = gradient

@@ -7,16 +7,16 @@ uninterrupted one, and random numbers drawn by the caller have no effect.
 
 import math
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from ..data.batching import Rows, shuffled
+from ..data.batching import Rows, digest_of, shuffled
 from ..data.stream import LocalBatch
 from ..errors import DivergedError, SpecError
 from ..model.model import Model
@@ -24,7 +24,7 @@ from ..objectives import Bound, Term, names_of
 from ..specs.schedules import clocks, ramps
 from ..tensors import finite, random_from
 from .adversary import Adversary
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, NeverPause, Pause, Position, set_random_state
 from .compiled_step import CompiledStep
 from .config import Training
 from .distributed import launched
@@ -80,15 +80,21 @@ class Trainer:
         moving = ramps([*terms, *clocks(model)])
         settled = max((ramp.steps for ramp in moving), default=0)
         self.stopping = EarlyStopping(training.patience, settled)
-        self.epoch, self.data = 0, ""
+        self.position = Position()
+
+    @property
+    def epoch(self) -> int:
+        """The epochs done."""
+        return self.position.epoch
 
     @property
     def own(self) -> Bound:
         """The bound among the terms."""
         return cast(Bound, next(term for term in self.terms if term.is_bound))
 
-    def run(self, data: Rows, held: Rows | None = None) -> Iterator[Progress]:
-        """Train to the last epoch, with a Progress after each; with patience the best weights are kept."""
+    def run(self, data: Rows, held: Rows | None = None, pause: Pause | None = None) -> Iterator[Progress]:
+        """Train to the last epoch, with a Progress after each; with patience the best weights are kept.
+        `pause` is asked after each step whether the training is to be saved or to end."""
         n, start = len(data[0]), time.monotonic()
         epochs = self._begin(data)
         data, held = self._placed(data), self._placed(held) if held else None
@@ -98,7 +104,7 @@ class Trainer:
         while self.epoch < epochs and not self.stopping.exhausted:
             if self.update.step >= recent.numbers["step"] + BETWEEN:
                 recent = Checkpoint.of(self).copy()
-            loss, distortion, rate, *each = self._epoch(data, recent)
+            loss, distortion, rate, *each = self._epoch(data, recent, pause or NeverPause())
             terms = dict(zip(names_of(self.terms), each, strict=True))
             reported = self.own.reported(distortion, rate, each[self.terms.index(self.own)])
             self.update.swap()
@@ -129,20 +135,29 @@ class Trainer:
         elif self.update.average:
             self.update.swap()
 
+    def weights_so_far(self) -> dict[str, Tensor]:
+        """A copy of the weights that the model would have if training ended now."""
+        if self.stopping.best_weights:
+            return dict(self.stopping.best_weights)
+        self.update.swap()
+        held = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        self.update.swap()
+        return held
+
     def _begin(self, data: Rows) -> int:
         """The number of epochs; SpecError where a stopped training had other data."""
         n = len(data[0])
         self.model.n_data = n
-        digest = f"{n} rows, {zlib.crc32(data[0][:MONITORED].cpu().numpy().tobytes()):08x}"
+        digest = digest_of(data)
         training = self.training.resolved(n)
         epochs = training.epochs
         assert epochs is not None
         self.stopping.check_every(math.ceil(n / training.batch_size))
-        if self.data not in ("", digest):
+        if not digest.startswith(self.position.data):  # older ones end after the first rows
             raise SpecError("the stopped training had other data: use the same data, or start a new training")
         if self.epoch > epochs:
             raise SpecError(f"{self.epoch} epochs are done: set at least as many, or start a new training")
-        self.data = digest
+        self.position.data = digest
         return epochs
 
     def _placed(self, rows: Rows) -> Rows:
@@ -153,21 +168,26 @@ class Trainer:
         """The random state of the next epoch."""
         return random_from(self.seed * 1_000_003 + self.epoch)
 
-    def _epoch(self, data: Rows, recent: Checkpoint) -> list[float]:
+    def _epoch(self, data: Rows, recent: Checkpoint, pause: Pause) -> list[float]:
         """One pass: the means of loss, distortion, rate and each term, without the rows of skipped non-finite
         steps. An interrupt leaves the trainer at `recent`, the start of this epoch or of one just before."""
-        totals, rows = torch.zeros(3 + len(self.terms), device=self.process.device), 0
+        sums = torch.zeros(self.process.size, 4 + len(self.terms), device=self.process.device)
+        if self.position.batches:
+            sums.copy_(self.position.totals)
+        totals, rows = sums[self.process.rank][:-1], sums[self.process.rank][-1:]
         with self._noise():
             try:
                 for batch, figures, taken in self.steps(data):
                     if taken or figures[0].isfinite():
                         totals += figures * batch.n
                         rows += batch.n
+                    self.position.batches += 1
+                    self._pause(sums, pause)
             except KeyboardInterrupt:
                 recent.restore(self)
                 raise
-        found = self.process.total(torch.cat([totals, totals.new_tensor([rows])]))
-        self.epoch += 1
+        found = self.process.total(sums[self.process.rank])
+        self._next_epoch()
         means: list[float] = (found[:-1] / found[-1]).tolist()
         if not math.isfinite(means[0]):
             raise DivergedError(
@@ -176,13 +196,37 @@ class Trainer:
             )
         return means
 
+    def _pause(self, sums: Tensor, pause: Pause) -> None:
+        """Save or end the training where that is wanted; several processes agree on it now and then."""
+        process, batches = self.process, self.position.batches
+        save, stop = pause.wanted()
+        if process.size > 1:
+            if batches % BETWEEN and batches > 1:
+                return
+            save, stop = (process.total(sums.new_tensor([save, stop])) > 0).tolist()
+        if save or stop:
+            own = torch.zeros_like(sums)
+            own[process.rank] = sums[process.rank]
+            self.position.totals = process.total(own)
+            pause(stop)
+
+    def _next_epoch(self) -> None:
+        self.position = Position(self.epoch + 1, self.position.data)
+
     def steps(self, data: Rows) -> Iterator[tuple[LocalBatch, Tensor, bool]]:
-        """The steps of an epoch: the batch, its loss, distortion, rate and each term, and whether the step
-        was taken."""
+        """The steps of an epoch from the position on: the batch, its loss, distortion, rate and each term,
+        and whether the step was taken."""
         (x, y), process = data, self.process
         self.model.train()
         schedules = clocks(self.model)
-        for batch in shuffled(x, self.training.batch_size, process.rank, process.size, process.device):
+        done, random = self.position.batches, self.position.random
+        batches = shuffled(x, self.training.batch_size, process.rank, process.size, process.device)
+        for _ in islice(batches, done):
+            pass
+        if done:
+            set_random_state(random, process.device)
+            self.position.random = {}
+        for batch in batches:
             for module in schedules:
                 module.step = self.update.step
             figures, trace = self.step(batch, None if y is None else y[batch.rows], self.update.step)
@@ -198,7 +242,7 @@ class Trainer:
         while not found and self.epoch < last:
             with self._noise():
                 found = diagnose_divergence(self.model, self.steps(data), data[1])
-            self.epoch += 1
+            self._next_epoch()
         return found
 
     @torch.no_grad()

@@ -1,0 +1,1 @@
+"""Faults: killed, damaged, two at once."""
