@@ -1,0 +1,316 @@
+"""The page in a real browser: clicks, drags, touch and keys; what it says is `window.reparam.state`."""
+
+import base64
+import importlib
+import io
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("reparam.web.server", reason="the server of the page is not in this checkout")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+from reparam.web.answers import Answers  # noqa: E402
+
+from . import page_models  # noqa: E402
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium")
+DRIVER = "GL Driver Message"
+"""Remarks of the graphics driver on speed, which are no errors of the page."""
+
+
+@contextmanager
+def over_http(answers: Answers) -> Iterator[str]:
+    """The address of a server of these answers."""
+    uvicorn = importlib.import_module("uvicorn")
+    app = importlib.import_module("reparam.web.server").create_app(answers)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+ANSWERERS = {"http": over_http}
+"""Who answers the page: each opens a page of some answers and gives its address."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=ANSWERERS)
+def address(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+    """The address of the page of named models, each served once."""
+    opened: dict[tuple[str, ...], tuple[Any, str]] = {}
+
+    def of(*names: str) -> str:
+        if names not in opened:
+            fitted = [page_models.MODELS[name]() for name in names]
+            answers = Answers(
+                dict(zip(names, (f.vae for f in fitted), strict=True)), [f.data for f in fitted]
+            )
+            context = ANSWERERS[request.param](answers)
+            opened[names] = context, context.__enter__()
+        return opened[names][1]
+
+    yield of
+    for context, _ in opened.values():
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def visit(browser: Any, address: Callable[..., str]) -> Iterator[Callable[..., Any]]:
+    """Opens the page of some models at a view; the page's own errors fail the test."""
+    faults: list[str] = []
+    contexts = []
+
+    def go(*names: str, view: str = "map", more: str = "", **options: Any) -> Any:
+        context = browser.new_context(
+            **{"viewport": {"width": 1100, "height": 800}, "reduced_motion": "reduce"} | options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
+        page.goto(f"{address(*names)}#view={view}{more}")
+        until(page, "s.ready", 60)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert not [fault for fault in faults if DRIVER not in fault]
+
+
+def state(page: Any, name: str) -> Any:
+    return page.evaluate(f"window.reparam.state.{name}")
+
+
+def until(page: Any, condition: str, seconds: float = 40.0) -> None:
+    """Waits from outside: the page's policy forbids the evaluation of text inside of it."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(
+        f"(() => {{ const s = window.reparam?.state; return Boolean(s && ({condition})); }})()"
+    ):
+        assert time.monotonic() < end, condition
+        time.sleep(0.03)
+
+
+def frame(page: Any, which: int = 0) -> dict[str, float]:
+    box: dict[str, float] = page.locator(".frame").nth(which).bounding_box()
+    return box
+
+
+def drag(page: Any, points: list[tuple[float, float]], which: int = 0) -> None:
+    """Along points given as shares of a map's frame."""
+    box = frame(page, which)
+    at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for x, y in at[1:]:
+        page.mouse.move(x, y, steps=4)
+    page.mouse.up()
+
+
+LOOP = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9)]
+
+
+def test_map_decodes_under_the_pointer_selects_and_shows_a_posterior(visit: Callable[..., Any]) -> None:
+    page = visit("digits")
+    assert state(page, "loaded") == 900 and len(state(page, "kl")) == 10
+    box = frame(page)
+    page.mouse.move(box["x"] + 6, box["y"] + 40)
+    until(page, "s.hover?.z?.length === 10 && s.lastDecodeMs > 0")
+    assert page.locator(".tip canvas").is_visible()
+    page.get_by_role("button", name="Lasso", exact=True).click()
+    drag(page, LOOP)
+    until(page, "s.selection.length > 50")
+    page.get_by_role("button", name="Box", exact=True).click()
+    drag(page, [(0.0, 0.0), (0.5, 0.5)])
+    until(page, "s.selection.length > 0 && s.selection.length < 900")
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="csv", exact=True).click()
+    lines = caught.value.path().read_text().splitlines()
+    assert len(lines) == len(state(page, "selection")) + 1 and lines[0].startswith("row,class,log_p,z0")
+    page.locator(".frame").focus()
+    page.keyboard.press("Escape")
+    assert state(page, "selection") == []
+    page.get_by_label("Projection").select_option("pca")
+    until(page, "s.projection === 'pca'")
+    assert "projection=pca" in page.evaluate("window.reparam.store.toHash()")
+
+
+def test_keys_alone_reach_a_datum(visit: Callable[..., Any]) -> None:
+    page = visit("plane")
+    page.locator(".frame").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    until(page, "s.hover !== null")
+    for _ in range(30):
+        page.keyboard.press("Enter")
+        if state(page, "z").count(0) < 2:
+            break
+    page.keyboard.press("b")
+    for _ in range(12):
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("b")
+    until(page, "s.selection.length > 0")
+
+
+def test_sliders_move_undo_and_every_class(visit: Callable[..., Any]) -> None:
+    page = visit("digits", view="sliders")
+    first = page.locator(".slider input").first
+    first.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    until(page, "s.z.some((v) => Math.abs(v) > 0.03)")
+    page.get_by_role("button", name="undo", exact=True).click()
+    until(page, "s.z.every((v) => v === 0)")
+    page.locator(".classes .names button").nth(7).click()
+    assert state(page, "y") == 7
+    page.get_by_role("button", name="random", exact=True).click()
+    until(page, "s.z.some((v) => v !== 0)")
+    page.get_by_role("button", name="this code as A").click()
+    page.get_by_role("button", name="reset", exact=True).click()
+    page.get_by_role("button", name="this code as B").click()
+    page.get_by_label("Path", exact=True).select_option("spherical")
+    page.get_by_role("button", name="interpolate").click()
+    strip = page.locator(".between .strip .tile")
+    strip.nth(11).wait_for()
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="GIF").click()
+    from PIL import Image
+
+    with Image.open(caught.value.path()) as film:
+        assert getattr(film, "n_frames", 1) == 22
+    page.get_by_label("Name of the direction").fill("style")
+    page.get_by_role("button", name="as a slider").click()
+    until(page, "s.directions[0]?.name === 'style'")
+    before = state(page, "z")
+    page.get_by_label("style").fill("1")
+    until(page, "s.directions[0].amount === 1")
+    assert np.allclose(np.subtract(state(page, "z"), before), state(page, "a"), atol=1e-5)
+
+
+def test_a_drawn_digit_is_scored_and_erased(visit: Callable[..., Any]) -> None:
+    page = visit("digits", view="datum")
+    box = page.locator(".paper").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.1)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.9, steps=12)
+    page.mouse.up()
+    until(page, "s.datum?.probabilities?.length === 10 && Number.isFinite(s.datum.log_px)")
+    assert abs(sum(state(page, "datum.probabilities")) - 1) < 1e-4
+    assert 0 <= state(page, "datum.percentile") <= 100
+    page.get_by_role("button", name="erase to guess").click()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
+    until(page, "s.datum.imputations === 6")
+
+
+def test_a_blank_field_of_a_table_is_guessed(visit: Callable[..., Any]) -> None:
+    page = visit("table", view="datum")
+    until(page, "Number.isFinite(s.datum?.log_px)")
+    page.get_by_label("size", exact=True).fill("8.1")
+    page.keyboard.press("Tab")
+    until(page, "s.datum.x[0] === 8.1")
+    page.get_by_label("blank size").click()
+    until(page, "s.datum.imputations === 64")
+    assert page.locator(".spread.guess").count() >= 1
+
+
+def test_a_picture_in_colours_is_read_from_a_file(visit: Callable[..., Any]) -> None:
+    from PIL import Image
+
+    page = visit("colours", view="datum")
+    file = io.BytesIO()
+    Image.new("RGB", (40, 40), (255, 0, 0)).save(file, "PNG")
+    page.get_by_label("A picture file").set_input_files(
+        {"name": "red.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    until(page, "s.datum?.x?.length === 192 && Number.isFinite(s.datum.log_px)")
+    assert state(page, "datum.x")[:3] == [1, 0, 0]
+
+
+def test_a_window_of_a_series(visit: Callable[..., Any]) -> None:
+    page = visit("series", view="datum")
+    until(page, "s.datum?.x?.length === 24 && s.datum.mean?.length === 3")
+    slider = page.get_by_label("Last step of the window")
+    slider.fill("335")
+    until(page, "s.datum.index === 335 && Number.isFinite(s.datum.log_px)")
+    page.locator("canvas.curve").first.hover(position={"x": 200, "y": 40})
+    page.mouse.down()
+    page.mouse.up()
+    until(page, "s.datum.imputations === 6")
+
+
+@pytest.mark.parametrize("name", ["digits", "table", "series"])
+def test_the_other_views_show_something(visit: Callable[..., Any], name: str) -> None:
+    page = visit(name, view="samples")
+    page.locator(".grid .tile").first.wait_for()
+    for view, mark in {"Anomalies": ".anomalies li", "Training": ".chart", "Model": ".facts"}.items():
+        page.get_by_role("button", name=view, exact=True).click()
+        page.locator(mark).first.wait_for(timeout=30_000)
+    assert state(page, "error") == ""
+
+
+def test_two_models_share_a_selection(visit: Callable[..., Any]) -> None:
+    page = visit("digits", "plane", view="compare")
+    assert page.locator(".frame").count() == 2
+    drag(page, LOOP, which=1)
+    until(page, "s.selection.length > 50")
+
+
+def test_touch_on_a_phone(visit: Callable[..., Any]) -> None:
+    page = visit(
+        "plane", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, color_scheme="dark"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = frame(page)
+    page.touchscreen.tap(box["x"] + 20, box["y"] + 20)
+    until(page, "s.z.some((v) => v !== 0)")
+
+
+def test_the_state_comes_back_from_the_address(visit: Callable[..., Any]) -> None:
+    page = visit("plane", view="sliders", more="&z=0.5,-1.25")
+    assert state(page, "z") == [0.5, -1.25] and state(page, "view") == "sliders"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_have_contrast(visit: Callable[..., Any], theme: str) -> None:
+    page = visit("plane", viewport={"width": 900, "height": 700}, color_scheme=theme)
+    names = ["--ink", "--soft", "--accent", "--warn", "--paper", "--card", "--wash", "--on-accent"]
+    script = (
+        "n => n.map(k => getComputedStyle(document.querySelector('.reparam')).getPropertyValue(k).trim())"
+    )
+    colour = dict(zip(names, page.evaluate(script, names), strict=True))
+
+    def light(name: str) -> float:
+        c = np.array(list(base64.b16decode(colour[name][1:].upper()))) / 255
+        return float(
+            np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+        )
+
+    pairs = [(a, b) for a in ("--ink", "--soft", "--warn") for b in ("--paper", "--card", "--wash")]
+    for a, b in [*pairs, ("--on-accent", "--accent")]:
+        low, high = sorted([light(a), light(b)])
+        assert (high + 0.05) / (low + 0.05) >= 4.5, f"{a} on {b}"
