@@ -17,7 +17,7 @@ from ..serialization.atomic import clear_leftovers, locked, replace_file
 from ..serialization.header import file_of, read_header
 from ..training.distributed import launched
 from ..training.trainer import Progress
-from .output import warn
+from .terminal import warn
 from .pause import Stopped, TimedPause
 
 SAVE_SECONDS = 60.0
