@@ -49,7 +49,9 @@ EXIT_CODES = {
     3: "the data, or a file, cannot be read or written",
     4: "training diverged",
     5: "the model file is damaged, or of another format",
-    130: "stopped with Ctrl-C",
+    129: "stopped by SIGHUP, when a terminal is closed; a training is saved",
+    130: "stopped with Ctrl-C; a training is saved",
+    143: "stopped by SIGTERM; a training is saved",
 }
 """What an exit status says."""
 
