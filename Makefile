@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-lowest test-core release-check coverage check docs bench bench-smoke reproduce clean
+.PHONY: help setup demo test test-all test-lowest test-core release-check coverage check check-js vendor docs bench bench-smoke reproduce clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,6 +14,7 @@ LOWEST_TORCH :=
 LOWEST_TESTS := $(patsubst %,tests/%.py,test_architecture specs/test_parse estimator/test_estimator data/test_tables families/test_families)
 
 CORE := .venv-core
+TYPESCRIPT := 5.9.3
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +66,8 @@ coverage: setup  ## the same tests as `make test`, with the share of lines that 
 	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered
 
 check: setup  ## lint, format, types, stray spaces and large files
-	@git ls-files -z | xargs -0 $(BIN)/python tools/hygiene.py
+	@git ls-files -z ':!*/vendor/*' | xargs -0 $(BIN)/python tools/hygiene.py
+	@$(BIN)/python tools/vendor.py --check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -75,6 +77,13 @@ docs: setup  ## the documentation site in build/docs, from nothing; its cells ru
 	$(BIN)/python -m sphinx -b html -j 2 -n -W --keep-going -q -d build/docs-pages docs build/docs
 	$(BIN)/python tools/check_site.py build/docs
 	@echo "site: build/docs/index.html"
+
+check-js:  ## the types of the page's JavaScript, by TypeScript from npm
+	test -x $(VENV)/js/node_modules/.bin/tsc || npm install --silent --no-audit --no-fund --prefix $(VENV)/js typescript@$(TYPESCRIPT)
+	$(VENV)/js/node_modules/.bin/tsc -p tools/tsconfig.json
+
+vendor:  ## fetch what the page brings along, at its versions and by its hashes
+	python3 tools/vendor.py
 
 bench: setup  ## measure speed against peers; ARGS="training --rounds 5" picks parts
 	$(BIN)/python -m benchmarks speed $(ARGS)

@@ -1,0 +1,5 @@
+/** The page of `reparam explore`. */
+import { start } from "./main.js";
+import { connect } from "./answerers/http.js";
+
+start(document.getElementById("reparam"), connect());

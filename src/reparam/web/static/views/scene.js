@@ -1,0 +1,414 @@
+/** What a map shows outside of Preact: camera, plane, points and layers, drawn when something changes. */
+import { newest } from "../store.js";
+import { matrix } from "../safetensors.js";
+import { Points } from "../points.js";
+import { contour, density, levels } from "../contours.js";
+import { boundsOf, ellipse, Grid, inside, lift, planeOf, positions, project } from "../projection.js";
+import { imageOf, limits, plot, shapeOf, token } from "../pictures.js";
+
+const TILE = 58;
+const SIDE = 72;
+const PRIOR_SIDE = 36;
+
+export class Scene {
+  /** @param {import("../store.js").Store} store @param {number} model @param {HTMLElement} frame */
+  constructor(store, model, frame) {
+    this.store = store;
+    this.model = model;
+    this.frame = frame;
+    this.glass = /** @type {HTMLCanvasElement} */ (frame.querySelector("canvas.glass"));
+    this.under = /** @type {HTMLCanvasElement} */ (frame.querySelector("canvas.under"));
+    /** @type {any} */ this.positionsOf = null;
+    this.anchor = "";
+    this.camera = { x: 0, y: 0, scale: 60 };
+    this.fitted = 0;
+    /** @type {any} */ this.line = null;
+    /** @type {[number, number] | null} */ this.cross = null;
+    /** @type {any} */ this.tiles = null;
+    /** @type {any} */ this.oval = null;
+    /** @type {any} */ this.priorGrid = null;
+    this.codes = store.codes[model];
+    this.points = new Points(/** @type {HTMLCanvasElement} */ (frame.querySelector("canvas.points")), this.codes.n, this.codes.L);
+    this.shown = this.plane = planeOf(store.state, this.codes);
+    this.askTiles = newest(() => this.loadTiles());
+    this.askPrior = newest(() => this.loadPrior());
+    this.sized = new ResizeObserver(() => this.resize());
+    this.sized.observe(frame);
+    this.resize();
+  }
+
+  resize() {
+    const [w, h] = [this.frame.clientWidth, this.frame.clientHeight];
+    this.ratio = Math.min(2, devicePixelRatio || 1);
+    for (const canvas of [this.glass, this.under, this.points.canvas]) {
+      canvas.width = Math.max(1, Math.round(w * this.ratio));
+      canvas.height = Math.max(1, Math.round(h * this.ratio));
+    }
+    this.width = w;
+    this.height = h;
+    if (!this.touched) this.fit();
+    this.changed();
+  }
+
+  /** Shows all points. */
+  fit() {
+    const at = this.at();
+    const pad = 1.12;
+    const [x0, y0, x1, y1] = at.length ? boundsOf(at) : [-3, -3, 3, 3];
+    this.camera = {
+      x: (x0 + x1) / 2, y: (y0 + y1) / 2,
+      scale: Math.min(this.width / ((x1 - x0 || 2) * pad), this.height / ((y1 - y0 || 2) * pad)) || 60,
+    };
+    this.touched = false;
+    this.fitted = this.codes.loaded;
+    this.changed();
+  }
+
+  /** Positions in the plane that is shown at rest. */
+  at() {
+    if (this.positionsOf !== this.plane || this.positions.length !== 2 * this.codes.loaded) {
+      this.positions = positions(this.codes, this.plane);
+      this.positionsOf = this.plane;
+      this.grid = null;
+      this.cloud = null;
+    }
+    return this.positions;
+  }
+
+  /** @param {number} px @param {number} py @returns {[number, number]} */
+  toPlane(px, py) {
+    return [this.camera.x + (px - this.width / 2) / this.camera.scale, this.camera.y - (py - this.height / 2) / this.camera.scale];
+  }
+
+  /** @param {number} x @param {number} y @returns {[number, number]} */
+  toPixel(x, y) {
+    return [this.width / 2 + (x - this.camera.x) * this.camera.scale, this.height / 2 - (y - this.camera.y) * this.camera.scale];
+  }
+
+  /** The box of the plane that is seen. */
+  box() {
+    const [x0, y1] = this.toPlane(0, 0);
+    const [x1, y0] = this.toPlane(this.width, this.height);
+    return [x0, y0, x1, y1];
+  }
+
+  /** @param {number} px @param {number} py @param {number} reach */
+  nearest(px, py, reach = 9) {
+    const at = this.at();
+    this.grid ??= new Grid(at);
+    const [x, y] = this.toPlane(px, py);
+    return this.grid.nearest(x, y, reach / this.camera.scale);
+  }
+
+  /** Takes up the store's state: plane, colours, rows that came. */
+  update() {
+    const { state } = this.store;
+    if (this.points.filled < this.codes.loaded) this.points.fill(this.codes.mean, this.codes.loaded);
+    const next = planeOf(state, this.codes);
+    const same = [...next.u, ...next.v].every((value, k) => value === [...this.plane.u, ...this.plane.v][k]);
+    if (!same) {
+      this.from = this.shown;
+      this.plane = next;
+      const [a, b] = [{ ...this.camera }, (this.fit(), { ...this.camera })];
+      const begun = performance.now();
+      const quick = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const step = () => {
+        const t = quick ? 1 : Math.min(1, (performance.now() - begun) / 450);
+        const s = t * t * (3 - 2 * t);
+        /** @param {Float64Array} p @param {Float64Array} q */
+        const mix = (p, q) => p.map((value, k) => value + s * (q[k] - value));
+        this.shown = { u: mix(this.from.u, next.u), v: mix(this.from.v, next.v) };
+        this.camera = { x: a.x + s * (b.x - a.x), y: a.y + s * (b.y - a.y), scale: a.scale + s * (b.scale - a.scale) };
+        this.moving = t < 1;
+        this.draw();
+        if (this.plane === next && t < 1) requestAnimationFrame(step);
+        else if (this.plane === next) this.settle();
+      };
+      this.tiles = this.priorGrid = null;
+      requestAnimationFrame(step);
+    } else if (!this.touched && this.fitted < this.codes.loaded) this.fit();
+    const anchor = this.store.state.z.join();
+    if (anchor !== this.anchor) {
+      this.anchor = anchor;
+      if (this.codes.L > 2) this.settle();
+    }
+    if (String(state.layers) !== this.layered || state.y !== this.class) {
+      this.layered = String(state.layers);
+      this.class = state.y;
+      this.settle();
+    }
+    this.changed();
+  }
+
+  /** Asks for what depends on the place once it rests. */
+  settle() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      const { layers } = this.store.state;
+      if (layers.includes("field") && this.store.can("decode", this.model)) this.askTiles();
+      if (layers.includes("prior") && this.store.can("prior", this.model)) this.askPrior();
+    }, 90);
+  }
+
+  get anchorCode() {
+    const { z } = this.store.state;
+    return z.length === this.codes.L ? z : new Array(this.codes.L).fill(0);
+  }
+
+  async loadTiles() {
+    const [nx, ny] = [Math.max(1, Math.floor(this.width / TILE)), Math.max(1, Math.floor(this.height / TILE))];
+    const box = this.box();
+    const codes = [];
+    for (let r = 0; r < ny; r++)
+      for (let c = 0; c < nx; c++)
+        codes.push(lift(this.plane, this.anchorCode, box[0] + ((c + 0.5) / nx) * (box[2] - box[0]), box[3] - ((r + 0.5) / ny) * (box[3] - box[1])));
+    const { arrays } = await this.store.decode(codes, this.store.state.y, { model: this.model });
+    const info = this.store.infos[this.model];
+    const shape = shapeOf(info);
+    const size = shape.reduce((a, b) => a * b, 1);
+    const sheet = document.createElement("canvas");
+    const [tw, th] = info.kind === "image" ? [shape[1], shape[0]] : [60, 44];
+    [sheet.width, sheet.height] = [nx * tw, ny * th];
+    const g = sheet.getContext("2d");
+    const cell = document.createElement("canvas");
+    [cell.width, cell.height] = [tw, th];
+    for (let i = 0; i < codes.length; i++) {
+      const [x, y] = [(i % nx) * tw, Math.floor(i / nx) * th];
+      if (info.kind === "image") g.putImageData(imageOf(arrays.x.data, shape, i * size), x, y);
+      else {
+        plot(cell.getContext("2d"), tw, th, info.kind === "series" ? "series" : "vector", scaled(info, arrays.x.data, i * size, size), 0, size, { low: 0, high: 1 });
+        g.drawImage(cell, x, y);
+      }
+    }
+    this.tiles = { sheet, box, nx, ny, tw, th };
+    this.changed();
+  }
+
+  async loadPrior() {
+    const box = this.box();
+    const codes = [];
+    for (let r = 0; r < PRIOR_SIDE; r++)
+      for (let c = 0; c < PRIOR_SIDE; c++)
+        codes.push(lift(this.plane, this.anchorCode, box[0] + ((c + 0.5) / PRIOR_SIDE) * (box[2] - box[0]), box[1] + ((r + 0.5) / PRIOR_SIDE) * (box[3] - box[1])));
+    const { arrays } = await this.store.ask("prior", { z: matrix(codes) }, { model: this.model });
+    const grid = /** @type {Float32Array} */ (arrays.log_p.data);
+    const top = grid.reduce((a, b) => Math.max(a, b), -Infinity);
+    const lines = [0.5, 2, 4.5, 8].map((drop) => contour(grid, box, PRIOR_SIDE, top - drop));
+    this.priorGrid = { lines };
+    this.changed();
+  }
+
+  /** The ellipse of a row's posterior with its decoded ends. @param {number} index */
+  async posterior(index) {
+    const { L, mean, sd } = this.codes;
+    const oval = ellipse(this.plane, mean.subarray(index * L, (index + 1) * L), sd.subarray(index * L, (index + 1) * L));
+    this.oval = { ...oval, index };
+    this.changed();
+    if (!this.store.can("decode", this.model)) return;
+    const y = this.store.infos[this.model].labels ? Math.max(0, this.codes.y[index]) : -1;
+    const { arrays } = await this.store.decode(oval.ends, y, { model: this.model });
+    if (this.oval?.index === index) this.oval = { ...this.oval, x: arrays.x.data, at: oval.ends.map((z) => project(this.plane, z)) };
+    this.changed();
+  }
+
+  changed() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      if (this.points) this.draw();
+    });
+  }
+
+  draw() {
+    const { layers } = this.store.state;
+    const d = this.ratio;
+    const camera = { x: this.camera.x, y: this.camera.y, scale: this.camera.scale * d };
+    const n = this.codes.loaded;
+    const zoom = Math.min(1.6, Math.max(1, this.camera.scale / 90));
+    this.points.draw(this.shown, camera, (n > 200000 ? 2.5 : n > 20000 ? 3.5 : n > 3000 ? 5 : 7.5) * d * zoom);
+    const u = this.under.getContext("2d");
+    u.setTransform(d, 0, 0, d, 0, 0);
+    u.clearRect(0, 0, this.width, this.height);
+    if (layers.includes("field") && this.tiles && !this.moving) {
+      const { sheet, box, nx, ny, tw, th } = this.tiles;
+      u.imageSmoothingEnabled = tw > 40;
+      const [x0, y0] = this.toPixel(box[0], box[3]);
+      const [x1, y1] = this.toPixel(box[2], box[1]);
+      const [w, h] = [(x1 - x0) / nx, (y1 - y0) / ny];
+      const s = Math.min(w / tw, h / th) * 0.86;
+      u.globalAlpha = 0.8;
+      for (let i = 0; i < nx * ny; i++)
+        u.drawImage(sheet, (i % nx) * tw, Math.floor(i / nx) * th, tw, th,
+          x0 + ((i % nx) + 0.5) * w - (tw * s) / 2, y0 + (Math.floor(i / nx) + 0.5) * h - (th * s) / 2, tw * s, th * s);
+      u.globalAlpha = 1;
+    }
+    const g = this.glass.getContext("2d");
+    g.setTransform(d, 0, 0, d, 0, 0);
+    g.clearRect(0, 0, this.width, this.height);
+    if (!this.moving) {
+      this.drawAxes(u);
+      if (layers.includes("density") && n > 20) this.drawCloud(g);
+      if (layers.includes("prior") && this.priorGrid) this.segments(g, this.priorGrid.lines, token("--accent"), [4, 4]);
+      if (this.oval) this.drawOval(g);
+      this.drawMarks(g);
+    }
+  }
+
+  /** @param {CanvasRenderingContext2D} g */
+  drawAxes(g) {
+    const [ox, oy] = this.toPixel(0, 0);
+    g.strokeStyle = token("--line");
+    g.lineWidth = 1;
+    g.beginPath();
+    g.moveTo(ox, 0);
+    g.lineTo(ox, this.height);
+    g.moveTo(0, oy);
+    g.lineTo(this.width, oy);
+    g.stroke();
+  }
+
+  /** @param {CanvasRenderingContext2D} g */
+  drawCloud(g) {
+    const at = this.at();
+    if (!this.cloud) {
+      const [x0, y0, x1, y1] = boundsOf(at);
+      const [mx, my] = [(x1 - x0) * 0.12 + 1e-6, (y1 - y0) * 0.12 + 1e-6];
+      const box = [x0 - mx, y0 - my, x1 + mx, y1 + my];
+      const grid = density(at, box, SIDE);
+      this.cloud = levels(grid, [0.5, 0.8, 0.95]).map((height) => contour(grid, box, SIDE, height));
+    }
+    this.segments(g, this.cloud, token("--ink"), []);
+  }
+
+  /** @param {CanvasRenderingContext2D} g @param {number[][][]} lines @param {string} colour @param {number[]} dashes */
+  segments(g, lines, colour, dashes) {
+    g.strokeStyle = colour;
+    g.setLineDash(dashes);
+    lines.forEach((segments, i) => {
+      g.globalAlpha = 0.55 - 0.13 * i;
+      g.lineWidth = 1.2;
+      g.beginPath();
+      for (const [x0, y0, x1, y1] of segments) {
+        g.moveTo(...this.toPixel(x0, y0));
+        g.lineTo(...this.toPixel(x1, y1));
+      }
+      g.stroke();
+    });
+    g.setLineDash([]);
+    g.globalAlpha = 1;
+  }
+
+  /** @param {CanvasRenderingContext2D} g */
+  drawOval(g) {
+    const { centre, radii, angle, x, at } = this.oval;
+    const [cx, cy] = this.toPixel(centre[0], centre[1]);
+    g.strokeStyle = token("--accent");
+    g.lineWidth = 2;
+    g.beginPath();
+    g.ellipse(cx, cy, Math.max(3, radii[0] * this.camera.scale), Math.max(3, radii[1] * this.camera.scale), -angle, 0, 2 * Math.PI);
+    g.stroke();
+    const info = this.store.infos[this.model];
+    if (!x || info.kind !== "image") return;
+    const shape = shapeOf(info);
+    const size = shape.reduce((a, b) => a * b, 1);
+    at.forEach((/** @type {[number, number]} */ end, /** @type {number} */ i) => {
+      const [px, py] = this.toPixel(end[0], end[1]);
+      const away = Math.hypot(px - cx, py - cy) || 1;
+      const out = Math.max(away, 34) + 18;
+      const cell = document.createElement("canvas");
+      [cell.height, cell.width] = shape;
+      cell.getContext("2d").putImageData(imageOf(x, shape, i * size), 0, 0);
+      g.imageSmoothingEnabled = false;
+      const [qx, qy] = [cx + ((px - cx) / away) * out, cy + ((py - cy) / away) * out];
+      g.drawImage(cell, qx - 16, qy - 16, 32, 32);
+      g.strokeRect(qx - 16.5, qy - 16.5, 33, 33);
+    });
+  }
+
+  /** The current code, the crosshair of the keyboard, and the line of a tool. @param {CanvasRenderingContext2D} g */
+  drawMarks(g) {
+    const { z } = this.store.state;
+    const [ink, accent] = [token("--ink"), token("--accent")];
+    if (z.length === this.codes.L && this.codes.L) {
+      const [px, py] = this.toPixel(...project(this.plane, z));
+      g.strokeStyle = ink;
+      g.lineWidth = 2;
+      g.beginPath();
+      g.arc(px, py, 7, 0, 2 * Math.PI);
+      g.stroke();
+    }
+    if (this.cross) {
+      const [px, py] = this.toPixel(...this.cross);
+      g.strokeStyle = accent;
+      g.lineWidth = 1.5;
+      g.beginPath();
+      for (const [dx, dy] of [[1, 0], [0, 1]]) {
+        g.moveTo(px - 12 * dx, py - 12 * dy);
+        g.lineTo(px + 12 * dx, py + 12 * dy);
+      }
+      g.stroke();
+    }
+    if (this.line?.points.length) {
+      g.beginPath();
+      for (const point of this.line.points) g.lineTo(...this.toPixel(point[0], point[1]));
+      if (this.line.tool !== "path") g.closePath();
+      g.strokeStyle = accent;
+      g.lineWidth = 2;
+      g.stroke();
+      g.globalAlpha = 0.1;
+      g.fillStyle = accent;
+      if (this.line.tool !== "path") g.fill();
+      g.globalAlpha = 1;
+    }
+  }
+
+  /** Rows inside a polygon of the plane. @param {[number, number][]} polygon */
+  within(polygon) {
+    const at = this.at();
+    const found = [];
+    for (let i = 0; i < at.length / 2; i++) if (inside(polygon, at[2 * i], at[2 * i + 1])) found.push(i);
+    return found;
+  }
+
+  /** @param {number} factor @param {number} px @param {number} py */
+  zoom(factor, px = this.width / 2, py = this.height / 2) {
+    const [x, y] = this.toPlane(px, py);
+    this.camera.scale = Math.max(1e-3, Math.min(1e6, this.camera.scale * factor));
+    const [nx, ny] = this.toPlane(px, py);
+    this.camera.x += x - nx;
+    this.camera.y += y - ny;
+    this.moved();
+  }
+
+  /** @param {number} dx @param {number} dy pixels */
+  pan(dx, dy) {
+    this.camera.x -= dx / this.camera.scale;
+    this.camera.y += dy / this.camera.scale;
+    this.moved();
+  }
+
+  moved() {
+    this.touched = true;
+    this.changed();
+    this.settle();
+  }
+
+  free() {
+    this.sized.disconnect();
+    clearTimeout(this.resting);
+    this.points.free();
+    this.points = null;
+  }
+}
+
+/** A row of a table or a vector as shares of each column's range.
+ * @param {any} info @param {ArrayLike<number>} x @param {number} start @param {number} size */
+function scaled(info, x, start, size) {
+  const { low, high } = limits(info);
+  return Array.from({ length: size }, (_, j) => {
+    const column = info.kind === "table" ? info.columns[j] : null;
+    const [a, b] = column ? (column.categories ? [0, column.categories.length - 1] : [column.low, column.high]) : [low, high];
+    return (x[start + j] - a) / (b - a || 1);
+  });
+}
