@@ -13,6 +13,7 @@ from .describe import cite, recipes, show
 from .detect import detect
 from .evaluate import evaluate, score
 from .explore import explore, serve
+from .export import export
 from .fit import fit
 from .plot import plot
 from .sample import sample
@@ -35,6 +36,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "plot": plot,
     "explore": explore,
     "serve": serve,
+    "export": export,
     "show": show,
     "verify": verify,
     "cite": cite,
