@@ -122,7 +122,9 @@ def test_an_anomalous_cell_is_found(fitted: VAE) -> None:
     scores = fitted.score_samples(table)
     assert scores.argmin() == 10
     names = fitted.codec_.names()
-    shares = fitted.score_cells(table)
+    cells = fitted.score_cells(table)
+    assert list(cells.columns) == names and cells.index.equals(table.index)
+    shares = cells.to_numpy()
     usual = np.nanmedian(shares, 0)
     assert names[int(np.nanargmin(shares[10] - usual))] in ("height", "sex")
     assert np.isnan(shares[0, names.index("height")])

@@ -97,7 +97,8 @@ def _excel(path: Path) -> pd.DataFrame:
         with zipfile.ZipFile(path) as held:
             if sum(info.file_size for info in held.infolist()) > EXPANDED:
                 raise DataError(f"{path} expands to more than {EXPANDED >> 20} MiB; write it as .parquet")
-        return pd.read_excel(path, engine=openpyxl.__name__, na_values=list(MISSING))
+        frame: pd.DataFrame = pd.read_excel(path, engine=openpyxl.__name__, na_values=list(MISSING))
+        return frame
     except zipfile.BadZipFile as error:
         raise DataError(f"{path} is not an .xlsx file ({error}); save it again") from None
 

@@ -33,11 +33,11 @@ def _only_member(path: Path) -> IO[bytes]:
 
 
 COMPRESSED: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
+    ".gz": gzip.GzipFile,
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
     ".zip": _only_member,
-}  # type: ignore[dict-item]
+}
 
 
 def table_ending(path: Path) -> str:
