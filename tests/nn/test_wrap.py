@@ -34,12 +34,16 @@ class Alone(nn.Module):
         return x.flatten(1)
 
 
+def deep(n_in: int, n: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_in, 5), nn.Tanh(), nn.Linear(5, n))
+
+
 def fitted(X: Any = X, y: Any = None, **words: Any) -> VAE:
     return VAE(2, training=SHORT, random_state=0, **words).fit(X, y)
 
 
 def test_a_wrapped_module_is_trained_saved_and_loaded(tmp_path: Path) -> None:
-    encoder, decoder = nn.Linear(4, 7), nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 4))
+    encoder, decoder = nn.Linear(4, 7), deep(2, 4)
     before = encoder.weight.clone()
     vae = fitted(encoder=Wrap(encoder), decoder=Wrap(decoder))
     assert torch.equal(encoder.weight, before), "the module given is copied"
@@ -48,11 +52,9 @@ def test_a_wrapped_module_is_trained_saved_and_loaded(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     vae.save(path)
     assert model_file.read(path)[1]["spec"]["encoder"] == "Wrap('Linear')"
-    with pytest.raises(
-        FormatError, match=r"its encoder is the module Linear: load it with modules={'encoder'"
-    ):
+    with pytest.raises(FormatError, match="its encoder is the module Linear: load it with"):
         VAE.load(path)
-    again = VAE.load(path, modules={"encoder": nn.Linear(4, 7), "decoder": lambda n_in, n: decoder})
+    again = VAE.load(path, modules={"encoder": nn.Linear(4, 7), "decoder": deep})
     np.testing.assert_array_equal(again.score_samples(X), vae.score_samples(X))
     with pytest.raises(FormatError):
         VAE.load(path, modules={"encoder": nn.Linear(4, 6), "decoder": decoder})
@@ -87,8 +89,8 @@ def test_labels_enter_beside_x_or_joined() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: fitted(encoder=nn.Linear(4, 2)), r"not the module Linear; write encoder=Wrap\(module\)"),
-        (lambda: fitted(encoder=Wrap(nn.Linear(3, 2))), r"encoder=Wrap\(Linear\) is called with \(B, 4\), and fails"),
+        (lambda: fitted(encoder=nn.Linear(4, 2)), r"Linear; write encoder=Wrap\(module\)"),
+        (lambda: fitted(encoder=Wrap(nn.Linear(3, 2))), r"called with \(B, 4\), and fails"),
         (lambda: fitted(decoder=Wrap(nn.Linear(2, 3))), "gives 3 numbers for a code of 2; this likelihood needs 4"),
         (lambda: Wrap(nn.Linear), r"not Linear; write Wrap\(Linear\(...\)\)"),
         (lambda: fitted(encoder=Wrap("Linear")), r"Wrap\('Linear'\) has no module"),

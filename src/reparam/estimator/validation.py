@@ -41,9 +41,9 @@ KINDS: dict[str, Any] = {
 WORDS = {"latent_dim": "a whole number, or one per layer such as (8, 16)"}
 """Types that are clearer in words than as the annotation."""
 OWN = (
-    ". A module of your own is {name}=Wrap(module); one for any data is a class Mine(Network) with encoder(self, event, extra, layers) and "
-    "decoder(self, seen, event, n), both of which return a module; use {name}=Mine(), and load with "
-    "VAE.load(path, specs=[Mine])"
+    ". A module of your own is {name}=Wrap(module). A network for any data is a class Mine(Network) with "
+    "encoder(self, event, extra, layers) and decoder(self, seen, event, n), both of which return a module; "
+    "use {name}=Mine(), and load with VAE.load(path, specs=[Mine])"
 )
 
 
@@ -61,9 +61,7 @@ def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
             cls = value.__name__ if isinstance(value, type) else None
             shown = f"the class {cls}; write {cls}(...)" if cls else repr(value)
             if isinstance(value, nn.Module):
-                cure = (
-                    f"write {name}=Wrap(module), and load with VAE.load(path, modules={{{name!r}: module}})"
-                )
+                cure = f"write {name}=Wrap(module); VAE.load(path, modules={{{name!r}: module}}) loads it"
                 raise SpecError(f"VAE.{name} takes a spec, not the module {type(value).__name__}; {cure}")
             own = OWN.format(name=name) if name in ("encoder", "decoder") and not cls else ""
             raise SpecError(f"VAE.{name} takes {WORDS.get(name) or describe(kind)}, not {shown}{own}")
