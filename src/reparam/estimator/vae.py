@@ -80,7 +80,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
       treats their values as missing. `Training.validation` holds out the last time steps.
 
     Other arguments: encoder and decoder (MLP((256, 256), "silu"); Conv for images of more
-    than 1,024 numbers; your own are subclasses of `Network`, see `reparam.nn.networks`), posterior
+    than 1,024 numbers; your own nn.Module is `Wrap(module)`), posterior
     (Gaussian()), prior (StandardNormal(), CodePrior() for codes), random_state (an int gives the same
     model, bit for bit, on the same machine), warm_start (fit continues from the fitted model, with the
     units of its first data; only `training` and `random_state` may change), verbose (1 shows a bar while
@@ -565,9 +565,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         saving.save(self, path)
 
     @classmethod
-    def load(cls, path: str | Path, specs: Sequence[type[Spec]] = ()) -> "VAE":
-        """Read a model file; classes of your own are passed in `specs`, never imported from the file."""
-        return saving.load(cls, path, specs)
+    def load(
+        cls,
+        path: str | Path,
+        specs: Sequence[type[Spec]] = (),
+        modules: Mapping[str, Any] | None = None,
+    ) -> "VAE":
+        """Read a model file; classes of your own are passed in `specs`, and modules of `Wrap`, or factories,
+        in `modules={"encoder": module}`: nothing is imported from the file."""
+        return saving.load(cls, path, specs, modules)
 
     @property
     def event_(self) -> tuple[int, ...]:
