@@ -3,7 +3,8 @@
 from typing import Any
 
 from ..model.model import Model
-from .vae import VAE, restored_on_error
+from .guards import restored_on_error
+from .vae import VAE
 
 
 def build(vae: VAE, X: Any, y: Any = None) -> Model:

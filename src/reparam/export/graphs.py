@@ -148,7 +148,7 @@ def traceable(model: Model, *, missing: bool) -> Iterator[Model]:
     """A copy of the model that looks at no number in Python; `missing`: whether NaN is a missing cell."""
     found = copy.deepcopy(model).eval()
     found.looks_for_missing = lambda x: missing  # type: ignore[method-assign]
-    checked = Distribution._validate_args  # type: ignore[attr-defined]
+    checked = Distribution._validate_args
     Distribution.set_default_validate_args(False)
     try:
         yield found

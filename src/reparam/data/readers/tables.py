@@ -56,7 +56,7 @@ def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark
     words: Any = {"na_values": spellings, "skipinitialspace": True, "low_memory": False, "sep": mark}
     try:
         with opened(str(path), content) as file:
-            frame = pd.read_csv(file, **words)
+            frame: pd.DataFrame = pd.read_csv(file, **words)
     except pd.errors.ParserError as error:
         fault = str(error).split(": ")[-1]
         raise DataError(

@@ -33,9 +33,9 @@ def _only_member(path: Path) -> IO[bytes]:
 
 
 COMPRESSED: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": gzip.GzipFile,
-    ".bz2": bz2.BZ2File,
-    ".xz": lzma.LZMAFile,
+    ".gz": lambda path: gzip.open(path),
+    ".bz2": lambda path: bz2.open(path),
+    ".xz": lambda path: lzma.open(path),
     ".zip": _only_member,
 }
 
