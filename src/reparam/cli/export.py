@@ -18,8 +18,8 @@ def export(
     """Write ONNX graphs: encoder, decoder and "look" (x to code, reconstruction, log p(x|z), KL), each
     checked against torch on random and extreme rows, and a README that says how to use them."""
     from ..export.onnx import export_onnx
-    from .terminal import note
     from .run_folder import load_model
+    from .terminal import note
 
     for path in export_onnx(load_model(model), output, score=score, said=note).files:
         typer.echo(path)
