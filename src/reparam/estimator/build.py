@@ -11,7 +11,7 @@ def build(vae: VAE, X: Any, y: Any = None) -> Model:
     """The model that `vae.fit(X, y)` would train, with its first weights and the data's units, on the CPU.
 
     `vae.model_` is the same model, so that after your own training `vae.score(X)`, `vae.sample()` and
-    `vae.save(path)` use its weights. `x, y = vae.preprocessor_.transform(X, y)` are X (n, *E) and the labels
+    `vae.save(path)` use its weights. `x, y = vae.preprocessor_.cells(X, y)` are X (n, *E) and the labels
     as the model reads them.
     """
     with restored_on_error(vae):
