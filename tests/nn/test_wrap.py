@@ -94,7 +94,7 @@ def test_labels_enter_beside_x_or_joined() -> None:
         (lambda: fitted(decoder=Wrap(nn.Linear(2, 3))), "gives 3 numbers for a code of 2; this"),
         (lambda: Wrap(nn.Linear), r"not Linear; write Wrap\(Linear\(...\)\)"),
         (lambda: fitted(encoder=Wrap("Linear")), "has no module"),
-        (lambda: fitted(encoder=Wrap(lambda *sizes: 3)),  # type: ignore[arg-type,return-value]
+        (lambda: fitted(encoder=Wrap(lambda *sizes: 3)),  # type: ignore[arg-type]
          "gives int, not an nn.Module"),
         (lambda: fitted(PICTURES, Y, encoder=Wrap(Alone()), labels=Given(2)), "its forward takes x alone"),
         (lambda: VAE(((2, 3, 3),), encoder=Wrap(Alone()), training=SHORT).fit(PICTURES), "has no maps"),

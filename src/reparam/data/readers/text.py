@@ -8,7 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ...errors import DataError
 
@@ -33,9 +33,9 @@ def _only_member(path: Path) -> IO[bytes]:
 
 
 COMPRESSED: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": lambda path: gzip.open(path),
-    ".bz2": lambda path: bz2.open(path),
-    ".xz": lambda path: lzma.open(path),
+    ".gz": lambda path: cast(IO[bytes], gzip.GzipFile(path)),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
     ".zip": _only_member,
 }
 
