@@ -11,7 +11,8 @@ from pathlib import Path
 
 TABLES = ["polars", "openpyxl"]
 TRACKERS = ["lightning_fabric", "pytorch_lightning", "tensorboard", "wandb", "mlflow"]
-EXTRAS = [*TABLES, *TRACKERS]
+ONNX = ["onnx", "onnxscript", "onnxruntime"]
+EXTRAS = [*TABLES, *TRACKERS, *ONNX]
 HIDE = f"""
 import sys
 
@@ -62,6 +63,7 @@ MISSING = [
     ("reparam.VAE(1, training=two).fit([[0.0], [1.0], [3.0]])", "devices=2", "devices"),
     ("Tracker('csv', Path('.'))", "--log csv", "trackers"),
     ("Tracker('wandb', Path('.'))", "--log wandb", "trackers"),
+    ("export_onnx(None, '.')", "an export to ONNX", "onnx"),
 ]
 """Code, what it asks for, and the extra that holds it."""
 
@@ -71,6 +73,8 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
 import numpy as np, reparam
 from pathlib import Path
 from reparam.data.codecs.table import to_polars
+from reparam.data.codecs.choose import from_header
+from reparam.export.onnx import export_onnx
 from reparam.training.loggers import Tracker
 
 two = reparam.Training(devices=2, epochs=1)

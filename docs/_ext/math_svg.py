@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 import matplotlib
+import numpy as np
 from docutils import nodes
 from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import MathTextParser
@@ -38,7 +39,7 @@ def drawn(latex: str) -> tuple[str, float, float, float]:
         width, height, depth, *_ = MathTextParser("path").parse(text, 72, properties)
         vertices, codes = TextToPath().get_text_path(properties, text, ismath=True)
     scale = SIZE / TextToPath.FONT_SCALE
-    path = Path(vertices * scale, codes)
+    path = Path(np.asarray(vertices) * scale, codes)
     out = io.StringIO()
     letters = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
     for points, code in path.iter_segments(simplify=False, curves=True):

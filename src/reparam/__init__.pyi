@@ -18,6 +18,9 @@ from .errors import (
 from .estimator.anomaly_detector import (
     AnomalyDetector as AnomalyDetector,
 )
+from .estimator.build import (
+    build as build,
+)
 from .estimator.vae import (
     VAE as VAE,
 )
@@ -119,6 +122,9 @@ from .nn.networks import (
 from .nn.residual import (
     ResMLP as ResMLP,
     ResNet as ResNet,
+)
+from .nn.wrap import (
+    Wrap as Wrap,
 )
 from .objectives.adversarial import (
     FactorTC as FactorTC,

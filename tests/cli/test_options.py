@@ -148,7 +148,7 @@ def test_options_that_nothing_reads_are_refused(tmp_path: Path, capsys: Capture)
     capsys.readouterr()
     for words, message in (
         (("evaluate", out, tmp_path / "x.npy", "--delay", 3), "--delay is only for a time series"),
-        (("evaluate", out, tmp_path / "x.npy", "--na", "zz"), "na is for .csv files"),
+        (("evaluate", out, tmp_path / "x.npy", "--na", "zz"), "na is for .csv and .tsv files"),
         (("score", out, tmp_path / "x.npy", "-o", tmp_path / "s.csv", "--skip-bad"), "folders of images"),
         (("plot", out, "-o", tmp_path / "figures", "--skip-bad"), "need --data: give --data"),
         (

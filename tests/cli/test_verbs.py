@@ -31,6 +31,7 @@ SMOKE = {
     "plot": "MODEL OTHER --data DATA -o OUT/figures",
     "explore": "MODEL DATA --compare OTHER --port 0 --no-open",
     "serve": "MODEL --port 0",
+    "export": "MODEL -o OUT/onnx",
     "show": "MODEL --json",
     "verify": "MODEL --json",
     "cite": "MODEL",

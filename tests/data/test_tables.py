@@ -21,6 +21,7 @@ from reparam import (
     ZeroInflated,
 )
 from reparam.data.codecs import table as tables
+from reparam.data.codecs.column import Column
 from reparam.data.load import load
 from reparam.families import Columns, Family, Shared
 from reparam.nn.networks import MLP
@@ -121,7 +122,9 @@ def test_an_anomalous_cell_is_found(fitted: VAE) -> None:
     scores = fitted.score_samples(table)
     assert scores.argmin() == 10
     names = fitted.codec_.names()
-    shares = fitted.score_cells(table)
+    cells = fitted.score_cells(table)
+    assert list(cells.columns) == names and cells.index.equals(table.index)
+    shares = cells.to_numpy()
     usual = np.nanmedian(shares, 0)
     assert names[int(np.nanargmin(shares[10] - usual))] in ("height", "sex")
     assert np.isnan(shares[0, names.index("height")])
@@ -279,3 +282,49 @@ def test_columns_keep_their_names() -> None:
 def test_many_draws_given_a_column_come_from_many_pools(fitted: VAE) -> None:
     some = fitted.sample(2500, given={"sex": "male"}, random_state=0)
     assert (some.sex == "male").all() and some.height.nunique() > 500
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        (("2013-05-{:02}T18:00:00Z",) * 2, r"2013-05-\d\dT\d\d:\d\d:\d\dZ"),
+        (("2013-05-{:02} 18:00:00+02:00",) * 2, r"2013-05-\d\d \d\d:\d\d:\d\d\+02:00"),
+        (
+            ("2013-05-{:02}T18:00:00+02:00", "2013-05-{:02}T18:00:00+01:00"),
+            r"2013-05-\d\dT\d\d:\d\d:\d\d\+00:00",
+        ),
+        (("2013-05-{:02}T18:00:00Z", "2013-05-{:02}T18:00:00"), r"2013-05-\d\dT\d\d:\d\d:\d\d\+00:00"),
+        (("2013-05-{:02}T18:00:00",) * 2, r"2013-05-\d\dT\d\d:\d\d:\d\d"),
+        (("2013-05-{:02}",) * 2, r"2013-05-\d\d"),
+    ],
+    ids=["utc", "offset", "two offsets", "a zone in some", "no zone", "days"],
+)
+def test_dates_written_as_text_keep_their_zone(text: tuple[str, str], shown: str, tmp_path: Path) -> None:
+    written = [text[day % 2].format(day + 1) for day in range(28)]
+    table = pd.DataFrame({"t": written, "x": np.random.default_rng(0).normal(size=28)})
+    VAE(1, training=Training(epochs=1), random_state=0).fit(table).save(tmp_path / "m.safetensors")
+    vae = VAE.load(tmp_path / "m.safetensors")
+    moments = pd.to_datetime(table.t, format="ISO8601", utc=True)
+    drawn = pd.to_datetime(vae.sample(50, random_state=0).t, utc=True)
+    assert (drawn >= moments.min()).all() and (drawn <= moments.max()).all()
+    filled = vae.impute(table.assign(t=table.t.where(table.index > 2)))
+    assert filled.t[3:].tolist() == written[3:] and filled.t[:3].str.fullmatch(shown).all()
+    given = vae.sample(2, given={"t": written[5]}, random_state=0).t
+    assert (pd.to_datetime(given, utc=True) == moments[5]).all()
+
+
+def test_dates_of_older_model_files_have_the_zone_of_their_first() -> None:
+    column = Column("t", "date", "datetime64[us]", 0.0, 3.0, True, value="2013-05-17 18:00:00+00:00")
+    assert column.decode(np.array([1.0]))[0] == pd.Timestamp("2013-05-18T18:00:00Z")
+
+
+def test_a_level_not_seen_is_shown_as_a_number() -> None:
+    table = pd.DataFrame(
+        {"level": pd.Categorical([0, 5, 10] * 9, ordered=True), "x": np.arange(27) % 5 * 0.3}
+    )
+    codec = tables.TableCodec.learn(table)
+    other = table.assign(level=pd.Categorical([35] * 27, ordered=True))
+    with pytest.warns(
+        UserWarning, match=r"row 0, column 'level' holds 35, a value not seen in training \(0, 5"
+    ):
+        codec.encode(other)

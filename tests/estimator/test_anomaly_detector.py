@@ -79,7 +79,7 @@ def test_a_value_never_seen_lowers_the_score_by_its_probability() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         missing, unseen, changed = (vae.score(each) for each in (hole, new, constant))
-        cells = vae.score_cells(new)
+        cells = vae.score_cells(new).to_numpy()
     assert unseen == pytest.approx(missing - np.log(201))
     assert changed == pytest.approx(vae.score(frame.head(1)) - np.log(201))
     assert cells[0, 0] == pytest.approx(-np.log(201)) and np.isfinite(cells).all()

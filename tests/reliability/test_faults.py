@@ -1,5 +1,6 @@
 """Short forms of the torture: a training killed within an epoch, signals, damaged files, two runs at once."""
 
+import ast
 import json
 import os
 import signal
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reparam import MLP, VAE, FormatError, Training
+import reparam
+from reparam import MLP, VAE, Adam, FormatError, RMSprop, SpecError, Training
 from reparam.serialization.atomic import locked
 from reparam.serialization.header import read_header
 from reparam.serialization.model_file import read, write
@@ -201,3 +203,26 @@ def test_a_newer_format_is_shown_and_a_double_key_is_refused(
     ):
         plain = {name: value for name, value in inner.items() if name != "sha256"} | {"version": 2}
         assert run("show", written(json.dumps(plain).replace('"version": 2', fault))) == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [(Adam, (0.9, 2.0)), (Adam, (float("nan"),)), (Adam, (0.9, 0.99, 0.0)), (RMSprop, (1.5,))],
+)
+def test_an_optimiser_out_of_range_is_refused(kind: Any, words: tuple[float, ...]) -> None:
+    with pytest.raises(SpecError, match=kind.__name__):
+        kind(*words)
+
+
+FORBIDDEN = {"pickle", "cPickle", "dill", "joblib", "marshal", "shelve"}
+
+
+def test_nothing_in_the_library_runs_code_from_a_file() -> None:
+    for path in Path(reparam.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            imported = [alias.name for alias in getattr(node, "names", ()) if isinstance(alias, ast.alias)]
+            imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not FORBIDDEN & {name.partition(".")[0] for name in imported}, path
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("eval", "exec", "compile", "torch.load", "torch.jit.load"), path

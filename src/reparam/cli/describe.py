@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from .arguments import AsJson, ModelPath
-from .output import column_summary, print_json, warn
+from .output import column_summary, print_json
+from .terminal import warn
 
 SHOWN = 200
 """Characters of a value of a newer format that are shown."""

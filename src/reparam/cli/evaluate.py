@@ -93,7 +93,7 @@ def score(
         of_rows = vae.score_samples(block.X, block.y, k)[:, None]
         if not per_cell:
             return of_rows
-        of_cells = vae.score_cells(block.X, block.y, k)
+        of_cells = np.asarray(vae.score_cells(block.X, block.y, k))
         return np.concatenate([of_rows, of_cells.reshape(len(of_rows), -1)], 1)
 
     write_by_block(output, vae, dataset, scores, ["score", *cells])

@@ -13,6 +13,7 @@ from .describe import cite, recipes, show
 from .detect import detect
 from .evaluate import evaluate, score
 from .explore import explore, serve
+from .export import export
 from .fit import fit
 from .plot import plot
 from .sample import sample
@@ -35,6 +36,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "plot": plot,
     "explore": explore,
     "serve": serve,
+    "export": export,
     "show": show,
     "verify": verify,
     "cite": cite,
@@ -49,7 +51,9 @@ EXIT_CODES = {
     3: "the data, or a file, cannot be read or written",
     4: "training diverged",
     5: "the model file is damaged, or of another format",
-    130: "stopped with Ctrl-C",
+    129: "stopped by SIGHUP, when a terminal is closed; a training is saved",
+    130: "stopped with Ctrl-C; a training is saved",
+    143: "stopped by SIGTERM; a training is saved",
 }
 """What an exit status says."""
 

@@ -17,8 +17,8 @@ from ..serialization.atomic import clear_leftovers, locked, replace_file
 from ..serialization.header import file_of, read_header
 from ..training.distributed import launched
 from ..training.trainer import Progress
-from .output import warn
 from .pause import Stopped, TimedPause
+from .terminal import warn
 
 SAVE_SECONDS = 60.0
 """Seconds between checkpoints: the most training that a kill or a power cut can lose."""

@@ -70,7 +70,8 @@ def resolve(
     model = ModelConfig(
         latent_dim=latent_sizes(latent_dim),
         encoder=encoder,
-        decoder=chosen["decoder"] or encoder,
+        decoder=chosen["decoder"]
+        or (encoder if encoder.mirrored else default_network(preprocessor.codec.shape)),
         posterior=posterior,
         prior=chosen["prior"] or DEFAULTS[posterior.support],
         likelihood=preprocessor.likelihood,

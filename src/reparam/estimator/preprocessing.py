@@ -218,3 +218,12 @@ def default_likelihood(values: Values, sparse: bool) -> Family:
     if values.binary:
         return Bernoulli()
     return NegativeBinomial(mean=Local(Share())) if sparse and values.counts else Gaussian(scale=Shared())
+
+
+def named_like(X: Any, cells: Array, names: list[str]) -> Any:
+    """Numbers (n, len(names)) as a frame of X's library, if X is a frame of n rows; else as they are."""
+    if not is_frame(X) or cells.shape != (len(X), len(names)):
+        return cells
+    if hasattr(X, "iloc"):
+        return type(X)(cells, index=X.index, columns=names)
+    return type(X)(dict(zip(names, cells.T, strict=True)))

@@ -42,7 +42,7 @@ def usual(vae: VAE, X: Any) -> Array:
     some = X.tocsr() if hasattr(X, "tocsr") else X if hasattr(X, "shape") else np.asarray(X)
     most = max(10, min(USUAL_ROWS, USUAL_CELLS // numel(vae.event_)))
     rows = np.unique(np.linspace(0, some.shape[0] - 1, most).astype(int))
-    cells = vae.score_cells(dense(some.iloc[rows] if hasattr(some, "iloc") else some[rows]))
+    cells = np.asarray(vae.score_cells(dense(some.iloc[rows] if hasattr(some, "iloc") else some[rows])))
     medians: Array = np.nanmedian(cells.reshape(len(cells), -1), 0)
     return medians
 
@@ -50,7 +50,7 @@ def usual(vae: VAE, X: Any) -> Array:
 def reasons(vae: VAE, X: Any, usual: Array, most: int) -> list[list[Reason]]:
     """Of each row the `most` cells whose log-probability is furthest below the usual (cells,)."""
     X = dense(X)
-    cells = vae.score_cells(X)
+    cells = np.asarray(vae.score_cells(X))
     below = np.nan_to_num(usual - cells.reshape(len(cells), -1), nan=-np.inf, posinf=1e30)
     order = np.argsort(-below, 1, kind="stable")[:, :most]
     names, value, expected = vae.codec_.names(), cell_of(X), expected_values(vae, X, order)

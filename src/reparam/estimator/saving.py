@@ -1,6 +1,6 @@
 """Save and load a fitted `VAE` or a stopped training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,11 +37,20 @@ def save(vae: Any, path: str | Path) -> None:
     model_file.write(path, weights, header)
 
 
-def load(cls: type[Estimator], path: str | Path, specs: Sequence[type[Spec]]) -> Estimator:
+def load(
+    cls: type[Estimator],
+    path: str | Path,
+    specs: Sequence[type[Spec]] = (),
+    modules: Mapping[str, Any] | None = None,
+) -> Estimator:
+    if unknown := set(modules or ()) - {"encoder", "decoder"}:
+        raise SpecError(f"modules has {min(unknown)!r}; it takes 'encoder' and 'decoder'")
     tensors, header = model_file.read(path)
     try:
         spec = {"window": "None"} | header["spec"]
         arguments = {name: parse(spec[name], kind, specs) for name, kind in KINDS.items()}
+        for role in ("encoder", "decoder"):
+            arguments[role] = arguments[role].bound(role, (modules or {}).get(role))
         arguments["training"] = replace(
             arguments["training"], device="auto"
         )  # the file may be of another machine

@@ -2,8 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import methodcaller
 from pathlib import Path
@@ -39,11 +38,13 @@ from ..tensors import Shape, numel, random_from
 from ..training import refit_prior
 from ..training.checkpoint import Pause
 from ..training.config import Training
+from ..training.display import epochs_shown
 from ..training.trainer import Progress, Trainer
 from . import saving
 from .defaults import FitConfig, resolve
+from .guards import has_classifier, restored_on_error
 from .parameters import names_unknown, nested, with_fields
-from .preprocessing import Preprocessor
+from .preprocessing import Preprocessor, named_like
 from .validation import (
     KINDS,
     check_arguments,
@@ -58,25 +59,6 @@ from .validation import (
 Array = np.ndarray[Any, Any]
 Shown = Callable[[Distribution], Tensor]
 """A function of p(x|z): its mean, or a sample."""
-
-
-def has_classifier(vae: "VAE") -> bool:
-    labels = getattr(vae, "labels_", vae.labels)
-    if labels is not None and labels.has_classifier:
-        return True
-    raise AttributeError("predict needs a classifier: fit with labels=Auxiliary(classes) or Enumerated")
-
-
-@contextmanager
-def restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """If the body raises, the estimator is left as it was."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -98,11 +80,12 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
       treats their values as missing. `Training.validation` holds out the last time steps.
 
     Other arguments: encoder and decoder (MLP((256, 256), "silu"); Conv for images of more
-    than 1,024 numbers; your own are subclasses of `Network`, see `reparam.nn.networks`), posterior
+    than 1,024 numbers; your own nn.Module is `Wrap(module)`), posterior
     (Gaussian()), prior (StandardNormal(), CodePrior() for codes), random_state (an int gives the same
     model, bit for bit, on the same machine), warm_start (fit continues from the fitted model, with the
-    units of its first data; only `training` and `random_state` may change). Fields of specs are parameters
-    too, for `set_params` and grids: `training__epochs`, `encoder__hidden`.
+    units of its first data; only `training` and `random_state` may change), verbose (1 shows a bar while
+    `fit` trains, in a notebook in its cell; 2 a line for each epoch). Fields of specs are parameters too, for
+    `set_params` and grids: `training__epochs`, `encoder__hidden`.
 
     X is (n, columns) or (n, *E), images as (n, H, W) or (n, C, H, W). Densities are in nats per
     datum, in the units of X. Source: Kingma and Welling, "Auto-Encoding Variational Bayes" (2014).
@@ -134,6 +117,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         random_state: Any = None,
         warm_start: bool = False,
         window: int | None = None,
+        verbose: int = 0,
     ) -> None:
         self.latent_dim = latent_dim
         self.encoder = encoder
@@ -147,6 +131,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.warm_start = warm_start
         self.window = window
+        self.verbose = verbose
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments; `deep`: also the fields of specs among them, such as `training__epochs`."""
@@ -161,16 +146,38 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- fitting -------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, callback: Callable[[Progress], Any] | None = None) -> Self:
         """Train on X (n, *E), and labels y (n,), or a frame of covariates, where the model uses them. Returns
-        self."""
-        for _ in self.fit_iter(X, y):
-            pass
+        self.
+
+        `callback` is called with a Progress after each epoch; if it returns True, training stops there.
+        """
+        check_at_least(0, verbose=self.verbose)
+        epochs = self.fit_iter(X, y)
+        try:
+            for progress in epochs_shown(epochs, self.verbose):
+                if callback is not None and callback(progress) is True:
+                    break
+        finally:
+            epochs.close()
         return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Train on a further block of rows, from the current weights. Returns self.
+
+        The first call is `fit`. A later one sees its block alone, with the columns, units and classes of the
+        first, and a fresh optimiser; it trains as long as `training` says, so that `Training(epochs=1)` is
+        one pass over each block. For data on disk `reparam.stream` mixes rows of all blocks, and is better.
+        """
+        warm_start, self.warm_start = self.warm_start, True
+        try:
+            return self.fit(X, y)
+        finally:
+            self.warm_start = warm_start
 
     def fit_iter(
         self, X: Any, y: Any = None, resume: str | Path | None = None, pause: Pause | None = None
-    ) -> Iterator[Progress]:
+    ) -> Generator[Progress, None, None]:
         """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`. If iteration
         stops early, the model is fitted up to that epoch.
 
@@ -450,13 +457,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- densities and evaluation --------------------------------------------------------------------
 
-    def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
-        """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing; low is anomalous."""
+    def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Any:
+        """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing; low is anomalous. For a
+        frame a frame, with its index and the names of the modelled columns."""
         check_at_least(1, n_samples=n_samples)
         x, classes = self._cells(X, y)
         cells: Array = imputation.log_prob_by_cell(self.model_, x, classes, n_samples, self.seed_).numpy()
         new = self.preprocessor_.surprise(X)
-        return cells if new is None else np.where(new[1] > 0, -new[1], cells)
+        cells = cells if new is None else np.where(new[1] > 0, -new[1], cells)
+        return named_like(X, cells, self.preprocessor_.codec.names())
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where
@@ -556,9 +565,15 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         saving.save(self, path)
 
     @classmethod
-    def load(cls, path: str | Path, specs: Sequence[type[Spec]] = ()) -> "VAE":
-        """Read a model file; classes of your own are passed in `specs`, never imported from the file."""
-        return saving.load(cls, path, specs)
+    def load(
+        cls,
+        path: str | Path,
+        specs: Sequence[type[Spec]] = (),
+        modules: Mapping[str, Any] | None = None,
+    ) -> "VAE":
+        """Read a model file; classes of your own are passed in `specs`, and modules of `Wrap`, or factories,
+        in `modules={"encoder": module}`: nothing is imported from the file."""
+        return saving.load(cls, path, specs, modules)
 
     @property
     def event_(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
+from torch import nn
 from torch.utils import data as torch_data
 
 from ..errors import DataError, SpecError
@@ -17,6 +18,7 @@ from ..model.label_head import LabelHead
 from ..model.labels import Labels
 from ..model.priors import Prior
 from ..nn import Net
+from ..nn.wrap import Wrap
 from ..objectives import Objective
 from ..specs.spec import accepts, describe, plain
 from ..training.config import Training
@@ -24,8 +26,8 @@ from ..training.config import Training
 Array = np.ndarray[Any, Any]
 KINDS: dict[str, Any] = {
     "latent_dim": int | tuple[int | tuple[int, ...], ...],
-    "encoder": Net,
-    "decoder": Net,
+    "encoder": Net | Wrap,
+    "decoder": Net | Wrap,
     "posterior": Posterior,
     "prior": Prior,
     "likelihood": Likelihood,
@@ -39,9 +41,9 @@ KINDS: dict[str, Any] = {
 WORDS = {"latent_dim": "a whole number, or one per layer such as (8, 16)"}
 """Types that are clearer in words than as the annotation."""
 OWN = (
-    ". A network of your own is a class Mine(Network) with encoder(self, event, extra, layers) and "
-    "decoder(self, seen, event, n), both of which return a module; use {name}=Mine(), and load with "
-    "VAE.load(path, specs=[Mine])"
+    ". A module of your own is {name}=Wrap(module). A network for any data is a class Mine(Network) with "
+    "encoder(self, event, extra, layers) and decoder(self, seen, event, n), both of which return a module; "
+    "use {name}=Mine(), and load with VAE.load(path, specs=[Mine])"
 )
 
 
@@ -58,7 +60,10 @@ def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
         elif not accepts(kind, value, listed=listed):
             cls = value.__name__ if isinstance(value, type) else None
             shown = f"the class {cls}; write {cls}(...)" if cls else repr(value)
-            own = OWN.format(name=name) if kind is Net and not cls else ""
+            if isinstance(value, nn.Module):
+                cure = f"write {name}=Wrap(module); VAE.load(path, modules={{{name!r}: module}}) loads it"
+                raise SpecError(f"VAE.{name} takes a spec, not the module {type(value).__name__}; {cure}")
+            own = OWN.format(name=name) if name in ("encoder", "decoder") and not cls else ""
             raise SpecError(f"VAE.{name} takes {WORDS.get(name) or describe(kind)}, not {shown}{own}")
 
 

@@ -107,7 +107,10 @@ class Family(Spec, abc.ABC):
 
     def distribution(self, event: Shape, **values: Tensor) -> Distribution:
         """Parameter values (*batch, *shape) -> Distribution, batch shape (*batch), event shape E."""
-        raise NotImplementedError(f"{type(self).__name__} has no distribution of plain parameters: use build")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no distribution of plain parameters: use build, or write "
+            "distribution(self, event, **values) in a family of your own"
+        )
 
     def support_error(self, x: Array) -> Violation | None:
         """The first of these values (n, *E) that is outside the support, or None; NaN is ignored. Checked

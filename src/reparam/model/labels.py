@@ -206,7 +206,7 @@ class Enumerated(LabelHead):
         p, uniform, n = super().frequencies(counts), 1 / self.classes, counts.sum()
         intensity = (1 - p.square().sum()) / ((n - 1) * (p - uniform).square().sum())
         share = intensity.clamp(0.0, 1.0) if n > 1 else 1.0
-        return share * uniform + (1 - share) * p  # type: ignore[no-any-return]
+        return share * uniform + (1 - share) * p
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         return Classifier(

@@ -169,7 +169,7 @@ def append_mask(read: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return read
     size = mask.shape[-2:] if mask.dim() > 2 else ()
-    return torch.cat([t.reshape(len(t), -1, *size) for t in (read, mask.to(read.dtype))], 1)
+    return torch.cat([t.reshape(t.shape[0], -1, *size) for t in (read, mask.to(read.dtype))], 1)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

@@ -54,7 +54,7 @@ def features_per_class(encoder: nn.Module, x: Tensor, codes: Tensor) -> Tensor:
 
     A first dense layer is W (x, y) = W_x x + W_y y, and W_x x is computed once.
     """
-    k, n = len(codes), len(x)
+    k, n = len(codes), x.shape[0]
     dense = encoder.first_dense() if isinstance(encoder, Encoder) else None
     if isinstance(encoder, Encoder) and dense:
         layer, activation = dense

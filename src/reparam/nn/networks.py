@@ -1,6 +1,7 @@
 """Networks as specs. An encoder gives features (B, n_out); a decoder gives the raw parameters of p(x|z).
 
-For your own network, subclass `Network` as a frozen dataclass and return any nn.Module: an encoder takes
+Any nn.Module is an encoder or a decoder as `Wrap(module)`. For a network that fits any data, subclass
+`Network` as a frozen dataclass and return any nn.Module: an encoder takes
 (x, extra) and has an attribute `n_out`; a decoder maps (*leading, n_in) to (*leading, n). A model file
 holds its repr: load it with `VAE.load(path, specs=[Mine])`.
 """
@@ -9,7 +10,7 @@ import abc
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, Self
 
 from torch import nn
 
@@ -34,6 +35,17 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 @dataclass(frozen=True, repr=False)
 class Network(Spec, abc.ABC):
     """A spec of an encoder and a decoder for data of any event shape."""
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the decoder is of the same spec where none is named."""
+        return True
+
+    def bound(self, role: str, module: Any) -> Self:
+        """The network of a loaded model, with the `module` given for it."""
+        if module is not None:
+            raise SpecError(f"its {role} is {self}, not a Wrap: leave {role!r} out of modules")
+        return self
 
     @abc.abstractmethod
     def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:

@@ -39,7 +39,7 @@ class Attend(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         q, k, v = maps.flatten(2).chunk(3, 1)
         weights = (q.transpose(1, 2) @ k / math.sqrt(q.shape[1])).softmax(-1)
-        return (v @ weights.transpose(1, 2)).reshape(len(maps), -1, *maps.shape[2:])
+        return (v @ weights.transpose(1, 2)).reshape(maps.shape[0], -1, *maps.shape[2:])
 
 
 @dataclass(frozen=True, repr=False)

@@ -65,7 +65,7 @@ class TablePlots:
 
     def strangest(self, some: Rows, scores: Array, step: int) -> Figure:
         """The least likely rows; what was expected in a cell is inferred from the others of its row."""
-        cells = self.model.score_cells(some.X, *some.condition)
+        cells = np.asarray(self.model.score_cells(some.X, *some.condition))
         found = strangest(scores, cells)
         blanked = to_pandas(some.X, self.all_names).iloc[found.rows].copy()
         for name, marked in zip(self.names, found.cells.T, strict=True):

@@ -64,6 +64,12 @@ class Adam(Optimiser):
     eps: float = 1e-8
     weight_decay: float = 0.0
 
+    def check(self) -> None:
+        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
+            raise SpecError(f"Adam takes beta1 and beta2 in [0, 1), e.g. Adam(0.9, 0.999); not {self}")
+        if not (0 < self.eps < math.inf and 0 <= self.weight_decay < math.inf):
+            raise SpecError(f"Adam takes eps above 0 and weight_decay of 0 or more, not {self}")
+
     def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
         betas = (self.beta1, self.beta2)
         return torch.optim.AdamW(parameters, rate, betas, self.eps, self.weight_decay, fused=True)
@@ -75,6 +81,10 @@ class RMSprop(Optimiser):
 
     alpha: float = 0.9
     eps: float = 1e-7
+
+    def check(self) -> None:
+        if not (0 <= self.alpha < 1 and 0 < self.eps < math.inf):
+            raise SpecError(f"RMSprop takes alpha in [0, 1) and eps above 0, not {self}")
 
     def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(parameters, rate, self.alpha, self.eps, foreach=True)

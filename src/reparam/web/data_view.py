@@ -28,8 +28,9 @@ class DataView:
     def __init__(self, vae: "VAE", dataset: "Dataset") -> None:
         self.vae, self.X, self.dataset = vae, dataset.X, dataset
         self.n = int(dataset.X.shape[0])
-        self.classes = classes_of(vae, dataset.y)
-        self.y = np.full(self.n, -1, np.int32) if dataset.y is None else numbers_of(self.classes, dataset.y)
+        labels = None if hasattr(dataset.y, "columns") else dataset.y  # a frame holds covariates, no classes
+        self.classes = classes_of(vae, labels)
+        self.y = np.full(self.n, -1, np.int32) if labels is None else numbers_of(self.classes, labels)
         self.scores = np.full(self.n, np.nan, np.float64)
         self.scored = np.zeros(self.n, bool)
         self.kl_sum, self.kl_known = np.zeros(vae.latent_dim_), np.zeros(self.n, bool)

@@ -42,11 +42,12 @@ class Desk:
         self.slow.close()
 
 
-def explained(error: Exception) -> tuple[int, str]:
-    """The HTTP status of an error, and its words; those of an unforeseen error go to the log alone."""
+def failure_of(error: Exception) -> tuple[int, str, dict[str, str]]:
+    """The HTTP status, words and headers for an error; the words of an unforeseen one go to the log alone."""
     statuses = {BusyError: 503, LateError: 504, ReparamError: 422}
     for kind, status in statuses.items():
         if isinstance(error, kind):
-            return status, " ".join(str(error).split())
+            again = {"retry-after": "1"} if status == 503 else {}
+            return status, " ".join(str(error).split()), again
     log.error("a question failed", exc_info=error)
-    return 500, "the question failed here; the server's log says why"
+    return 500, "the question failed here; the server's log says why", {}

@@ -173,7 +173,7 @@ class ModelAnswers:
         log_px = self.vae.score_samples(X, y)
         found, info = {"log_px": log_px}, Info()
         if self.vae.likelihood_.factorises and opt.flag(options, "cells", True):
-            found["cells"] = self.rows.cells(self.vae.score_cells(X, y))
+            found["cells"] = self.rows.cells(np.asarray(self.vae.score_cells(X, y)))
         if self.view is not None:
             reference = self.reference()
             found["percentile"] = percentiles(reference, log_px)

@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import __version__
 from ..errors import extra
 from .answers import Answers
-from .desk import Desk, explained
+from .desk import Desk, failure_of
 from .guard import BODY_SECONDS, MOST_BYTES, Guard
 from .lanes import SECONDS, WAITING
 from .wire import MEDIA, to_json
@@ -21,17 +21,13 @@ with extra("web", "this command"):
     from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
     from fastapi.staticfiles import StaticFiles
 
+    from .public import add_public
+
 STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 """Types that a browser insists on, and some systems do not know."""
 POLL = 0.5
 """Seconds between two looks at a history."""
-
-
-def failure(error: Exception) -> JSONResponse:
-    """The answer to a question that failed."""
-    status, words = explained(error)
-    return JSONResponse({"error": words}, status, {"retry-after": "1"} if status == 503 else None)
 
 
 def create_app(
@@ -73,6 +69,7 @@ def create_app(
         """Figures in the text format of Prometheus."""
         return desk.metrics_text()
 
+    add_public(app, desk)
     if page:
         add_page(app, desk)
     return Guard(
@@ -101,7 +98,8 @@ def add_page(app: FastAPI, desk: Desk) -> None:
         try:
             return Response(await desk.ask_bytes(verb, await request.body()), media_type=MEDIA)
         except Exception as error:
-            return failure(error)
+            status, words, headers = failure_of(error)
+            return JSONResponse({"error": words}, status, headers)
 
     @app.get("/api/v1/events", include_in_schema=False)
     async def events(request: Request) -> StreamingResponse:

@@ -57,6 +57,9 @@ class Column:
             or not isinstance(self.categories, list)
         ):
             raise ValueError(f"not a valid column: {self}")
+        if self.kind == "date" and self.dtype == "datetime64[us]" and isinstance(self.value, str):
+            zone = pd.Timestamp(self.value).tz  # older model files leave it out of the type of text dates
+            object.__setattr__(self, "dtype", f"datetime64[us, {zone}]" if zone else self.dtype)
 
     @property
     def origin(self) -> float:
@@ -98,13 +101,13 @@ class Column:
                 at = frames.where(frame, int(new.argmax()), self.name)
                 old = ", ".join(map(repr, self.categories[:8]))
                 warnings.warn(
-                    f"{at} holds {values[new].iloc[0]!r}, a value not seen in training ({old}); "
+                    f"{at} holds {_plain(values[new].iloc[0])!r}, a value not seen in training ({old}); "
                     f"such cells are treated as missing, {int(new.sum())} in total, and lower a score",
                     stacklevel=2,
                 )
             return known
         if self.kind == "date":
-            dates = pd.to_datetime(values, errors="coerce", format="ISO8601")
+            dates = _moments(values)
             cure = ", which is not a date; write it as YYYY-MM-DD"
             frames.reject_cells(frame, self.name, dates.isna() & values.notna(), cure)
             first = pd.Timestamp(self.value)
@@ -176,6 +179,22 @@ class Column:
         return _typed(pd.Series(numbers), self.dtype, None)
 
 
+def written_as(dates: "pd.Series[Any]", sample: str) -> "pd.Series[Any]":
+    """Dates as text in the form of `sample`: with its T before the time, and its Z where that says UTC."""
+    if "T" not in sample:
+        return dates.astype(str).where(dates.notna())
+    text = dates.map(lambda moment: moment.isoformat(), na_action="ignore").astype(object)
+    return text.str.replace("+00:00", "Z") if sample.endswith("Z") else text
+
+
+def _moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Dates, NaT where a value is none; those of several zones in UTC, as is one without a zone."""
+    try:
+        return pd.to_datetime(values, errors="coerce", format="ISO8601")
+    except ValueError:
+        return pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
+
+
 def _plain(value: Any) -> Any:
     """A JSON value: numpy scalars become Python scalars."""
     return value.item() if isinstance(value, np.generic) else value
@@ -220,9 +239,11 @@ def _column(name: str, values: "pd.Series[Any]") -> Column:
 
 
 def _text(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
-    dates = pd.to_datetime(present.astype(str), errors="coerce", format="ISO8601")
+    dates = _moments(present.astype(str))
     if dates.notna().all():
-        return _date(name, dates, "datetime64[us]")
+        return _date(
+            name, dates, "datetime64[us]" if dates.dt.tz is None else f"datetime64[us, {dates.dt.tz}]"
+        )
     if present.nunique() > min(MOST_CATEGORIES, max(2, len(present) // 2)):
         return Column(name, "key", dtype)
     return Column(name, "categorical", dtype, categories=sorted(map(_plain, present.unique()), key=str))

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pandas.api.types import is_datetime64_any_dtype
 from torch import Tensor
 
 from ...errors import DataError, extra
 from ...families import Family
 from ..readers import tables as frames
-from .column import Column, _column, _typed
+from .column import Column, _column, _typed, written_as
 
 Array = np.ndarray[Any, Any]
 
@@ -105,6 +106,8 @@ class TableCodec:
         for column in self.columns:
             if column.name in guesses and column.name in frame:
                 held, guess = frame[column.name], guesses[column.name]
+                if column.kind == "date" and not is_datetime64_any_dtype(held.dtype) and held.notna().any():
+                    guess = written_as(guess, str(held.dropna().iloc[0]))
                 if isinstance(held.dtype, pd.CategoricalDtype):
                     new = [c for c in guess[held.isna()].unique() if c not in held.cat.categories]
                     held = held.cat.add_categories(new)

@@ -56,7 +56,7 @@ def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark
     words: Any = {"na_values": spellings, "skipinitialspace": True, "low_memory": False, "sep": mark}
     try:
         with opened(str(path), content) as file:
-            frame = pd.read_csv(file, **words)
+            frame: pd.DataFrame = pd.read_csv(file, **words)
     except pd.errors.ParserError as error:
         fault = str(error).split(": ")[-1]
         raise DataError(
@@ -97,7 +97,8 @@ def _excel(path: Path) -> pd.DataFrame:
         with zipfile.ZipFile(path) as held:
             if sum(info.file_size for info in held.infolist()) > EXPANDED:
                 raise DataError(f"{path} expands to more than {EXPANDED >> 20} MiB; write it as .parquet")
-        return pd.read_excel(path, engine=openpyxl.__name__, na_values=list(MISSING))
+        frame: pd.DataFrame = pd.read_excel(path, engine=openpyxl.__name__, na_values=list(MISSING))
+        return frame
     except zipfile.BadZipFile as error:
         raise DataError(f"{path} is not an .xlsx file ({error}); save it again") from None
 

@@ -8,7 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ...errors import DataError
 
@@ -33,11 +33,11 @@ def _only_member(path: Path) -> IO[bytes]:
 
 
 COMPRESSED: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
+    ".gz": lambda path: cast(IO[bytes], gzip.GzipFile(path)),
+    ".bz2": bz2.BZ2File,
+    ".xz": lzma.LZMAFile,
     ".zip": _only_member,
-}  # type: ignore[dict-item]
+}
 
 
 def table_ending(path: Path) -> str:

@@ -1,0 +1,195 @@
+"""A fitted VAE as ONNX graphs, checked against torch with onnxruntime, in a folder that explains itself."""
+
+import logging
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import SpecError, extra
+from ..model.model import Model
+from ..serialization.atomic import replace_file
+from ..tensors import random_from
+from .graphs import Graph, graphs_of, traceable
+from .onnx_readme import Field, readme
+
+if TYPE_CHECKING:
+    from .. import VAE
+
+Array = np.ndarray[Any, Any]
+TOLERANCE = 1e-4
+"""The largest difference from torch, relative where a number is above 1."""
+ROWS = 16
+"""Rows of each check."""
+TRACED = 3
+"""Rows while tracing: more than one, so that their number stays free."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the `files`, and the largest difference from torch by graph (see TOLERANCE)."""
+
+    files: tuple[Path, ...]
+    difference: dict[str, float]
+
+
+def export_onnx(
+    vae: "VAE", folder: str | Path, *, score: bool = False, said: Callable[[str], None] | None = None
+) -> Exported:
+    """Write encoder.onnx, decoder.onnx, look.onnx and README.md; `score`: also score.onnx, x to log p(x).
+
+    Each graph has run in onnxruntime on random and extreme rows and differs from torch by TOLERANCE at most;
+    else, and where ONNX lacks an operation of the model, SpecError and nothing is written. `said` is called
+    with a line for each graph. Shapes and units stand in README.md.
+    """
+    with extra("onnx", "an export to ONNX"):
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+
+    folder, codec, seed = Path(folder), vae.codec_, vae.seed_
+    blobs, fields, difference = dict[str, bytes](), dict[str, tuple[list[Field], list[Field]]](), {}
+    with traceable(vae.model_, missing=vae.model_.config.has_missing) as model, torch.no_grad():
+        tests = [random_rows(vae, model), extreme_rows(vae, model)]
+        for name, graph in graphs_of(model, seed, score=score).items():
+            blob, outputs = traced(name, graph, tests[0])
+            difference[name] = max(compared(name, graph, blob, outputs, given) for given in tests)
+            shapes = {key: tuple(t.shape) for key, t in graph.taken(tests[0]).items()}
+            results = {key: tuple(t.shape) for key, t in graph.outputs(graph.taken(tests[0])).items()}
+            fields[name] = (
+                [Field.of(*each) for each in shapes.items()],
+                [Field.of(*e) for e in results.items()],
+            )
+            blobs[f"{name}.onnx"] = blob
+            if said is not None:
+                said(f"{name}.onnx: differs from torch by {difference[name]:.1e} at most")
+    text = readme(vae, fields, difference, codec.header().get("columns", []))
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, data in (blobs | {"README.md": text.encode()}).items():
+        replace_file(folder / file, data)
+    return Exported(tuple(folder / file for file in (*blobs, "README.md")), difference)
+
+
+def random_rows(vae: "VAE", model: Model) -> dict[str, Tensor]:
+    """Rows x that the model samples, a fifth of the cells missing where it has missing cells; normal codes z;
+    classes y in turn."""
+    labels, n = model.config.labels, ROWS
+    y = torch.arange(n) % labels.n_classes
+    with random_from(0):
+        code = labels.code(y)[None] if labels.to_decoder else None
+        px = model.decode(model.prior_state(n), code)
+        x = px.sample().reshape(n, *model.event).float()
+        if model.config.has_missing:
+            x = x.masked_fill(torch.rand(x.shape) < 0.2, torch.nan)
+        z = torch.randn(n, vae.latent_dim_)
+    return {"x": x, "z": z, "y": y}
+
+
+def extreme_rows(vae: "VAE", model: Model) -> dict[str, Tensor]:
+    """Rows at the ends of the support and a hundred times as far, codes ten times as far from zero."""
+    given = random_rows(vae, model)
+    x = given["x"]
+    known = x.nan_to_num(nan=0.0)
+    ends = [x * 0, x * 0 + known.amax(0), x * 0 + known.amin(0), x * 100, x * -100]
+    family = model.likelihood.family
+    kept = [each for each in ends if family.support_error(each.numpy().astype(np.float64)) is None]
+    rows = torch.cat([each[: ROWS // 4] for each in kept] or [x])
+    n = len(rows)
+    y = torch.arange(n) % model.config.labels.n_classes
+    return {"x": rows, "z": 10 * given["z"].repeat(n // ROWS + 1, 1)[:n], "y": y}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the warnings and log lines of torch's exporter."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def traced(name: str, graph: Graph, given: Mapping[str, Tensor]) -> tuple[bytes, list[str]]:
+    """The ONNX file and the names of its outputs; SpecError where ONNX lacks an operation."""
+    inputs = tuple(given[key][:TRACED] for key in graph.takes)
+    outputs = list(graph.outputs(dict(zip(graph.takes, inputs, strict=True))))
+    batch = torch.export.Dim("n")
+    try:
+        with quiet():
+            program = torch.onnx.export(
+                graph,
+                inputs,
+                dynamo=True,
+                dynamic_shapes=(tuple({0: batch} for _ in inputs),),
+                input_names=list(graph.takes),
+                output_names=outputs,
+                custom_translation_table={torch.ops.aten.hypot.default: hypot},
+                verbose=False,
+            )
+    except Exception as error:
+        raise SpecError(f"this model has no graph {name!r} in ONNX: {reason(error)}") from error
+    assert program is not None
+    return program.model_proto.SerializeToString(), outputs
+
+
+def hypot(x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2), for which ONNX has no operation."""
+    from onnxscript import opset18 as op
+
+    return op.Sqrt(op.Add(op.Mul(x, x), op.Mul(y, y)))
+
+
+def reason(error: BaseException) -> str:
+    """What an exporter's error says, in one line."""
+    text = str(error)
+    if missing := re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", text):
+        return f"it has no operation for torch's {missing[1]}"
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def compared(name: str, graph: Graph, blob: bytes, outputs: list[str], given: Mapping[str, Tensor]) -> float:
+    """The largest difference between onnxruntime and torch, relative where torch's number is above 1."""
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.log_severity_level = 3
+    session = onnxruntime.InferenceSession(blob, settings, providers=["CPUExecutionProvider"])
+    try:
+        found = session.run(outputs, {key: t.numpy() for key, t in graph.taken(given).items()})
+    except Exception as error:
+        raise SpecError(f"the graph {name!r} of this model does not run: {reason(error)}") from error
+    wanted = graph.outputs(graph.taken(given))
+    worst = 0.0
+    for key, ours in zip(outputs, found, strict=True):
+        difference = distance(ours, wanted[key].numpy())
+        if difference > TOLERANCE:
+            raise SpecError(
+                f"{key!r} of the graph {name!r} differs from torch by {difference:.1e}, more than {TOLERANCE}"
+            )
+        worst = max(worst, difference)
+    return worst
+
+
+def distance(ours: Array, theirs: Array) -> float:
+    """max |a - b| / max(1, |b|); infinite where one alone is not finite.
+
+    >>> distance(np.array([1.0, 200.0, np.nan]), np.array([1.5, 201.0, np.nan]))
+    0.5
+    """
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    a, b = (np.where(same, 0.0, each.astype(np.float64)) for each in (ours, theirs))
+    each = np.abs(a - b) / np.maximum(1.0, np.abs(b))
+    return float(np.where(np.isfinite(each), each, np.inf).max(initial=0.0))
