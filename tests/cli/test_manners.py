@@ -93,7 +93,7 @@ def test_quiet_and_verbose(place: Path, tmp_path: Path, capsys: Capture) -> None
     words = ("fit", place / "rows.csv", "--epochs", 2, "-o", tmp_path / "m")
     assert run(*words, "--quiet") == 0
     assert all(": warning: " in line for line in capsys.readouterr().err.splitlines())
-    assert run(*words, "--verbose") == 0
+    assert run(*words, "--overwrite", "--verbose") == 0
     said = capsys.readouterr().err
     assert "epoch 1 of 2: bound" in said and "u: real" in said
     assert run(*words, "--verbose", "--quiet") == 2

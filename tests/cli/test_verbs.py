@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.models import ParameterInfo
 
 from reparam import cli
-from reparam.cli.main import VERBS, app
+from reparam.cli.main import VERBS, app, common
 from tests.cli.helpers import Capture, run
 
 SMOKE = {
@@ -67,7 +67,7 @@ def test_every_verb_has_a_row_and_arguments_here() -> None:
 def test_every_function_that_takes_typed_options_is_a_verb() -> None:
     for module in pkgutil.iter_modules(cli.__path__, f"{cli.__name__}."):
         for name, f in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
-            if f.__module__ == module.name:
+            if f.__module__ == module.name and f is not common:
                 marks = [m for hint in hints(f) for m in getattr(hint, "__metadata__", ())]
                 assert not any(isinstance(m, ParameterInfo) for m in marks) or VERBS.get(name) is f, name
 

@@ -227,7 +227,7 @@ def test_the_shell(tmp_path: Path) -> None:
         ["encode", run, data, "-o", str(tmp_path / "z.csv")],
     ):
         app(words, standalone_mode=False)
-    assert np.loadtxt(tmp_path / "s.csv", skiprows=1).shape == (200,)
+    assert np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1).shape == (200, 2)
 
 
 @pytest.mark.parametrize("count", [0, 3, 10_000, 1_000_000])

@@ -77,7 +77,11 @@ def test_a_signal_ends_a_training_at_the_next_step_and_a_model_is_there(
         return take_step(update, epoch)
 
     monkeypatch.setattr(Update, "__call__", signalled)
-    assert run(*fit, tmp_path / "run") == 128 + number
+    before = signal.signal(number, signal.default_int_handler)  # one that the caller ignores stays ignored
+    try:
+        assert run(*fit, tmp_path / "run") == 128 + number
+    finally:
+        signal.signal(number, before)
     assert f"stopped by {number.name} and saved" in capsys.readouterr().err
     monkeypatch.undo()
     assert read_header(tmp_path / "run/training.safetensors")["training"]["step"] == 4

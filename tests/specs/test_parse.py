@@ -52,7 +52,7 @@ trainings = st.builds(
     Training,
     epochs=st.none() | st.integers(1, 999),
     learning_rate=numbers,
-    optimiser=st.builds(Adam, eps=numbers) | st.builds(RMSprop, alpha=numbers),
+    optimiser=st.builds(Adam, eps=numbers) | st.builds(RMSprop, alpha=st.floats(0, 1, exclude_max=True)),
 )
 
 

@@ -99,7 +99,7 @@ def load(
             return _shards(data, shards, like, buffer or BUFFER, label, given)
         event = like.event if like else None
         return Dataset(data, *images.read(FolderFiles(path / part), size, event, skip_bad, buffer))
-    if holds_images(path):
+    if word and holds_images(path):
         from .readers import images
 
         event = like.event if like else None

@@ -186,7 +186,7 @@ def compared(name: str, graph: Graph, blob: bytes, outputs: list[str], given: Ma
 def distance(ours: Array, theirs: Array) -> float:
     """max |a - b| / max(1, |b|); infinite where one alone is not finite.
 
-    >>> distance(np.array([1.0, 200.0, np.nan]), np.array([1.5, 201.0, np.nan]))
+    >>> distance(np.array([0.5, 200.0, np.nan]), np.array([1.0, 201.0, np.nan]))
     0.5
     """
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))

@@ -20,7 +20,7 @@ class Answers:
     """`models` by name, one or two; `data`: one data set for all, one for each, or none. `run`: the history
     of the run folder that the first model comes from.
 
-    >>> import reparam
+    >>> import numpy as np, reparam
     >>> X = np.random.default_rng(0).normal(size=(50, 3))
     >>> vae = reparam.VAE(2, training=reparam.Training(epochs=1), random_state=0).fit(X)
     >>> arrays, _ = Answers({"mine": vae}).ask("decode", {"z": np.zeros((4, 2), np.float32)})
