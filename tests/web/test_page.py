@@ -207,7 +207,7 @@ def test_sliders_move_undo_and_every_class(visit: Callable[..., Any]) -> None:
     page.get_by_role("button", name="as a slider").click()
     until(page, "s.directions[0]?.name === 'style'")
     before = state(page, "z")
-    page.get_by_label("style").fill("1")
+    page.get_by_label("style", exact=True).fill("1")
     until(page, "s.directions[0].amount === 1")
     assert np.allclose(np.subtract(state(page, "z"), before), state(page, "a"), atol=1e-5)
 

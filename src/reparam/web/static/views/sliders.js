@@ -1,6 +1,6 @@
 /** Sliders: every dimension of the code by how much it says, classes, paths between two codes, directions with names. */
 import { html, useMemo, useState } from "../vendor/preact-htm.js";
-import { matrix } from "../safetensors.js";
+import { matrix, tensor } from "../safetensors.js";
 import { useStore } from "../store.js";
 import { byRate } from "../projection.js";
 import { Current } from "./map.js";
@@ -47,7 +47,10 @@ function Between() {
   const [name, setName] = useState("");
   const both = a.length === z.length && b.length === z.length;
   const go = async () => {
-    const { arrays } = await store.ask("interpolate", { z: matrix([a, b]) }, { steps: 12, path });
+    /** @type {import("../safetensors.js").Tensors} */
+    const ends = { z: matrix([a, b]) };
+    if (store.info.labels && store.state.y >= 0) ends.y = tensor(Int32Array.of(store.state.y), 1);
+    const { arrays } = await store.ask("interpolate", ends, { steps: 12, path });
     const [n, L] = arrays.z.shape;
     setCodes(Array.from({ length: n }, (_, i) => /** @type {Float32Array} */ (arrays.z.data).slice(i * L, (i + 1) * L)));
   };
