@@ -65,7 +65,7 @@ class DataOptions:
     ] = None
     given_columns: Annotated[
         str | None,
-        typer.Option(help="covariates, not data: the columns that the model is told, e.g. age,batch"),
+        typer.Option(help="columns that are covariates: the model is conditional on them, e.g. age,batch"),
     ] = None
     size: Annotated[
         str | None,

@@ -67,7 +67,7 @@ def fit(
     overrides |= {key: value for key, value in said.items() if value is not None}
     vae, published = build_estimator(recipe, overrides, seed)
     if options.given_columns is not None:
-        vae.set_params(labels=told_covariates(vae))
+        vae.set_params(labels=covariate_head(vae))
     (vae.training or Training()).resolved_device()
     dataset = load_data(data, options)
     X: Any = scale_pixels(dataset.X, vae)
@@ -101,7 +101,7 @@ def fit(
     print_result(vae, X, y, output, as_json)
 
 
-def told_covariates(vae: "VAE") -> "LabelHead":
+def covariate_head(vae: "VAE") -> "LabelHead":
     """The label head for --given-columns: the one that is set, else Covariates()."""
     from .. import Covariates
 

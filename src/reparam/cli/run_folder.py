@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import VAE, Training
-from ..errors import DataError, FormatError, SpecError
+from ..errors import DataError, DivergedError, FormatError, SpecError
 from ..serialization.atomic import clear_leftovers, locked, replace_file
 from ..serialization.header import file_of, read_header
 from ..training.distributed import launched
@@ -113,6 +113,10 @@ class RunFolder:
             except KeyboardInterrupt:
                 if not fresh:
                     save()
+                raise
+            except DivergedError:
+                if not (resume or vae.history_):
+                    self.clear(model=not protected)
                 raise
         if pause.signal:
             raise Stopped(pause.signal)

@@ -17,7 +17,7 @@ VERBOSE = typer.Option("--verbose", "-v", help="a line for each epoch, and the t
 
 @dataclass
 class Settings:
-    """What the running command was told."""
+    """The verbosity of the running command."""
 
     quiet: bool = False
     verbose: bool = False

@@ -22,6 +22,8 @@ LARGEST_PART = 0.2
 """The largest block of a stream of which blocks are held out, as a share of all rows."""
 LABELLED = 0.1
 """The share of labelled rows to which they are repeated in training."""
+DIGESTED = 1000
+"""Rows of the first digest, which is all that older checkpoints hold."""
 PLACED = 1000
 """Rows per block in the search for a value outside the support."""
 
@@ -89,7 +91,7 @@ def digest_of(rows: Rows) -> str:
         digest.update(np.ascontiguousarray(x[:].cpu().numpy()).data)
     if y is not None:
         digest.update(np.ascontiguousarray(y.cpu().numpy()).data)
-    first = zlib.crc32(x[:PLACED].cpu().numpy().tobytes())
+    first = zlib.crc32(x[:DIGESTED].cpu().numpy().tobytes())
     return f"{len(x)} rows, {first:08x}, {digest.hexdigest()[:16]}"
 
 

@@ -160,8 +160,8 @@ def _shards(
 
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)
-        told = [name for name in given or (label or "",) if name in rows[:1].columns]
-        labels = frames.stream(paths, buffer, told) if told else rows
+        columns = [name for name in given or (label or "",) if name in rows[:1].columns]
+        labels = frames.stream(paths, buffer, columns) if columns else rows
     return _table(name, rows, labels, like, label, given)
 
 

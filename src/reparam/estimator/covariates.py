@@ -1,4 +1,4 @@
-"""Covariates of the user, a frame, a mapping or an array, to the columns that a conditional model is told."""
+"""Covariates of the user, a frame, a mapping or an array, to the columns that a model is conditional on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -61,6 +61,8 @@ def resolve(
     chosen = {name: plain(value) for name, value in arguments.items()}
     labels = preprocessor.targets.labels
     encoder = chosen["encoder"] or default_network(preprocessor.codec.shape)
+    mirrored = encoder if encoder.mirrored else default_network(preprocessor.codec.shape)
+    decoder = chosen["decoder"] or mirrored
     posterior = chosen["posterior"] or Gaussian()
     training = chosen["training"] or Training()
     training = training.resolved(*size) if size else training
@@ -70,8 +72,7 @@ def resolve(
     model = ModelConfig(
         latent_dim=latent_sizes(latent_dim),
         encoder=encoder,
-        decoder=chosen["decoder"]
-        or (encoder if encoder.mirrored else default_network(preprocessor.codec.shape)),
+        decoder=decoder,
         posterior=posterior,
         prior=chosen["prior"] or DEFAULTS[posterior.support],
         likelihood=preprocessor.likelihood,

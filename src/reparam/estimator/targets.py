@@ -34,7 +34,7 @@ class Targets:
         return cls(labels, classes_of(labels_of(y, n, labels, labels.partial), labels))
 
     def given(self, y: Any, n: int) -> Tensor | None:
-        """What the model is told of n rows; only where it is conditional on labels."""
+        """The labels of n rows as numbers, where the model is conditional on them; else None."""
         if not self.labels.observed:
             return None
         if self.labels.measured:
@@ -62,7 +62,7 @@ class Targets:
         assert self.classes is not None
         return class_numbers(self.classes, one_each(name, y, n))
 
-    def told(self, label: Any, n: int, under: Any = None) -> Tensor | None:
+    def condition(self, label: Any, n: int, under: Any = None) -> Tensor | None:
         """`label` of n rows, one for all or one each, as numbers; None where the model reads no labels."""
         if not self.labels.reads_y:
             if label is not None:

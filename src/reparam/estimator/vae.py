@@ -350,27 +350,27 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """`shown` of p(x | state, label), with the shape and type of X; `state` takes some rows at a time, so
         that memory is bounded."""
         n, event = len(rows), self.model_.event
-        told = self.preprocessor_.targets.told(label, n)
+        condition = self.preprocessor_.targets.condition(label, n)
 
         def decoded(a: Tensor, c: Tensor | None) -> Tensor:
             px = self.model_.decode(state(a), None if c is None else self.labels_.code(c)[None])
             return shown(px).reshape(len(a), *event)
 
         at_once = max(1, min(n, rows_at_once(self.model_)))
-        found = over_rows(decoded, rows, told, at_once)
+        found = over_rows(decoded, rows, condition, at_once)
         return self.preprocessor_.inverse(found.reshape(n, *event))
 
     @torch.no_grad()
     def reconstruct(self, X: Any, y: Any = None, *, label: Any = None) -> Any:
         """Decoded means of the posterior means (n, *E); deterministic. `label`: as if the rows had that
         class, or those covariates, `{"batch": "B"}`; other covariates stay as in y."""
-        x, told = self._rows(X, y)
-        other = None if label is None else self.preprocessor_.targets.told(label, len(x), y)
-        both = [each for each in (told, other) if each is not None]
+        x, condition = self._rows(X, y)
+        other = None if label is None else self.preprocessor_.targets.condition(label, len(x), y)
+        both = [each for each in (condition, other) if each is not None]
 
         def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
             each = iter(() if b is None else b.unbind(1))
-            own = None if told is None else next(each)
+            own = None if condition is None else next(each)
             return mean_of(self.model_.rebuild(a, own, next(each, None))).reshape(len(a), *self.model_.event)
 
         stacked = torch.stack(both, 1) if both else None

@@ -30,13 +30,18 @@ def posterior(model: Model, rows: Rows) -> dict[str, Tensor]:
     return each_row(of_batch, *rows, rows_at_once(model))
 
 
+def spread_of(d: Distribution | None) -> Tensor | None:
+    """The standard deviation; None where the distribution has none."""
+    try:
+        return None if d is None else d.stddev
+    except (NotImplementedError, AttributeError):
+        return None
+
+
 def spread(q: Distribution | None, z: Tensor) -> Tensor:
     """The standard deviation of q, shaped like z (B, L); NaN where it has none."""
-    try:
-        assert q is not None
-        return q.stddev.reshape(z.shape)
-    except NotImplementedError:
-        return torch.full_like(z, torch.nan)
+    sd = spread_of(q)
+    return torch.full_like(z, torch.nan) if sd is None else sd.reshape(z.shape)
 
 
 @torch.no_grad()

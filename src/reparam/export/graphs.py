@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..distributions import mean_of
 from ..evaluation.likelihood import log_weights
+from ..evaluation.posterior import spread_of
 from ..model.hierarchy import averaging
 from ..model.model import Model
 from ..tensors import nan_to_neginf, random_from
@@ -114,14 +115,6 @@ class Score(Graph):
             draws = 1 if model.config.deterministic else DRAWS
             log_w = torch.cat(list(log_weights(model, seen, y, draws, self.seed)))
         return {"log_px": torch.logsumexp(log_w, 0) - math.log(len(log_w))}
-
-
-def spread_of(d: Distribution | None) -> Tensor | None:
-    """The standard deviation; None where the distribution has none."""
-    try:
-        return None if d is None else d.stddev
-    except (NotImplementedError, AttributeError):
-        return None
 
 
 class Replayed(TorchFunctionMode):

@@ -1,4 +1,4 @@
-"""Covariates: the columns of y that a conditional model is told, and the numbers that it reads for them."""
+"""Covariates: the columns of y that a model is conditional on, and the numbers that it reads for them."""
 
 import abc
 from collections.abc import Sequence

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.stream import taken
+
 Array = NDArray[Any]
 MAP_ROWS = 10_000  # the most points in a plot
 CLASSES = 20  # the most classes that have a column of samples
@@ -55,23 +57,18 @@ def rows_of(model: Fitted, data: Any) -> Rows:
     if data is None:
         return Rows()
     step = -(-len(data.X) // MAP_ROWS)
-    X, told = data.X[::step], None if data.y is None else data.y[::step]
-    framed = hasattr(told, "columns")  # covariates: the first colours the plots
-    y = None if told is None else np.asarray(told[told.columns[0]] if framed else told)
+    X, labels = data.X[::step], None if data.y is None else data.y[::step]
+    framed = hasattr(labels, "columns")  # covariates: the first colours the plots
+    y = None if labels is None else np.asarray(labels[labels.columns[0]] if framed else labels)
     conditional = getattr(getattr(model, "labels_", None), "observed", False)
-    rows = Rows(X, y, given=told if conditional else None)
+    rows = Rows(X, y, given=labels if conditional else None)
     if not model.latent_dim_ or (conditional and y is None):
         return rows
     return Rows(X, y, np.asarray(model.transform(X, *rows.condition), dtype=float), rows.given)
 
 
-def taken(given: Any, rows: Any) -> Any:
-    """Some rows of labels or covariates."""
-    return given.iloc[rows] if hasattr(given, "iloc") else given[rows]
-
-
 def samples_of(model: Fitted, n: int, rows: Rows) -> Any:
-    """n samples; of a model that is told covariates with those of `rows` in turn."""
+    """n samples; of a model with covariates with those of `rows` in turn."""
     if rows.given is None or model.classes_ is not None:
         return model.sample(n)
     return model.sample(n, label=taken(rows.given, np.arange(n) % len(rows.given)))

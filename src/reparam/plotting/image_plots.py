@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..data.stream import taken
 from .figures import (
     image_grid,
     interpolation,
@@ -15,7 +16,7 @@ from .figures import (
     sweep,
     traversals,
 )
-from .fitted import Array, Fitted, Rows, decoded_samples, labels_of, most_active, taken
+from .fitted import Array, Fitted, Rows, decoded_samples, labels_of, most_active
 from .mosaic import shade
 from .style import Animation
 

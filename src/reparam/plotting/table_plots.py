@@ -9,9 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..data.codecs.table import to_pandas
+from ..data.stream import taken
 from .associations import associations, correlation_ratio
 from .cells import is_number, numbers, texts
-from .fitted import Array, Rows, samples_of, taken
+from .fitted import Array, Rows, samples_of
 from .score_figures import score_histogram, strangest, strangest_cells
 from .table_figures import ASSOCIATED, correlations, distance, marginals
 

@@ -11,7 +11,7 @@ from ..errors import DataError
 
 try:
     import fcntl
-except ImportError:  # Windows: two runs in one folder are not told apart
+except ImportError:  # Windows: a second run in one folder is not noticed
     fcntl = None  # type: ignore[assignment]
 
 PREFIX = ".reparam-"

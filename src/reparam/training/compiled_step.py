@@ -72,9 +72,8 @@ class Operations:
         batch = (x,) if y is None else (x, y)
         with torch.no_grad():
             if self.run is None:
-                with torch.random.fork_rng(
-                    ["cuda"] if batch[0].is_cuda else []
-                ):  # a resumed one traces later
+                devices = ["cuda"] if x.is_cuda else []
+                with torch.random.fork_rng(devices):  # a resumed training traces at another step
                     self.run = self._compiled(*batch)
             figures, *gradients = self.run(*self.tensors.values(), *batch)
         for p, gradient in zip(self.learned.values(), gradients, strict=True):

@@ -22,8 +22,8 @@ def columns_given_code(vae: "VAE", z: Array, label: Any) -> list[dict[str, Any]]
     """Of each column its `name` and, for the n codes, `probabilities` (n, categories), or `quantiles`
     (n, levels) at `levels` of DRAWS draws, in the units of the page."""
     model, codes = vae.model_, torch.as_tensor(z)
-    told = vae.preprocessor_.targets.told(label, len(z))
-    px = model.decode(model.state(codes), None if told is None else vae.labels_.code(told)[None])
+    condition = vae.preprocessor_.targets.condition(label, len(z))
+    px = model.decode(model.state(codes), None if condition is None else vae.labels_.code(condition)[None])
     rows, shape = Tables(vae), (len(z), *model.event)
     most = max((len(column.categories) for column in rows.modelled), default=0)
     tops = torch.tensor([max(0.0, len(column.categories) - 1.0) for column in rows.modelled])

@@ -1,7 +1,7 @@
 """The verbs of the public interface, for several requests in one pass of the model."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,9 +10,6 @@ from . import options as opt
 from .model_answers import MOST_DRAWS, ModelAnswers, seed_of
 from .requests import MAIN, Call, call_of_floats, call_of_json, records_or_lists
 from .wire import Array
-
-if TYPE_CHECKING:
-    pass
 
 Found = dict[str, Any]
 """Rows and arrays by name."""

@@ -55,7 +55,7 @@ class Metrics:
                 lines.append(f'{name}_sum{{verb="{verb}"}} {self.seconds[verb]:.6f}')
                 lines.append(f'{name}_count{{verb="{verb}"}} {n}')
         lines.append("# TYPE reparam_waiting gauge")
-        lines += [f'reparam_waiting{{lane="{lane}"}} {n}' for lane, n in waiting.items()]
+        lines += [f'reparam_waiting{{worker="{worker}"}} {n}' for worker, n in waiting.items()]
         lines += ["# TYPE reparam_passes_total counter", f"reparam_passes_total {passes}"]
         lines += [
             "# TYPE process_resident_memory_peak_bytes gauge",

@@ -48,7 +48,7 @@ class ModelAnswers:
         self.classes = self.view.classes if self.view else classes_of(vae, None)
         vae.model_.eval()
 
-    @property
+    @cached_property
     def verbs(self) -> dict[str, Callable[[Arrays, Options], Answer]]:
         """What this model can answer."""
         config, has_latent = self.vae.config_.model, self.vae.latent_dim_ > 0
@@ -153,9 +153,7 @@ class ModelAnswers:
         label, model = self.labels_of(arrays, n), self.vae.model_
         show_mean = opt.flag(options, "mean", self.rows.kind != "table")
         with random_from(self.vae._seed(seed_of(options))):
-            if label is None and self.vae.classes_ is not None:
-                drawn = torch.multinomial(model.log_prior_y.exp(), n, replacement=True)
-                label = self.vae.classes_[drawn.numpy()]
+            label = self.vae.preprocessor_.targets.drawn(label, n, model.log_prior_y)
             z = prior_codes(model, n, temperature)
             x = self.vae._decoded(model.state, z, label, mean_of if show_mean else lambda px: px.sample())
         found = {"z": z.numpy(), "x": self.rows.numbers(x)}

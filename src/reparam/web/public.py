@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from .answers import QUICK
-from .desk import Desk, failure_of
+from .dispatcher import Dispatcher, failure_of
 from .interface import Interface
 from .requests import FIELDS, RAW
 from .wire import to_json
@@ -45,9 +45,9 @@ FAULTS = {
 }
 
 
-def add_public(app: FastAPI, desk: Desk) -> None:
+def add_public(app: FastAPI, dispatcher: Dispatcher) -> None:
     """The routes of the first model of the answers."""
-    asked = desk.answers.models[0]
+    asked = dispatcher.answers.models[0]
     interface = Interface(asked)
     faults: dict[int | str, dict[str, Any]] = {
         status: {"description": words, **ERROR} for status, words in FAULTS.items()
@@ -56,14 +56,16 @@ def add_public(app: FastAPI, desk: Desk) -> None:
     @app.get("/api/v1/model", responses={401: faults[401]})
     async def model() -> Response:
         """The parts of the model, its columns, classes, latents and history."""
-        _, info = await desk.quick.ask(lambda each: [desk.answers.ask("model") for _ in each], None, 1)
+        _, info = await dispatcher.quick.ask(
+            lambda each: [dispatcher.answers.ask("model") for _ in each], None, 1
+        )
         return Response(to_json(info), media_type="application/json")
 
     for verb in FIELDS:
         if verb in asked.verbs:
             app.add_api_route(
                 f"/api/v1/{verb}",
-                endpoint(verb, interface, desk),
+                endpoint(verb, interface, dispatcher),
                 methods=["POST"],
                 name=verb,
                 description=ABOUT[verb],
@@ -76,9 +78,9 @@ def add_public(app: FastAPI, desk: Desk) -> None:
         return HTMLResponse(page_of(app.openapi()))
 
 
-def endpoint(verb: str, interface: Interface, desk: Desk) -> Any:
+def endpoint(verb: str, interface: Interface, dispatcher: Dispatcher) -> Any:
     """The route of one verb."""
-    lane = desk.quick if verb in (*QUICK, "reconstruct") else desk.slow
+    worker = dispatcher.quick if verb in (*QUICK, "reconstruct") else dispatcher.slow
     run = interface.runner(verb)
 
     async def answer(request: Request) -> Response:
@@ -87,11 +89,11 @@ def endpoint(verb: str, interface: Interface, desk: Desk) -> Any:
         shape = request.headers.get("x-shape", "") if raw else None
         try:
             call = interface.read(verb, await request.body(), shape, dict(request.query_params))
-            found = await lane.ask(run, call, call.n, interface.key(verb, call))
+            found = await worker.ask(run, call, call.n, interface.key(verb, call))
         except Exception as error:
             status, words, headers = failure_of(error)
             return JSONResponse({"error": words}, status, headers)
-        desk.metrics.took(verb, time.perf_counter() - started, call.n)
+        dispatcher.metrics.took(verb, time.perf_counter() - started, call.n)
         if raw:
             floats, shape = interface.to_floats(verb, found)
             return Response(floats, media_type=RAW, headers={"x-shape": shape})

@@ -10,10 +10,10 @@ from pathlib import Path
 from .. import __version__
 from ..errors import extra
 from .answers import Answers
-from .desk import Desk, failure_of
+from .dispatcher import Dispatcher, failure_of
 from .guard import BODY_SECONDS, MOST_BYTES, Guard
-from .lanes import SECONDS, WAITING
 from .wire import MEDIA, to_json
+from .workers import SECONDS, WAITING
 
 with extra("web", "this command"):
     import uvicorn
@@ -42,13 +42,13 @@ def create_app(
     seconds: float = SECONDS,
 ) -> Guard:
     """The ASGI application: with the `page`, or the interface alone. For the other arguments see `Guard` and
-    `Lane`."""
-    desk = Desk(answers, waiting, seconds)
+    `Worker`."""
+    dispatcher = Dispatcher(answers, waiting, seconds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        desk.close()
+        dispatcher.close()
 
     app = FastAPI(
         title="reparam",
@@ -67,22 +67,22 @@ def create_app(
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> str:
         """Figures in the text format of Prometheus."""
-        return desk.metrics_text()
+        return dispatcher.metrics_text()
 
-    add_public(app, desk)
+    add_public(app, dispatcher)
     if page:
-        add_page(app, desk)
+        add_page(app, dispatcher)
     return Guard(
         app,
         token=token,
         hosts=hosts,
-        metrics=desk.metrics,
+        metrics=dispatcher.metrics,
         most_bytes=most_bytes,
         body_seconds=body_seconds,
     )
 
 
-def add_page(app: FastAPI, desk: Desk) -> None:
+def add_page(app: FastAPI, dispatcher: Dispatcher) -> None:
     """The page, its questions, and its events."""
 
     @app.get("/", include_in_schema=False)
@@ -96,14 +96,14 @@ def add_page(app: FastAPI, desk: Desk) -> None:
     @app.post("/api/v1/ask/{verb}", include_in_schema=False)
     async def ask(verb: str, request: Request) -> Response:
         try:
-            return Response(await desk.ask_bytes(verb, await request.body()), media_type=MEDIA)
+            return Response(await dispatcher.ask_bytes(verb, await request.body()), media_type=MEDIA)
         except Exception as error:
             status, words, headers = failure_of(error)
             return JSONResponse({"error": words}, status, headers)
 
     @app.get("/api/v1/events", include_in_schema=False)
     async def events(request: Request) -> StreamingResponse:
-        return StreamingResponse(progress(desk.answers, request), media_type="text/event-stream")
+        return StreamingResponse(progress(dispatcher.answers, request), media_type="text/event-stream")
 
 
 async def progress(answers: Answers, request: Request) -> AsyncIterator[str]:

@@ -5,20 +5,20 @@ import time
 
 from ..errors import ReparamError
 from .answers import QUICK, Answers
-from .lanes import SECONDS, WAITING, BusyError, Lane, LateError
 from .metrics import Metrics
+from .workers import SECONDS, WAITING, BusyError, LateError, Worker
 
 log = logging.getLogger("reparam.web")
 
 
-class Desk:
-    """Answers behind two lanes: `quick` for what draws no random numbers, `slow` for the rest."""
+class Dispatcher:
+    """Answers behind two workers: `quick` for what draws no random numbers, `slow` for the rest."""
 
     def __init__(self, answers: Answers, waiting: int = WAITING, seconds: float = SECONDS) -> None:
         self.answers, self.metrics = answers, Metrics()
-        self.quick, self.slow = Lane("quick", waiting, seconds), Lane("slow", waiting, seconds)
+        self.quick, self.slow = Worker("quick", waiting, seconds), Worker("slow", waiting, seconds)
 
-    def lane(self, verb: str) -> Lane:
+    def worker(self, verb: str) -> Worker:
         return self.quick if verb in QUICK else self.slow
 
     async def ask_bytes(self, verb: str, body: bytes) -> bytes:
@@ -28,14 +28,14 @@ class Desk:
         def run(each: list[bytes]) -> list[bytes]:
             return [self.answers.ask_bytes(one, verb) for one in each]
 
-        found: bytes = await self.lane(verb).ask(run, body, 1)
+        found: bytes = await self.worker(verb).ask(run, body, 1)
         self.metrics.took("ask", time.perf_counter() - started, 1)
         return found
 
     def metrics_text(self) -> str:
-        lanes = {"quick": self.quick, "slow": self.slow}
-        waiting = {name: len(lane.queue) for name, lane in lanes.items()}
-        return self.metrics.text(waiting, sum(lane.passes for lane in lanes.values()))
+        workers = {"quick": self.quick, "slow": self.slow}
+        waiting = {name: len(worker.queue) for name, worker in workers.items()}
+        return self.metrics.text(waiting, sum(worker.passes for worker in workers.values()))
 
     def close(self) -> None:
         self.quick.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WAITING = 64
-"""The most questions that wait in a lane; further ones are refused."""
+"""The most questions that wait for a worker; further ones are refused."""
 SECONDS = 120.0
 """How long a question may wait and be answered."""
 MERGED_ROWS = 1024
@@ -37,9 +37,9 @@ class Question:
     until: float = field(default_factory=lambda: time.monotonic() + SECONDS)
 
 
-class Lane:
+class Worker:
     """One thread that answers questions in their order. Torch's random numbers are those of the process, so
-    all that draws some must be in one lane."""
+    all that draws some must be with one worker."""
 
     def __init__(self, name: str, waiting: int = WAITING, seconds: float = SECONDS) -> None:
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=name)
