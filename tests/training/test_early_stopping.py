@@ -10,7 +10,7 @@ import torch
 from reparam import ELBO, MLP, VAE, Enumerated, Linear, SpecError, Training
 from reparam.data.batching import is_divisible, split, with_labels_repeated
 from reparam.data.stream import Stream
-from reparam.training.config import HELD_OUT, LEAST, MOST_STEPS, RATE, peak_rate
+from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE, peak_rate
 from reparam.training.early_stopping import EarlyStopping
 
 X = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
@@ -20,7 +20,7 @@ SMALL = MLP((8,))
 def test_nothing_said_holds_out_a_tenth_and_stops() -> None:
     resolved = Training().resolved(20_000)
     assert resolved.validation == HELD_OUT and resolved.patience and resolved.epochs
-    assert resolved.planned_steps(20_000) == pytest.approx(MOST_STEPS, rel=0.02)
+    assert resolved.planned_steps(20_000) * (1 + ALL_ROWS) == pytest.approx(MOST_STEPS, rel=0.02)
     assert resolved.learning_rate == Linear(0.0, RATE, 500)
 
 
@@ -59,20 +59,29 @@ def test_a_fit_keeps_the_best_epoch() -> None:
 FAST = Training(learning_rate=1e-2, patience=20)
 
 
+def stop_of(vae: VAE) -> int:
+    """The epoch after which training went on over all rows."""
+    return next(row["epoch"] for row in vae.history_ if row["stopped"])
+
+
 def test_same_seed_same_bits_with_early_stopping() -> None:
     a, b = (VAE(2, encoder=SMALL, training=FAST, random_state=3).fit(X) for _ in range(2))
-    assert len(a.history_) == len(b.history_) < (a.training_.epochs or 0)
+    assert len(a.history_) == len(b.history_)
+    assert stop_of(a) < (a.training_.epochs or 0)
     for p, q in zip(a.model_.state_dict().values(), b.model_.state_dict().values(), strict=True):
         assert torch.equal(p, q)
 
 
-def test_a_resumed_training_stops_where_the_whole_one_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("after", [-5, 0, 1, 3])
+def test_a_resumed_training_ends_as_the_whole_one(after: int, tmp_path: Path) -> None:
+    """Before the stop, at it, and on all rows."""
+
     def estimator() -> VAE:
         return VAE(2, encoder=SMALL, training=FAST, random_state=3)
 
     whole, half = estimator().fit(X), estimator()
     for progress in half.fit_iter(X):
-        if progress.epoch == len(whole.history_) - 5:
+        if progress.epoch == stop_of(whole) + after:
             half.save_training(tmp_path / "t.safetensors")
             break
     resumed = estimator()
@@ -80,6 +89,37 @@ def test_a_resumed_training_stops_where_the_whole_one_does(tmp_path: Path) -> No
         pass
     assert len(resumed.history_) == len(whole.history_)
     np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
+
+
+def test_after_the_stop_all_rows_are_trained_on_and_the_rate_falls_to_zero() -> None:
+    seen = []
+    vae = VAE(2, encoder=SMALL, training=FAST, random_state=3)
+    for progress in vae.fit_iter(X):
+        if progress.stopped:
+            best = max(row["validation"] for row in vae.history_ if row["validation"] is not None)
+            elbo = vae.evaluate(X[vae.held_out_], k=2000).elbo
+            assert elbo is not None and elbo == pytest.approx(best, abs=0.2)
+        update, position = vae.trainer_.update, vae.trainer_.position
+        seen.append((progress.stopped, len(vae.held_out_), update.optimiser.param_groups[0]["lr"]))
+        assert progress.stopped or len(vae.held_out_) == (0 if position.stop else 20)
+    stopped = [i for i, (stop, _, _) in enumerate(seen) if stop]
+    assert len(stopped) == 1
+    rates = [rate for _, _, rate in seen[stopped[0] + 1 :]]
+    assert rates == sorted(rates, reverse=True) and rates[0] < 1e-2 and rates[-1] < 1e-2 / len(rates)
+    best_epoch = max(
+        (row for row in vae.history_ if row["validation"] is not None), key=lambda row: row["validation"]
+    )["epoch"]
+    assert len(rates) == round(ALL_ROWS * best_epoch)
+
+
+def test_rows_held_out_on_request_stay_so() -> None:
+    assert Training(validation=0.1).resolved(1000).all_rows == 0
+    assert Training(epochs=3).resolved(1000).all_rows == 0
+    assert Training().resolved(LEAST - 1).all_rows == 0
+    vae = VAE(2, encoder=SMALL, training=Training(validation=0.2, patience=3), random_state=3).fit(X)
+    assert len(vae.held_out_) == 40 and not any(row["stopped"] for row in vae.history_)
+    with pytest.raises(SpecError, match="follows early stopping"):
+        Training(epochs=3, all_rows=0.5)
 
 
 def test_patience_waits_for_the_schedules() -> None:

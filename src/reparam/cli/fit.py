@@ -97,8 +97,8 @@ def fit(
         show_progress(with_column_summary(training, vae), trackers, quiet=as_json)
         if published and published.then:
             vae.refit_prior(X, published.then, targets)
-        run.finish(vae)
-    print_result(vae, X, y, output, as_json)
+        evaluation = run.finish(vae, X, targets)
+    print_result(vae, evaluation, output, as_json)
 
 
 def covariate_head(vae: "VAE") -> "LabelHead":
@@ -121,18 +121,31 @@ def label_hint(y: Any) -> str:
     return f"--set 'labels=Auxiliary({Series(y).nunique()})' would add it"
 
 
-def print_result(vae: "VAE", X: Any, y: Any, output: Path, as_json: bool) -> None:
-    """The metrics of the last epoch, and warnings about the model."""
+def print_result(vae: "VAE", evaluation: dict[str, Any], output: Path, as_json: bool) -> None:
+    """What the model is worth on rows held out, how long it was trained, and warnings."""
     from ..training.display import epoch_summary
-    from .load import evaluation_subset
 
     last = vae.history_[-1]
-    X, y = evaluation_subset(vae, X, y)
     if as_json:
         run = {"seconds": last["seconds"], "epochs": last["epoch"], "model": str(output)}
-        print_json(vae.evaluate(X, y).to_dict() | run)
+        print_json(evaluation | run)
         return
     kept, length = kept_epoch(vae.history_, vae.training_.epochs if vae.training_.patience else None)
     typer.echo(f"{output / 'model.safetensors'}: {epoch_summary(kept)}; {length}, {last['seconds']:.0f} s")
-    for warning in vae.evaluate(X, y, k=1).warnings:
+    typer.echo(likelihood_summary(evaluation))
+    for warning in evaluation["warnings"]:
         warn(warning)
+
+
+def likelihood_summary(evaluation: dict[str, Any]) -> str:
+    """The log-likelihood with its standard error and the rows that it is of.
+
+    >>> likelihood_summary({"log_likelihood": {"mean": -56.2, "se": 0.31}, "n": 212, "held_out": True})
+    'log p(x) -56.20 ± 0.31 nats a row, on 212 rows held out'
+    """
+    rows = f"on {evaluation['n']} {'rows held out' if evaluation['held_out'] else 'training rows'}"
+    found = evaluation["log_likelihood"]
+    if found is None:
+        return f"reconstruction {evaluation['distortion']:.2f} nats a row, {rows}"
+    spread = "" if found["se"] is None else f" ± {found['se']:.2f}"
+    return f"log p(x) {found['mean']:.2f}{spread} nats a row, {rows}"

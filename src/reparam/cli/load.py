@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import VAE, Dataset, Training, load
 from ..data.readers.images import size_of
 from ..data.stream import map_blocks
@@ -20,9 +18,6 @@ from ..specs.spec import accepts, annotations, as_kind, describe
 from .arguments import DataOptions, SpecText
 from .run_folder import load_model
 from .terminal import note
-
-EVALUATION_ROWS = 1000
-"""The most rows that are evaluated at the end of `fit`."""
 
 
 def build_estimator(name: str | None, overrides: Mapping[str, Any], seed: int) -> tuple[VAE, Recipe | None]:
@@ -145,15 +140,6 @@ def model_columns(vae: VAE) -> list[str]:
     if vae.window is not None:
         return [getattr(vae.codec_, "time", ""), getattr(vae.codec_, "value", "")]
     return vae.codec_.column_names()
-
-
-def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
-    """Rows to evaluate a fit on, EVALUATION_ROWS at most: the held-out rows, else the first."""
-    rows = vae.held_out_ if len(vae.held_out_) and vae.window is None else np.arange(X.shape[0])
-    rows = rows[:EVALUATION_ROWS]
-    if y is not None:
-        y = (y.iloc[rows] if hasattr(y, "iloc") else np.asarray(y)[rows]) if vae.labels_.reads_y else None
-    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
 
 
 def find_class(vae: VAE, label: str | None) -> Any:

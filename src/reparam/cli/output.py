@@ -27,23 +27,28 @@ def print_json(value: Any) -> None:
 
 
 def kept_epoch(history: "Sequence[dict[str, Any]]", planned: int | None) -> tuple[dict[str, Any], str]:
-    """The epoch whose weights the model has, and how long it was trained; `planned` epochs at most where it
-    stops early.
+    """The best epoch on rows held out, and how long training took; `planned` epochs at most where it stops
+    early.
 
     >>> rows = [{"epoch": i + 1, "validation": bound} for i, bound in enumerate([-60.0, -56.2, -57.0])]
     >>> kept_epoch(rows, 90)[1]
     'stopped after 3 epochs, best 2, held-out bound -56.20'
     >>> kept_epoch(rows, 3)[1], kept_epoch(rows, None)[1]
     ('all 3 epochs, best 2, held-out bound -56.20', '3 epochs')
+    >>> rows[-1]["stopped"] = True
+    >>> kept_epoch([*rows, {"epoch": 4, "validation": None}], 90)[1]
+    'stopped after 3 epochs, best 2, held-out bound -56.20; then all rows: 1 epoch'
     """
-    last = history[-1]
+    until = [i for i, row in enumerate(history, 1) if row.get("stopped")]
+    more = len(history) - until[-1] if until else 0
+    last = history[until[-1] - 1 if until else -1]
     held = [row for row in history if row["validation"] is not None]
     if planned is None or not held:
         return last, f"{last['epoch']} epochs"
     best = max(held, key=lambda row: row["validation"])
     stopped = "stopped after" if last["epoch"] < planned else "all"
     words = f"{stopped} {last['epoch']} epochs, best {best['epoch']}, held-out bound {best['validation']:.2f}"
-    return best, words
+    return best, words + (f"; then all rows: {more} epoch{'s' * (more > 1)}" if more else "")
 
 
 def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:

@@ -1,4 +1,5 @@
-"""The run folder: model.safetensors, history.jsonl, samples.npz, figures/, and the training checkpoint."""
+"""The run folder: model.safetensors, evaluation.json, history.jsonl, samples.npz, figures/, and the training
+checkpoint."""
 
 import io
 import json
@@ -24,6 +25,8 @@ SAVE_SECONDS = 60.0
 """Seconds between checkpoints: the most training that a kill or a power cut can lose."""
 SAMPLE_BYTES = 64 << 20
 """The most bytes that the samples by epoch may use."""
+EVALUATION_ROWS = 1000
+"""The most rows on which a fit is evaluated."""
 
 
 def is_first_process(vae: VAE) -> bool:
@@ -40,6 +43,7 @@ class RunFolder:
         self.training_file, self.samples_file = folder / "training.safetensors", folder / "samples.npz"
         self.previous_file = folder / "training.previous.safetensors"
         self.model_file = folder / "model.safetensors"
+        self.evaluation_file = folder / "evaluation.json"
 
     @contextmanager
     def reserved(self, resume: bool, overwrite: bool) -> Iterator[None]:
@@ -107,6 +111,8 @@ class RunFolder:
                         self.samples = kept | {progress.epoch: decode_samples(vae, progress.epoch)}
                         every *= 1 + (sum(x.nbytes for x in self.samples.values()) > SAMPLE_BYTES)
                         self.samples = {e: x for e, x in self.samples.items() if (e - 1) % every == 0}
+                    if progress.stopped:
+                        self.evaluate(vae, X, y)
                     if progress.epoch == progress.epochs or pause.signal:
                         pause(stop=pause.signal is not None)
                     yield progress
@@ -134,6 +140,7 @@ class RunFolder:
             self.training_file,
             self.previous_file,
             self.samples_file,
+            self.evaluation_file,
             self.folder / "history.jsonl",
         ):
             path.unlink(missing_ok=True)
@@ -151,15 +158,37 @@ class RunFolder:
         if model:
             vae.save(self.model_file)
 
-    def finish(self, vae: VAE) -> None:
-        """Model, history and figures."""
+    def evaluate(self, vae: VAE, X: Any, y: Any) -> None:
+        """Write the evaluation on rows held out; where there are none, on training rows."""
+        device = next(vae.model_.parameters()).device
+        vae.model_.to("cpu")
+        unseen = bool(len(vae.held_out_)) and vae.window is None
+        found = vae.evaluate(*evaluation_subset(vae, X, y)).to_dict() | {"held_out": unseen}
+        vae.model_.to(device)
+        replace_file(self.evaluation_file, json.dumps(found).encode())
+
+    def finish(self, vae: VAE, X: Any, y: Any) -> dict[str, Any]:
+        """Write model, history, figures and evaluation; return the evaluation."""
         from ..plotting import model_plots
 
+        if not any(row["stopped"] for row in vae.history_):
+            self.evaluate(vae, X, y)
         rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
         replace_file(self.folder / "history.jsonl", rows.encode())
         attach_samples(vae, self.samples)
         model_plots.plot({"": vae}, None, self.folder / "figures")
         vae.save(self.model_file)
+        found: dict[str, Any] = json.loads(self.evaluation_file.read_text())
+        return found
+
+
+def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
+    """Rows to evaluate a fit on, EVALUATION_ROWS at most: the held-out rows, else the first."""
+    rows = vae.held_out_ if len(vae.held_out_) and vae.window is None else np.arange(X.shape[0])
+    rows = rows[:EVALUATION_ROWS]
+    if y is not None:
+        y = (y.iloc[rows] if hasattr(y, "iloc") else np.asarray(y)[rows]) if vae.labels_.reads_y else None
+    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
 
 
 def decode_samples(vae: VAE, epoch: int) -> Any:

@@ -191,7 +191,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             train, held_out = self._build(rows, further)
             if resume is not None:
                 saving.restore(self, resume)
-        yield from self._train(train, held_out, further, pause)
+        yield from self._train(self._phases(rows, train, held_out, pause), further)
 
     def _preprocess(self, X: Any, y: Any, further: bool) -> Rows:
         """The training rows, checked and encoded."""
@@ -235,18 +235,29 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if not further:
                 self.model_.start(*rows)
             self.trainer_ = Trainer(self.model_, self.config_.terms, self.training_, self.seed_)
-        self.held_out_: Array = numbers.numpy()
+        self.held_out_: Array = numbers.numpy()  # none once they are trained on
         self.history_: list[dict[str, Any]] = self.history_ if further else []
-        return with_labels_repeated(train) if self.labels_.partial else train, held_out
+        return train, held_out
 
-    def _train(
-        self, train: Rows, held_out: Rows | None, further: bool, pause: Pause | None
+    def _phases(
+        self, rows: Rows, train: Rows, held_out: Rows | None, pause: Pause | None
     ) -> Iterator[Progress]:
+        """The epochs on the training rows, and those on all rows after an early stop."""
+        if self.labels_.partial:
+            rows, train = with_labels_repeated(rows), with_labels_repeated(train)
+        if not self.trainer_.position.stop:
+            yield from self.trainer_.run(train, held_out, pause)
+            if not self.trainer_.go_on(len(rows[0])):
+                return
+        self.held_out_ = self.held_out_[:0]
+        yield from self.trainer_.run(rows, None, pause)
+
+    def _train(self, epochs: Iterator[Progress], further: bool) -> Iterator[Progress]:
         """Run the epochs; their numbers continue those of an earlier fit with warm_start."""
         earlier = self.history_[-1] if self.history_ and further else {"epoch": 0, "step": 0}
         is_ending = sys.is_finalizing  # looked up now: modules are empty at interpreter exit
         try:
-            for own in self.trainer_.run(train, held_out, pause):
+            for own in epochs:
                 progress = replace(
                     own,
                     epoch=own.epoch + earlier["epoch"],

@@ -1,6 +1,6 @@
 """The full state of a training, to resume it exactly: tensors and numbers. `estimator.saving` writes them."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self
 
 import torch
@@ -36,12 +36,25 @@ class NeverPause:
         """Do nothing."""
 
 
+@dataclass(frozen=True)
+class Stop:
+    """Where early stopping ended the training on a part of the rows: epochs and steps done, those of the
+    best epoch, and the number of all rows, over which it goes on."""
+
+    epoch: int
+    step: int
+    best_epoch: int
+    best_step: int
+    rows: int
+
+
 @dataclass
 class Position:
     """Where a training is: epochs done, batches done of the next one, and the sums over these.
 
-    `random` is the random state behind them where the training was resumed and has not yet gone on; while
-    it runs, that is torch's own.
+    `stop`: where early stopping was, once the training goes on over all rows. `random` is the random state
+    behind the batches done where the training was resumed and has not yet gone on; while it runs, that is
+    torch's own.
     """
 
     epoch: int = 0
@@ -49,6 +62,7 @@ class Position:
     batches: int = 0
     totals: Tensor = field(default_factory=lambda: torch.zeros(0))  # (processes, sums and rows)
     random: dict[str, Tensor] = field(default_factory=dict)
+    stop: Stop | None = None
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
@@ -73,6 +87,8 @@ class Resumable(Protocol):
     stopping: EarlyStopping
     position: Position
 
+    def begin_at(self, stop: Stop) -> None: ...
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -90,6 +106,8 @@ class Checkpoint:
         tensors = weights | best | trainer.update.state() | trainer.adversary.state()
         at = trainer.position
         numbers |= {"epoch": at.epoch, "step": trainer.update.step, "data": at.data, "batches": at.batches}
+        if at.stop:
+            numbers["stop"] = asdict(at.stop)
         if at.batches:
             random = at.random or random_state(trainer.process.device)
             tensors |= {"totals.sums": at.totals} | {f"random.{name}": t for name, t in random.items()}
@@ -101,6 +119,9 @@ class Checkpoint:
 
     def restore(self, trainer: Resumable) -> None:
         """Set a trainer of the same model to this state."""
+        stop = Stop(**self.numbers["stop"]) if "stop" in self.numbers else None
+        if stop and trainer.position.stop is None:
+            trainer.begin_at(stop)
         self._check(type(self).of(trainer).tensors, trainer.update.parameters)
         parts = grouped(self.tensors, trainer.process.device)
         trainer.model.load_state_dict(parts["model"])
@@ -114,6 +135,7 @@ class Checkpoint:
             self.numbers.get("batches", 0),
             parts.get("totals", {}).get("sums", torch.zeros(0)),
             parts.get("random", {}),
+            stop,
         )
 
     def _check(self, own: dict[str, Tensor], parameters: list[Tensor]) -> None:
@@ -126,6 +148,9 @@ class Checkpoint:
             raise ValueError("the place in the epoch is not understood")
         if batches and not {"totals.sums", "random.cpu"} <= self.tensors.keys():
             raise ValueError("the random state is missing")
+        stop = self.numbers.get("stop", {"rows": 1})
+        if any(type(n) is not int or not 0 <= n < 1 << 62 for n in stop.values()) or not stop["rows"]:
+            raise ValueError("the place of the stop is not understood")
         best = self.numbers["best"]
         if best is not None and not isinstance(best, float | int):
             raise ValueError("best is no number")

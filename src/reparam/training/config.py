@@ -15,6 +15,8 @@ HELD_OUT, MOST_HELD_OUT, LEAST = 0.1, 5_000, 50
 """Where nothing is said: the fraction of rows held out, the most rows, and the fewest of which some are."""
 PATIENCE, LEAST_PATIENCE = 300, 10
 """Steps and epochs without a rise of the held-out bound after which training stops where nothing is said."""
+ALL_ROWS = 0.25
+"""Where nothing is said: the steps over all rows after the stop, as a share of those up to the best epoch."""
 
 RATE = 2e-3
 MOST_STEPS, LEAST_STEPS, STEPS_A_ROW = 10_000, 800, 6
@@ -114,6 +116,9 @@ class Training(Spec):
       None, else none.
     - `patience`: training stops when the held-out bound has not risen for that many epochs, and the weights
       of the best epoch are kept; None: about PATIENCE steps where `epochs` is None, else no stop.
+    - `all_rows`: after the stop training goes on from the best epoch, over all rows with those held out, for
+      this share of its steps, while the learning rate falls to 0. None: ALL_ROWS where `epochs`
+      and `validation` are None, else 0.
     - `missing`: in each batch a new random fraction of the cells is hidden and treated as missing (Xu et
       al. 2018, section 3.2).
     - `clip`: the largest gradient norm, larger gradients are scaled down. `skip`: steps with a larger norm
@@ -134,6 +139,7 @@ class Training(Spec):
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float | None = None
     patience: Count | None = None
+    all_rows: float | None = None
     clip: float | None = 10.0
     skip: float | None = None
     ema: float | None = 0.999
@@ -153,6 +159,10 @@ class Training(Spec):
             raise SpecError(f"Training.missing is a fraction in [0, 1), not {self.missing}")
         if self.patience is not None and self.epochs is not None and not self.validation:
             raise SpecError("Training.patience needs held-out rows: set validation, e.g. 0.1")
+        if not 0 <= (self.all_rows or 0) <= 1:
+            raise SpecError(f"Training.all_rows is a share in [0, 1], not {self.all_rows}")
+        if self.all_rows and self.epochs is not None and self.patience is None:
+            raise SpecError("Training.all_rows follows early stopping: set patience and validation")
         first = RATE if self.learning_rate is None else at(self.learning_rate, 0)
         if not 0 <= first < math.inf or self.learning_rate == 0:
             raise SpecError(f"Training.learning_rate must be above 0, not {self.learning_rate}")
@@ -168,20 +178,39 @@ class Training(Spec):
         return base * decay.factor ** (epoch // decay.epochs)
 
     def resolved(self, n: int, divisible: bool = True) -> "Training":
-        """With `epochs`, `validation` and `patience` for n rows where they are None. `divisible`:
+        """With `epochs`, `validation`, `patience` and `all_rows` for n rows where they are None. `divisible`:
         whether some of the rows can be held out."""
-        validation, patience = self.validation, self.patience
+        validation, patience, all_rows = self.validation, self.patience, self.all_rows
         stops = self.epochs is None and divisible and n >= LEAST
+        if all_rows is None:
+            all_rows = ALL_ROWS if stops and validation is None else 0.0
         if validation is None:
             validation = min(HELD_OUT, MOST_HELD_OUT / n) if stops else 0.0
         steps = self.steps_per_epoch(n, validation)
         if self.epochs is None and validation and patience is None:
             patience = max(LEAST_PATIENCE, math.ceil(PATIENCE / steps))
-        epochs = self.epochs or max(20, math.ceil(longest(n) / steps))
+        epochs = self.epochs or max(20, math.ceil(longest(n) / (1 + all_rows) / steps))
         rate = self.learning_rate
         if rate is None:
-            rate = Linear(0.0, peak_rate(epochs * steps), warm_up(epochs * steps))
-        return replace(self, epochs=epochs, learning_rate=rate, validation=validation, patience=patience)
+            planned = round(epochs * steps * (1 + all_rows))
+            rate = Linear(0.0, peak_rate(planned), warm_up(planned))
+        return replace(
+            self,
+            epochs=epochs,
+            learning_rate=rate,
+            validation=validation,
+            patience=patience,
+            all_rows=all_rows,
+        )
+
+    def on_all_rows(self, n: int, step: int, epoch: int) -> "Training":
+        """The settings for the steps over all n rows, after the best epoch with its last step."""
+        steps = self.steps_per_epoch(n, 0.0)
+        epochs = max(1, round((self.all_rows or 0.0) * step / steps))
+        rate = Linear(self.rate(step, epoch), 0.0, epochs * steps)
+        return replace(
+            self, epochs=epochs, learning_rate=rate, decay=None, validation=0.0, patience=None, all_rows=0.0
+        )
 
     def planned_steps(self, n: int) -> int:
         """The steps of resolved settings for n rows, if training does not stop early."""

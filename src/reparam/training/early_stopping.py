@@ -18,7 +18,7 @@ class EarlyStopping:
 
     def __init__(self, patience: int | None, settled: int = 0) -> None:
         self.patience, self.settled, self.interval = patience, settled, 1
-        self.best, self.best_epoch, self.stale_epochs = -math.inf, 0, 0
+        self.best, self.best_epoch, self.best_step, self.stale_epochs = -math.inf, 0, 0, 0
         self.best_weights: dict[str, Tensor] = {}
 
     @property
@@ -38,7 +38,7 @@ class EarlyStopping:
         if self.patience is None:
             return
         if bound > self.best:
-            self.best, self.best_epoch, self.stale_epochs = bound, epoch, 0
+            self.best, self.best_epoch, self.best_step, self.stale_epochs = bound, epoch, step, 0
             self.best_weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
         elif step >= self.settled:
             self.stale_epochs += self.interval
@@ -46,9 +46,10 @@ class EarlyStopping:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         best = self.best if math.isfinite(self.best) else None
         tensors = {f"best.{name}": t for name, t in self.best_weights.items()}
-        return tensors, {"stale_epochs": self.stale_epochs, "best": best, "best_epoch": self.best_epoch}
+        numbers = {name: getattr(self, name) for name in ("stale_epochs", "best_epoch", "best_step")}
+        return tensors, numbers | {"best": best}
 
     def restore(self, parts: dict[str, dict[str, Tensor]], numbers: dict[str, Any]) -> None:
         self.best_weights, self.stale_epochs = parts.get("best", {}), numbers["stale_epochs"]
         self.best = -math.inf if numbers["best"] is None else numbers["best"]
-        self.best_epoch = numbers.get("best_epoch", 0)
+        self.best_epoch, self.best_step = numbers.get("best_epoch", 0), numbers.get("best_step", 0)

@@ -24,7 +24,7 @@ from ..objectives import Bound, Term, names_of
 from ..specs.schedules import clocks, ramps
 from ..tensors import finite, random_from
 from .adversary import Adversary
-from .checkpoint import Checkpoint, NeverPause, Pause, Position, set_random_state
+from .checkpoint import Checkpoint, NeverPause, Pause, Position, Stop, set_random_state
 from .compiled_step import CompiledStep
 from .config import Training
 from .distributed import launched
@@ -45,7 +45,8 @@ class Progress:
     """One epoch, in nats per datum; means over its batches, `validation` the held-out bound.
 
     `loss` is the sum of `terms`. `summed`: a classifier's model, whose `bound` is a sum over the classes, at
-    the end of the epoch and on held-out or some rows; it is not minus `rate` minus `distortion`.
+    the end of the epoch and on held-out or some rows; it is not minus `rate` minus `distortion`. `stopped`:
+    until the next epoch the model has its weights of the best one, and has not seen the rows held out.
     """
 
     epoch: int
@@ -59,6 +60,7 @@ class Progress:
     validation: float | None
     seconds: float
     summed: bool = False
+    stopped: bool = False
 
     def row(self) -> dict[str, Any]:
         return finite(asdict(self))  # type: ignore[no-any-return]
@@ -87,6 +89,22 @@ class Trainer:
         """The epochs done."""
         return self.position.epoch
 
+    def go_on(self, n: int) -> bool:
+        """After the stop, be at the start of the epochs over all n rows; False where there are none."""
+        best = self.stopping
+        if not (self.training.all_rows and best.best_weights):
+            return False
+        self.finish()
+        self.begin_at(Stop(self.epoch, self.update.step, best.best_epoch, best.best_step, n))
+        return True
+
+    def begin_at(self, stop: Stop) -> None:
+        """Replace settings, optimiser and early stopping by those for the epochs over all rows."""
+        self.training = self.training.on_all_rows(stop.rows, stop.best_step, stop.best_epoch)
+        self.update = Update(self.update.parameters, self.training, stop.step)
+        self.stopping = EarlyStopping(None)
+        self.position = Position(stop.epoch, stop=stop)
+
     @property
     def own(self) -> Bound:
         """The bound among the terms."""
@@ -114,6 +132,9 @@ class Trainer:
             if checked:
                 self.stopping.record(bound, self.model, self.epoch, self.update.step)
             self.update.swap()
+            ended = self.epoch >= epochs or self.stopping.exhausted
+            if stopped := ended and bool(self.training.all_rows and self.stopping.best_weights):
+                self.finish()
             yield Progress(
                 epoch=self.epoch,
                 epochs=epochs,
@@ -126,6 +147,7 @@ class Trainer:
                 validation=bound if checked and rated else None,
                 seconds=time.monotonic() - start,
                 summed=has_classifier and rated,
+                stopped=stopped,
             )
 
     def finish(self) -> None:
@@ -150,8 +172,8 @@ class Trainer:
         self.model.n_data = n
         digest = digest_of(data)
         training = self.training.resolved(n)
-        epochs = training.epochs
-        assert epochs is not None
+        assert training.epochs is not None
+        epochs = training.epochs + (self.position.stop.epoch if self.position.stop else 0)
         self.stopping.check_every(math.ceil(n / training.batch_size))
         if not digest.startswith(self.position.data):  # older ones end after the first rows
             raise SpecError("the stopped training had other data: use the same data, or start a new training")
@@ -211,7 +233,7 @@ class Trainer:
             pause(stop)
 
     def _next_epoch(self) -> None:
-        self.position = Position(self.epoch + 1, self.position.data)
+        self.position = Position(self.epoch + 1, self.position.data, stop=self.position.stop)
 
     def steps(self, data: Rows) -> Iterator[tuple[LocalBatch, Tensor, bool]]:
         """The steps of an epoch from the position on: the batch, its loss, distortion, rate and each term,

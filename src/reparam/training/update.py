@@ -12,10 +12,10 @@ Tensors = dict[str, Tensor]
 
 
 class Update:
-    """An optimiser step as set in `Training`."""
+    """An optimiser step as set in `Training`, whose schedules begin at step `start`."""
 
-    def __init__(self, parameters: list[Tensor], training: Training) -> None:
-        self.parameters, self.training, self.step = parameters, training, 0
+    def __init__(self, parameters: list[Tensor], training: Training, start: int = 0) -> None:
+        self.parameters, self.training, self.start, self.step = parameters, training, start, start
         self.optimiser = training.optimiser.build(parameters, training.rate(0, 0))
         self.average = [p.detach().clone() for p in parameters] if training.ema else []
 
@@ -25,7 +25,7 @@ class Update:
         training = self.training
         if training.decay or not isinstance(training.learning_rate, float):
             for group in self.optimiser.param_groups:
-                group["lr"] = training.rate(self.step, epoch)
+                group["lr"] = training.rate(self.step - self.start, epoch)
         self.step += 1
         if training.clip is not None or training.skip is not None:
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, training.clip or math.inf)
@@ -33,7 +33,8 @@ class Update:
                 return False
         self.optimiser.step()
         if training.ema is not None:
-            ema = min(training.ema, (1 + self.step) / (10 + self.step))
+            done = self.step - self.start
+            ema = min(training.ema, (1 + done) / (10 + done))
             torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - ema)
         return True
 
