@@ -189,7 +189,8 @@ class Training(Spec):
         steps = self.steps_per_epoch(n, validation)
         if self.epochs is None and validation and patience is None:
             patience = max(LEAST_PATIENCE, math.ceil(PATIENCE / steps))
-        epochs = self.epochs or max(20, math.ceil(longest(n) / (1 + all_rows) / steps))
+        most = min(longest(n), MOST_STEPS / (1 + all_rows))
+        epochs = self.epochs or max(20, math.ceil(most / steps))
         rate = self.learning_rate
         if rate is None:
             planned = round(epochs * steps * (1 + all_rows))
