@@ -92,6 +92,11 @@ def split_last(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
     return torch.split(x, sizes, -1) if len(sizes) > 1 else (x,)
 
 
+def broadcast_shape(*tensors: Tensor) -> torch.Size:
+    """The shape to which tensors broadcast; torch.broadcast_shapes imports a part of the compiler."""
+    return torch.broadcast_tensors(*tensors)[0].shape  # type: ignore[no-any-return, no-untyped-call]
+
+
 def numel(shape: Shape) -> int:
     return math.prod(shape)
 

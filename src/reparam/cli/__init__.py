@@ -4,5 +4,7 @@
 def start() -> None:
     """The command `reparam`."""
     from .main import main
+    from .startup import begin
 
+    begin()
     main()

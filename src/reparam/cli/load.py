@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import VAE, Dataset, Training, load
 from ..data.readers.images import size_of
@@ -12,20 +12,28 @@ from ..data.stream import map_blocks
 from ..errors import DataError, SpecError
 from ..estimator.validation import KINDS
 from ..families import Cell
-from ..recipes import Recipe, recipe
 from ..specs.parse import parse
 from ..specs.spec import accepts, annotations, as_kind, describe
 from .arguments import DataOptions, SpecText
 from .run_folder import load_model
+from .startup import imported
 from .terminal import note
 
+if TYPE_CHECKING:
+    from ..recipes import Recipe
 
-def build_estimator(name: str | None, overrides: Mapping[str, Any], seed: int) -> tuple[VAE, Recipe | None]:
+
+def build_estimator(name: str | None, overrides: Mapping[str, Any], seed: int) -> "tuple[VAE, Recipe | None]":
     """The estimator that a recipe describes, and the recipe.
 
     `overrides`: values, or SpecText, by the name of an argument, "training.NAME" or "columns.NAME".
     """
-    published = recipe(name) if name else None
+    imported()
+    published = None
+    if name:
+        from ..recipes import recipe
+
+        published = recipe(name)
     arguments = published.arguments() if published else {}
     training: dict[str, Any] = {}
     columns: dict[str, Any] = {}

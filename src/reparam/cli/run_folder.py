@@ -19,6 +19,7 @@ from ..serialization.header import file_of, read_header
 from ..training.distributed import launched
 from ..training.trainer import Progress
 from .pause import Stopped, TimedPause
+from .startup import imported
 from .terminal import warn
 
 SAVE_SECONDS = 60.0
@@ -221,6 +222,7 @@ def attach_samples(vae: VAE, samples: dict[int, Any]) -> None:
 
 def load_model(path: Path) -> VAE:
     """A model, and the samples by epoch beside it."""
+    imported()
     vae = VAE.load(file_of(path))
     attach_samples(vae, read_samples(path / "samples.npz"))
     return vae

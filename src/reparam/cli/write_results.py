@@ -10,7 +10,6 @@ import numpy as np
 
 from ..data.stream import joined
 from ..errors import DataError
-from ..plotting.figures import encoded, image_grid
 from ..plotting.mosaic import is_picture, shade
 from ..serialization.atomic import replacing
 from .arguments import STDOUT, writable
@@ -79,6 +78,8 @@ def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:
 
 
 def _png(file: BinaryIO, values: Any, top: float | None) -> None:
+    from ..plotting.figures import encoded, image_grid
+
     shape = tuple(values.shape[1:])
     if not is_picture(shape):
         raise DataError(f"rows of shape {shape} are not images: write .npy, .npz, .csv or .parquet")

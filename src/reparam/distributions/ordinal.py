@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, pad
 
+from ..tensors import broadcast_shape
 from .base import Unvalidated, blend, mean_of, weighted_mean
 
 
@@ -47,7 +48,7 @@ class OrderedLogistic(Unvalidated):
 
 def at(table: Tensor, k: Tensor) -> Tensor:
     """table[..., k] for a table (*batch, n) and k (*batch) that broadcast."""
-    shape = torch.broadcast_shapes(table.shape[:-1], k.shape)  # type: ignore[no-untyped-call]
+    shape = broadcast_shape(table[..., 0], k)
     return table.expand(*shape, -1).gather(-1, k.expand(shape)[..., None])[..., 0]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import SpecError
-from ..tensors import Shape, numel, over_batch_axes
+from ..tensors import Shape, broadcast_shape, numel, over_batch_axes
 
 Init = Literal["glorot", "he"]
 
@@ -157,5 +157,5 @@ def joined(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors concatenated on the last axis, leading axes broadcast."""
     if len(tensors) == 1:
         return tensors[0]
-    leading = torch.broadcast_shapes(*(t.shape[:-1] for t in tensors))  # type: ignore[no-untyped-call]
+    leading = broadcast_shape(*(t[..., :0] for t in tensors))[:-1]
     return torch.cat([t.expand(*leading, t.shape[-1]) for t in tensors], -1)

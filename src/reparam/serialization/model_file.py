@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors, save as save_tensors
@@ -76,6 +77,11 @@ class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.left = SLACK + 16 * sum(tensor.nbytes for tensor in tensors.values())
         self.path = path
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Whether torch keeps its compiler away from this mode, for which it would import it."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         held = [arg for arg in args if isinstance(arg, Tensor)]
@@ -97,8 +103,8 @@ class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _broadcast(tensors: list[Tensor]) -> int:
     try:
-        return math.prod(torch.broadcast_shapes(*(tensor.shape for tensor in tensors)))  # type: ignore[no-untyped-call]
-    except RuntimeError:
+        return math.prod(np.broadcast_shapes(*(tuple(tensor.shape) for tensor in tensors)))
+    except ValueError:
         return 0
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from ..data.stream import LocalBatch
 from ..errors import SpecError
@@ -83,6 +82,8 @@ class Operations:
     @torch.enable_grad()
     def _compiled(self, *batch: Tensor) -> Callable[..., Any]:
         """The compiled graph; on a GPU as CUDA graphs, which read weights at fixed addresses."""
+        from torch.fx.experimental.proxy_tensor import make_fx
+
         cuda = batch[0].is_cuda
         for tensor in self.tensors.values() if cuda else ():
             torch._dynamo.mark_static_address(tensor)
