@@ -275,7 +275,7 @@ def test_columns_keep_their_names() -> None:
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)))
     vae = VAE(1, training=Training(epochs=1), random_state=0).fit(table)
     assert list(vae.impute(table.mask(table > 1)).columns) == [0, 1]
-    with pytest.raises(DataError, match="holds lists"):
+    with pytest.raises(DataError, match="type list; give each number a column of its own"):
         VAE(1).fit(table.assign(b=pd.Series([[1, 2]] * 40)))
 
 

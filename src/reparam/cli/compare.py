@@ -9,8 +9,8 @@ import typer
 
 from ..errors import DataError, ReparamError, SpecError
 from .arguments import AsJson, Data, DataOptions, data_options, unique_names
-from .output import print_json
-from .terminal import warn
+from .output import cell, print_json
+from .terminal import say, warn
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +88,7 @@ def compare(
                 warn(f"{row.name}: {warning}")
     if output is not None:
         write_comparison(output, rows)
-        typer.echo(output, err=as_json)
+        say(output, err=as_json)
 
 
 def is_model(data: str) -> bool:
@@ -213,7 +213,9 @@ def print_comparison(rows: Sequence[Row]) -> None:
     first = rows[0]
     table = Table(
         title=f"{first.evaluation.n} rows, {first.evaluation.k} importance samples; nats per datum",
-        caption=f"difference: log-likelihood minus that of {first.name}, paired by row; above 0 is better"
+        caption=cell(
+            f"difference: log-likelihood minus that of {first.name}, paired by row; above 0 is better"
+        )
         if len(rows) > 1
         else None,
         box=SIMPLE_HEAD,
@@ -226,7 +228,7 @@ def print_comparison(rows: Sequence[Row]) -> None:
     for name in shown:
         table.add_column(COLUMNS[name][0], justify="right", no_wrap=True)
     for each in figures:
-        table.add_row(each["model"], *(format_figure(each[name], COLUMNS[name][1]) for name in shown))
+        table.add_row(cell(each["model"]), *(format_figure(each[name], COLUMNS[name][1]) for name in shown))
     wide = Console(width=10_000).measure(table).maximum
     console = Console()
     console.width = max(console.width, wide)

@@ -7,7 +7,7 @@ import typer
 
 from .arguments import AsJson, ModelPath
 from .output import column_summary, print_json
-from .terminal import warn
+from .terminal import say, warn
 
 SHOWN = 200
 """Characters of a value of a newer format that are shown."""
@@ -25,7 +25,7 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
     if header["version"] > VERSION:
         warn(f"{model} has format {header['version']}, newer than {VERSION}: update reparam to use it")
         for name, value in header.items():
-            typer.echo(f"{name:>14}  {str(value)[:SHOWN]}")
+            say(f"{name[:SHOWN]:>14}  {str(value)[:SHOWN]}")
         return
     rows = list(header["spec"].items())
     if "training" in header:
@@ -36,7 +36,7 @@ def show(model: ModelPath, as_json: AsJson = False) -> None:
     if history := header["history"]:
         rows.append(("epochs", f"{len(history)}: {epoch_summary(history[-1])}"))
     for name, value in rows:
-        typer.echo(f"{name:>14}  {value}")
+        say(f"{name:>14}  {value}")
 
 
 def cite(model: Annotated[str, typer.Argument(help="a recipe's name, a run folder or a model file")]) -> None:

@@ -8,6 +8,7 @@ import typer
 from ..errors import SpecError
 from .arguments import STDOUT, AsJson, Data, DataOptions, ModelPath, OutputFile, data_options
 from .output import check_duplicate_columns, print_detection, print_evaluation, print_json, write_by_block
+from .terminal import say
 
 if TYPE_CHECKING:
     from .. import VAE, Dataset
@@ -58,7 +59,7 @@ def evaluate(
         from ..serialization.atomic import replace_file
 
         replace_file(report, page(vae, dataset, result, f"{model} on {data}").encode())
-        typer.echo(report, err=as_json)
+        say(report, err=as_json)
 
 
 def anomaly_detection(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:

@@ -19,7 +19,7 @@ def export(
     checked against torch on random and extreme rows, and a README that says how to use them."""
     from ..export.onnx import export_onnx
     from .run_folder import load_model
-    from .terminal import note
+    from .terminal import note, say
 
     for path in export_onnx(load_model(model), output, score=score, said=note).files:
-        typer.echo(path)
+        say(path)

@@ -8,7 +8,7 @@ import typer
 from ..errors import DataError, SpecError
 from .arguments import AsJson, Data, DataOptions, SpecText, data_options, parse_settings, read_toml
 from .output import kept_epoch, print_json, print_profile, show_progress, with_column_summary
-from .terminal import note, warn
+from .terminal import note, say, warn
 
 if TYPE_CHECKING:
     from .. import VAE
@@ -131,8 +131,8 @@ def print_result(vae: "VAE", evaluation: dict[str, Any], output: Path, as_json: 
         print_json(evaluation | run)
         return
     kept, length = kept_epoch(vae.history_, vae.training_.epochs if vae.training_.patience else None)
-    typer.echo(f"{output / 'model.safetensors'}: {epoch_summary(kept)}; {length}, {last['seconds']:.0f} s")
-    typer.echo(likelihood_summary(evaluation))
+    say(f"{output / 'model.safetensors'}: {epoch_summary(kept)}; {length}, {last['seconds']:.0f} s")
+    say(likelihood_summary(evaluation))
     for warning in evaluation["warnings"]:
         warn(warning)
 

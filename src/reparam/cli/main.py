@@ -17,7 +17,7 @@ from .export import export
 from .fit import fit
 from .plot import plot
 from .sample import sample
-from .terminal import note, settings, with_verbosity
+from .terminal import note, printable, settings, with_verbosity
 from .transform import decode, encode, impute, predict, reconstruct
 from .verify import verify
 
@@ -56,6 +56,8 @@ EXIT_CODES = {
     143: "stopped by SIGTERM; a training is saved",
 }
 """What an exit status says."""
+LONGEST = 2000
+"""The most characters of a message."""
 
 app = typer.Typer(
     help="Variational autoencoders: fit, evaluate, sample, plot. Every number is in nats.",
@@ -72,6 +74,12 @@ def in_words(error: Any) -> str:
     if near := getattr(error, "possibilities", None):
         return f"No such option: {error.option_name}. Did you mean {' or '.join(map(repr, near))}?"
     return str(error.format_message())
+
+
+def shortened(message: object) -> str:
+    """A message as one line of LONGEST characters at most: what it quotes may be of any length."""
+    line = " ".join(printable(message).split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
 def print_version(wanted: bool) -> None:
@@ -93,17 +101,17 @@ def common(
 
 def main() -> None:
     """The entry point: a ReparamError becomes one line on stderr and an exit status."""
-    warnings.formatwarning = lambda message, *_, **__: f"reparam: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"reparam: warning: {shortened(message)}\n"
     settings.quiet = settings.verbose = False
     try:
         status = app(standalone_mode=False, prog_name="reparam")
     except ReparamError as error:
         if settings.verbose:
             raise
-        note(" ".join(str(error).split()), quiet=False)
+        note(shortened(error), quiet=False)
         status = error.status
     except OSError as error:
-        note(f"{error.filename or 'a file'}: {error.strerror or error}", quiet=False)
+        note(shortened(f"{error.filename or 'a file'}: {error.strerror or error}"), quiet=False)
         status = DataError.status
     except typer.Abort:
         status = 130
@@ -111,6 +119,6 @@ def main() -> None:
         if not hasattr(error, "exit_code") or not hasattr(error, "format_message"):
             raise
         if error.format_message():
-            note(in_words(error), quiet=False)
+            note(shortened(in_words(error)), quiet=False)
         status = 2
     sys.exit(status if isinstance(status, int) else 0)

@@ -9,10 +9,12 @@ import typer
 
 from ..errors import DataError
 from .arguments import STDOUT, is_table
-from .terminal import note, settings, warn
+from .terminal import note, printable, say, settings, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from rich.text import Text
 
     from .. import VAE, Dataset, Evaluation
     from ..training.loggers import Tracker
@@ -142,7 +144,7 @@ def write_by_block(
 def print_path(path: Path) -> None:
     """The file that was written; nothing where results are on stdout."""
     if path != STDOUT:
-        typer.echo(path)
+        say(path)
 
 
 def write_result(path: Path, values: Any, vae: "VAE | None" = None) -> None:
@@ -154,6 +156,13 @@ def write_result(path: Path, values: Any, vae: "VAE | None" = None) -> None:
 
 
 # -- tables on the terminal ------------------------------------------------------------------------------
+
+
+def cell(value: Any) -> "Text":
+    """A cell of a table as it is written in a file: without what the terminal or rich would follow."""
+    from rich.text import Text
+
+    return Text(printable(value))
 
 
 def print_evaluation(result: "Evaluation") -> None:
@@ -188,9 +197,11 @@ def print_anomalies(strangest: Any, anomalies: int, n: int, threshold: float, *,
     from rich.table import Table
 
     title = f"{anomalies} of {n} rows are anomalies: log p(x) below {threshold:.2f} nats"
-    table = Table(*map(str, strangest.columns), title=title)
+    table = Table(title=title)
+    for name in strangest.columns:
+        table.add_column(cell(name))
     for row in strangest.itertuples(index=False):
-        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row))
+        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else cell(value) for value in row))
     Console(stderr=stderr).print(table)
 
 

@@ -7,6 +7,7 @@ import typer
 
 from ..errors import SpecError
 from .arguments import DataOptions, data_options, unique_names
+from .terminal import say
 
 
 @data_options(without=["size", "buffer"])
@@ -27,4 +28,4 @@ def plot(
     models = {name: load_model(path) for name, path in zip(unique_names(model), model, strict=True)}
     dataset = None if data is None else load_data_for(next(iter(models.values())), data, options)
     for path in model_plots.plot(models, dataset, output):
-        typer.echo(path)
+        say(path)

@@ -1,5 +1,6 @@
 """How much a command says on stderr: `--quiet` and `--verbose`, which every command takes."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -26,10 +27,29 @@ class Settings:
 settings = Settings()
 
 
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that command a terminal, reverse its text or cannot be written: all controls but tab and line
+feed, directional overrides, and bytes of a file name that are no text."""
+
+
+def printable(text: object) -> str:
+    r"""Text, with a replacement character for what would command the terminal: names come from files.
+
+    >>> printable("a\x1b[31mb"), printable("a\n\tb")
+    ('a\ufffd[31mb', 'a\n\tb')
+    """
+    return UNSEEN.sub("\N{REPLACEMENT CHARACTER}", str(text))
+
+
+def say(message: object, *, err: bool = False) -> None:
+    """A line on stdout, or on stderr."""
+    typer.echo(printable(message), err=err)
+
+
 def note(message: str, *, quiet: bool | None = None) -> None:
     """A line on stderr, so that stdout holds results alone; none with --quiet, unless `quiet` is False."""
     if not (settings.quiet if quiet is None else quiet):
-        typer.echo(f"reparam: {message}", err=True)
+        say(f"reparam: {message}", err=True)
 
 
 def warn(message: str) -> None:

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import typer
-
 from ..errors import DataError, FormatError
 from .arguments import AsJson, ModelPath
 from .output import print_json
+from .terminal import say
 
 SOUND = "sound"
 
@@ -34,6 +33,6 @@ def verify(model: ModelPath, as_json: AsJson = False) -> None:
         print_json(found)
     else:
         for name, fault in found.items():
-            typer.echo(f"{name}: {fault}")
+            say(f"{name}: {fault}")
     if bad := [name for name, fault in found.items() if fault != SOUND]:
         raise FormatError(f"{len(bad)} of {len(found)} files are damaged, {Path(bad[0]).name} among them")

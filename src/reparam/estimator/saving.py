@@ -17,7 +17,7 @@ from ..training.config import Training
 from ..training.trainer import Trainer
 from .defaults import default_objective, resolve
 from .preprocessing import Preprocessor
-from .validation import KINDS, model_arguments
+from .validation import KINDS, model_arguments, stated_seed
 
 Estimator = TypeVar("Estimator")
 
@@ -59,7 +59,9 @@ def load(
             header, vae, arguments["labels"] or NoLabels(), arguments["likelihood"]
         )
         vae.preprocessor_ = preprocessor
-        vae._adopt(resolve(vae.get_params(deep=False), preprocessor, int(arguments["random_state"]), None))
+        vae._adopt(
+            resolve(vae.get_params(deep=False), preprocessor, stated_seed(arguments["random_state"]), None)
+        )
         vae.arguments_ = model_arguments(vae)
         vae.history_, vae.trained_on_ = header["history"], header["trained_on"]
         vae.seed_ = int(header.get("seed", vae.random_state_))

@@ -134,7 +134,7 @@ def check_at_least(least: int, **numbers: Any) -> None:
 def stated_seed(random_state: Any) -> int:
     """The given seed, else a random one; it makes the fit reproducible."""
     seed = plain(random_state)
-    return seed if type(seed) is int else seed_of(random_state)
+    return seed if type(seed) is int and 0 <= seed < 2**32 else seed_of(random_state)
 
 
 def seed_of(random_state: Any) -> int:

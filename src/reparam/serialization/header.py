@@ -21,7 +21,8 @@ LONGEST = 1 << 24
 """The most characters of a header: the history of about 60,000 epochs."""
 MODEL = {"spec": dict, "event": list, "codec": dict, "history": list, "trained_on": dict, "has_missing": bool}
 FIGURES = ("bound", "rate", "distortion")
-
+SEEDS = 1 << 32
+"""Seeds are smaller."""
 
 CHECKSUM = re.compile(rb'(\\"sha256\\": \\")([0-9a-f]{64})(?=\\")')
 """The checksum in the outer header: of the whole file with zeros in its place."""
@@ -133,11 +134,27 @@ def _fault(header: Any) -> str | None:
         return "event is not whole numbers"
     if "codec" in header and (fault := _codec_fault(header["codec"])):
         return fault
-    if header.get("classes") is not None and not isinstance(header["classes"], list):
-        return "classes is not a list"
+    if header.get("classes") is not None and not _is_list_of_values(header["classes"]):
+        return "classes is not a list of text and numbers"
+    if not all(map(_is_value, header.get("trained_on", {}).values())):
+        return "trained_on is not text and numbers"
+    if type(header.get("seed", 0)) is not int or not 0 <= header.get("seed", 0) < SEEDS:
+        return "seed is not a whole number below 2^32"
     if not all(map(_is_epoch, header["history"])):
         return "history is not a list of epochs"
     return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float | int) and abs(value) < 1e300
+
+
+def _is_value(value: Any) -> bool:
+    return value is None or isinstance(value, str) or _is_number(value)
+
+
+def _is_list_of_values(held: Any) -> bool:
+    return isinstance(held, list) and all(map(_is_value, held))
 
 
 def _codec_fault(codec: dict[str, Any]) -> str | None:
@@ -151,20 +168,17 @@ def _codec_fault(codec: dict[str, Any]) -> str | None:
 
 
 def _is_epoch(row: Any) -> bool:
-    """Whether a row of the history has its figures, and where the bound is a sum over classes, the loss."""
-    if not isinstance(row, dict) or any(
-        name not in row or not isinstance(row[name], float | int | None) for name in FIGURES
-    ):
+    """Whether a row of the history has its figures, and what else it has are numbers or numbers by name."""
+    if not isinstance(row, dict) or any(name not in row for name in FIGURES):
         return False
-    if any(isinstance(row[name], int) and abs(row[name]) > 1 << 53 for name in FIGURES):
+    terms = row.get("terms", {})
+    if not isinstance(terms, dict) or type(row.get("epoch", 0)) is not int:
         return False
-    if not row.get("summed") or row["bound"] is None:
-        return True
-    terms = row.get("terms")
-    numbers = [row.get("loss"), *(terms.values() if isinstance(terms, dict) else [terms])]
-    return "validation" in row and all(
-        isinstance(number, float | int) and abs(number) < 1e300 for number in numbers
-    )
+    numbers = [*terms.values(), *(value for name, value in row.items() if name != "terms")]
+    if not all(number is None or _is_number(number) for number in numbers):
+        return False
+    known = not row.get("summed") or row["bound"] is None or None not in (row.get("loss"), *terms.values())
+    return known and ("validation" in row or not row.get("summed"))
 
 
 def file_of(path: Path) -> Path:

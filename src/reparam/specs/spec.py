@@ -10,7 +10,7 @@ text may name only the listed classes. Python accepts those, and your own subcla
 
 import difflib
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -25,6 +25,8 @@ class AtLeast:
     least: float
 
 
+GREATEST = 1e300
+"""Numbers in a spec are smaller: JSON and torch hold them, and a product of one with a size."""
 Count = Annotated[int, AtLeast(1)]
 Several = Annotated[int, AtLeast(2)]
 
@@ -60,6 +62,8 @@ class Spec:
             name, value = f"{type(self).__name__}.{field}", getattr(self, field)
             if not accepts(kind, value, listed=listed):
                 raise SpecError(f"{name} takes {describe(kind)}, not {value!r}")
+            if wrong := [n for n in numbers(value) if not abs(n) < GREATEST]:
+                raise SpecError(f"{name} takes finite numbers, not {wrong[0]!r}")
             for mark in (mark for part in (kind, *get_args(kind)) for mark in get_args(part)):
                 if isinstance(mark, AtLeast) and value is not None and value < mark.least:
                     raise SpecError(f"{name} must be {mark.least} or more, not {value}")
@@ -107,10 +111,20 @@ def plain(value: Any) -> Any:
     return value
 
 
+def numbers(value: Any) -> Iterator[float]:
+    """The numbers in a plain value; those of a spec in it were checked when it was built."""
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from numbers(each)
+
+
 def as_kind(kind: Any, value: Any) -> Any:
     """The plain value, a whole number as a float where nothing else fits."""
     value = plain(value)
-    return float(value) if _whole(kind, value) and not accepts(kind, value) else value
+    whole = _whole(kind, value) and not accepts(kind, value) and abs(value) < GREATEST
+    return float(value) if whole else value
 
 
 def accepts(kind: Any, value: Any, *, listed: bool = False) -> bool:

@@ -30,15 +30,19 @@ def learn(X: Any, window: int | None = None) -> Codec:
 def from_header(header: dict[str, Any]) -> Codec:
     """The codec that a model file describes."""
     if header["kind"] == "table":
-        from .column import Column
+        from .stored import columns
         from .table import TableCodec
 
-        return TableCodec([Column(**column) for column in header["columns"]], header.get("library", "pandas"))
+        return TableCodec(columns(header["columns"]), header.get("library", "pandas"))
     if header["kind"] == "series":
         from .series import SeriesCodec
 
+        if not all(type(header[name]) is str for name in ("time", "value")):
+            raise ValueError("the columns of a time series are not text")
         return SeriesCodec(**{name: value for name, value in header.items() if name != "kind"})
     event = tuple(header["event"])
     if header["kind"] != "arrays" or not event or any(type(n) is not int or n < 1 for n in event):
         raise ValueError(f"codec {header['kind']} of event {event}")
+    if not isinstance(header["dtype"], str) or np.dtype(header["dtype"]).kind not in "biufO":
+        raise ValueError(f"arrays of {header['dtype']!r}")
     return ArrayCodec(event, np.dtype(header["dtype"]).name)

@@ -1,5 +1,7 @@
 """A column of a table: its kind, from its type and values, and its conversion to numbers and back."""
 
+import datetime
+import re
 import warnings
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -66,6 +68,22 @@ class Column:
         """The constant subtracted before float32: 0, except for a real column whose spread is too small for
         float32 at its size."""
         return self.value if self.kind == "real" and isinstance(self.value, float) else 0.0
+
+    @property
+    def constant(self) -> Any:
+        """The value of a constant column: a date where its type is one."""
+        dates = self.dtype.startswith("datetime64") and self.value is not None
+        return pd.Timestamp(self.value) if dates else self.value
+
+    @property
+    def whole_type(self) -> str:
+        """The numpy type of a column of integers, else ""; pandas' Int64 and int64[pyarrow] are int64.
+
+        >>> [Column("x", "real", name).whole_type for name in ("UInt8", "int64[pyarrow]", "float32")]
+        ['uint8', 'int64', '']
+        """
+        name = self.dtype.lower().partition("[")[0]
+        return name if re.fullmatch(r"u?int\d+", name) else ""
 
     @property
     def modelled(self) -> bool:
@@ -157,9 +175,9 @@ class Column:
                 moment = moment.tz_localize(zone) if zone else moment.tz_convert(None)
             return moment
         found = number(self.name, value)
-        if not self.dtype.lower().startswith(("int", "uint")):
+        if not self.whole_type:
             return found
-        limits = np.iinfo(self.dtype.lower())
+        limits = np.iinfo(self.whole_type)
         if found % 1 or not limits.min <= found <= limits.max:
             raise DataError(f"{about} holds whole numbers ({self.dtype}), not {value!r}")
         return int(found)
@@ -196,7 +214,9 @@ def _moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _plain(value: Any) -> Any:
-    """A JSON value: numpy scalars become Python scalars."""
+    """A JSON value: numpy scalars become Python scalars, dates text."""
+    if isinstance(value, datetime.date):
+        return str(value)
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -4,6 +4,7 @@ Timestamps are mapped to a regular grid. Grid points without data are missing, a
 first time step: every time step has a window, and the first windows have missing cells.
 """
 
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -40,7 +41,7 @@ class SeriesCodec:
     def __init__(self, window: int, step: float, time: str, value: str) -> None:
         self.window, self.step, self.time, self.value = window, step, time, value
         self.event: tuple[int, ...] = (window,)
-        if type(window) is not int or window < 2 or not step > 0:
+        if type(window) is not int or window < 2 or not 0 < step < math.inf:
             raise ValueError(f"a time series with window {window!r} and step {step!r}")
         self.windows = ArrayCodec(self.event, "float32")
 

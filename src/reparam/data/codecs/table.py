@@ -97,7 +97,7 @@ class TableCodec:
         for column in self.columns:
             if column.kind == "key":
                 continue
-            held[column.name] = column.decode(numbers[column.name]) if column.modelled else column.value
+            held[column.name] = column.decode(numbers[column.name]) if column.modelled else column.constant
         return pd.DataFrame(held, index=range(len(x)))
 
     def filled(self, X: Any, x: Tensor) -> Any:

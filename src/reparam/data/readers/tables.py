@@ -1,6 +1,7 @@
 """Table files to data frames, and checks of their cells. An error names file, line and column."""
 
 import csv
+import datetime
 import io
 import json
 import warnings
@@ -201,8 +202,10 @@ def reject_cells(frame: pd.DataFrame, name: str, invalid: Any, cure: str) -> Non
 
 
 def check(frame: pd.DataFrame) -> None:
-    """Raise for numbers too large, text among numbers or dates, and dates of two formats."""
+    """Raise for values that are no numbers, text, bools or dates, for numbers too large, text among numbers
+    or dates, and dates of two formats."""
     for name in frame.columns:
+        _check_type(frame[name])
         if frame[name].isna().all():
             file = frame.attrs.get("file")
             about = f"{file + ', ' if file else ''}column {name!r}"
@@ -211,6 +214,40 @@ def check(frame: pd.DataFrame) -> None:
             _check_text(frame, name)
         elif types.is_numeric_dtype(frame[name]) and not types.is_bool_dtype(frame[name]):
             _check_numbers(frame, name)
+
+
+PLAIN = (str, bool, int, float, np.bool_, np.integer, np.floating, datetime.date, np.datetime64)
+"""Types of the values of a column of objects."""
+CURES = {
+    "complex": "give the real and the imaginary part a column each",
+    "timedelta64": "write numbers: {0}.dt.total_seconds()",
+    "duration": "write numbers: {0}.dt.total_seconds()",
+    "period": "write dates: {0}.dt.to_timestamp()",
+    "interval": "write text: {0}.astype(str)",
+    "timestamp": "write dates of pandas: {0}.astype('datetime64[us]')",
+    "date": "write dates of pandas: {0}.astype('datetime64[us]')",
+    "decimal": "write numbers: {0}.astype(float)",
+    "Decimal": "write numbers: {0}.astype(float)",
+    **dict.fromkeys(("list", "tuple", "dict", "ndarray"), "give each number a column of its own"),
+    "bytes": "write text: {0}.str.decode('utf-8')",
+}
+"""By the beginning of a type's name, what to do instead."""
+
+
+def _check_type(values: Series) -> None:
+    """DataError where a column's values are of a type that no column is read as, and cannot be stored."""
+    held, kind = values, str(values.dtype)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        held, kind = pd.Series(values.cat.categories), str(values.cat.categories.dtype)
+    if held.dtype == object:
+        wrong = next((each for each in held.dropna() if not isinstance(each, PLAIN)), None)
+        kind = "" if wrong is None else type(wrong).__name__
+    elif types.is_datetime64_any_dtype(held.dtype) and "pyarrow" not in kind and held is values:
+        return
+    cure = next((words for begin, words in CURES.items() if kind.startswith(begin)), "")
+    if cure or (held.dtype == object and kind) or types.is_datetime64_any_dtype(held.dtype):
+        words = (cure or "write numbers, text or dates: {0}.astype(str)").format(f"X[{values.name!r}]")
+        raise DataError(f"column {values.name!r} holds values of type {kind}; {words}")
 
 
 def large(frame: pd.DataFrame, name: str, numbers: Any) -> None:

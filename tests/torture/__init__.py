@@ -1,0 +1,1 @@
+"""Faults and hostile input in large numbers: `make torture`. `tests/reliability` runs a few of each."""
