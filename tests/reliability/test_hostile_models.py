@@ -19,6 +19,9 @@ from tests.torture.models import write_models
 from tests.torture.specs import specs
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*not seen in training")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("forged")

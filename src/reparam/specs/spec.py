@@ -26,7 +26,7 @@ class AtLeast:
 
 
 GREATEST = 1e300
-"""Numbers in a spec are smaller: JSON and torch hold them, and a product of one with a size."""
+"""The largest number in a spec: its product with a size is finite too."""
 Count = Annotated[int, AtLeast(1)]
 Several = Annotated[int, AtLeast(2)]
 
@@ -62,7 +62,7 @@ class Spec:
             name, value = f"{type(self).__name__}.{field}", getattr(self, field)
             if not accepts(kind, value, listed=listed):
                 raise SpecError(f"{name} takes {describe(kind)}, not {value!r}")
-            if wrong := [n for n in numbers(value) if not abs(n) < GREATEST]:
+            if wrong := [n for n in numbers(value) if not abs(n) <= GREATEST]:
                 raise SpecError(f"{name} takes finite numbers, not {wrong[0]!r}")
             for mark in (mark for part in (kind, *get_args(kind)) for mark in get_args(part)):
                 if isinstance(mark, AtLeast) and value is not None and value < mark.least:
@@ -123,7 +123,7 @@ def numbers(value: Any) -> Iterator[float]:
 def as_kind(kind: Any, value: Any) -> Any:
     """The plain value, a whole number as a float where nothing else fits."""
     value = plain(value)
-    whole = _whole(kind, value) and not accepts(kind, value) and abs(value) < GREATEST
+    whole = _whole(kind, value) and not accepts(kind, value) and abs(value) <= GREATEST
     return float(value) if whole else value
 
 
