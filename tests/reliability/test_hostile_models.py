@@ -18,7 +18,6 @@ from tests.torture.headers import assembled, changed, damaged, reworded, split
 from tests.torture.models import write_models
 from tests.torture.specs import specs
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:.*not seen in training")
 
 
