@@ -25,8 +25,8 @@ ROOMS = [
     "estimator",
     "plotting",
     "recipes",
-    "export",
     "web",
+    "export",
     "cli",
     "__main__",
 ]

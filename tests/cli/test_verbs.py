@@ -31,14 +31,14 @@ SMOKE = {
     "plot": "MODEL OTHER --data DATA -o OUT/figures",
     "explore": "MODEL DATA --compare OTHER --port 0 --no-open",
     "serve": "MODEL --port 0",
-    "export": "MODEL -o OUT/onnx",
+    "export": "MODEL DATA -o OUT/onnx --html OUT/page.html",
     "show": "MODEL --json",
     "verify": "MODEL --json",
     "cite": "MODEL",
     "recipes": "--json",
 }
 """A verb, and arguments that it takes."""
-READING = {"evaluate", "compare", "score", "encode", "reconstruct", "predict", "impute", "explore"}
+READING = {"evaluate", "compare", "score", "encode", "reconstruct", "predict", "impute", "explore", "export"}
 """The verbs that read DATA for a model."""
 FITTING = {"fit", "detect"}
 """The verbs that fit a model to DATA."""

@@ -53,6 +53,11 @@ class Dataset:
             yield replace(self, X=X, y=y, keys=keys, first=int(first))
 
 
+def as_dataset(X: Any, y: Any = None) -> Dataset | None:
+    """X where it is a Dataset already; else rows X and their labels as one; None for no rows."""
+    return X if X is None or isinstance(X, Dataset) else Dataset("data", X, y)
+
+
 def load(
     data: str,
     *,

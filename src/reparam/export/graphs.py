@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.overrides import TorchFunctionMode
 
-from ..distributions import mean_of
-from ..evaluation.likelihood import log_weights
-from ..evaluation.posterior import spread_of
+from ..distributions import elementwise_log_prob, mean_of
+from ..evaluation.likelihood import common_noise, log_weights
+from ..evaluation.metrics import every_class
+from ..evaluation.posterior import log_prior, spread_of
 from ..model.hierarchy import averaging
-from ..model.model import Model
-from ..tensors import nan_to_neginf, random_from
+from ..model.model import Model, Trace
+from ..tensors import nan_to_neginf, random_from, weighted_sum
 
 Outputs = dict[str, Tensor]
 DRAWS = 100
@@ -99,22 +100,71 @@ class Look(Graph):
         return found
 
 
-class Score(Graph):
-    """x -> log p(x) in nats, (n,): the numbers of `VAE.score_samples`, with its noise held as constants."""
+class PriorDensity(Graph):
+    """z (n, L) -> log p(z) in nats, (n,), over all layers."""
 
-    def __init__(self, model: Model, seed: int) -> None:
-        super().__init__(model)
-        self.seed, self.noise = seed, list[Tensor]()
+    takes = ("z",)
 
     def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
-        model, y = self.model, given.get("y")
+        return {"log_p": log_prior(self.model, given["z"])}
+
+
+class Score(Graph):
+    """x -> log p(x) in nats, (n,): the numbers of `VAE.score_samples`, with its noise held as constants.
+
+    `cells`: also E[log p(x_j|z) | x] of each cell in nats, (n, *E), NaN where missing, with the same noise.
+    """
+
+    def __init__(self, model: Model, takes: tuple[str, ...], seed: int, *, cells: bool = False) -> None:
+        super().__init__(model)
+        self.takes, self.seed = takes, seed
+        self.draws = 1 if model.config.deterministic else DRAWS
+        self.seen_noise, self.noise = list[Tensor](), list[Tensor]()
+        with torch.no_grad():
+            self.whole = self.keep_noise()
+        self.cells = cells and self.whole
+
+    def keep_noise(self) -> bool:
+        """Draw what the graph holds, piece by piece as the method does. Whether the pieces are joined, so
+        that the graph decodes all draws at once."""
+        model = self.model
+        x, y = torch.zeros(1, *model.event), torch.zeros(1, dtype=torch.long) if "y" in self.takes else None
+        with random_from(self.seed):
+            seen = self.observed(x)
+        if not model.config.has_density:
+            return False
         with Replayed(self.noise):
-            seen = model.observe(given["x"], for_likelihood=model.config.has_density, alike=True)
-            if not model.config.has_density:
-                return {"log_px": nan_to_neginf(model(seen, y).log_likelihood[0])}
-            draws = 1 if model.config.deterministic else DRAWS
-            log_w = torch.cat(list(log_weights(model, seen, y, draws, self.seed)))
-        return {"log_px": torch.logsumexp(log_w, 0) - math.log(len(log_w))}
+            pieces = len(list(log_weights(model, seen, y, self.draws, self.seed)))
+        if pieces > 1 and not model.config.labels.enumerated:
+            each = len(self.noise) // pieces
+            self.noise = [torch.cat(self.noise[i::each]) for i in range(each)]
+            pieces = 1
+        return pieces == 1
+
+    def observed(self, x: Tensor) -> Tensor:
+        with Replayed(self.seen_noise):
+            return self.model.observe(x, for_likelihood=self.model.config.has_density, alike=True)
+
+    def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
+        model, y, seen = self.model, given.get("y"), self.observed(given["x"])
+        if not model.config.has_density:
+            return {"log_px": nan_to_neginf(model(seen, y).log_likelihood[0])}
+        with Replayed(self.noise):
+            if not self.whole:
+                log_w = torch.cat(list(log_weights(model, seen, y, self.draws, self.seed)))
+                return {"log_px": log_w.logsumexp(0) - math.log(len(log_w))}
+            draw = common_noise(torch.Generator().manual_seed(self.seed), self.draws, seen.dtype)
+            trace = model(seen, y, samples=self.draws, draw=draw)
+            log_w = nan_to_neginf(trace.log_w())
+        found = {"log_px": log_w.logsumexp(0) - math.log(len(log_w))}
+        return found | ({"cells": by_cell(trace, log_w, given["x"])} if self.cells else {})
+
+
+def by_cell(trace: Trace, log_w: Tensor, x: Tensor) -> Tensor:
+    """E[log p(x_j|z) | x] by the weights of the draws, (n, *E); NaN where x has it."""
+    px, log_w = every_class(trace, log_w)
+    log_p = elementwise_log_prob(px, trace.x).reshape(-1, *x.shape)
+    return torch.where(x.isnan(), torch.nan, weighted_sum(log_w.softmax(0), log_p))
 
 
 class Replayed(TorchFunctionMode):
@@ -157,13 +207,22 @@ def graphs_of(model: Model, seed: int, *, score: bool = False) -> dict[str, Grap
     has_latent = model.encoder is not None
     found: dict[str, Graph] = {"encoder": Encoder(model)} if has_latent else {}
     found |= {"decoder": Decoder(model), "look": Look(model)}
-    found |= {"score": Score(model, seed)} if score else {}
+    found |= {"score": Score(model, ("x", *condition), seed)} if score else {}
     for name, graph in found.items():
-        graph.takes = ("x", *condition)
+        if name != "score":
+            graph.takes = ("x", *condition)
         if name == "decoder":
             graph.takes = (*(("z",) if has_latent else ()), *labels)
-    if score:
-        one = {"x": torch.zeros(1, *model.event), "y": torch.zeros(1, dtype=torch.long)}
-        with random_from(seed):
-            found["score"].outputs(found["score"].taken(one))
+    return found
+
+
+def graphs_of_page(model: Model, seed: int) -> dict[str, Graph]:
+    """What a page asks of a model without a server, by name: log p(x), with that of each cell where the
+    likelihood factorises, and log p(z) where it is a density."""
+    config = model.config
+    found = graphs_of(model, seed)
+    takes = found.pop("look").takes
+    found["score"] = Score(model, takes, seed, cells=config.likelihood.factorises)
+    if model.encoder is not None and config.posterior.support == "real" and config.has_density:
+        found["prior"] = PriorDensity(model)
     return found

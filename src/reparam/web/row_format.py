@@ -29,6 +29,11 @@ class RowFormat(abc.ABC):
     def __init__(self, vae: "VAE") -> None:
         self.vae, self.codec = vae, vae.codec_
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one datum as the page shows it."""
+        return self.vae.event_
+
     @abc.abstractmethod
     def numbers(self, X: Any) -> Array:
         """Rows as the model takes or gives them -> an array (n, ...)."""
@@ -82,6 +87,11 @@ class Images(RowFormat):
         """Whether the user's channels stand first."""
         return len(self.vae.event_) == 3 and not getattr(self.codec, "channels_last", False)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        event = self.vae.event_
+        return (*event, 1) if len(event) == 2 else (*event[1:], event[0]) if self.first else event
+
     def laid_out(self, X: Array) -> Array:
         """(n, *event) -> (n, H, W, C)."""
         if X.ndim == 3:
@@ -93,9 +103,8 @@ class Images(RowFormat):
 
     def rows(self, x: Array) -> Any:
         event = self.vae.event_
-        shape = (*event, 1) if len(event) == 2 else (*event[1:], event[0]) if self.first else event
-        if x.shape[1:] != shape:
-            raise DataError(f"each image has shape {x.shape[1:]}; this model takes {shape}")
+        if x.shape[1:] != self.shape:
+            raise DataError(f"each image has shape {x.shape[1:]}; this model takes {self.shape}")
         x = x.astype(np.float32)
         x = x if self.top == 1 else (x * np.float32(self.top)).round()
         if len(event) == 2:
@@ -109,6 +118,10 @@ class Images(RowFormat):
 
 class Series(RowFormat):
     kind = "series"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (*self.vae.event_, 1)
 
     def numbers(self, X: Any) -> Array:
         if hasattr(X, "columns"):
@@ -139,6 +152,10 @@ class Series(RowFormat):
 
 class Tables(RowFormat):
     kind = "table"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.modelled),)
 
     @property
     def modelled(self) -> list[Any]:

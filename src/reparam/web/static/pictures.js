@@ -97,8 +97,8 @@ export function Picture({ x, i = 0, model = 0, sd, second, label = "", few = 0, 
   const store = useStore();
   const info = store.infos[model];
   const canvas = useRef(null);
-  const shape = shapeOf(info);
-  const size = shape.reduce((a, b) => a * b, 1);
+  const { shape } = info;
+  const size = sizeOf(info);
   useEffect(() => {
     const c = canvas.current;
     if (!c || !x) return;
@@ -115,12 +115,8 @@ export function Picture({ x, i = 0, model = 0, sd, second, label = "", few = 0, 
   return html`<canvas class=${`picture ${info.kind}`} ref=${canvas} role="img" aria-label=${label || "a decoded datum"}></canvas>`;
 }
 
-/** The shape of one datum on the wire. @param {any} info @returns {number[]} */
-export function shapeOf(info) {
-  if (info.kind === "series") return [info.window, 1];
-  if (info.kind !== "image") return [info.kind === "table" ? info.columns.length : info.event.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1)];
-  return info.shape ?? info.event;
-}
+/** How many numbers one datum has. @param {any} info @returns {number} */
+export const sizeOf = (info) => info.shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
 
 /** A row as a list of its columns; `marks` (nats a cell) shades the strange ones.
  * @param {{x: ArrayLike<number>, i: number, info: any, few: number}} props */

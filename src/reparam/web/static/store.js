@@ -133,12 +133,6 @@ export class Store {
     const first = (await this.answerer.ask("model", {}, { model: 0 })).info;
     this.infos = [first];
     for (let m = 1; m < first.models.length; m++) this.infos.push((await this.answerer.ask("model", {}, { model: m })).info);
-    for (let m = 0; m < this.infos.length; m++) {
-      const info = this.infos[m];
-      if (info.kind !== "image") continue;
-      const drawn = (await this.answerer.ask("sample", {}, { model: m, n: 1, temperature: 0, seed: 0 })).arrays.x;
-      info.shape = drawn.shape.slice(1);
-    }
     const y = first.labels && first.classes.length ? 0 : -1;
     const colour = first.classes.length ? "class" : "score";
     this.set({ z: new Array(first.latent_dim).fill(0), y, colour, axes: [0, Math.min(1, Math.max(0, first.latent_dim - 1))] });

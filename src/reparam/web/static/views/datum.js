@@ -2,11 +2,11 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { newest, useStore } from "../store.js";
 import { tensor } from "../safetensors.js";
-import { heatOf, imageOf, limits, Picture, plot, shapeOf, words } from "../pictures.js";
+import { heatOf, imageOf, limits, Picture, plot, sizeOf, words } from "../pictures.js";
 
 /** @param {any} info @param {number[]} x */
 function wire(info, x) {
-  const shape = shapeOf(info);
+  const { shape } = info;
   const data = info.kind === "table" || info.kind === "series" ? Float64Array.from(x) : Float32Array.from(x);
   return { x: info.kind === "series" ? tensor(data, info.window, 1) : tensor(data, 1, ...shape) };
 }
@@ -17,8 +17,8 @@ const lastOf = (array, rows) => array && Array.from(array.data.slice(-(array.dat
 export function DatumView() {
   const store = useStore();
   const { state, info } = store;
-  const shape = shapeOf(info);
-  const size = shape.reduce((a, b) => a * b, 1);
+  const { shape } = info;
+  const size = sizeOf(info);
   const datum = state.datum?.x?.length === size ? state.datum : null;
   const [tool, setTool] = useState("draw");
   const [seen, setSeen] = useState(/** @type {any} */ ({}));
@@ -90,7 +90,7 @@ export function DatumView() {
 function Verdict({ seen, x }) {
   const store = useStore();
   const { info, state } = store;
-  const shape = shapeOf(info);
+  const { shape } = info;
   const heat = useRef(null);
   useEffect(() => {
     if (!heat.current || !seen.cells) return;
@@ -116,7 +116,7 @@ function Verdict({ seen, x }) {
 
 /** Number `i` of the imputations of one datum. @param {any} info @param {ArrayLike<number>} filled @param {number} i */
 function drawn(info, filled, i) {
-  const size = shapeOf(info).reduce((a, b) => a * b, 1);
+  const size = sizeOf(info);
   return Array.prototype.slice.call(filled, i * size, (i + 1) * size);
 }
 
@@ -132,7 +132,7 @@ function strangeness(cells) {
 function ImageEditor({ x, put, tool, setTool }) {
   const store = useStore();
   const { info } = store;
-  const [H, W, C] = shapeOf(info);
+  const [H, W, C] = info.shape;
   const canvas = useRef(null);
   const live = useRef(x);
   live.current = x;
@@ -221,7 +221,7 @@ function ImageEditor({ x, put, tool, setTool }) {
       <canvas ref=${canvas} class="paper" tabindex="0" role="application" aria-label=${`A picture of ${W} by ${H} pixels to draw on: arrows move the pen, space draws, shift with arrows draws a line`}
         onPointerDown=${stroke} onPointerMove=${stroke} onKeyDown=${key}></canvas>
       ${pen ? html`<i class="pen" style=${`left:${(100 * pen[0]) / W}%;top:${(100 * pen[1]) / H}%`}></i>` : null}</div>
-    <p class="row"><span class="segments" role="group" aria-label="Brush">${[["draw", "draw"], ["erase", "erase to guess"]].map(([name, label]) => html`<button aria-pressed=${tool === name} onClick=${() => setTool(name)}>${label}</button>`)}</span>
+    <p class="row"><span class="segments" role="group" aria-label="Brush">${[["draw", "draw"], ...(store.can("impute") ? [["erase", "erase to guess"]] : [])].map(([name, label]) => html`<button aria-pressed=${tool === name} onClick=${() => setTool(name)}>${label}</button>`)}</span>
       ${C >= 3 ? html`<input type="color" value=${colour} aria-label="Colour of the brush" onInput=${(/** @type {any} */ e) => setColour(e.target.value)} />` : null}
       <button onClick=${() => put(new Array(H * W * C).fill(0))}>clear</button>
       <button onClick=${() => put(x.map((/** @type {number} */ v) => 1 - v))}>invert</button>
@@ -256,11 +256,11 @@ function TableEditor({ x, put, seen }) {
               <option value="" selected=${blank}>–</option>${column.categories.map((/** @type {string} */ c, /** @type {number} */ k) => html`<option value=${k} selected=${k === value}>${c}</option>`)}</select>`
           : html`<input id=${`c${j}`} type=${column.kind === "date" ? "date" : "number"} step="any" value=${blank ? "" : words(column, value)}
               onChange=${(/** @type {any} */ e) => set(j, parse(column, e.target.value))} />`}
-        <button class="quiet" aria-label=${`blank ${column.name}`} disabled=${blank} onClick=${() => set(j, NaN)}>blank</button>
+        ${store.can("impute") ? html`<button class="quiet" aria-label=${`blank ${column.name}`} disabled=${blank} onClick=${() => set(j, NaN)}>blank</button>` : html`<span></span>`}
         <${Spread} column=${column} given=${seen.columns?.[j]} draws=${filled} value=${blank ? NaN : value} />
         <span class="nats">${blank ? (filled ? "guessed" : "") : Number.isFinite(nats) ? `${nats.toFixed(1)}` : ""}</span></div>`;
     })}
-    <p class="quiet">Nats of each cell at the right. Blank a field to see what it may be; paste a row from a spreadsheet.</p></form>`;
+    <p class="quiet">Nats of each cell at the right. ${store.can("impute") ? "Blank a field to see what it may be; paste" : "Paste"} a row from a spreadsheet.</p></form>`;
 }
 
 /** @param {any} column @param {string} text */
@@ -326,17 +326,17 @@ function SeriesEditor({ x, put, take, datum, seen }) {
   });
   /** @param {PointerEvent} event */
   const erase = (event) => {
-    if (!event.buttons) return;
+    if (!event.buttons || !store.can("impute")) return;
     const box = canvas.current.getBoundingClientRect();
     const at = ((event.clientX - box.left) / box.width) * info.window;
     const reach = info.window / 40;
     put(x.map((/** @type {number} */ v, /** @type {number} */ i) => (Math.abs(i + 0.5 - at) <= reach ? NaN : v)), { index: datum?.index ?? -1 });
   };
-  return html`<canvas class="curve" ref=${canvas} role="img" aria-label="The window: black is what was given, the colour what the model expects, with two standard deviations. Drag over it to erase."
+  return html`<canvas class="curve" ref=${canvas} role="img" aria-label="The window: black is what was given, the colour what the model expects, with two standard deviations."
       onPointerDown=${erase} onPointerMove=${erase}></canvas>
     ${whole ? html`<canvas class="curve overview" ref=${overview} role="img" aria-label="The whole series"></canvas>
       <label class="wide">window<input type="range" min=${info.window - 1} max=${info.n_data - 1} step="1" value=${datum?.index ?? 0} aria-label="Last step of the window" onInput=${(/** @type {any} */ e) => take(+e.target.value)} /></label>` : null}
-    <p class="quiet">Drag over the curve to erase a part and see what may have been there.</p>`;
+    ${store.can("impute") ? html`<p class="quiet">Drag over the curve to erase a part and see what may have been there.</p>` : null}`;
 }
 
 /** A vector as numbers. @param {any} props */

@@ -283,7 +283,7 @@ export function MapView() {
         <${Legend} model=${state.model} />
       </aside>
     </div>
-    <footer class="foot"><span>${codes.loaded.toLocaleString("en")} of ${codes.n.toLocaleString("en")} rows${codes.loaded < codes.n ? ", loading" : ""}</span><${Selection} /></footer>
+    <footer class="foot"><span>${codes.loaded.toLocaleString("en")} of ${codes.n.toLocaleString("en")} rows${codes.loaded < codes.n ? ", loading" : ""}${info.n_total > codes.n ? ` of ${info.n_total.toLocaleString("en")}; the others are not in this page` : ""}</span><${Selection} /></footer>
     ${path ? html`<${Strip} codes=${path} title="Along the path" onClose=${() => setPath(null)} />` : null}
   </section>`;
 }

@@ -25,7 +25,7 @@ export function SamplesView() {
   }, [temperature, seed, y, state.model]);
   const L = info.latent_dim;
   return html`<section class="view"><div class="controls">
-      <label>temperature<input type="range" min="0" max="2" step="0.05" value=${temperature} aria-label="Temperature" onInput=${(/** @type {any} */ e) => setTemperature(+e.target.value)} /><output>${temperature.toFixed(2)}</output></label>
+      ${info.temperature ? html`<label>temperature<input type="range" min="0" max="2" step="0.05" value=${temperature} aria-label="Temperature" onInput=${(/** @type {any} */ e) => setTemperature(+e.target.value)} /><output>${temperature.toFixed(2)}</output></label>` : null}
       ${info.labels ? html`<label>class<select aria-label="Class" onChange=${(/** @type {any} */ e) => setY(+e.target.value)}><option value="-1">any</option>${info.classes.map((/** @type {string} */ c, /** @type {number} */ k) => html`<option value=${k}>${c}</option>`)}</select></label>` : null}
       <button onClick=${() => setSeed(seed + 1)}>draw again</button><span class="quiet">seed ${seed}</span></div>
     <div class=${`grid ${info.kind}`}>${drawn ? Array.from({ length: drawn.x.shape[0] }, (_, i) => html`<button class="tile" aria-label=${`take sample ${i + 1}`}

@@ -4,7 +4,7 @@ import { matrix } from "../safetensors.js";
 import { Points } from "../points.js";
 import { contour, density, levels } from "../contours.js";
 import { boundsOf, ellipse, Grid, inside, lift, planeOf, positions, project } from "../projection.js";
-import { imageOf, limits, plot, shapeOf, token } from "../pictures.js";
+import { imageOf, limits, plot, sizeOf, token } from "../pictures.js";
 
 const TILE = 58;
 const SIDE = 72;
@@ -164,8 +164,8 @@ export class Scene {
         codes.push(lift(this.plane, this.anchorCode, box[0] + ((c + 0.5) / nx) * (box[2] - box[0]), box[3] - ((r + 0.5) / ny) * (box[3] - box[1])));
     const { arrays } = await this.store.decode(codes, this.store.state.y, { model: this.model });
     const info = this.store.infos[this.model];
-    const shape = shapeOf(info);
-    const size = shape.reduce((a, b) => a * b, 1);
+    const { shape } = info;
+    const size = sizeOf(info);
     const sheet = document.createElement("canvas");
     const [tw, th] = info.kind === "image" ? [shape[1], shape[0]] : [60, 44];
     [sheet.width, sheet.height] = [nx * tw, ny * th];
@@ -310,8 +310,8 @@ export class Scene {
     g.stroke();
     const info = this.store.infos[this.model];
     if (!x || info.kind !== "image") return;
-    const shape = shapeOf(info);
-    const size = shape.reduce((a, b) => a * b, 1);
+    const { shape } = info;
+    const size = sizeOf(info);
     at.forEach((/** @type {[number, number]} */ end, /** @type {number} */ i) => {
       const [px, py] = this.toPixel(end[0], end[1]);
       const away = Math.hypot(px - cx, py - cy) || 1;

@@ -1,7 +1,7 @@
 /** A row of decoded codes, with its GIF and csv. */
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { useStore } from "../store.js";
-import { imageOf, limits, Picture, plot, shapeOf } from "../pictures.js";
+import { imageOf, limits, Picture, plot, sizeOf } from "../pictures.js";
 import { download, gif, saveCodes } from "../files.js";
 
 /** @param {{codes: ArrayLike<number>[], y?: number | number[], title: string, onClose?: () => void, onPick?: (i: number) => void, plain?: boolean}} props */
@@ -18,8 +18,8 @@ export function Strip({ codes, y, title, onClose, onPick, plain = false }) {
     };
   }, [codes, String(classes)]);
   const film = () => {
-    const shape = shapeOf(info);
-    const size = shape.reduce((a, b) => a * b, 1);
+    const { shape } = info;
+    const size = sizeOf(info);
     const canvas = document.createElement("canvas");
     const grow = info.kind === "image" ? Math.max(1, Math.round(160 / shape[0])) : 1;
     [canvas.width, canvas.height] = info.kind === "image" ? [shape[1] * grow, shape[0] * grow] : [240, 150];

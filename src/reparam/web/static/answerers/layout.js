@@ -1,0 +1,91 @@
+/** The numbers of the page as those that a model's graphs take, and back: see `layout` in export/page_contents.py. */
+import { tensor } from "../safetensors.js";
+
+/** @typedef {import("../safetensors.js").Tensor} Tensor */
+
+const WANTED = {
+  positive: ["above 0", (/** @type {number} */ v) => v > 0],
+  count: ["0, 1, 2, ...", (/** @type {number} */ v) => v >= 0 && Number.isInteger(v)],
+  share: ["from 0 to 1", (/** @type {number} */ v) => v >= 0 && v <= 1],
+};
+
+export class Layout {
+  /** @param {any} info @param {ArrayLike<number> | undefined} order of a model's number i, its place in the page's datum */
+  constructor(info, order) {
+    this.kind = info.model.kind;
+    this.shape = info.model.shape;
+    this.size = this.shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
+    this.order = order;
+    this.given = info.layout;
+    this.names = info.model.columns.map((/** @type {any} */ column) => column.name);
+  }
+
+  /** Rows that the graphs take; of a series, for each step the window that ends in it. @param {Tensor} x @returns {Tensor} */
+  toModel(x) {
+    const { kind, size } = this;
+    const wanted = kind === "series" ? [1] : this.shape;
+    if (x.shape.slice(1).join() !== wanted.join()) throw new Error(`each row of x has shape ${x.shape.slice(1)}; this model takes ${wanted}`);
+    const n = x.shape[0];
+    if (!this.given.missing && Array.from(x.data).some(Number.isNaN)) throw new Error("x contains NaN: this model takes no missing cells");
+    if (kind === "series") return tensor(this.windows(x.data, Array.from({ length: n }, (_, i) => i)).data, n, size);
+    const found = new Float32Array(n * size);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < size; j++) found[i * size + j] = kind === "table" ? this.cell(j, x.data[i * size + j]) : this.number(x.data[i * size + this.order[j]]);
+    return tensor(found, n, ...(this.given.event ?? [size]));
+  }
+
+  /** @param {number} value */
+  number(value) {
+    return this.given.top === 1 ? value : Math.round(value * this.given.top);
+  }
+
+  /** A cell of a table, checked. @param {number} j @param {number} value */
+  cell(j, value) {
+    const { origin, scale, high, measurement, categories } = this.given.columns[j];
+    const [words, fits] = WANTED[/** @type {keyof typeof WANTED} */ (measurement)] ?? [];
+    const inside = categories ? Number.isInteger(value) && value >= 0 && value <= high : !fits || /** @type {any} */ (fits)(value);
+    if (!Number.isNaN(value) && !inside) throw new Error(`column ${this.names[j]} holds ${value}: give ${categories ? `the index of a category, 0 to ${high}` : words}`);
+    return (value - origin) / scale;
+  }
+
+  /** What the decoder gave as rows of the page. @param {Float32Array} x @param {number} n @returns {Tensor} */
+  fromModel(x, n) {
+    const { kind, size } = this;
+    if (kind === "series") return tensor(x, n, ...this.shape);
+    const found = kind === "table" ? new Float64Array(n * size) : new Float32Array(n * size);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < size; j++) {
+        const value = x[i * size + j];
+        if (kind === "table") found[i * size + j] = this.shown(j, value);
+        else found[i * size + this.order[j]] = value / this.given.top;
+      }
+    return tensor(found, n, ...this.shape);
+  }
+
+  /** A decoded number of a column, within the range of training. @param {number} j @param {number} value */
+  shown(j, value) {
+    const { origin, scale, low, high, integer, categories } = this.given.columns[j];
+    const whole = integer || categories ? Math.round(value) : value;
+    return Math.max(low, Math.min(high, origin + scale * whole));
+  }
+
+  /** Numbers by cell of the model in the page's layout. @param {Float32Array} cells @param {number} n @returns {Tensor} */
+  ofCells(cells, n) {
+    const { size, order } = this;
+    if (!order) return tensor(cells, n, ...this.shape);
+    const found = new Float32Array(n * size);
+    for (let i = 0; i < n; i++) for (let j = 0; j < size; j++) found[i * size + order[j]] = cells[i * size + j];
+    return tensor(found, n, ...this.shape);
+  }
+
+  /** The windows of a series that end in these steps; what lies before the first step is missing.
+   * @param {ArrayLike<number>} series @param {number[]} ends @returns {Tensor} */
+  windows(series, ends) {
+    const { size } = this;
+    const found = new Float64Array(ends.length * size).fill(NaN);
+    ends.forEach((end, r) => {
+      for (let i = Math.max(0, size - 1 - end); i < size; i++) found[r * size + i] = series[end - size + 1 + i];
+    });
+    return tensor(found, ends.length, size, 1);
+  }
+}

@@ -1,0 +1,180 @@
+"""The page in one file gives the numbers of Python, and reaches nothing outside of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reparam import VAE, Dataset, Training
+from reparam.export import export_page
+from reparam.export.page import LARGEST, with_fewer_rows
+from reparam.web.answers import Answers
+from reparam.web.bundle import bundle, closed
+from tests.web import page_models
+from tests.web.browser import chromium, needs_chromium, opened, until
+
+pytest.importorskip("playwright.sync_api")
+
+ASK = """async ([verb, arrays, options]) => {
+  const kinds = { float32: Float32Array, float64: Float64Array, int32: Int32Array };
+  const given = {};
+  for (const [name, { kind, data, shape }] of Object.entries(arrays))
+    given[name] = { data: new kinds[kind](data), shape };
+  try {
+    const { arrays: found, info } = await window.reparam.ask(verb, given, options);
+    for (const each of Object.values(found))
+      each.data = Array.from(each.data, (v) => (Number.isNaN(v) ? null : v));
+    return { arrays: found, info };
+  } catch (error) {
+    return { error: error.message };
+  }
+}"""
+
+
+class Asked:
+    """The verbs of an open page, with arrays of numpy."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+
+    def __call__(self, verb: str, options: dict[str, Any] | None = None, **arrays: np.ndarray) -> Any:
+        found = self.page.evaluate(ASK, [verb, sent(arrays), options or {}])
+        assert "error" not in found, found["error"]
+        return {
+            name: np.array([np.nan if v is None else v for v in a["data"]], float).reshape(a["shape"])
+            for name, a in found["arrays"].items()
+        }, found["info"]
+
+    def refused(self, verb: str, **arrays: np.ndarray) -> str:
+        return str(self.page.evaluate(ASK, [verb, sent(arrays), {}])["error"])
+
+
+def sent(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Arrays as the page takes them; a typed array reads the text NaN as the number."""
+    return {
+        name: {
+            "kind": a.dtype.name,
+            "shape": a.shape,
+            "data": ["NaN" if v != v else v for v in a.ravel().tolist()],
+        }
+        for name, a in arrays.items()
+    }
+
+
+@contextmanager
+def page_of(file: Path) -> Iterator[Asked]:
+    faults: list[str] = []
+    asked: list[str] = []
+    with chromium() as browser, opened(browser, faults) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(file.as_uri())
+        until(page, "s.ready", 60)
+        yield Asked(page)
+        assert {url.partition(":")[0] for url in asked} <= {"file", "blob", "data"}
+    assert not faults
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    "name",
+    ["plane", *(pytest.param(n, marks=pytest.mark.slow) for n in ("digits", "table", "colours", "series"))],
+)
+def test_the_page_gives_the_numbers_of_python(name: str, tmp_path: Path) -> None:
+    vae, data = page_models.MODELS[name]()
+    file = export_page(vae, tmp_path / "page.html", data, name=name)
+    assert file.stat().st_size < LARGEST
+    python = Answers({name: vae}, data)
+    with page_of(file) as ask:
+        said, known = ask("model")[1], python.ask("model")[1]
+        for key in (
+            "kind",
+            "shape",
+            "columns",
+            "classes",
+            "latents",
+            "n_parameters",
+            "n_data",
+            "keys",
+            "name",
+        ):
+            assert said[key] == known[key], key
+        both = [ask("codes"), python.ask("codes")]
+        for key in ("mean", "sd", "score"):
+            np.testing.assert_allclose(both[0][0][key], both[1][0][key], atol=1e-5)
+        assert both[0][1]["kl"] == pytest.approx(both[1][1]["kl"], rel=1e-5)
+
+        stop = {"start": 0, "stop": 6}
+        x, _ = python.ask("data", {}, stop)
+        np.testing.assert_array_equal(ask("data", stop)[0]["x"], x["x"])
+        rows = np.array([3, 0, 5], np.int32)
+        theirs, info = python.ask("data", {"index": rows})
+        ours, own = ask("data", index=rows)
+        np.testing.assert_allclose(ours["x"], theirs["x"], atol=1e-6)
+        assert own["keys"] == info["keys"]
+
+        code, _ = python.ask("encode", {"x": x["x"]})
+        found, _ = ask("encode", x=x["x"])
+        assert found.keys() == code.keys() - {"kl"}
+        for key in found:
+            np.testing.assert_allclose(found[key], code[key], atol=1e-4)
+        z = code["mean"].astype(np.float32)
+        y = {"y": np.full(len(z), 3, np.int32)} if vae.classes_ is not None else {}
+        theirs, _ = python.ask("decode", {"z": z, **y})
+        ours, _ = ask("decode", z=z, **y)
+        assert ours.keys() == theirs.keys()
+        for key in theirs:
+            np.testing.assert_allclose(ours[key], theirs[key], atol=1e-4, rtol=1e-4)
+        path = {"steps": 5, "path": "spherical"}
+        one = {"y": y["y"][:1]} if y else {}
+        theirs, _ = python.ask("interpolate", {"z": z[:2], **one}, path)
+        np.testing.assert_allclose(ask("interpolate", path, z=z[:2], **one)[0]["x"], theirs["x"], atol=1e-3)
+        log_p = python.ask("prior", {"z": z})[0]["log_p"]
+        np.testing.assert_allclose(ask("prior", z=z)[0]["log_p"], log_p, rtol=1e-4)
+
+        drawn, _ = ask("sample", {"n": 7, "seed": 2})
+        again, _ = ask("sample", {"n": 7, "seed": 2})
+        np.testing.assert_array_equal(drawn["x"], again["x"])
+        assert drawn["x"].shape == python.ask("sample", {}, {"n": 7})[0]["x"].shape
+        worst, more = python.ask("anomalies", {}, {"n": 5})
+        ours, reasons = ask("anomalies", {"n": 5})
+        assert ours["index"].tolist() == worst["index"].tolist()
+        assert bool(reasons["reasons"]) == bool(more["reasons"])
+        if name == "series":
+            assert "score" not in said["verbs"]
+            return
+        theirs, _ = python.ask("score", {"x": x["x"]})
+        ours, _ = ask("score", x=x["x"])
+        np.testing.assert_allclose(ours["log_px"], theirs["log_px"], rtol=1e-4)
+        np.testing.assert_allclose(ours["percentile"], theirs["percentile"], atol=100 / len(data.X) + 1e-9)
+        assert ours["cells"].shape == theirs["cells"].shape
+        if name != "table":
+            x["x"][:, 2] = np.nan
+            mean = python.ask("encode", {"x": x["x"]})[0]["mean"]
+            np.testing.assert_allclose(ask("encode", x=x["x"])[0]["mean"], mean, atol=1e-4)
+            return
+        np.testing.assert_array_equal(np.isnan(ours["cells"]), np.isnan(theirs["cells"]))
+        wrong = x["x"].copy()
+        wrong[0, 2] = 7
+        assert "column sort holds 7: give the index of a category, 0 to 2" in ask.refused("encode", x=wrong)
+
+
+def test_rows_that_do_not_fit_are_left_out_evenly() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2000, 30)).astype(np.float32)
+    vae = VAE(2, training=Training(epochs=1), random_state=0).fit(X[:200])
+    asked = Answers({"m": vae}, Dataset("data", X)).models[0]
+    small = with_fewer_rows(asked, 60_000)
+    assert small.view is not None and 200 < small.view.n < 1000
+    np.testing.assert_array_equal(small.view.X[[0, -1]], X[[0, -1]])
+    assert with_fewer_rows(asked, 10**7).view is asked.view
+
+
+def test_modules_become_one(tmp_path: Path) -> None:
+    text = bundle("page_file.js")
+    assert "import {" not in text and "\nexport " not in text and text.count("class Store ") == 1
+    module = tmp_path / "a.js"
+    module.write_text("const one = 1, two = 2;export{one as a,two as b};")
+    assert "return { a: one, b: two };" in closed(module, {})
