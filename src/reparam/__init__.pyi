@@ -170,6 +170,7 @@ from .specs.spec import (
 from .training.config import (
     Adam as Adam,
     Decay as Decay,
+    Masks as Masks,
     RMSprop as RMSprop,
     Training as Training,
 )

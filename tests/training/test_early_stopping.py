@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -14,13 +15,16 @@ from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE,
 from reparam.training.early_stopping import EarlyStopping
 
 X = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
+TABLE = pd.DataFrame(X, columns=list("abcd"))
 SMALL = MLP((8,))
 
 
 def test_nothing_said_holds_out_a_tenth_and_stops() -> None:
     resolved = Training().resolved(20_000)
     assert resolved.validation == HELD_OUT and resolved.patience and resolved.epochs
-    assert resolved.planned_steps(20_000) * (1 + ALL_ROWS) == pytest.approx(MOST_STEPS, rel=0.02)
+    assert resolved.planned_steps(20_000) == pytest.approx(MOST_STEPS, rel=0.02) and not resolved.all_rows
+    table = Training().resolved(20_000, table=True)
+    assert table.planned_steps(20_000) * (1 + ALL_ROWS) == pytest.approx(MOST_STEPS, rel=0.02)
     assert resolved.learning_rate == Linear(0.0, RATE, 500)
 
 
@@ -65,7 +69,7 @@ def stop_of(vae: VAE) -> int:
 
 
 def test_same_seed_same_bits_with_early_stopping() -> None:
-    a, b = (VAE(2, encoder=SMALL, training=FAST, random_state=3).fit(X) for _ in range(2))
+    a, b = (VAE(2, encoder=SMALL, training=FAST, random_state=3).fit(TABLE) for _ in range(2))
     assert len(a.history_) == len(b.history_)
     assert stop_of(a) < (a.training_.epochs or 0)
     for p, q in zip(a.model_.state_dict().values(), b.model_.state_dict().values(), strict=True):
@@ -79,26 +83,26 @@ def test_a_resumed_training_ends_as_the_whole_one(after: int, tmp_path: Path) ->
     def estimator() -> VAE:
         return VAE(2, encoder=SMALL, training=FAST, random_state=3)
 
-    whole, half = estimator().fit(X), estimator()
-    for progress in half.fit_iter(X):
+    whole, half = estimator().fit(TABLE), estimator()
+    for progress in half.fit_iter(TABLE):
         if progress.epoch == stop_of(whole) + after:
             half.save_training(tmp_path / "t.safetensors")
             break
     resumed = estimator()
-    for _ in resumed.fit_iter(X, resume=tmp_path / "t.safetensors"):
+    for _ in resumed.fit_iter(TABLE, resume=tmp_path / "t.safetensors"):
         pass
     assert len(resumed.history_) == len(whole.history_)
-    np.testing.assert_array_equal(resumed.transform(X), whole.transform(X))
+    np.testing.assert_array_equal(resumed.transform(TABLE), whole.transform(TABLE))
 
 
 def test_after_the_stop_all_rows_are_trained_on_and_the_rate_falls_to_zero() -> None:
     seen = []
     vae = VAE(2, encoder=SMALL, training=FAST, random_state=3)
-    for progress in vae.fit_iter(X):
+    for progress in vae.fit_iter(TABLE):
         if progress.stopped:
             best = max(row["validation"] for row in vae.history_ if row["validation"] is not None)
-            elbo = vae.evaluate(X[vae.held_out_], k=2000).elbo
-            assert elbo is not None and elbo == pytest.approx(best, abs=0.2)
+            elbo = vae.evaluate(TABLE.iloc[vae.held_out_], k=2000).elbo
+            assert elbo is not None and elbo == pytest.approx(best, abs=0.4)
         update, position = vae.trainer_.update, vae.trainer_.position
         seen.append((progress.stopped, len(vae.held_out_), update.optimiser.param_groups[0]["lr"]))
         assert progress.stopped or len(vae.held_out_) == (0 if position.stop else 20)
@@ -113,10 +117,11 @@ def test_after_the_stop_all_rows_are_trained_on_and_the_rate_falls_to_zero() -> 
 
 
 def test_rows_held_out_on_request_stay_so() -> None:
-    assert Training(validation=0.1).resolved(1000).all_rows == 0
-    assert Training(epochs=3).resolved(1000).all_rows == 0
-    assert Training().resolved(LEAST - 1).all_rows == 0
-    vae = VAE(2, encoder=SMALL, training=Training(validation=0.2, patience=3), random_state=3).fit(X)
+    assert Training().resolved(1000, table=True).all_rows == ALL_ROWS
+    assert Training(validation=0.1).resolved(1000, table=True).all_rows == 0
+    assert Training(epochs=3).resolved(1000, table=True).all_rows == 0
+    assert Training().resolved(LEAST - 1, table=True).all_rows == 0
+    vae = VAE(2, encoder=SMALL, training=Training(validation=0.2, patience=3), random_state=3).fit(TABLE)
     assert len(vae.held_out_) == 40 and not any(row["stopped"] for row in vae.history_)
     with pytest.raises(SpecError, match="follows early stopping"):
         Training(epochs=3, all_rows=0.5)

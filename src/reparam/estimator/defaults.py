@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from ..families import Gaussian
+from ..families import Columns, Gaussian
 from ..model.config import ModelConfig
 from ..model.label_head import LabelHead
 from ..model.priors import DEFAULTS
@@ -65,8 +65,9 @@ def resolve(
     decoder = chosen["decoder"] or mirrored
     posterior = chosen["posterior"] or Gaussian()
     training = chosen["training"] or Training()
-    training = training.resolved(*size) if size else training
     assert preprocessor.likelihood is not None
+    if size:
+        training = training.resolved(*size, table=isinstance(preprocessor.likelihood, Columns))
     latent_dim = chosen["latent_dim"]
     latent_dim = default_latent(preprocessor.codec.shape) if latent_dim is None else latent_dim
     model = ModelConfig(
@@ -77,7 +78,7 @@ def resolve(
         prior=chosen["prior"] or DEFAULTS[posterior.support],
         likelihood=preprocessor.likelihood,
         labels=labels,
-        has_missing=preprocessor.has_missing or training.missing > 0,
+        has_missing=preprocessor.has_missing or bool(training.missing),
     )
     objective = chosen["objective"]
     if objective is None:

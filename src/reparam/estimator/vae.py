@@ -26,7 +26,7 @@ from ..evaluation.anomaly import reconstruction_log_prob
 from ..evaluation.evaluate import Evaluation, evaluate
 from ..evaluation.likelihood import score_rows
 from ..evaluation.passes import over_rows, rows_at_once
-from ..families import Family
+from ..families import Columns, Family
 from ..model.label_head import LabelHead
 from ..model.labels import NoLabels
 from ..model.model import Model
@@ -215,7 +215,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Fill in defaults from the data; for a continued training only the training settings."""
         state, size = stated_seed(self.random_state), (len(rows[0]), is_divisible(rows[0]))
         if further:
-            training = (self.training or Training()).resolved(*size)
+            is_table = isinstance(self.likelihood_, Columns)
+            training = (self.training or Training()).resolved(*size, table=is_table)
             self._adopt(replace(self.config_, training=training, random_state=state))
         else:
             self._adopt(resolve(self.get_params(deep=False), self.preprocessor_, state, size))

@@ -130,7 +130,7 @@ class Recipe:
         return model if self.then is None else model.refit_prior(X, self.then, y)
 
 
-PLAIN = Training(learning_rate=1e-3, clip=None, ema=None)
+PLAIN = Training(learning_rate=1e-3, clip=None, ema=None, missing=0.0)
 """A constant rate, neither gradients clipped nor weights averaged, as most articles train."""
 _FRANS: dict[str, Any] = {
     "encoder": Conv((16, 32), kernel=5, hidden=()),

@@ -105,6 +105,25 @@ class Decay(Spec):
 
 
 @dataclass(frozen=True, repr=False)
+class Masks(Spec):
+    """Cells hidden from a part of the rows of each batch, so that an encoder that is trained on whole rows
+    also reads rows with gaps: of a random `rows`, as a share of the batch, a share of the cells that is
+    uniform between 0 and `most`, at random."""
+
+    rows: float = 0.5
+    most: float = 0.6
+
+    def check(self) -> None:
+        if not (0 < self.rows <= 1 and 0 < self.most < 1):
+            raise SpecError(f"Masks takes rows in (0, 1] and most in (0, 1), not {self}")
+
+    def shares(self, x: Tensor) -> Tensor:
+        """The share of cells to hide in each row of x (B, *E): (B, 1, ...)."""
+        chosen, share = torch.rand(2, len(x), *[1] * (x.dim() - 1), device=x.device)
+        return (chosen < self.rows) * self.most * share
+
+
+@dataclass(frozen=True, repr=False)
 class Training(Spec):
     """Training settings.
 
@@ -117,10 +136,10 @@ class Training(Spec):
     - `patience`: training stops when the held-out bound has not risen for that many epochs, and the weights
       of the best epoch are kept; None: about PATIENCE steps where `epochs` is None, else no stop.
     - `all_rows`: after the stop training goes on from the best epoch, over all rows with those held out, for
-      this share of its steps, while the learning rate falls to 0. None: ALL_ROWS where `epochs`
-      and `validation` are None, else 0.
+      this share of its steps, while the learning rate falls to 0. None: ALL_ROWS for tables
+      where `epochs` and `validation` are None, else 0.
     - `missing`: in each batch a new random fraction of the cells is hidden and treated as missing (Xu et
-      al. 2018, section 3.2).
+      al. 2018, section 3.2), or that of `Masks`. None: Masks() for tables, else 0.
     - `clip`: the largest gradient norm, larger gradients are scaled down. `skip`: steps with a larger norm
       are skipped (Child 2021, section 3); it waits for the device at each step.
     - `ema`: the decay of an average of the weights over steps, at most (1 + t) / (10 + t) at step t; the
@@ -146,7 +165,7 @@ class Training(Spec):
     device: str = "auto"
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     decay: Decay | None = None
-    missing: float = 0.0
+    missing: float | Annotated[Masks, Masks] | None = None
     devices: Count = 1
     compile: bool = False
 
@@ -155,7 +174,7 @@ class Training(Spec):
             raise SpecError(f"Training.validation is a fraction in [0, 1), not {self.validation}")
         if self.compile and self.devices > 1:
             raise SpecError("Training.compile is for one process: leave out compile or devices")
-        if not 0 <= self.missing < 1:
+        if isinstance(self.missing, float | int) and not 0 <= self.missing < 1:
             raise SpecError(f"Training.missing is a fraction in [0, 1), not {self.missing}")
         if self.patience is not None and self.epochs is not None and not self.validation:
             raise SpecError("Training.patience needs held-out rows: set validation, e.g. 0.1")
@@ -177,13 +196,13 @@ class Training(Spec):
         base = RATE if self.learning_rate is None else at(self.learning_rate, step)
         return base * decay.factor ** (epoch // decay.epochs)
 
-    def resolved(self, n: int, divisible: bool = True) -> "Training":
-        """With `epochs`, `validation`, `patience` and `all_rows` for n rows where they are None. `divisible`:
-        whether some of the rows can be held out."""
+    def resolved(self, n: int, divisible: bool = True, table: bool = False) -> "Training":
+        """With values for n rows where they are None. `divisible`: whether some of the rows can be held out;
+        `table`: whether columns have families of their own."""
         validation, patience, all_rows = self.validation, self.patience, self.all_rows
         stops = self.epochs is None and divisible and n >= LEAST
         if all_rows is None:
-            all_rows = ALL_ROWS if stops and validation is None else 0.0
+            all_rows = ALL_ROWS if table and stops and validation is None else 0.0
         if validation is None:
             validation = min(HELD_OUT, MOST_HELD_OUT / n) if stops else 0.0
         steps = self.steps_per_epoch(n, validation)
@@ -202,6 +221,7 @@ class Training(Spec):
             validation=validation,
             patience=patience,
             all_rows=all_rows,
+            missing=Masks() if table and self.missing is None else self.missing or 0.0,
         )
 
     def on_all_rows(self, n: int, step: int, epoch: int) -> "Training":

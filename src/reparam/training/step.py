@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..data.stream import LocalBatch
 from ..model.model import Model, Trace
 from ..objectives import Term
-from .config import Training
+from .config import Masks, Training
 from .distributed import SingleProcess
 
 
@@ -40,9 +40,12 @@ class Loss:
         return loss, figures, trace
 
     def mask(self, x: Tensor) -> Tensor:
-        """A batch with the fraction `missing` of its cells hidden."""
-        share = self.training.missing
-        return x.masked_fill(torch.rand_like(x) < share, math.nan) if share else x
+        """A batch with a part of its cells hidden, as `missing` says."""
+        missing = self.training.missing
+        if not missing:
+            return x
+        share = missing.shares(x) if isinstance(missing, Masks) else missing
+        return x.masked_fill(torch.rand_like(x) < share, math.nan)
 
 
 class Step(Protocol):
