@@ -142,7 +142,7 @@ def default_vaes(X: Any, novelty: bool) -> list[VAE]:
 
 def of_steps(steps: int, n: int) -> Training:
     """Training for at least so many steps."""
-    return Training(epochs=math.ceil(steps / math.ceil(n / Training().batch_size)))
+    return Training(epochs=math.ceil(steps / math.ceil(n / Training().batch_size)), missing=0.0)
 
 
 def heavy_tailed(X: Any) -> Family | dict[str, Family] | None:
