@@ -12,6 +12,7 @@ SRC = Path(reparam.__file__).parent
 ROOMS = [
     "errors",
     "tensors",
+    "html_table",
     "specs",
     "serialization",
     "distributions",
@@ -32,6 +33,8 @@ ROOMS = [
 ]
 APART = [("training", "evaluation"), ("data", "model"), ("data", "nn")]
 """Neither imports the other."""
+DOORS = {"estimator.vae": {"web", "export"}}
+"""Rooms below its own that a module opens inside of functions: `VAE` is where users begin."""
 HEAVY = {"cli": {"typer"}, "web": {"fastapi", "uvicorn", "starlette"}}
 """What is imported in these rooms alone."""
 
@@ -65,6 +68,8 @@ def test_a_room_imports_only_rooms_above_it() -> None:
         if name:
             assert room(name) in ROOMS, f"{name} stands in no room"
             reached = {room(module) for module in imports(path, name, deep=True)} - {room(name)}
+            at_once = {room(module) for module in imports(path, name, deep=False)}
+            reached -= DOORS.get(name, set()) - at_once
             below = [other for other in reached if ROOMS.index(other) > ROOMS.index(room(name))]
             assert not below, f"{name} imports {below}"
 

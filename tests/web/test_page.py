@@ -22,6 +22,7 @@ from reparam.web.answers import Answers
 
 from . import page_models
 from .browser import chromium, needs_chromium, opened, until
+from .notebook_host import host_of
 
 pytestmark = needs_chromium
 
@@ -51,9 +52,18 @@ def from_file(answers: Answers) -> Iterator[str]:
         yield write_page(answers, Path(folder) / "page.html").as_uri()
 
 
+@contextmanager
+def in_notebook(answers: Answers) -> Iterator[str]:
+    """The address of a page that shows the widget of these answers."""
+    widget = pytest.importorskip("reparam.web.widget")
+    with host_of(widget.Explorer(answers)) as address:
+        yield address
+
+
 ANSWERERS = [
     pytest.param(over_http, id="http"),
     pytest.param(from_file, id="file", marks=pytest.mark.slow),
+    pytest.param(in_notebook, id="notebook", marks=pytest.mark.slow),
 ]
 """Who answers the page: each opens a page of some answers and gives its address."""
 

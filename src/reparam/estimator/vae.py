@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.distributions import Distribution
 
 from ..data.batching import Rows, is_divisible, split, with_labels_repeated
 from ..data.codecs.base import Codec
+from ..data.load import as_dataset
 from ..data.stream import dtype_of
 from ..distributions import mean_of
 from ..errors import DataError, SpecError
@@ -42,6 +43,7 @@ from ..training.display import epochs_shown
 from ..training.trainer import Progress, Trainer
 from . import saving
 from .defaults import FitConfig, resolve
+from .described import html_of
 from .guards import has_classifier, restored_on_error
 from .parameters import names_unknown, nested, with_fields
 from .preprocessing import Preprocessor, named_like
@@ -57,6 +59,9 @@ from .validation import (
 )
 
 Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from ..web.widget import Explorer
+
 Shown = Callable[[Distribution], Tensor]
 """A function of p(x|z): its mean, or a sample."""
 
@@ -569,6 +574,24 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return np.asarray([f"vae{i}" for i in range(self.latent_dim_)], dtype=object)
 
+    # -- looking inside ------------------------------------------------------------------------------
+
+    def explore(self, X: Any = None, y: Any = None, *, height: int = 480) -> "Explorer":
+        """The explorer of this model and rows X, a `Dataset` or rows with labels y, in a cell of a notebook.
+        Its `selection` holds the numbers of the rows that are selected on the map."""
+        check_is_fitted(self)
+        from ..web.answers import Answers
+        from ..web.widget import Explorer
+
+        return Explorer(Answers({"model": self}, as_dataset(X, y)), height=height)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        return html_of(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     # -- saving --------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
@@ -586,6 +609,31 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Read a model file; classes of your own are passed in `specs`, and modules of `Wrap`, or factories,
         in `modules={"encoder": module}`: nothing is imported from the file."""
         return saving.load(cls, path, specs, modules)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        specs: Sequence[type[Spec]] = (),
+        modules: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> "VAE":
+        """Load a model from a folder, or from the hub of Hugging Face by its name, "user/name". `specs` and
+        `modules` as in `load`; `options` are those of `huggingface_hub.hf_hub_download`, such as `revision`,
+        `token`, `cache_dir` and `local_files_only`."""
+        from ..export.hub import found
+
+        return cls.load(found(name, **options), specs, modules)
+
+    def push_to_hub(self, repo_id: str, evaluation: Evaluation | None = None, **options: Any) -> str:
+        """Upload this model with a card, written from what `evaluate` gave, to "user/name" on the hub of
+        Hugging Face; the address of the commit. `options`: `commit_message`, `private`, `token`, `revision`,
+        `create_pr` and `endpoint`, as in huggingface_hub. `VAE.from_pretrained` reads it."""
+        check_is_fitted(self)
+        from ..export.hub import push_to_hub
+
+        return push_to_hub(self, repo_id, evaluation, **options)
 
     @property
     def event_(self) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..data.batching import Rows
 from ..errors import SpecError
+from ..html_table import html_table
 from ..model.model import Model
 from ..tensors import finite, random_from
 from . import diagnostics
@@ -31,6 +32,10 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.mean:.2f}" + ("" if self.se is None else f" ± {self.se:.2f}")
+
+
+def shown(value: "Estimate | float") -> str:
+    return str(value) if isinstance(value, int | Estimate) else f"{value:.4g}"
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,25 @@ class Evaluation:
     distortion_by_column: dict[str, float] | None = None
     ais: Annealed | None = None
     log_likelihood_by_row: Tensor | None = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the metrics that are defined, in nats per row if nothing else is said, and
+        the warnings."""
+        figures = {
+            "log p(x)": self.log_likelihood,
+            "bits per dimension": self.bits_per_dim,
+            "ELBO": self.elbo,
+            "rate, KL": self.rate,
+            "distortion, -log p(x|z)": self.distortion,
+            "active units": self.active_units,
+            "effective sample size": self.ess,
+            "mutual information": self.mutual_information,
+            "AUC of codes against the prior": self.prior_auc,
+            "accuracy": self.accuracy,
+            "calibration error": self.calibration_error,
+        }
+        rows = {name: shown(value) for name, value in figures.items() if value is not None}
+        return html_table(f"{self.n:,} rows, k = {self.k}", rows, self.warnings)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: without the values by row, and with the keys of version 0.1 in addition."""

@@ -116,7 +116,6 @@ def encoded(data: bytes) -> str:
 
 def page_text(held: bytes) -> str:
     """The page: its modules, its style and onnxruntime with what the models hold."""
-    style = (STATIC / "style.css").read_text(encoding="utf-8")
     text = (STATIC / "index.html").read_text(encoding="utf-8")
     parts = {name: base64.b64encode((VENDOR / file).read_bytes()).decode() for name, file in RUNTIME.items()}
     licences = [path.read_text(encoding="utf-8") for path in sorted(VENDOR.glob("LICENSE.*"))]
@@ -132,7 +131,9 @@ def page_text(held: bytes) -> str:
     scripts.append(f'<script type="module">\n{escaped(bundle("page_file.js"))}</script>')
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     text = text.replace('<meta charset="utf-8">', f'<meta charset="utf-8">\n{policy}')
-    text = text.replace('<link rel="stylesheet" href="static/style.css">', f"<style>\n{style}</style>")
+    for name in ("style.css", "page.css"):
+        style = (STATIC / name).read_text(encoding="utf-8")
+        text = text.replace(f'<link rel="stylesheet" href="static/{name}">', f"<style>\n{style}</style>")
     return text.replace('<script type="module" src="static/page.js"></script>', "\n".join(scripts))
 
 

@@ -57,10 +57,12 @@ function App({ element }) {
 const fit = (z, L) => (z.length === L ? z : new Array(L).fill(0));
 
 /** @param {HTMLElement} element where the page is drawn @param {import("./store.js").Answerer} answerer
- * @param {{address?: boolean}} options address: keep the state in the page's address
+ * @param {{address?: boolean, heard?: (state: import("./store.js").State) => void}} options address: keep the state in the page's
+ *   address; heard: called whenever the state changes
  * @returns {() => void} what takes it away again */
-export function start(element, answerer, { address = true } = {}) {
+export function start(element, answerer, { address = true, heard } = {}) {
   const store = new Store(answerer, address);
+  if (heard) store.listeners.add(() => heard(store.state));
   element.classList.add("reparam");
   const theme = remembered("reparam.theme");
   if (THEMES.includes(theme)) store.state.theme = theme;
