@@ -204,3 +204,23 @@ def test_a_row_beyond_every_number_is_named_in_the_figures(tmp_path: Path, capsy
     assert "1 of 60 rows, the first of them row 7" in capsys.readouterr().err
     assert run(*words, "--json") == 0
     assert json.loads(capsys.readouterr().out)["log_likelihood"]["mean"] is None
+
+
+def test_draws_are_compared_with_real_rows(tmp_path: Path, capsys: Capture) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=300)
+    table = pd.DataFrame({"a": z, "b": z + rng.normal(size=300), "kind": np.where(z > 0, "up", "down")})
+    table[:200].to_csv(tmp_path / "train.csv", index=False)
+    table[200:].to_csv(tmp_path / "test.csv", index=False)
+    assert run("fit", tmp_path / "train.csv", "-o", tmp_path / "run", "--epochs", 20) == 0
+    words = ("evaluate", tmp_path / "run", tmp_path / "test.csv", "-k", 5)
+    draws = ("--draws", 200, "--training", tmp_path / "train.csv", "--target", "kind")
+    capsys.readouterr()
+    assert run(*words, *draws, "--json") == 0
+    found = json.loads(capsys.readouterr().out)["draws"]
+    assert found["shape"] > 0.6 and set(found["shapes"]) == {"a", "b", "kind"}
+    assert found["efficacy"]["target"] == "kind" and 0 <= found["privacy"]["copies"] < 0.1
+    assert run(*words, *draws) == 0
+    assert "told apart by one column" in capsys.readouterr().out
+    assert run(*words, "--target", "kind") == 2
+    assert "--draws" in capsys.readouterr().err

@@ -7,11 +7,19 @@ import typer
 
 from ..errors import SpecError
 from .arguments import STDOUT, AsJson, Data, DataOptions, ModelPath, OutputFile, data_options
-from .output import check_duplicate_columns, print_detection, print_evaluation, print_json, write_by_block
+from .output import (
+    check_duplicate_columns,
+    print_detection,
+    print_draw_quality,
+    print_evaluation,
+    print_json,
+    write_by_block,
+)
 from .terminal import say
 
 if TYPE_CHECKING:
     from .. import VAE, Dataset
+    from ..evaluation.draw_quality import DrawQuality
 
 DELAY = 7
 """Default for --delay: time steps after the start of an anomaly within which an alarm counts."""
@@ -31,6 +39,15 @@ def evaluate(
     delay: Annotated[
         int | None, typer.Option(min=0, help="time steps within which an alarm counts; default 7")
     ] = None,
+    draws: Annotated[
+        int | None, typer.Option(min=10, help="tables: also compare so many drawn rows with those of DATA")
+    ] = None,
+    training: Annotated[
+        str | None, typer.Option(help="with --draws: the training rows; how close do draws lie to them?")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="with --draws and --training: a column to predict from the others")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Log-likelihood with its standard error, rate, distortion, active units; nats per datum.
@@ -48,10 +65,14 @@ def evaluate(
     delay = DELAY if delay is None else delay
     result = vae.evaluate(dataset.X, dataset.y if vae.labels_.reads_y else None, k, ais=ais)
     found = anomaly_detection(vae, dataset, delay) if has_anomalies else {}
+    drawn = draws_compared(vae, dataset, draws, training, target, options)
     if as_json:
-        print_json(result.to_dict() | ({"detection": {"delay": delay, **found}} if found else {}))
+        more = {"detection": {"delay": delay, **found}} if found else {}
+        print_json(result.to_dict() | more | ({"draws": drawn.to_dict()} if drawn else {}))
     else:
         print_evaluation(result)
+        if drawn:
+            print_draw_quality(drawn)
         if found:
             print_detection(found)
     if report is not None:
@@ -60,6 +81,31 @@ def evaluate(
 
         replace_file(report, page(vae, dataset, result, f"{model} on {data}").encode())
         say(report, err=as_json)
+
+
+def draws_compared(
+    vae: "VAE",
+    dataset: "Dataset",
+    draws: int | None,
+    training: str | None,
+    target: str | None,
+    options: DataOptions,
+) -> "DrawQuality | None":
+    """Rows drawn from a table's model against those of the data; None where they are not asked for."""
+    from .load import load_data
+
+    if draws is None:
+        if training is not None or target is not None:
+            raise SpecError("--training and --target are for --draws: add --draws 1000")
+        return None
+    if not hasattr(dataset.X, "columns") or vae.window is not None:
+        raise SpecError("--draws compares rows of tables, and this model is not of one: leave it out")
+    from ..evaluation.draw_quality import draw_quality
+
+    drawn = vae.sample(draws, random_state=0)
+    names = [name for name in dataset.X.columns if name in drawn.columns]
+    rows = None if training is None else load_data(training, options).X[names]
+    return draw_quality(dataset.X[names], drawn[names], training=rows, target=target)
 
 
 def anomaly_detection(vae: "VAE", dataset: "Dataset", delay: int) -> dict[str, dict[str, float]]:

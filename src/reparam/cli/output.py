@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from .. import VAE, Dataset, Evaluation
+    from ..evaluation.draw_quality import DrawQuality
     from ..training.loggers import Tracker
     from ..training.trainer import Progress
 
 LISTED_COLUMNS = 40
 """The most columns of a table that are listed."""
+BETRAYING = 5
+"""The columns by which draws are told from real rows best that are listed."""
 
 
 def print_json(value: Any) -> None:
@@ -189,6 +192,30 @@ def print_detection(found: dict[str, dict[str, float]]) -> None:
     for name, figures in found.items():
         table.add_row(name, *(f"{figures[key]:.4g}" for key in (*columns.values(), "pr_auc")))
     Console().print(table)
+
+
+def print_draw_quality(found: "DrawQuality") -> None:
+    """Drawn rows against real ones: the figures, and the columns that differ most."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("drawn rows", "value", "best")
+    table.add_row("likeness of columns", f"{found.shape:.3f}", "1")
+    if found.pairs is not None:
+        table.add_row("likeness of pairs of columns", f"{found.pairs:.3f}", "1")
+    table.add_row("told from real rows by trees, AUC", f"{found.detection:.3f}", "0.5")
+    if learnt := found.efficacy:
+        name = f"{learnt.target} predicted by trees, {learnt.metric}"
+        table.add_row(name, f"{learnt.drawn:.3f}", f"{learnt.real:.3f}, trained on real rows")
+    if close := found.privacy:
+        table.add_row("nearer to a training row than to another", f"{close.closer_to_training:.3f}", "0.5")
+        held_out = f"{close.distance_held_out:.3g}, of real rows"
+        table.add_row("distance to the nearest training row", f"{close.distance:.3g}", held_out)
+        table.add_row("copies of training rows", f"{close.copies:.2%}", f"{close.copies_held_out:.2%}")
+    console = Console()
+    console.print(table)
+    worst = sorted(found.detection_by_column.items(), key=lambda item: -item[1])[:BETRAYING]
+    console.print("told apart by one column: " + ", ".join(f"{name} {auc:.2f}" for name, auc in worst))
 
 
 def print_anomalies(strangest: Any, anomalies: int, n: int, threshold: float, *, stderr: bool) -> None:
