@@ -119,7 +119,7 @@ def draw_quality(
         pairs=pair_trends(x, y, kinds.is_category),
         detection=told_apart(x, y, kinds.is_category),
         detection_by_column=alone,
-        efficacy=None if target is None else efficacy(kinds, real, drawn, training, target),
+        efficacy=efficacy(kinds, real, drawn, training, target) if target and training is not None else None,
         privacy=None if training is None else privacy(kinds, real, drawn, training, seed),
     )
 

@@ -120,7 +120,8 @@ class Masks(Spec):
     def shares(self, x: Tensor) -> Tensor:
         """The share of cells to hide in each row of x (B, *E): (B, 1, ...)."""
         chosen, share = torch.rand(2, len(x), *[1] * (x.dim() - 1), device=x.device)
-        return (chosen < self.rows) * self.most * share
+        shares: Tensor = (chosen < self.rows) * self.most * share
+        return shares
 
 
 @dataclass(frozen=True, repr=False)
