@@ -1,5 +1,6 @@
 """Results to files, by extension: arrays, tables and images. Writes are atomic."""
 
+import csv
 import io
 import sys
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..data.readers.csv_cells import inert
 from ..data.stream import joined
 from ..errors import DataError
 from ..plotting.mosaic import is_picture, shade
@@ -58,11 +60,28 @@ def _npy(file: BinaryIO, pieces: Iterable[Any], n: int) -> None:
 
 def _csv(file: BinaryIO, values: Any, names: list[str] | None, header: bool) -> None:
     if hasattr(values, "columns"):
-        values.to_csv(file, index=False, header=header)
+        held = inert_frame(values)
+        texts = (each for each in map(held.__getitem__, held.columns) if each.dtype.kind == "O")
+        returns = any("\r" in cell for each in texts for cell in each if isinstance(cell, str))
+        quoting = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL  # which leaves these bare
+        held.to_csv(file, index=False, header=header, quoting=quoting, errors="backslashreplace")
         return
     flat = np.asarray(values).reshape(len(values), -1)
     first = ",".join(_header(flat, names)) if header else ""
     np.savetxt(file, flat, fmt="%.9g", delimiter=",", header=first, comments="")
+
+
+def inert_frame(frame: Any) -> Any:
+    """A frame whose names and texts no spreadsheet runs."""
+
+    def written(value: Any) -> Any:
+        return inert(value) if isinstance(value, str) else value
+
+    def column(values: Any) -> Any:
+        return values.astype(object).map(written) if values.dtype.kind == "O" else values
+
+    columns = {written(str(name)): column(values) for name, values in frame.items()}
+    return type(frame)(columns, index=frame.index)
 
 
 def _parquet(file: BinaryIO, frames: Iterable[Any]) -> None:

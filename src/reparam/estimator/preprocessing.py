@@ -23,7 +23,7 @@ from ..families import Bernoulli, Columns, Family, Gaussian, Local, NegativeBino
 from ..model.label_head import LabelHead
 from ..tensors import Rowwise
 from .targets import Targets
-from .validation import check_rows
+from .validation import check_numeric, check_rows
 
 Array = np.ndarray[Any, Any]
 
@@ -179,6 +179,7 @@ def checked(
             X = X.rename(columns=str)
         validate_data(estimator, X, reset=reset, skip_check_array=True)
         return X
+    check_numeric(X)
     finite = "allow-nan" if allow_missing else True
     words = {"accept_sparse": "csr", "allow_nd": True, "dtype": "numeric", "ensure_all_finite": finite}
     try:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils import check_random_state
 from torch import nn
 from torch.utils import data as torch_data
@@ -79,6 +80,20 @@ def check_rows(X: Any) -> None:
         )
     if hasattr(X, "X") and hasattr(X, "y") and not hasattr(X, "shape"):
         raise DataError(f"X is a {type(X).__name__}: pass its rows, data.X, and labels separately, data.y")
+    if isinstance(X, torch.Tensor) and X.requires_grad:
+        raise DataError("X is a tensor that requires gradients, and nothing flows back to data: X.detach()")
+    if isinstance(X, np.matrix):
+        raise DataError("X is a numpy.matrix, which has no rows of one axis: pass numpy.asarray(X)")
+
+
+def check_numeric(X: Any) -> None:
+    """DataError where an array, or a frame that is read as one, holds dates or durations."""
+    kinds = X.dtypes if hasattr(X, "dtypes") else [getattr(X, "dtype", None)]
+    if times := [kind for kind in kinds if getattr(kind, "kind", "") in ("m", "M")]:
+        raise DataError(
+            f"X holds {times[0]}, and this model reads numbers: write dates as days, "
+            "(X - X.min()) / numpy.timedelta64(1, 'D')"
+        )
 
 
 def first_real(y: Any) -> float | None:

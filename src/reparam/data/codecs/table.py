@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...errors import DataError, extra
 from ...families import Family
-from ..readers import tables as frames
+from ..readers import checks
 from .column import Column, _column, _typed, written_as
 
 Array = np.ndarray[Any, Any]
@@ -49,7 +49,7 @@ class TableCodec:
             raise DataError(
                 f"the table has shape {frame.shape}: 0 feature(s) or rows, a minimum of 1 is required"
             )
-        frames.check(frame)
+        checks.check(frame)
         columns = [_column(str(name), frame[name]) for name in frame.columns]
         return cls([replace(c, rows=int(frame[c.name].notna().sum())) for c in columns], library)
 

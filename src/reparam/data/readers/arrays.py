@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from .. import sparse
 from ..stream import Stream
+from .text import check_expansion
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array | None]  # X and, where there are labels, y
@@ -138,6 +139,8 @@ def _flat(X: Array, y: Array | None) -> Rows:
 def archive(path: Path) -> Iterator[Any]:
     """Open the file here, because np.load leaves a damaged file open."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        expanded = sum(info.file_size for info in arrays.zip.infolist())
+        check_expansion(str(path), expanded, path.stat().st_size, "write it with numpy.savez, uncompressed")
         yield arrays
 
 

@@ -143,12 +143,17 @@ def read(
         kept = [path not in bad for path in paths]
         X = None if X is None else X[kept]
         album = replace(album, paths=[path for path in paths if path not in bad], bad={})
-    names = album.paths
+    names = [PurePosixPath(as_text(path)) for path in album.paths]
     nested = all(len(name.parts) > 1 for name in names)
     y = np.array([name.parts[0] for name in names]) if nested else None
     if X is None:
         X = album.stream(buffer or BUFFER)
     return Folder(X, y, np.array([name.as_posix() for name in names]), note)
+
+
+def as_text(path: PurePosixPath) -> str:
+    r"""A name as text; its bytes that are none are written as \xff."""
+    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _fitted(event: Sequence[int]) -> Layout:

@@ -1,11 +1,10 @@
 """Table files to data frames, and checks of their cells. An error names file, line and column."""
 
 import csv
-import datetime
 import io
 import json
-import warnings
 import zipfile
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,13 @@ from pandas.api import types
 from ...errors import DataError, extra
 from ..codecs.base import LARGEST
 from ..stream import Stream
-from .text import EXPANDED, content_of, opened, table_ending
+from .csv_cells import original
+from .text import EXPANDED, check_expansion, content_of, opened, table_ending
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
-FAR = 1e6
-"""A value this many interquartile ranges from the median causes a warning."""
-MOST = 0.8
-"""If this share of a text column are numbers, or dates, the other cells are errors."""
 FEW = 20
 """Whole numbers with at most this many different values may be classes."""
-DATE = r"^(?:(?P<year>\d{4})|\d{1,2})(?P<mark>[-/.])\d{1,2}(?P=mark)(?:\d{4}|\d{1,2})\b"
 Series = Any  # a pd.Series
 
 
@@ -42,6 +37,8 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
     elif ending == ".xlsx":
         frame = _excel(path)
     else:
+        if ending == ".parquet":
+            _check_parquet(path)
         frame = pd.read_parquet(path) if ending == ".parquet" else pd.read_feather(path)
     frame.attrs["file"] = str(path)
     if content is not None:
@@ -49,6 +46,15 @@ def read(path: Path, missing: tuple[str, ...] = ()) -> pd.DataFrame:
     if frame.empty:
         raise DataError(f"{path} has a header and no rows; at least one row is needed")
     return frame
+
+
+def _check_parquet(path: Path) -> None:
+    """DataError where a small file describes so many cells that they were made to fill the memory."""
+    from pyarrow import parquet  # type: ignore[import-untyped]
+
+    about = parquet.read_metadata(path)
+    cells = about.num_rows * about.num_columns
+    check_expansion(str(path), 8 * cells, path.stat().st_size, "write it without long runs of equal values")
 
 
 def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark: str) -> pd.DataFrame:
@@ -63,10 +69,15 @@ def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark
         raise DataError(
             f"{path} is not a table ({fault}); close every quote, separate cells with commas"
         ) from None
-    for name in frame.columns:
-        if _is_text(frame[name]):
-            frame[name] = frame[name].map(lambda v: v.strip() if isinstance(v, str) else v)
-    return frame
+    columns = {original(str(name)): _cells(values) for name, values in frame.items()}
+    return pd.DataFrame(columns, index=frame.index)  # columns set one by one take quadratic time
+
+
+def _cells(values: Series) -> Series:
+    """A column as it was before it was written: spaces around a text are no part of it."""
+    if not is_text(values):
+        return values
+    return values.map(lambda value: original(value.strip()) if isinstance(value, str) else value)
 
 
 def _json_lines(path: Path, content: bytes | None) -> pd.DataFrame:
@@ -96,8 +107,10 @@ def _excel(path: Path) -> pd.DataFrame:
         import openpyxl  # type: ignore[import-untyped]
     try:
         with zipfile.ZipFile(path) as held:
-            if sum(info.file_size for info in held.infolist()) > EXPANDED:
+            expanded = sum(info.file_size for info in held.infolist())
+            if expanded > EXPANDED:
                 raise DataError(f"{path} expands to more than {EXPANDED >> 20} MiB; write it as .parquet")
+            check_expansion(str(path), expanded, path.stat().st_size, "save it again")
         frame: pd.DataFrame = pd.read_excel(path, engine=openpyxl.__name__, na_values=list(MISSING))
         return frame
     except zipfile.BadZipFile as error:
@@ -107,7 +120,7 @@ def _excel(path: Path) -> pd.DataFrame:
 def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
     """The rows of .parquet shards, a row group at a time, or some of their columns; rows are numbered across
     all shards."""
-    from pyarrow import parquet  # type: ignore[import-untyped]
+    from pyarrow import parquet
 
     groups, sizes, first = list[tuple[Path, int]](), list[int](), None
     for path in paths:
@@ -154,7 +167,8 @@ def _rectangular(path: Path, content: bytes | None, separator: str) -> None:
         raise DataError(f"{path}, line {line} is not UTF-8 text; save the file again as UTF-8") from None
     except csv.Error as error:
         raise DataError(f"{path}, line {lines.line_num}: {error}; close every quote") from None
-    if twice := {name for name in names if name and names.count(name) > 1}:
+    names = [original(name) for name in names]
+    if twice := [name for name, times in Counter(names).items() if name and times > 1]:
         raise DataError(f"{path}, line 1 has a duplicate column {min(twice)!r}; rename one")
 
 
@@ -201,95 +215,12 @@ def reject_cells(frame: pd.DataFrame, name: str, invalid: Any, cure: str) -> Non
         raise DataError(f"{where(frame, i, name)} holds {shown}{cure}")
 
 
-def check(frame: pd.DataFrame) -> None:
-    """Raise for values that are no numbers, text, bools or dates, for numbers too large, text among numbers
-    or dates, and dates of two formats."""
-    for name in frame.columns:
-        _check_type(frame[name])
-        if frame[name].isna().all():
-            file = frame.attrs.get("file")
-            about = f"{file + ', ' if file else ''}column {name!r}"
-            warnings.warn(f"{about} is empty and not modelled; drop it or fill it", stacklevel=2)
-        elif _is_text(frame[name]):
-            _check_text(frame, name)
-        elif types.is_numeric_dtype(frame[name]) and not types.is_bool_dtype(frame[name]):
-            _check_numbers(frame, name)
-
-
-PLAIN = (str, bool, int, float, np.bool_, np.integer, np.floating, datetime.date, np.datetime64)
-"""Types of the values of a column of objects."""
-CURES = {
-    "complex": "give the real and the imaginary part a column each",
-    "timedelta64": "write numbers: {0}.dt.total_seconds()",
-    "duration": "write numbers: {0}.dt.total_seconds()",
-    "period": "write dates: {0}.dt.to_timestamp()",
-    "interval": "write text: {0}.astype(str)",
-    "timestamp": "write dates of pandas: {0}.astype('datetime64[us]')",
-    "date": "write dates of pandas: {0}.astype('datetime64[us]')",
-    "decimal": "write numbers: {0}.astype(float)",
-    "Decimal": "write numbers: {0}.astype(float)",
-    **dict.fromkeys(("list", "tuple", "dict", "ndarray"), "give each number a column of its own"),
-    "bytes": "write text: {0}.str.decode('utf-8')",
-}
-"""By the beginning of a type's name, what to do instead."""
-
-
-def _check_type(values: Series) -> None:
-    """DataError where a column's values are of a type that no column is read as, and cannot be stored."""
-    held, kind = values, str(values.dtype)
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        held, kind = pd.Series(values.cat.categories), str(values.cat.categories.dtype)
-    if held.dtype == object:
-        wrong = next((each for each in held.dropna() if not isinstance(each, PLAIN)), None)
-        kind = "" if wrong is None else type(wrong).__name__
-    elif types.is_datetime64_any_dtype(held.dtype) and "pyarrow" not in kind and held is values:
-        return
-    cure = next((words for begin, words in CURES.items() if kind.startswith(begin)), "")
-    if cure or (held.dtype == object and kind) or types.is_datetime64_any_dtype(held.dtype):
-        words = (cure or "write numbers, text or dates: {0}.astype(str)").format(f"X[{values.name!r}]")
-        raise DataError(f"column {values.name!r} holds values of type {kind}; {words}")
-
-
 def large(frame: pd.DataFrame, name: str, numbers: Any) -> None:
     cure = f", outside -{LARGEST:g} to {LARGEST:g}; correct the cell, or rescale or drop the column"
     reject_cells(frame, name, np.abs(numbers) > LARGEST, cure)
 
 
-def _check_numbers(frame: pd.DataFrame, name: str) -> None:
-    numbers = frame[name].to_numpy(dtype=float, na_value=np.nan)
-    large(frame, name, numbers)
-    low, middle, high = np.nanquantile(numbers, (0.25, 0.5, 0.75))
-    far = np.abs(numbers - middle) > FAR * (high - low)
-    if high > low and far.any():
-        i = int(far.argmax())
-        warnings.warn(
-            f"{where(frame, i, name)} holds {numbers[i]:g}, an outlier "
-            f"(half of them are in {low:g} to {high:g}): it inflates the column's scale; correct or drop it",
-            stacklevel=2,
-        )
-
-
-def _check_text(frame: pd.DataFrame, name: str) -> None:
-    held = frame[name].notna().to_numpy()
-    text = frame[name][held].astype(str)
-    numbers = pd.to_numeric(text, errors="coerce")
-    number = numbers.notna()
-    classes = (numbers.dropna() % 1 == 0).all() and text.nunique() <= min(FEW, len(text) // 2)
-    dates = text.str.extract(DATE)
-    form = dates["mark"] + np.where(dates["year"].notna(), "Y", "")
-    wrong = np.zeros(len(frame), bool)
-    if MOST <= number.mean() < 1 and not classes:
-        wrong[held] = ~number
-        reject_cells(
-            frame, name, wrong, " among numbers; correct it, or pass it with --na if it means missing"
-        )
-    elif form.notna().mean() >= MOST:
-        wrong[held] = form != form.mode()[0]
-        like = text[form == form.mode()[0]].iloc[0]
-        reject_cells(frame, name, wrong, f" among dates like {like!r}; write every date as YYYY-MM-DD")
-
-
-def _is_text(values: Series) -> bool:
+def is_text(values: Series) -> bool:
     return not isinstance(values.dtype, pd.CategoricalDtype) and (
         types.is_string_dtype(values) or values.dtype == object
     )

@@ -21,6 +21,17 @@ BINARY = (".parquet", ".feather", ".arrow", ".xlsx")
 EXPANDED = 1 << 30
 """The most bytes of text in a compressed file, of an .xlsx file and of stdin."""
 PIECE = 1 << 20
+HARMLESS, RATIO = 64 << 20, 200
+"""A file that expands to more bytes than HARMLESS expands at most RATIO times, which data do not reach."""
+
+
+def check_expansion(name: str, expanded: int, stored: int, cure: str) -> None:
+    """DataError for a file of `stored` bytes that was made to fill the memory."""
+    if expanded > max(HARMLESS, RATIO * stored):
+        raise DataError(
+            f"{name} of {stored >> 10} KiB expands to {expanded >> 20} MiB or more, over {RATIO} times "
+            f"its size: {cure}"
+        )
 
 
 def _only_member(path: Path) -> IO[bytes]:
@@ -65,7 +76,7 @@ def content_of(path: Path) -> bytes | None:
         return None
     try:
         with COMPRESSED[path.suffix.lower()](path) as file:
-            return _bounded(file, str(path))
+            return _bounded(file, str(path), path.stat().st_size)
     except (EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise DataError(f"{path} is damaged or not what its name says ({error}); compress it again") from None
     except OSError as error:
@@ -74,12 +85,14 @@ def content_of(path: Path) -> bytes | None:
         raise DataError(f"{path} is damaged or not what its name says ({error}); compress it again") from None
 
 
-def _bounded(file: IO[bytes], name: str) -> bytes:
+def _bounded(file: IO[bytes], name: str, stored: int | None = None) -> bytes:
     held = io.BytesIO()
     while piece := file.read(PIECE):
         if held.tell() + len(piece) > EXPANDED:
             cure = "write it as .parquet, which is read in parts"
             raise DataError(f"{name} expands to more than {EXPANDED >> 20} MiB; {cure}")
+        if stored is not None:
+            check_expansion(name, held.tell() + len(piece), stored, "give the text as it is")
         held.write(piece)
     return held.getvalue()
 

@@ -9,10 +9,18 @@ export function download(name, content, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+const FORMULA = /^'*([=@\t\r]|[+-](?!(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$))/;
+
+/** A cell, text after an apostrophe where a spreadsheet would run it. @param {any} cell */
+export const inert = (cell) => (typeof cell === "string" && FORMULA.test(cell) ? `'${cell}` : String(cell));
+
 /** @param {string} name @param {string[]} header @param {any[][]} rows */
 export function saveCsv(name, header, rows) {
   /** @param {any} cell */
-  const quoted = (cell) => (/[",\n]/.test(String(cell)) ? `"${String(cell).replaceAll('"', '""')}"` : String(cell));
+  const quoted = (cell) => {
+    const text = inert(cell);
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
   download(name, [header, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n", "text/csv");
 }
 
