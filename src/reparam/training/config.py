@@ -159,7 +159,6 @@ class Training(Spec):
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float | None = None
     patience: Count | None = None
-    all_rows: float | None = None
     clip: float | None = 10.0
     skip: float | None = None
     ema: float | None = 0.999
@@ -169,6 +168,7 @@ class Training(Spec):
     missing: float | Annotated[Masks, Masks] | None = None
     devices: Count = 1
     compile: bool = False
+    all_rows: float | None = None
 
     def check(self) -> None:
         if not 0 <= (self.validation or 0) < 1:
