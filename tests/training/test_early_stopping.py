@@ -104,7 +104,7 @@ def test_after_the_stop_all_rows_are_trained_on_and_the_rate_falls_to_zero() -> 
             elbo = vae.evaluate(TABLE.iloc[vae.held_out_], k=2000).elbo
             assert elbo is not None and elbo == pytest.approx(best, abs=0.4)
         update, position = vae.trainer_.update, vae.trainer_.position
-        seen.append((progress.stopped, len(vae.held_out_), update.optimiser.param_groups[0]["lr"]))
+        seen.append((progress.stopped, len(vae.held_out_), update.rate))
         assert progress.stopped or len(vae.held_out_) == (0 if position.stop else 20)
     stopped = [i for i, (stop, _, _) in enumerate(seen) if stop]
     assert len(stopped) == 1

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from ..data.stream import LocalBatch
@@ -12,6 +11,7 @@ from ..model.model import Trace
 from ..objectives import Critic, Term
 from .config import Adam
 from .distributed import SingleProcess
+from .optimisers import FusedOptimiser
 from .state import load_slots, slots
 
 Tensors = dict[str, Tensor]
@@ -26,27 +26,25 @@ class Adversary:
         self.critics: dict[object, nn.Module] = {
             term: term.build(config).to(process.device) for term in owners
         }
-        self.optimisers: dict[object, torch.optim.Optimizer] = {
-            term: Adam(0.5, 0.9).build(list(self.critics[term].parameters()), term.learning_rate)
-            for term in owners
+        self.optimisers: dict[Critic, FusedOptimiser] = {
+            term: Adam(0.5, 0.9).build(list(self.critics[term].parameters())) for term in owners
         }
 
     def learn(self, trace: Trace | None, batch: LocalBatch) -> None:
         """A step of each critic, on the codes of the current batch."""
         for term, optimiser in self.optimisers.items():
             assert trace is not None
-            parameters = list(self.critics[term].parameters())
-            self.process.backward(cast(Critic, term).critic_loss(trace), batch, parameters)
-            optimiser.step()
+            self.process.backward(term.critic_loss(trace), batch, optimiser.parameters)
+            optimiser.step(term.learning_rate)
 
     def state(self) -> Tensors:
         tensors: Tensors = {}
-        for j, term in enumerate(self.critics):
+        for j, (term, optimiser) in enumerate(self.optimisers.items()):
             tensors |= {f"critic{j}.{name}": t for name, t in self.critics[term].state_dict().items()}
-            tensors |= slots(f"critic_optimiser{j}", self.optimisers[term])
+            tensors |= slots(f"critic_optimiser{j}", optimiser)
         return tensors
 
     def restore(self, parts: dict[str, Tensors]) -> None:
-        for j, term in enumerate(self.critics):
+        for j, (term, optimiser) in enumerate(self.optimisers.items()):
             self.critics[term].load_state_dict(parts[f"critic{j}"])
-            load_slots(self.optimisers[term], parts.get(f"critic_optimiser{j}", {}))
+            load_slots(optimiser, parts.get(f"critic_optimiser{j}", {}))

@@ -1,6 +1,7 @@
 """Training settings for `Trainer`."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from ..errors import SpecError
 from ..specs.schedules import Linear, Schedule, at
 from ..specs.spec import Count, Spec
+from .optimisers import FusedAdamW, FusedOptimiser, FusedRMSprop
 
 HELD_OUT, MOST_HELD_OUT, LEAST = 0.1, 5_000, 50
 """Where nothing is said: the fraction of rows held out, the most rows, and the fewest of which some are."""
@@ -53,7 +55,7 @@ def warm_up(steps: int) -> int:
 class Optimiser(Spec):
     """An optimiser."""
 
-    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
+    def build(self, parameters: Sequence[Tensor]) -> FusedOptimiser:
         raise NotImplementedError
 
 
@@ -72,9 +74,8 @@ class Adam(Optimiser):
         if not (0 < self.eps < math.inf and 0 <= self.weight_decay < math.inf):
             raise SpecError(f"Adam takes eps above 0 and weight_decay of 0 or more, not {self}")
 
-    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
-        betas = (self.beta1, self.beta2)
-        return torch.optim.AdamW(parameters, rate, betas, self.eps, self.weight_decay, fused=True)
+    def build(self, parameters: Sequence[Tensor]) -> FusedOptimiser:
+        return FusedAdamW(parameters, (self.beta1, self.beta2), self.eps, self.weight_decay)
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,8 +89,8 @@ class RMSprop(Optimiser):
         if not (0 <= self.alpha < 1 and 0 < self.eps < math.inf):
             raise SpecError(f"RMSprop takes alpha in [0, 1) and eps above 0, not {self}")
 
-    def build(self, parameters: list[Tensor], rate: float) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, rate, self.alpha, self.eps, foreach=True)
+    def build(self, parameters: Sequence[Tensor]) -> FusedOptimiser:
+        return FusedRMSprop(parameters, self.alpha, self.eps)
 
 
 @dataclass(frozen=True, repr=False)

@@ -115,16 +115,16 @@ def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Trai
     best, kept, waited, step = code_length(model, *held), copy.deepcopy(model.state_dict()), 0, 0
     if not ours:
         return best
-    optimiser = training.optimiser.build(list(ours), training.rate(0, 0))
+    optimiser = training.optimiser.build(ours)
     for epoch in range(training.resolved(len(rows[0])).epochs or 0):
         z, share = codes(model, rows)
         for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch_size):
             p = model.latents.prior(model.pseudo_features())
             loss = -(share[some] * p.log_prob(z[some])).mean()
-            optimiser.param_groups[0]["lr"] = training.rate(step, epoch)
-            optimiser.zero_grad(set_to_none=True)
+            for each in ours:
+                each.grad = None
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            optimiser.step(training.rate(step, epoch))
             step += 1
         now, waited = code_length(model, *held), waited + 1
         if now < best:

@@ -1,25 +1,28 @@
 """Convert the state of an optimiser to named tensors, and back."""
 
-import torch
-from torch import Tensor
+from torch import Tensor, device as Device
+
+from .optimisers import FusedOptimiser
 
 
-def slots(name: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def slots(name: str, optimiser: FusedOptimiser) -> dict[str, Tensor]:
     """NAME.PARAMETER.SLOT -> tensor."""
-    held = optimiser.state_dict()["state"]
-    return {f"{name}.{i}.{slot}": t for i, each in held.items() for slot, t in each.items()}
+    return {f"{name}.{i}.{slot}": t for i, each in optimiser.state.items() for slot, t in each.items()}
 
 
-def load_slots(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def load_slots(optimiser: FusedOptimiser, tensors: dict[str, Tensor]) -> None:
     """PARAMETER.SLOT -> tensor, into the optimiser."""
     held: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         i, _, slot = name.partition(".")
-        held.setdefault(int(i), {})[slot] = tensor
-    optimiser.load_state_dict({"state": held, "param_groups": optimiser.state_dict()["param_groups"]})
+        held.setdefault(int(i), {})[slot] = tensor.clone()
+    for number, each in held.items():
+        if each.keys() != optimiser.begun(optimiser.parameters[number]).keys():
+            raise ValueError(f"the optimiser's state of parameter {number} is not understood")
+    optimiser.state = held
 
 
-def grouped(tensors: dict[str, Tensor], device: torch.device) -> dict[str, dict[str, Tensor]]:
+def grouped(tensors: dict[str, Tensor], device: Device) -> dict[str, dict[str, Tensor]]:
     """PART.NAME -> tensor, as {PART: {NAME: tensor}} on the device."""
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():

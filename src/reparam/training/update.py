@@ -1,11 +1,10 @@
 """An optimiser step with clipping, learning rate, and the average of weights."""
 
-import math
-
 import torch
 from torch import Tensor
 
 from .config import Training
+from .optimisers import clip
 from .state import load_slots, slots
 
 Tensors = dict[str, Tensor]
@@ -16,26 +15,25 @@ class Update:
 
     def __init__(self, parameters: list[Tensor], training: Training, start: int = 0) -> None:
         self.parameters, self.training, self.start, self.step = parameters, training, start, start
-        self.optimiser = training.optimiser.build(parameters, training.rate(0, 0))
+        self.rate = training.rate(0, 0)
+        self.optimiser = training.optimiser.build(parameters)
         self.average = [p.detach().clone() for p in parameters] if training.ema else []
 
     @torch.no_grad()
     def __call__(self, epoch: int) -> bool:
         """Update the parameters; False where the step is skipped."""
         training = self.training
-        if training.decay or not isinstance(training.learning_rate, float):
-            for group in self.optimiser.param_groups:
-                group["lr"] = training.rate(self.step - self.start, epoch)
+        self.rate = training.rate(self.step - self.start, epoch)
         self.step += 1
         if training.clip is not None or training.skip is not None:
-            norm = torch.nn.utils.clip_grad_norm_(self.parameters, training.clip or math.inf)
+            norm = clip(self.parameters, training.clip)
             if training.skip is not None and not float(norm) <= training.skip:
                 return False
-        self.optimiser.step()
+        self.optimiser.step(self.rate)
         if training.ema is not None:
             done = self.step - self.start
             ema = min(training.ema, (1 + done) / (10 + done))
-            torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - ema)
+            torch._foreach_lerp_(self.average, self.parameters, 1 - ema)
         return True
 
     @torch.no_grad()
