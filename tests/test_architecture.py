@@ -13,6 +13,7 @@ ROOMS = [
     "errors",
     "tensors",
     "html_table",
+    "threads",
     "specs",
     "serialization",
     "distributions",

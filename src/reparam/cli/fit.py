@@ -32,6 +32,9 @@ def fit(
     seed: Annotated[int, typer.Option(min=0, help="random seed")] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="processor threads; default: by the size of the network")
+    ] = None,
     window: Annotated[int | None, typer.Option(help="time series: window length in time steps")] = None,
     log: Annotated[
         list[str] | None, typer.Option(help="csv, tensorboard, wandb or mlflow, beside history.jsonl")
@@ -62,6 +65,7 @@ def fit(
         "training.device": device,
         "training.precision": precision,
         "training.devices": devices,
+        "training.threads": threads,
         "window": window,
     }
     overrides |= {key: value for key, value in said.items() if value is not None}

@@ -1,5 +1,6 @@
 """The command line: the table of commands, and one-line errors. Heavy imports wait until a command runs."""
 
+import logging
 import sys
 import warnings
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from .export import export
 from .fit import fit
 from .plot import plot
 from .sample import sample
-from .terminal import note, printable, settings, with_verbosity
+from .terminal import WARNINGS, note, printable, settings, with_verbosity
 from .transform import decode, encode, impute, predict, reconstruct
 from .verify import verify
 
@@ -103,6 +104,7 @@ def main() -> None:
     """The entry point: a ReparamError becomes one line on stderr and an exit status."""
     warnings.formatwarning = lambda message, *_, **__: f"reparam: warning: {shortened(message)}\n"
     settings.quiet = settings.verbose = False
+    logging.getLogger("reparam").addHandler(WARNINGS)
     try:
         status = app(standalone_mode=False, prog_name="reparam")
     except ReparamError as error:

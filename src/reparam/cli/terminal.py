@@ -1,5 +1,6 @@
 """How much a command says on stderr: `--quiet` and `--verbose`, which every command takes."""
 
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,6 +55,16 @@ def note(message: str, *, quiet: bool | None = None) -> None:
 
 def warn(message: str) -> None:
     note(f"warning: {message}", quiet=False)
+
+
+class WarningHandler(logging.Handler):
+    """What the library logs, as a line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warn(record.getMessage())
+
+
+WARNINGS = WarningHandler(logging.WARNING)
 
 
 def with_verbosity(verb: Verb) -> Verb:

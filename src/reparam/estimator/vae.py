@@ -1,6 +1,7 @@
 """VAE: the scikit-learn estimator, with fitting and all methods of a fitted model."""
 
 import sys
+import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -251,12 +252,13 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """The epochs on the training rows, and those on all rows after an early stop."""
         if self.labels_.partial:
             rows, train = with_labels_repeated(rows), with_labels_repeated(train)
+        since = time.monotonic()
         if not self.trainer_.position.stop:
-            yield from self.trainer_.run(train, held_out, pause)
+            yield from self.trainer_.run(train, held_out, pause, since)
             if not self.trainer_.go_on(len(rows[0])):
                 return
         self.held_out_ = self.held_out_[:0]
-        yield from self.trainer_.run(rows, None, pause)
+        yield from self.trainer_.run(rows, None, pause, since)
 
     def _train(self, epochs: Iterator[Progress], further: bool) -> Iterator[Progress]:
         """Run the epochs; their numbers continue those of an earlier fit with warm_start."""

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DataError
+from ..threads import threads_for
 
 Array = NDArray[Any]
+TREES = 50
+"""Trees of the classifier that tells generated rows from real ones."""
 Extractor = Callable[[Any], ArrayLike]
 
 
@@ -144,12 +147,15 @@ def two_sample(
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     x, y = centred(X, made, extractor)
     if min(len(x), len(y)) < folds:
         raise DataError(f"folds={folds} need as many rows of each kind; there are {len(x)} and {len(y)}")
-    classifier = classifier or HistGradientBoostingClassifier(max_iter=50, random_state=0)
+    classifier = classifier or HistGradientBoostingClassifier(max_iter=TREES, random_state=0)
     truth = np.repeat([1, 0], [len(x), len(y)])
     split = StratifiedKFold(folds, shuffle=True, random_state=0)
-    each = cross_val_score(classifier, np.concatenate([x, y]), truth, scoring="roc_auc", cv=split)
+    both = np.concatenate([x, y])
+    with threadpool_limits(threads_for(both.size * TREES)):
+        each = cross_val_score(classifier, both, truth, scoring="roc_auc", cv=split)
     return TwoSample(float(each.mean()), float(each.std(ddof=1) / np.sqrt(folds)))

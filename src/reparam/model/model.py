@@ -65,6 +65,12 @@ class Model(nn.Module):
         uniform = -torch.tensor(float(labels.n_classes)).log()
         self.register_buffer("log_prior_y", torch.zeros(labels.n_classes) + uniform)
 
+    @property
+    def products(self) -> int:
+        """The multiplications of a row's pass, at most: a convolution is counted at every pixel."""
+        pixels = numel(self.event[-2:]) if len(self.event) > 1 else 1
+        return sum(p.numel() * (pixels if p.dim() > 2 else 1) for p in self.parameters() if p.dim() > 1)
+
     @torch.no_grad()
     def start(self, x: Rowwise, y: Tensor | None = None) -> None:
         """Set units, class frequencies and pseudo-inputs from the data (n, *E)."""

@@ -152,6 +152,8 @@ class Training(Spec):
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs, once no schedule of
       the objective changes. Control flow in custom modules is fixed at the first call. Compilation takes 15
       to 30 seconds and needs a C++ compiler.
+    - `threads`: of the processor, while the model trains. None: one for small networks, by the number of
+      multiplications in a step, else as many as torch has. Other numbers of threads may give other bits.
     """
 
     epochs: Count | None = None
@@ -170,6 +172,7 @@ class Training(Spec):
     devices: Count = 1
     compile: bool = False
     all_rows: float | None = None
+    threads: Count | None = None
 
     def check(self) -> None:
         if not 0 <= (self.validation or 0) < 1:

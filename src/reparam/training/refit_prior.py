@@ -18,6 +18,7 @@ from ..families import Family
 from ..model.model import Model
 from ..model.priors import VampPrior
 from ..tensors import Rowwise, random_from
+from ..threads import limited, threads_for
 from .config import Training
 from .trainer import MONITORED
 
@@ -61,7 +62,9 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
         top: Any = new.latents.top
         if top is not None:
             top.start(codes(new, train)[0])
-        after = search(new, fixed, train, training)
+        products = training.batch_size * sum(p.numel() for p in new.parameters() if p.requires_grad)
+        with limited(training.threads or threads_for(products)):
+            after = search(new, fixed, train, training)
     model.to("cpu")
     if after < before:
         return new.requires_grad_(True).to("cpu").eval()

@@ -25,6 +25,13 @@ class Loss:
         self.model, self.terms, self.critics, self.training = model, terms, critics, training
         self.draws = max(term.draws for term in terms)
 
+    @property
+    def products(self) -> int:
+        """The multiplications of a batch's forward pass, at most."""
+        labels = self.model.config.labels
+        rows = self.training.batch_size * self.draws * (labels.n_classes if labels.enumerated else 1)
+        return rows * self.model.products
+
     def __call__(self, x: Tensor, y: Tensor | None, step: int) -> tuple[Tensor, Tensor, Trace]:
         """The loss; loss, distortion, rate and each term as metrics; and the trace."""
         device = self.model.log_prior_y.device.type

@@ -5,6 +5,7 @@ The order of rows and the noise depend only on the seed and the epoch, so a resu
 uninterrupted one, and random numbers drawn by the caller have no effect.
 """
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from ..model.model import Model
 from ..objectives import Bound, Term, names_of
 from ..specs.schedules import clocks, ramps
 from ..tensors import finite, random_from
+from ..threads import Crowd, limited, threads_for
 from .adversary import Adversary
 from .checkpoint import Checkpoint, NeverPause, Pause, Position, Stop, set_random_state
 from .compiled_step import CompiledStep
@@ -77,6 +79,8 @@ class Trainer:
         self.update = Update(parameters, training)
         self.adversary = Adversary(terms, model.config, self.process)
         loss = Loss(model, terms, self.adversary.critics, training)
+        on_cpu = self.process.device.type == "cpu"
+        self.threads = training.threads or (threads_for(loss.products) if on_cpu else None)
         eager = EagerStep(loss, parameters, self.process)
         self.step: Step = CompiledStep(loss, eager, self.process) if training.compile else eager
         moving = ramps([*terms, *clocks(model)])
@@ -110,10 +114,13 @@ class Trainer:
         """The bound among the terms."""
         return cast(Bound, next(term for term in self.terms if term.is_bound))
 
-    def run(self, data: Rows, held: Rows | None = None, pause: Pause | None = None) -> Iterator[Progress]:
+    def run(
+        self, data: Rows, held: Rows | None = None, pause: Pause | None = None, since: float | None = None
+    ) -> Iterator[Progress]:
         """Train to the last epoch, with a Progress after each; with patience the best weights are kept.
-        `pause` is asked after each step whether the training is to be saved or to end."""
-        n, start = len(data[0]), time.monotonic()
+        `pause` is asked after each step whether the training is to be saved or to end. `since`: the time
+        from which seconds are counted, by default now."""
+        n, start, crowd = len(data[0]), time.monotonic() if since is None else since, Crowd()
         epochs = self._begin(data)
         data, held = self._placed(data), self._placed(held) if held else None
         few = min(MONITORED, max(100, n // 20))
@@ -122,16 +129,19 @@ class Trainer:
         while self.epoch < epochs and not self.stopping.exhausted:
             if self.update.step >= recent.numbers["step"] + BETWEEN:
                 recent = Checkpoint.of(self).copy()
-            loss, distortion, rate, *each = self._epoch(data, recent, pause or NeverPause())
-            terms = dict(zip(names_of(self.terms), each, strict=True))
-            reported = self.own.reported(distortion, rate, each[self.terms.index(self.own)])
-            self.update.swap()
-            has_classifier, rated = self.model.classifier is not None, not math.isnan(rate)
-            checked = held is not None and self.stopping.due(self.epoch, epochs)
-            bound = self.bound(monitored) if checked or has_classifier else reported
-            if checked:
-                self.stopping.record(bound, self.model, self.epoch, self.update.step)
-            self.update.swap()
+            with limited(self.threads), crowd.watched():
+                loss, distortion, rate, *each = self._epoch(data, recent, pause or NeverPause())
+                terms = dict(zip(names_of(self.terms), each, strict=True))
+                reported = self.own.reported(distortion, rate, each[self.terms.index(self.own)])
+                self.update.swap()
+                has_classifier, rated = self.model.classifier is not None, not math.isnan(rate)
+                checked = held is not None and self.stopping.due(self.epoch, epochs)
+                bound = self.bound(monitored) if checked or has_classifier else reported
+                if checked:
+                    self.stopping.record(bound, self.model, self.epoch, self.update.step)
+                self.update.swap()
+            if told := crowd.notice(self.threads or torch.get_num_threads()):
+                logging.getLogger("reparam").warning(told)
             ended = self.epoch >= epochs or self.stopping.exhausted
             if stopped := ended and bool(self.training.all_rows and self.stopping.best_weights):
                 self.finish()
