@@ -37,7 +37,8 @@ demo: setup  ## digits and a table: train, evaluate, draw the pictures, fill gap
 	$(BIN)/python tools/demo_table.py check $(DEMO)/filled.csv
 	$(BIN)/reparam detect $(DEMO)/wines.csv -o $(DEMO)/anomalies.csv --picture $(DEMO)/scores.png
 	$(BIN)/reparam plot $(DEMO)/table --data $(DEMO)/wines.csv -o $(DEMO)/table/figures
-	@echo "pictures: $(DEMO)/digits/figures, $(DEMO)/table/figures    page: $(DEMO)/digits/report.html"
+	$(BIN)/reparam export $(DEMO)/digits digits:test --html $(DEMO)/explorer.html
+	@echo "pictures: $(DEMO)/digits/figures, $(DEMO)/table/figures    pages: $(DEMO)/digits/report.html, $(DEMO)/explorer.html"
 
 test: setup  ## the tests and doctests that take seconds
 	$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -73,7 +74,7 @@ check: setup  ## lint, format, types, stray spaces and large files
 	$(BIN)/mypy
 
 docs: setup  ## the documentation site in build/docs, from nothing; its cells run, and warnings are errors
-	rm -rf build/docs build/docs-cells build/docs-pages
+	rm -rf build/docs build/docs-cells build/docs-files build/docs-pages
 	$(BIN)/python -m sphinx -b html -j 2 -n -W --keep-going -q -d build/docs-pages docs build/docs
 	$(BIN)/python tools/check_site.py build/docs
 	@echo "site: build/docs/index.html"

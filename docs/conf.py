@@ -16,6 +16,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(HERE.parent / "src"), str(HERE / "_ext"), os.environ.get("PYTHONPATH", "")]
 )
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+FILES = HERE.parent / "build" / "docs-files"
+FILES.mkdir(parents=True, exist_ok=True)
+os.environ["REPARAM_DOCS_FILES"] = str(FILES)  # what a page's cells write there stands beside the pages
 os.environ.update(COLUMNS="92", NO_COLOR="1", PYTHONWARNINGS="ignore::DeprecationWarning")
 
 import reparam  # noqa: E402
@@ -66,6 +69,7 @@ html_theme = "furo"
 html_title = "reparam"
 html_math_renderer = "svg"
 html_static_path = ["_static"]
+html_extra_path = [str(FILES)]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False

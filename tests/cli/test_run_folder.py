@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reparam import VAE
 from reparam.cli import run_folder as runs
 from reparam.training.update import Update
+from reparam.web.run_history import RunHistory
 from tests.cli.helpers import Capture, run
 
 
@@ -23,6 +25,7 @@ def test_run_folder(model: Path) -> None:
         "model.safetensors",
         "training.safetensors",
         "training.previous.safetensors",
+        "evaluation.json",
         "history.jsonl",
         "samples.npz",
         "figures",
@@ -30,6 +33,21 @@ def test_run_folder(model: Path) -> None:
     assert len((model / "history.jsonl").read_text().splitlines()) == 3
     assert np.load(model / "samples.npz")["samples"].shape == (3, 10, 8, 8)
     assert {"losses.png", "samples_by_epoch.png"} <= {p.name for p in (model / "figures").iterdir()}
+
+
+def test_a_training_is_followed_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history, seen = RunHistory(tmp_path / "run"), list[tuple[bool, list[int]]]()
+    write = runs.RunFolder.write_history
+
+    def noted(self: runs.RunFolder, vae: VAE) -> None:
+        write(self, vae)
+        seen.append((history.running, [row["epoch"] for row in history.rows()]))
+
+    monkeypatch.setattr(runs.RunFolder, "write_history", noted)
+    fit = ("fit", "digits", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
+    assert run(*fit, 2) == run(*fit, 3, "--resume") == 0
+    assert seen == [(True, [1]), (True, [1, 2]), (True, [1, 2, 3])]
+    assert not history.running and [row["epoch"] for row in history.rows(1)] == [2, 3]
 
 
 def test_samples_of_many_epochs_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

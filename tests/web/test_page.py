@@ -3,6 +3,7 @@
 import base64
 import importlib
 import io
+import json
 import tempfile
 import threading
 import time
@@ -18,7 +19,9 @@ pytest.importorskip("reparam.web.server", reason="the server of the page is not 
 pytest.importorskip("playwright.sync_api")
 
 from reparam.export.page import write_page
+from reparam.serialization.atomic import locked
 from reparam.web.answers import Answers
+from reparam.web.run_history import RunHistory
 
 from . import page_models
 from .browser import chromium, needs_chromium, opened, until
@@ -284,6 +287,21 @@ def test_the_other_views_show_something(visit: Callable[..., Any], name: str) ->
         page.get_by_role("button", name=view, exact=True).click()
         page.locator(mark).first.wait_for(timeout=30_000)
     assert state(page, "error") == ""
+
+
+def test_a_training_is_followed_while_it_runs(browser: Any, tmp_path: Path) -> None:
+    fitted, faults = page_models.plane(), list[str]()
+    rows = fitted.vae.history_
+    file = tmp_path / "history.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows[:3]))
+    answers = Answers({"run": fitted.vae}, run=RunHistory(tmp_path))
+    with locked(tmp_path), over_http(answers) as address, opened(browser, faults) as page:
+        page.goto(f"{address}#view=training")
+        page.get_by_text("3 epochs, running").wait_for()
+        with file.open("a") as more:
+            more.write(json.dumps(rows[3]) + "\n")
+        page.get_by_text("4 epochs, running").wait_for()
+    assert not faults
 
 
 def test_two_models_share_a_selection(visit: Callable[..., Any]) -> None:

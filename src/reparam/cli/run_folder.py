@@ -45,6 +45,7 @@ class RunFolder:
         self.previous_file = folder / "training.previous.safetensors"
         self.model_file = folder / "model.safetensors"
         self.evaluation_file = folder / "evaluation.json"
+        self.history_file, self.written = folder / "history.jsonl", False
 
     @contextmanager
     def reserved(self, resume: bool, overwrite: bool) -> Iterator[None]:
@@ -112,6 +113,7 @@ class RunFolder:
                         self.samples = kept | {progress.epoch: decode_samples(vae, progress.epoch)}
                         every *= 1 + (sum(x.nbytes for x in self.samples.values()) > SAMPLE_BYTES)
                         self.samples = {e: x for e, x in self.samples.items() if (e - 1) % every == 0}
+                    self.write_history(vae)
                     if progress.stopped:
                         self.evaluate(vae, X, y)
                     if progress.epoch == progress.epochs or pause.signal:
@@ -142,12 +144,19 @@ class RunFolder:
             self.previous_file,
             self.samples_file,
             self.evaluation_file,
-            self.folder / "history.jsonl",
+            self.history_file,
         ):
             path.unlink(missing_ok=True)
         if model:
             self.model_file.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "figures", ignore_errors=True)
+
+    def write_history(self, vae: VAE) -> None:
+        """Append the last epoch, for those who follow the training; at first write all."""
+        rows = vae.history_[-1:] if self.written else vae.history_
+        with open(self.history_file, "a" if self.written else "w", encoding="utf-8") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows))
+        self.written = True
 
     def save(self, vae: VAE, model: bool) -> None:
         """Save the training checkpoint, and the `model` as it would be if training ended now."""
@@ -175,7 +184,7 @@ class RunFolder:
         if not any(row["stopped"] for row in vae.history_):
             self.evaluate(vae, X, y)
         rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
-        replace_file(self.folder / "history.jsonl", rows.encode())
+        replace_file(self.history_file, rows.encode())
         attach_samples(vae, self.samples)
         model_plots.plot({"": vae}, None, self.folder / "figures")
         vae.save(self.model_file)

@@ -83,6 +83,22 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process is inside `locked(folder)`."""
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return fcntl is None
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+
+
 def _is_same(handle: int, path: Path) -> bool:
     """Whether a file that is open still has that name."""
     return path.exists() and os.path.samestat(os.fstat(handle), path.stat())
