@@ -45,9 +45,18 @@ X = np.random.default_rng(0).normal(size=(80, 5))
 BITS = (X > 0).astype(float)
 
 
+RANDOM_BATCHES = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "rows are drawn by weight: equal in the mean, not in bits"
+    for kind in ("dense", "sparse")
+}
+
+
 def test_check_estimator() -> None:
-    results = check_estimator(VAE(2, encoder=MLP((16,)), training=SHORT), on_skip=None)
-    assert {r["check_name"] for r in results if r["status"] != "passed"} <= {"check_array_api_input"}
+    results = check_estimator(
+        VAE(2, encoder=MLP((16,)), training=SHORT), on_skip=None, expected_failed_checks=RANDOM_BATCHES
+    )
+    others = {r["check_name"] for r in results if r["status"] != "passed"}
+    assert others <= {"check_array_api_input", *RANDOM_BATCHES}
 
 
 def test_warm_start_goes_on() -> None:

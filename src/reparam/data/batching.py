@@ -4,7 +4,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -39,8 +39,45 @@ def pieces(x: Rowwise) -> Iterator[Tensor]:
             yield x[:]
 
 
+class Weighted:
+    """Rows with a weight each (n,): an epoch is n draws of rows in proportion to their weights.
+
+    The draws are systematic (Douc and Cappe 2005, section 2.3): with w of sum 1, row i comes floor(n w_i) or
+    ceil(n w_i) times, n w_i on average; rows of equal weights come once each.
+    """
+
+    def __init__(self, rows: Rowwise, weights: Tensor) -> None:
+        self.rows, self.weights = rows, weights
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: Any) -> Tensor:
+        return self.rows[rows]
+
+    def to(self, device: torch.device) -> "Weighted":
+        return Weighted(self.rows.to(device), self.weights)
+
+    def drawn(self) -> Tensor:
+        """Row numbers (n,) of one epoch, in no particular order."""
+        ends = self.weights.double().cumsum(0)
+        places = (torch.arange(len(ends)) + torch.rand(1, dtype=torch.float64)) / len(ends)
+        return torch.searchsorted(ends / ends[-1], places, right=True).clamp(max=len(ends) - 1)
+
+
+def drawn_once(rows: Rows) -> Rows:
+    """Rows without weights: as many, drawn by their weights if they have any."""
+    x, y = rows
+    if not isinstance(x, Weighted):
+        return rows
+    numbers = x.drawn()
+    return part(x.rows, numbers), None if y is None else y[numbers]
+
+
 def part(x: Rowwise, rows: Tensor) -> Rowwise:
-    """Some rows, sparse where x is."""
+    """Some rows, sparse or weighted where x is."""
+    if isinstance(x, Weighted):
+        return Weighted(part(x.rows, rows), x.weights[rows])
     return Sparse(x.rows(rows), x.device) if isinstance(x, Sparse) else x[rows]
 
 
@@ -82,6 +119,9 @@ def digest_of(rows: Rows) -> str:
     needed, of its blocks' sizes in the place of all."""
     x, y = rows
     digest = hashlib.sha256()
+    if isinstance(x, Weighted):
+        digest.update(x.weights.numpy().data)
+        x = x.rows
     if isinstance(x, Stream):
         digest.update(repr(x.sizes).encode())
     elif isinstance(x, Sparse):
@@ -151,7 +191,9 @@ def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device)
     if isinstance(x, Stream):
         yield from x.shuffled(size, rank, ranks)
         return
-    for rows in torch.split(torch.randperm(len(x)).to(device), size):
+    order = torch.randperm(len(x))
+    order = x.drawn()[order] if isinstance(x, Weighted) else order
+    for rows in torch.split(order.to(device), size):
         shares = rows.tensor_split(ranks) if ranks > 1 else (rows,)
         start, count = sum(map(len, shares[:rank])), len(shares[rank])
         mine = shares[rank] if count else rows[:1]

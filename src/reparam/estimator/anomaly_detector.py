@@ -72,8 +72,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.novelty = novelty
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Fit the VAE to X (n, *E), score its rows and set the threshold. y is ignored. Returns self."""
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the VAE to X (n, *E), with `sample_weight` (n,) as in `VAE.fit`, score its rows and set the
+        threshold. y is ignored. Returns self."""
         share = self.contamination
         if share != "auto" and not (isinstance(share, int | float) and 0 < share <= 0.5):
             raise SpecError(f"contamination takes 'auto' or a fraction in (0, 0.5], not {share!r}")
@@ -81,7 +82,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         for vae in self.vaes_:
             if self.random_state is not None:
                 vae.set_params(random_state=self.random_state)
-            vae.fit(X)
+            vae.fit(X, sample_weight=sample_weight)
         self.scores_ = self._scores(X)
         self.usual_ = usual(vae, X)
         self.n_features_in_ = vae.n_features_in_

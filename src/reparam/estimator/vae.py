@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..data.batching import Rows, is_divisible, split, with_labels_repeated
+from ..data.batching import Rows, drawn_once, is_divisible, split, with_labels_repeated
 from ..data.codecs.base import Codec
 from ..data.load import as_dataset
 from ..data.stream import dtype_of
@@ -53,10 +53,12 @@ from .validation import (
     check_arguments,
     check_at_least,
     check_unchanged,
+    check_weights,
     check_window,
     model_arguments,
     seed_of,
     stated_seed,
+    weighted,
 )
 
 Array = np.ndarray[Any, Any]
@@ -152,14 +154,23 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # -- fitting -------------------------------------------------------------------------------------
 
-    def fit(self, X: Any, y: Any = None, *, callback: Callable[[Progress], Any] | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        callback: Callable[[Progress], Any] | None = None,
+    ) -> Self:
         """Train on X (n, *E), and labels y (n,), or a frame of covariates, where the model uses them. Returns
         self.
 
+        `sample_weight` (n,): each row's share of an epoch; a row of weight 2 comes twice as often as one of
+        weight 1, and one of weight 0 never. For rows in memory.
         `callback` is called with a Progress after each epoch; if it returns True, training stops there.
         """
         check_at_least(0, verbose=self.verbose)
-        epochs = self.fit_iter(X, y)
+        epochs = self.fit_iter(X, y, sample_weight=sample_weight)
         try:
             for progress in epochs_shown(epochs, self.verbose):
                 if callback is not None and callback(progress) is True:
@@ -168,7 +179,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             epochs.close()
         return self
 
-    def partial_fit(self, X: Any, y: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train on a further block of rows, from the current weights. Returns self.
 
         The first call is `fit`. A later one sees its block alone, with the columns, units and classes of the
@@ -177,12 +188,17 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         warm_start, self.warm_start = self.warm_start, True
         try:
-            return self.fit(X, y)
+            return self.fit(X, y, sample_weight)
         finally:
             self.warm_start = warm_start
 
     def fit_iter(
-        self, X: Any, y: Any = None, resume: str | Path | None = None, pause: Pause | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        resume: str | Path | None = None,
+        pause: Pause | None = None,
+        sample_weight: Any = None,
     ) -> Generator[Progress, None, None]:
         """Train, and yield a Progress at the end of each epoch. Nothing runs between two `next`. If iteration
         stops early, the model is fitted up to that epoch.
@@ -192,7 +208,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         further = self.warm_start and hasattr(self, "model_")
         with restored_on_error(self):
-            rows = self._preprocess(X, y, further)
+            rows = weighted(self._preprocess(X, y, further), sample_weight)
             self._resolve(further, rows)
             train, held_out = self._build(rows, further)
             if resume is not None:
@@ -240,11 +256,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 rows, share, in_order=self.window_ is not None, unlabelled=self.labels_.partial
             )
             if not further:
-                self.model_.start(*rows)
+                self.model_.start(*drawn_once(rows))
             self.trainer_ = Trainer(self.model_, self.config_.terms, self.training_, self.seed_)
         self.held_out_: Array = numbers.numpy()  # none once they are trained on
         self.history_: list[dict[str, Any]] = self.history_ if further else []
-        return train, held_out
+        return train, drawn_once(held_out) if held_out else None
 
     def _phases(
         self, rows: Rows, train: Rows, held_out: Rows | None, pause: Pause | None
@@ -346,9 +362,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         rows = self._rows(X, y)
         return over_rows(f, *rows, rows_at_once(self.model_))
 
-    def fit_transform(self, X: Any, y: Any = None) -> Array:
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """fit, then transform the same rows."""
-        return self.fit(X, y).transform(X, y)
+        return self.fit(X, y, sample_weight).transform(X, y)
 
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one per row."""
@@ -507,9 +523,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         new = self.preprocessor_.surprise(X)
         return found if new is None else found - new[0]
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """The mean of score_samples."""
-        return float(self.score_samples(X, y).mean())
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The mean of score_samples, weighted by `sample_weight` (n,)."""
+        scores = self.score_samples(X, y)
+        weights = None if sample_weight is None else check_weights(sample_weight, len(scores))
+        return float(np.average(scores, weights=weights))
 
     @available_if(has_classifier)  # type: ignore[untyped-decorator]
     def predict(self, X: Any) -> Array:

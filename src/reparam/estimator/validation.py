@@ -9,6 +9,8 @@ from sklearn.utils import check_random_state
 from torch import nn
 from torch.utils import data as torch_data
 
+from ..data.batching import Rows, Weighted
+from ..data.stream import Stream
 from ..errors import DataError, SpecError
 from ..families import (
     Cell,
@@ -111,6 +113,32 @@ def check_whole(y: Any, n: int) -> None:
             f"y holds real numbers, e.g. {real:.4g}, and labels are classes: bin them with "
             f"pandas.cut(y, {n}, labels=False), or leave y out and keep it as a column of X"
         )
+
+
+def check_weights(sample_weight: Any, n: int) -> Array:
+    """Weights of n rows as float64 (n,); DataError where they are not."""
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (ValueError, TypeError):
+        raise DataError("sample_weight takes a number for each row") from None
+    weights = np.full(n, weights) if weights.ndim == 0 else weights
+    if weights.shape != (n,):
+        raise DataError(f"sample_weight has shape {weights.shape}, and there are {n} rows")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise DataError("sample_weight takes finite numbers of 0 or more")
+    if not weights.sum() > 0:
+        raise DataError("every weight in sample_weight is zero: at least one row needs a weight above zero")
+    return weights
+
+
+def weighted(rows: Rows, sample_weight: Any) -> Rows:
+    """The rows with their weights, if any."""
+    x, y = rows
+    if sample_weight is None:
+        return rows
+    if isinstance(x, Stream):
+        raise DataError("sample_weight is for rows in memory, and these are read from disk block by block")
+    return Weighted(x, torch.from_numpy(check_weights(sample_weight, len(x)))), y
 
 
 def check_unchanged(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:
