@@ -39,16 +39,11 @@ from reparam import (
     Training,
 )
 from reparam.training.trainer import Progress, Trainer
+from tests.estimator.helpers import RANDOM_BATCHES
 
 SHORT = Training(epochs=2)
 X = np.random.default_rng(0).normal(size=(80, 5))
 BITS = (X > 0).astype(float)
-
-
-RANDOM_BATCHES = {
-    f"check_sample_weight_equivalence_on_{kind}_data": "rows are drawn by weight: equal in the mean, not in bits"
-    for kind in ("dense", "sparse")
-}
 
 
 def test_check_estimator() -> None:

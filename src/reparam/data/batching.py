@@ -65,6 +65,14 @@ class Weighted:
         return torch.searchsorted(ends / ends[-1], places, right=True).clamp(max=len(ends) - 1)
 
 
+def weighted(rows: Rows, weights: Tensor) -> Rows:
+    """The rows with their weights (n,)."""
+    x, y = rows
+    if isinstance(x, Stream):
+        raise DataError("sample_weight is for rows in memory, and these are read from disk block by block")
+    return Weighted(x, weights), y
+
+
 def drawn_once(rows: Rows) -> Rows:
     """Rows without weights: as many, drawn by their weights if they have any."""
     x, y = rows

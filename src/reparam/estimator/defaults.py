@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from ..families import Columns, Gaussian
+from ..families import Gaussian
 from ..model.config import ModelConfig
 from ..model.label_head import LabelHead
 from ..model.priors import DEFAULTS
@@ -67,7 +67,7 @@ def resolve(
     training = chosen["training"] or Training()
     assert preprocessor.likelihood is not None
     if size:
-        training = training.resolved(*size, table=isinstance(preprocessor.likelihood, Columns))
+        training = training.resolved(*size, table=preprocessor.likelihood.by_column)
     latent_dim = chosen["latent_dim"]
     latent_dim = default_latent(preprocessor.codec.shape) if latent_dim is None else latent_dim
     model = ModelConfig(

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ..data.batching import Rows, drawn_once, is_divisible, split, with_labels_repeated
+from ..data.batching import Rows, drawn_once, is_divisible, split, weighted, with_labels_repeated
 from ..data.codecs.base import Codec
 from ..data.load import as_dataset
 from ..data.stream import dtype_of
@@ -28,7 +28,7 @@ from ..evaluation.anomaly import reconstruction_log_prob
 from ..evaluation.evaluate import Evaluation, evaluate
 from ..evaluation.likelihood import score_rows
 from ..evaluation.passes import over_rows, rows_at_once
-from ..families import Columns, Family
+from ..families import Family
 from ..model.label_head import LabelHead
 from ..model.labels import NoLabels
 from ..model.model import Model
@@ -58,7 +58,6 @@ from .validation import (
     model_arguments,
     seed_of,
     stated_seed,
-    weighted,
 )
 
 Array = np.ndarray[Any, Any]
@@ -208,7 +207,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         further = self.warm_start and hasattr(self, "model_")
         with restored_on_error(self):
-            rows = weighted(self._preprocess(X, y, further), sample_weight)
+            rows = self._preprocess(X, y, further)
+            if sample_weight is not None:
+                rows = weighted(rows, torch.from_numpy(check_weights(sample_weight, len(rows[0]))))
             self._resolve(further, rows)
             train, held_out = self._build(rows, further)
             if resume is not None:
@@ -237,8 +238,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Fill in defaults from the data; for a continued training only the training settings."""
         state, size = stated_seed(self.random_state), (len(rows[0]), is_divisible(rows[0]))
         if further:
-            is_table = isinstance(self.likelihood_, Columns)
-            training = (self.training or Training()).resolved(*size, table=is_table)
+            training = (self.training or Training()).resolved(*size, table=self.likelihood_.by_column)
             self._adopt(replace(self.config_, training=training, random_state=state))
         else:
             self._adopt(resolve(self.get_params(deep=False), self.preprocessor_, state, size))

@@ -9,8 +9,6 @@ from sklearn.utils import check_random_state
 from torch import nn
 from torch.utils import data as torch_data
 
-from ..data.batching import Rows, Weighted
-from ..data.stream import Stream
 from ..errors import DataError, SpecError
 from ..families import (
     Cell,
@@ -129,16 +127,6 @@ def check_weights(sample_weight: Any, n: int) -> Array:
     if not weights.sum() > 0:
         raise DataError("every weight in sample_weight is zero: at least one row needs a weight above zero")
     return weights
-
-
-def weighted(rows: Rows, sample_weight: Any) -> Rows:
-    """The rows with their weights, if any."""
-    x, y = rows
-    if sample_weight is None:
-        return rows
-    if isinstance(x, Stream):
-        raise DataError("sample_weight is for rows in memory, and these are read from disk block by block")
-    return Weighted(x, torch.from_numpy(check_weights(sample_weight, len(x)))), y
 
 
 def check_unchanged(asked: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -69,6 +69,8 @@ class Family(Spec, abc.ABC):
     """The parameters and their default links. A parameter that is not a field is `Local`."""
     factorises: ClassVar[bool] = False
     """Whether the cells of an event are independent given the parameters."""
+    by_column: ClassVar[bool] = False
+    """Whether the columns of a table have families of their own."""
     roles: ClassVar[dict[str, Role]] = {}
     """The parameters in the data's unit: a location is shifted and scaled, a scale or a count's rate only
     scaled."""

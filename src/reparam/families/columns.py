@@ -71,6 +71,7 @@ class Columns(Family):
 
     families: tuple[Cell, ...]
     factorises: ClassVar[bool] = True
+    by_column: ClassVar[bool] = True
 
     def check(self) -> None:
         if not self.families:
