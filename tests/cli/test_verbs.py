@@ -31,7 +31,7 @@ SMOKE = {
     "plot": "MODEL OTHER --data DATA -o OUT/figures",
     "explore": "MODEL DATA --compare OTHER --port 0 --no-open",
     "serve": "MODEL --port 0",
-    "export": "MODEL DATA -o OUT/onnx --html OUT/page.html",
+    "export": "MODEL DATA --html OUT/page.html",
     "show": "MODEL --json",
     "verify": "MODEL --json",
     "cite": "MODEL",

@@ -307,6 +307,7 @@ def test_a_training_is_followed_while_it_runs(browser: Any, tmp_path: Path) -> N
 def test_two_models_share_a_selection(visit: Callable[..., Any]) -> None:
     page = visit("digits", "plane", view="compare")
     assert page.locator(".frame").count() == 2
+    assert page.locator(".frame").nth(1).locator(".axis").all_inner_texts() == ["z0", "z1"]
     drag(page, LOOP, which=1)
     until(page, "s.selection.length > 50")
 

@@ -13,12 +13,14 @@ from ..distributions import mean_of
 from ..errors import DataError
 from ..estimator.reasons import reasons, usual
 from ..evaluation.diagnostics import of_history
+from ..evaluation.evaluate import OLD_KEYS
 from ..evaluation.posterior import log_prior, posterior, prior_codes
 from ..tensors import random_from
 from . import options as opt
 from .columns_given_code import columns_given_code
 from .data_view import BLOCK, DataView, classes_of
 from .describe import describe, parted
+from .given import MOST_ROWS, Given
 from .paths import path, percentiles
 from .row_format import format_of
 from .wire import Array, Arrays, Info
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 Answer = tuple[Arrays, Info]
 Options = Mapping[str, Any]
-MOST_ROWS = 10_000
-"""The most rows of one question."""
 MOST_DRAWS = 64
 REFERENCE = 2_000
 """Rows of the data, evenly spaced, among whose scores a percentile is taken until all rows are scored."""
@@ -44,6 +44,7 @@ class ModelAnswers:
     def __init__(self, name: str, vae: "VAE", dataset: "Dataset | None") -> None:
         self.name, self.vae = name, vae
         self.rows = format_of(vae)
+        self.given = Given(vae, self.rows)
         self.view = None if dataset is None else DataView(vae, dataset)
         self.classes = self.view.classes if self.view else classes_of(vae, None)
         vae.model_.eval()
@@ -70,63 +71,19 @@ class ModelAnswers:
             found |= {"column": self.column} if self.rows.columns(None) else {}
         return found
 
-    # -- what comes with a question ------------------------------------------------------------------
-
-    def x_of(self, arrays: Arrays) -> Any:
-        """The rows x as the model takes them."""
-        x = self.array(arrays, "x")
-        if not 1 <= len(x) <= MOST_ROWS:
-            raise DataError(f"x has {len(x)} rows: send 1 to {MOST_ROWS} at once")
-        if np.isinf(x).any():
-            raise DataError("x holds infinity: send numbers, or NaN for a missing cell")
-        return self.rows.rows(x)
-
-    def z_of(self, arrays: Arrays) -> Array:
-        z = self.array(arrays, "z")
-        if z.ndim != 2 or z.shape[1] != self.vae.latent_dim_ or not 1 <= len(z) <= MOST_ROWS:
-            raise DataError(
-                f"z has shape {z.shape}: send 1 to {MOST_ROWS} codes of {self.vae.latent_dim_} numbers"
-            )
-        if not np.isfinite(z).all():
-            raise DataError("z holds numbers that are not finite")
-        return z.astype(np.float32)
-
-    def array(self, arrays: Arrays, name: str) -> Array:
-        if name not in arrays:
-            raise DataError(f"the array {name} is missing; this question takes it")
-        found = arrays[name]
-        if found.ndim < 2 or found.dtype.kind not in "fiub":
-            raise DataError(f"{name} has shape {found.shape} of {found.dtype}: send rows of numbers")
-        return found
-
-    def labels_of(self, arrays: Arrays, n: int) -> Any:
-        """The labels y (n,) that decoding takes; None where none are given or the model has none."""
-        if "y" not in arrays or self.vae.classes_ is None:
-            return None
-        y = arrays["y"].reshape(-1)
-        if y.dtype.kind not in "iu" or len(y) not in (1, n):
-            raise DataError(f"y takes {n} whole numbers: the index of a class each")
-        if not 0 <= int(y.min()) <= int(y.max()) < len(self.vae.classes_):
-            raise DataError(f"y takes the index of a class: 0 to {len(self.vae.classes_) - 1}")
-        return np.broadcast_to(self.vae.classes_[y], (n,))
-
-    def condition_of(self, arrays: Arrays, n: int) -> Any:
-        """The labels that the encoder takes: of a model that is conditional on them alone."""
-        return self.labels_of(arrays, n) if self.vae.labels_.observed else None
-
     # -- verbs over rows and codes -------------------------------------------------------------------
 
     def encode(self, arrays: Arrays, options: Options) -> Answer:
-        X = self.x_of(arrays)
-        y = self.condition_of(arrays, len(X))
+        X = self.given.x(arrays)
+        y = self.given.condition(arrays, len(X))
         found = {name: np.asarray(t) for name, t in posterior(self.vae.model_, self.vae._rows(X, y)).items()}
         if hasattr(self.vae, "predict_proba"):
             found["probabilities"] = self.vae.predict_proba(X)
         return found, {}
 
     def decode(self, arrays: Arrays, options: Options) -> Answer:
-        z = self.z_of(arrays)
-        label = self.labels_of(arrays, len(z))
+        z = self.given.z(arrays)
+        label = self.given.labels(arrays, len(z))
         found = {"x": self.rows.numbers(self.vae.inverse_transform(z, label))}
         if self.rows.kind == "table":
             wanted = opt.flag(options, "distribution", False)
@@ -150,7 +107,7 @@ class ModelAnswers:
     def sample(self, arrays: Arrays, options: Options) -> Answer:
         n = opt.whole(options, "n", 16, 1, MOST_ROWS)
         temperature = opt.real(options, "temperature", 1.0, 0.0, 4.0)
-        label, model = self.labels_of(arrays, n), self.vae.model_
+        label, model = self.given.labels(arrays, n), self.vae.model_
         show_mean = opt.flag(options, "mean", self.rows.kind != "table")
         with random_from(self.vae._seed(seed_of(options))):
             label = self.vae.preprocessor_.targets.drawn(label, n, model.log_prior_y)
@@ -162,12 +119,12 @@ class ModelAnswers:
         return found, {}
 
     def reconstruct(self, arrays: Arrays, options: Options) -> Answer:
-        X = self.x_of(arrays)
-        return {"x": self.rows.numbers(self.vae.reconstruct(X, self.condition_of(arrays, len(X))))}, {}
+        X = self.given.x(arrays)
+        return {"x": self.rows.numbers(self.vae.reconstruct(X, self.given.condition(arrays, len(X))))}, {}
 
     def score(self, arrays: Arrays, options: Options) -> Answer:
-        X = self.x_of(arrays)
-        y = self.condition_of(arrays, len(X))
+        X = self.given.x(arrays)
+        y = self.given.condition(arrays, len(X))
         log_px = self.vae.score_samples(X, y)
         found, info = {"log_px": log_px}, Info()
         if self.vae.likelihood_.factorises and opt.flag(options, "cells", True):
@@ -189,9 +146,9 @@ class ModelAnswers:
         return np.sort(held[~np.isnan(held)])
 
     def impute(self, arrays: Arrays, options: Options) -> Answer:
-        X = self.x_of(arrays)
+        X = self.given.x(arrays)
         draws = opt.whole(options, "draws", 0, 0, MOST_DRAWS)
-        y = self.condition_of(arrays, len(X))
+        y = self.given.condition(arrays, len(X))
         found = self.tolerant.impute(X, y, draws=draws or None, random_state=seed_of(options))
         each = found if draws else [found]
         return {"x": np.stack([self.rows.numbers(rows) for rows in each])}, {}
@@ -205,11 +162,11 @@ class ModelAnswers:
         return vae
 
     def prior(self, arrays: Arrays, options: Options) -> Answer:
-        z = torch.as_tensor(self.z_of(arrays))
+        z = torch.as_tensor(self.given.z(arrays))
         return {"log_p": log_prior(self.vae.model_, z).numpy().astype(np.float32)}, {}
 
     def interpolate(self, arrays: Arrays, options: Options) -> Answer:
-        ends = self.z_of(arrays)
+        ends = self.given.z(arrays)
         if len(ends) != 2:
             raise DataError(f"z has {len(ends)} rows: a path has two ends")
         steps = opt.whole(options, "steps", 9, 2, MOST_ROWS)
@@ -309,7 +266,8 @@ class ModelAnswers:
             X, y = view.take(rows), None if held is None or self.vae.classes_ is None else held[rows]
         found = self.vae.evaluate(X, y)
         warnings = dict.fromkeys([*found.warnings, *of_history(self.vae.history_)])
-        return {"evaluation": found.to_dict(), "diagnostics": [parted(words) for words in warnings]}
+        figures = {name: value for name, value in found.to_dict().items() if name not in OLD_KEYS}
+        return {"evaluation": figures, "diagnostics": [parted(words) for words in warnings]}
 
     def training(self, arrays: Arrays, options: Options) -> Answer:
         samples, epochs = getattr(self.vae, "samples_", None), getattr(self.vae, "sampled_", [])

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import DataError
 from . import options as opt
+from .given import MOST_ROWS
 from .row_format import RowFormat
 from .wire import Array
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from .. import VAE
 
 RAW = "application/octet-stream"
-MOST_ROWS = 10_000
-"""The most rows of one request."""
 FIELDS = {
     "encode": ("x", "y"),
     "decode": ("z", "y"),

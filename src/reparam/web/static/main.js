@@ -1,5 +1,5 @@
 /** The explorer: `start(element, answerer)` draws it into an element, whoever answers. */
-import { html, render, useEffect } from "./vendor/preact-htm.js";
+import { html, render, useEffect, useRef } from "./vendor/preact-htm.js";
 import { remember, remembered, Store, StoreContext, useStore } from "./store.js";
 import { MapView } from "./views/map.js";
 import { SlidersView } from "./views/sliders.js";
@@ -24,6 +24,11 @@ const THEMES = ["auto", "light", "dark"];
 function App({ element }) {
   const store = useStore();
   const { state } = store;
+  const tabs = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    const current = tabs.current?.querySelector("[aria-current]");
+    if (current) tabs.current.scrollLeft = current.offsetLeft - tabs.current.offsetLeft - 60;
+  }, [state.view, state.ready]);
   useEffect(() => {
     if (state.theme === "auto") element.removeAttribute("data-theme");
     else element.setAttribute("data-theme", state.theme);
@@ -45,7 +50,7 @@ function App({ element }) {
     <header><span class="mark">reparam</span>
       ${store.infos.length > 1 ? html`<label class="which">model<select aria-label="Model" value=${state.model} onChange=${(/** @type {any} */ e) => store.set({ model: +e.target.value, datum: null, selection: state.selection, z: fit(state.z, store.infos[+e.target.value].latent_dim) })}>
         ${store.infos.map((i, m) => html`<option value=${m} selected=${m === state.model}>${i.name}</option>`)}</select></label>` : html`<span class="name">${store.info.name}</span>`}
-      <nav aria-label="Views">${views.map(([name, title]) => html`<button key=${name} aria-current=${name === shown ? "page" : undefined} onClick=${() => store.set({ view: name })}>${title}</button>`)}</nav>
+      <nav aria-label="Views" ref=${tabs}>${views.map(([name, title]) => html`<button key=${name} aria-current=${name === shown ? "page" : undefined} onClick=${() => store.set({ view: name })}>${title}</button>`)}</nav>
       <button class="quiet theme" aria-label=${`Colours: ${state.theme}; change to ${next}`} title=${`colours: ${state.theme}`} onClick=${() => (remember("reparam.theme", next), store.set({ theme: next }))}>${{ auto: "◐", light: "○", dark: "●" }[state.theme]}</button>
     </header>
     ${state.error ? html`<p class="error" role="alert">${state.error}<button class="quiet" aria-label="Close the message" onClick=${() => store.set({ error: "" })}>close</button></p>` : null}

@@ -55,7 +55,9 @@ export function plot(g, width, height, kind, x, start, size, look) {
     let down = false;
     for (let i = 0; i < size; i++) {
       const value = values[from + i];
+      const alone = !down && !Number.isFinite(values[from + i + 1]);
       if (Number.isFinite(value)) g[down ? "lineTo" : "moveTo"](across(i), up(value));
+      if (Number.isFinite(value) && (alone || i === size - 1) && !down) g.lineTo(across(i) - 2, up(value));
       down = Number.isFinite(value);
     }
     g.strokeStyle = colour;

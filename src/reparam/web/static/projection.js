@@ -14,7 +14,7 @@ function vector(L, entries) {
 export function planeOf(state, codes) {
   const L = codes.L;
   if (state.projection === "pca" && codes.loaded > 2 && L > 1) return principal(codes);
-  const [i, j] = state.axes.map((a) => Math.min(a, Math.max(0, L - 1)));
+  const [i, j] = axesOf(state, codes);
   if (L < 2) return { u: vector(Math.max(1, L), { 0: 1 }), v: new Float64Array(Math.max(1, L)) };
   if (state.projection !== "turned" || L < 3) return { u: vector(L, { [i]: 1 }), v: vector(L, { [j]: 1 }) };
   const order = byRate(codes).filter((k) => k !== i && k !== j);
@@ -22,6 +22,14 @@ export function planeOf(state, codes) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   const v = order.length > 1 ? vector(L, { [j]: c, [order[1]]: s }) : vector(L, { [j]: 1 });
   return { u: vector(L, { [i]: c, [order[0]]: s }), v };
+}
+
+/** The dimensions across and upward: those that are chosen, or of the other of two models its most telling ones.
+ * @param {import("./store.js").State} state @param {import("./store.js").Codes} codes @returns {[number, number]} */
+export function axesOf(state, codes) {
+  if (codes.model === state.model && state.axes.every((a) => a < codes.L)) return state.axes;
+  const [i, j] = codes.L === 2 ? [0, 1] : byRate(codes);
+  return [i ?? 0, j ?? 0];
 }
 
 /** Dimensions, the most telling first. @param {import("./store.js").Codes} codes */

@@ -5,7 +5,7 @@ import { matrix, tensor } from "./safetensors.js";
 /** @typedef {import("./safetensors.js").Tensors} Tensors */
 /** @typedef {{ask: (verb: string, arrays?: Tensors, options?: object) => Promise<{arrays: Tensors, info: any}>,
  *   events?: (heard: (row: any) => void) => (() => void)}} Answerer */
-/** @typedef {{n: number, loaded: number, L: number, mean: Float32Array, sd: Float32Array, y: Int32Array,
+/** @typedef {{model: number, n: number, loaded: number, L: number, mean: Float32Array, sd: Float32Array, y: Int32Array,
  *   score: Float32Array, kl: number[] | null}} Codes */
 /** @typedef {{name: string, direction: number[], amount: number}} Direction */
 /** @typedef {{view: string, model: number, z: number[], y: number, axes: [number, number], projection: string, turn: number,
@@ -147,7 +147,7 @@ export class Store {
   async load(model) {
     const { n_data: n, latent_dim: L } = this.infos[model];
     /** @type {Codes} */
-    const codes = { n, L, loaded: 0, mean: new Float32Array(n * L), sd: new Float32Array(n * L), y: new Int32Array(n).fill(-1),
+    const codes = { model, n, L, loaded: 0, mean: new Float32Array(n * L), sd: new Float32Array(n * L), y: new Int32Array(n).fill(-1),
       score: new Float32Array(n).fill(NaN), kl: null };
     this.codes[model] = codes;
     if (!this.can("codes", model)) return;

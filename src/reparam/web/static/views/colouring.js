@@ -2,7 +2,7 @@
 import { html, useEffect } from "../vendor/preact-htm.js";
 import { useStore } from "../store.js";
 import { classColour, ramp, range } from "../colours.js";
-import { byRate } from "../projection.js";
+import { axesOf, byRate } from "../projection.js";
 import { words } from "../pictures.js";
 
 const TOOLS = [["pan", "Move"], ["lasso", "Lasso"], ["box", "Box"], ["path", "Path"]];
@@ -72,13 +72,14 @@ export function MapControls({ tool, setTool }) {
   const { state, info } = store;
   const codes = store.codes[state.model];
   const order = byRate(codes);
+  const axes = axesOf(state, codes);
   useEffect(() => {
     store.infos.forEach((_, model) => readColour(store, model).catch((error) => store.set({ error: error.message })));
   }, [state.colour, state.ready]);
   /** @param {0 | 1} which */
-  const axis = (which) => html`<label>${which ? "up" : "across"}<select aria-label=${which ? "Dimension upward" : "Dimension across"} value=${state.axes[which]}
-    onChange=${(/** @type {any} */ e) => store.set({ axes: which ? [state.axes[0], +e.target.value] : [+e.target.value, state.axes[1]] })}>
-    ${order.map((k) => html`<option value=${k} selected=${k === state.axes[which]}>z${k}${codes.kl ? ` · ${codes.kl[k].toFixed(2)}` : ""}</option>`)}</select></label>`;
+  const axis = (which) => html`<label>${which ? "up" : "across"}<select aria-label=${which ? "Dimension upward" : "Dimension across"} value=${axes[which]}
+    onChange=${(/** @type {any} */ e) => store.set({ axes: which ? [axes[0], +e.target.value] : [+e.target.value, axes[1]] })}>
+    ${order.map((k) => html`<option value=${k} selected=${k === axes[which]}>z${k}${codes.kl ? ` · ${codes.kl[k].toFixed(2)}` : ""}</option>`)}</select></label>`;
   /** @param {string} name */
   const toggle = (name) => store.set({ layers: state.layers.includes(name) ? state.layers.filter((l) => l !== name) : [...state.layers, name] });
   return html`<div class="controls">

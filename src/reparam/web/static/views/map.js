@@ -3,7 +3,7 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { newest, useStore } from "../store.js";
 import { tensor } from "../safetensors.js";
 import { bytes } from "../colours.js";
-import { evenly, lift } from "../projection.js";
+import { axesOf, evenly, lift } from "../projection.js";
 import { Picture } from "../pictures.js";
 import { saveCsv } from "../files.js";
 import { colourOf, isDark, Legend, MapControls } from "./colouring.js";
@@ -207,7 +207,7 @@ export function Map2D({ model, tool, onPath }) {
       onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerCancel=${up} onPointerLeave=${() => !drag.current && setHover(null)} onKeyDown=${key}
       onDblClick=${() => scene.current?.fit()}>
       <canvas class="under" aria-hidden="true"></canvas><canvas class="points" aria-hidden="true"></canvas><canvas class="glass" aria-hidden="true"></canvas>
-      <div class="axis across">${axisName(state, 0)}</div><div class="axis upward">${axisName(state, 1)}</div>
+      <div class="axis across">${axisName(state, codes, 0)}</div><div class="axis upward">${axisName(state, codes, 1)}</div>
       <div class="tip" ref=${tip} hidden=${!hover}>${hover
         ? html`<${Picture} x=${hover.x} sd=${hover.sd} model=${model} few=${7} label="under the pointer" />
           <small>${hover.index >= 0
@@ -219,8 +219,10 @@ export function Map2D({ model, tool, onPath }) {
   </div>`;
 }
 
-/** @param {import("../store.js").State} state @param {0 | 1} which */
-function axisName({ projection, axes, turn }, which) {
+/** @param {import("../store.js").State} state @param {import("../store.js").Codes} codes @param {0 | 1} which */
+function axisName(state, codes, which) {
+  const { projection, turn } = state;
+  const axes = axesOf(state, codes);
   if (projection === "pca") return `principal direction ${which + 1}`;
   return projection === "turned" && turn ? `z${axes[which]}, turned by ${turn}°` : `z${axes[which]}`;
 }

@@ -2,12 +2,12 @@
 import { newest } from "../store.js";
 import { matrix } from "../safetensors.js";
 import { Points } from "../points.js";
-import { contour, density, levels } from "../contours.js";
+import { contour } from "../contours.js";
 import { boundsOf, ellipse, Grid, inside, lift, planeOf, positions, project } from "../projection.js";
 import { imageOf, limits, plot, sizeOf, token } from "../pictures.js";
+import { drawAxes, drawCloud, drawMarks, drawOval, segments } from "./layers.js";
 
 const TILE = 58;
-const SIDE = 72;
 const PRIOR_SIDE = 36;
 
 export class Scene {
@@ -247,119 +247,11 @@ export class Scene {
     g.setTransform(d, 0, 0, d, 0, 0);
     g.clearRect(0, 0, this.width, this.height);
     if (!this.moving) {
-      this.drawAxes(u);
-      if (layers.includes("density") && n > 20) this.drawCloud(g);
-      if (layers.includes("prior") && this.priorGrid) this.segments(g, this.priorGrid.lines, token("--accent"), [4, 4]);
-      if (this.oval) this.drawOval(g);
-      this.drawMarks(g);
-    }
-  }
-
-  /** @param {CanvasRenderingContext2D} g */
-  drawAxes(g) {
-    const [ox, oy] = this.toPixel(0, 0);
-    g.strokeStyle = token("--line");
-    g.lineWidth = 1;
-    g.beginPath();
-    g.moveTo(ox, 0);
-    g.lineTo(ox, this.height);
-    g.moveTo(0, oy);
-    g.lineTo(this.width, oy);
-    g.stroke();
-  }
-
-  /** @param {CanvasRenderingContext2D} g */
-  drawCloud(g) {
-    const at = this.at();
-    if (!this.cloud) {
-      const [x0, y0, x1, y1] = boundsOf(at);
-      const [mx, my] = [(x1 - x0) * 0.12 + 1e-6, (y1 - y0) * 0.12 + 1e-6];
-      const box = [x0 - mx, y0 - my, x1 + mx, y1 + my];
-      const grid = density(at, box, SIDE);
-      this.cloud = levels(grid, [0.5, 0.8, 0.95]).map((height) => contour(grid, box, SIDE, height));
-    }
-    this.segments(g, this.cloud, token("--ink"), []);
-  }
-
-  /** @param {CanvasRenderingContext2D} g @param {number[][][]} lines @param {string} colour @param {number[]} dashes */
-  segments(g, lines, colour, dashes) {
-    g.strokeStyle = colour;
-    g.setLineDash(dashes);
-    lines.forEach((segments, i) => {
-      g.globalAlpha = 0.55 - 0.13 * i;
-      g.lineWidth = 1.2;
-      g.beginPath();
-      for (const [x0, y0, x1, y1] of segments) {
-        g.moveTo(...this.toPixel(x0, y0));
-        g.lineTo(...this.toPixel(x1, y1));
-      }
-      g.stroke();
-    });
-    g.setLineDash([]);
-    g.globalAlpha = 1;
-  }
-
-  /** @param {CanvasRenderingContext2D} g */
-  drawOval(g) {
-    const { centre, radii, angle, x, at } = this.oval;
-    const [cx, cy] = this.toPixel(centre[0], centre[1]);
-    g.strokeStyle = token("--accent");
-    g.lineWidth = 2;
-    g.beginPath();
-    g.ellipse(cx, cy, Math.max(3, radii[0] * this.camera.scale), Math.max(3, radii[1] * this.camera.scale), -angle, 0, 2 * Math.PI);
-    g.stroke();
-    const info = this.store.infos[this.model];
-    if (!x || info.kind !== "image") return;
-    const { shape } = info;
-    const size = sizeOf(info);
-    at.forEach((/** @type {[number, number]} */ end, /** @type {number} */ i) => {
-      const [px, py] = this.toPixel(end[0], end[1]);
-      const away = Math.hypot(px - cx, py - cy) || 1;
-      const out = Math.max(away, 34) + 18;
-      const cell = document.createElement("canvas");
-      [cell.height, cell.width] = shape;
-      cell.getContext("2d").putImageData(imageOf(x, shape, i * size), 0, 0);
-      g.imageSmoothingEnabled = false;
-      const [qx, qy] = [cx + ((px - cx) / away) * out, cy + ((py - cy) / away) * out];
-      g.drawImage(cell, qx - 16, qy - 16, 32, 32);
-      g.strokeRect(qx - 16.5, qy - 16.5, 33, 33);
-    });
-  }
-
-  /** The current code, the crosshair of the keyboard, and the line of a tool. @param {CanvasRenderingContext2D} g */
-  drawMarks(g) {
-    const { z } = this.store.state;
-    const [ink, accent] = [token("--ink"), token("--accent")];
-    if (z.length === this.codes.L && this.codes.L) {
-      const [px, py] = this.toPixel(...project(this.plane, z));
-      g.strokeStyle = ink;
-      g.lineWidth = 2;
-      g.beginPath();
-      g.arc(px, py, 7, 0, 2 * Math.PI);
-      g.stroke();
-    }
-    if (this.cross) {
-      const [px, py] = this.toPixel(...this.cross);
-      g.strokeStyle = accent;
-      g.lineWidth = 1.5;
-      g.beginPath();
-      for (const [dx, dy] of [[1, 0], [0, 1]]) {
-        g.moveTo(px - 12 * dx, py - 12 * dy);
-        g.lineTo(px + 12 * dx, py + 12 * dy);
-      }
-      g.stroke();
-    }
-    if (this.line?.points.length) {
-      g.beginPath();
-      for (const point of this.line.points) g.lineTo(...this.toPixel(point[0], point[1]));
-      if (this.line.tool !== "path") g.closePath();
-      g.strokeStyle = accent;
-      g.lineWidth = 2;
-      g.stroke();
-      g.globalAlpha = 0.1;
-      g.fillStyle = accent;
-      if (this.line.tool !== "path") g.fill();
-      g.globalAlpha = 1;
+      drawAxes(this, u);
+      if (layers.includes("density") && n > 20) drawCloud(this, g);
+      if (layers.includes("prior") && this.priorGrid) segments(this, g, this.priorGrid.lines, token("--accent"), [4, 4]);
+      if (this.oval) drawOval(this, g);
+      drawMarks(this, g);
     }
   }
 

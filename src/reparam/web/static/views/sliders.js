@@ -13,7 +13,8 @@ const MOST = 96;
 /** @param {{k: number, kl: number | undefined}} props */
 function Slider({ k, kl }) {
   const store = useStore();
-  const { z } = store.state;
+  const { z, model } = store.state;
+  const most = Math.max(0.2, ...(store.codes[model].kl ?? []));
   const [open, setOpen] = useState(false);
   const codes = useMemo(() => (open ? Array.from({ length: 9 }, (_, i) => z.map((v, j) => (j === k ? -3 + (6 * i) / 8 : v))) : []), [open, z]);
   return html`<li class="slider">
@@ -21,7 +22,7 @@ function Slider({ k, kl }) {
     <input id=${`z${k}`} type="range" min=${-REACH} max=${REACH} step="0.01" value=${z[k]} aria-valuetext=${z[k].toFixed(2)}
       onInput=${(/** @type {any} */ e) => store.move(z.map((v, j) => (j === k ? +e.target.value : v)))} />
     <output>${z[k].toFixed(2)}</output>
-    <span class="kl" title="what this dimension says of a datum, in nats">${kl === undefined ? "" : html`<i style=${`width:${Math.min(100, kl * 22)}%`}></i>${kl.toFixed(2)}`}</span>
+    <span class="kl" title="what this dimension says of a datum, in nats">${kl === undefined ? "" : html`<i style=${`--share:${kl / most}`}></i>${kl.toFixed(2)}`}</span>
     <button class="quiet" aria-expanded=${open} aria-label=${`strip of z${k}`} onClick=${() => setOpen(!open)}>strip</button>
     ${open ? html`<${Strip} codes=${codes} title="" plain=${true} />` : null}
   </li>`;
