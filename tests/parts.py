@@ -64,6 +64,7 @@ from reparam import (
     Poisson,
     PowerSpherical,
     PriorShare,
+    Quantile,
     Renyi,
     ResMLP,
     ResNet,
@@ -223,6 +224,7 @@ FAMILIES = {
         numbers(20_000),
         lambda rng, n: rng.negative_binomial(2, 0.2, n) * rng.integers(0, 2, n),
     ),
+    "quantile": LikelihoodRow(Quantile(), whole_line, lambda rng, n: rng.gamma(2.0, 3.0, n), moves=True),
 }
 TABLE = Columns(
     (

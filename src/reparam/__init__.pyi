@@ -78,6 +78,9 @@ from .families.multivariate import (
 from .families.ordinal import (
     OrderedLogistic as OrderedLogistic,
 )
+from .families.quantile import (
+    Quantile as Quantile,
+)
 from .families.quantizers import (
     FSQ as FSQ,
     VQ as VQ,

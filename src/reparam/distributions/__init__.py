@@ -30,6 +30,7 @@ from .flows import CachedTransform, FlowDistribution
 from .mixtures import GaussianMixture, mixture
 from .ordinal import OrderedLogistic
 from .product import Product, Runs, join_columns, split_columns
+from .quantile import Margin, QuantileMixture
 from .spherical import PowerSpherical, UniformSphere
 from .univariate import (
     ContinuousBernoulli,

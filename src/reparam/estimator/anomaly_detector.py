@@ -147,10 +147,12 @@ def of_steps(steps: int, n: int) -> Training:
 
 
 def heavy_tailed(X: Any) -> Family | dict[str, Family] | None:
-    """StudentT for real numbers; None or absent where the default is another likelihood."""
+    """StudentT for real numbers, and for others the family of their kind: the margin of data that contain
+    outliers does not find them far away."""
     if is_frame(X):
-        columns = getattr(learn(X), "modelled", [])
-        return {column.name: StudentT() for column in columns if column.measurement == "real"}
+        columns = [column for column in getattr(learn(X), "modelled", []) if column.quantile]
+        real = {column.name: StudentT() for column in columns if column.measurement == "real"}
+        return {column.name: column.parametric_family() for column in columns} | real
     return None if issparse(X) or np.isin(np.asarray(X), (0, 1)).all() else StudentT()
 
 

@@ -21,6 +21,7 @@ from .flows import IAF, MAF, Flow, Planar, Spline
 from .mixtures import Mixture
 from .multivariate import FullGaussian, LowRankGaussian
 from .ordinal import OrderedLogistic
+from .quantile import Quantile
 from .quantizers import FSQ, VQ, GumbelSigmoid, GumbelSoftmax
 from .sources import Fixed, Identity, Local, LogScale, LogVariance, Share, Shared, Sigmoid, Softplus, Square
 from .spherical import PowerSpherical, Sphere

@@ -138,7 +138,11 @@ class Family(Spec, abc.ABC):
 
     def build(self, event: Shape, layer: Layer, floor: float = 0.0) -> nn.Module:
         """A module h -> this distribution."""
-        return Head(self, event, layer, floor)
+        return self.head()(self, event, layer, floor)
+
+    def head(self) -> type["Head"]:
+        """The class of that module, where the parameters are plain numbers."""
+        return Head
 
 
 @dataclass(frozen=True, repr=False)

@@ -18,6 +18,7 @@ from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal,
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
 from .ordinal import OrderedLogistic
+from .quantile import Quantile
 from .sources import Shared
 
 Cell = Annotated[
@@ -35,6 +36,7 @@ Cell = Annotated[
     Poisson,
     NegativeBinomial,
     ZeroInflated,
+    Quantile,
 ]
 """The families whose cells are independent given the parameters."""
 
@@ -137,7 +139,7 @@ class ColumnsHead(Conditional):
         super().__init__()
         self.family = family
         self.each = nn.ModuleList(
-            Head(own, (len(columns),), lambda n: nn.Identity(), floor)
+            own.head()(own, (len(columns),), lambda n: nn.Identity(), floor)
             for own, columns in family.groups.items()
         )
         self.sizes = [sum(head.sizes) for head in self.heads]

@@ -8,13 +8,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from ...errors import DataError, SpecError
-from ...families import Family, Measurement, default_family
+from ...families import Family, Measurement, Quantile, default_family
 from ..readers import tables as frames
-from ..readers.tables import FEW
-from .base import coarse, number
+from .base import number
 
 Kind = Literal["real", "positive", "count", "boolean", "categorical", "ordinal", "date", "constant", "key"]
 MEASUREMENTS: dict[Kind, Measurement] = {
@@ -26,16 +24,16 @@ MEASUREMENTS: dict[Kind, Measurement] = {
     "ordinal": "ordinal",
     "date": "real",
 }
-MOST_CATEGORIES = 100
-SKEWED = 3.0
-"""A positive column is log-normal if its logarithm is this many times less skewed."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the training data. Decoded values are clipped to `low` and `high`, and rounded where
-    `integer`; `inflated` counts have more zeros than a negative binomial. `rows` of the
-    training data have a value."""
+    """One column of the training data, of which `rows` have a value.
+
+    A decoded number becomes the nearest of `values`, if there are any; else it is rounded, to a whole one
+    where `integer` and to `decimals` where those are known, and clipped to `low` and `high`. `inflated`
+    counts have more zeros than a negative binomial; `quantile`: the default family has the data's margin.
+    """
 
     name: str
     kind: Kind
@@ -47,6 +45,9 @@ class Column:
     value: Any = None
     inflated: bool = False
     rows: int = 0
+    quantile: bool = False
+    decimals: int | None = None
+    values: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         numbers = (float, int)
@@ -57,6 +58,8 @@ class Column:
             or not isinstance(self.low, numbers)
             or not isinstance(self.high, numbers)
             or not isinstance(self.categories, list)
+            or not isinstance(self.values, list)
+            or not isinstance(self.decimals, int | None)
         ):
             raise ValueError(f"not a valid column: {self}")
         if self.kind == "date" and self.dtype == "datetime64[us]" and isinstance(self.value, str):
@@ -95,7 +98,11 @@ class Column:
         return MEASUREMENTS[self.kind]
 
     def family(self) -> Family:
-        """The default family of this kind of column."""
+        """The default family of the column."""
+        return Quantile() if self.quantile else self.parametric_family()
+
+    def parametric_family(self) -> Family:
+        """The family of this kind of column, whatever its margin."""
         return default_family(self.measurement, len(self.categories), inflated=self.inflated)
 
     def check_family(self, family: Family | None) -> None:
@@ -113,19 +120,19 @@ class Column:
         values = frame[self.name]
         if self.categories:
             numbers = {category: i for i, category in enumerate(self.categories)}
-            known = np.array([numbers.get(_plain(v), np.nan) for v in values.astype(object)], float)
+            known = np.array([numbers.get(plain(v), np.nan) for v in values.astype(object)], float)
             new = np.isnan(known) & values.notna().to_numpy()
             if new.any():
                 at = frames.where(frame, int(new.argmax()), self.name)
                 old = ", ".join(map(repr, self.categories[:8]))
                 warnings.warn(
-                    f"{at} holds {_plain(values[new].iloc[0])!r}, a value not seen in training ({old}); "
+                    f"{at} holds {plain(values[new].iloc[0])!r}, a value not seen in training ({old}); "
                     f"such cells are treated as missing, {int(new.sum())} in total, and lower a score",
                     stacklevel=2,
                 )
             return known
         if self.kind == "date":
-            dates = _moments(values)
+            dates = moments(values)
             cure = ", which is not a date; write it as YYYY-MM-DD"
             frames.reject_cells(frame, self.name, dates.isna() & values.notna(), cure)
             first = pd.Timestamp(self.value)
@@ -145,7 +152,7 @@ class Column:
         if not seen:
             return np.zeros(len(values), bool)
         known = {value: True for value in seen}
-        unknown = np.array([_plain(value) not in known for value in values.astype(object)], bool)
+        unknown = np.array([plain(value) not in known for value in values.astype(object)], bool)
         return unknown & values.notna().to_numpy()
 
     def surprise(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -162,7 +169,7 @@ class Column:
             raise DataError(f"no value is given for {about}; give one, or leave the column out")
         if self.categories:
             for category in self.categories:
-                if str(category) == str(value) or category == _plain(value):
+                if str(category) == str(value) or category == plain(value):
                     return category
             known = ", ".join(map(str, self.categories[:8]))
             raise DataError(f"{about} does not hold {value!r}; its values are {known}")
@@ -188,13 +195,27 @@ class Column:
         if self.categories:
             index = np.where(hole, 0, numbers).round().astype(int).clip(0, len(self.categories) - 1)
             values = pd.Series(self.categories, dtype=object).iloc[index].reset_index(drop=True)
-            return _typed(values.mask(hole), self.dtype, self.categories)
-        numbers = numbers + self.origin
-        numbers = np.clip(np.round(numbers) if self.integer else numbers, self.low, self.high)
+            return typed(values.mask(hole), self.dtype, self.categories)
+        numbers = self.written(numbers + self.origin)
         if self.kind == "date":
             days = pd.to_timedelta(pd.Series(numbers), unit="D").dt.round("s")
             return (pd.Timestamp(self.value) + days).astype(self.dtype)  # type: ignore[call-overload, no-any-return]
-        return _typed(pd.Series(numbers), self.dtype, None)
+        return typed(pd.Series(numbers), self.dtype, None)
+
+    def written(self, numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Numbers (n,) clipped to the range of the column, and as it writes them."""
+        if self.values:
+            return nearest(np.asarray(self.values), numbers)
+        if self.integer or self.decimals is not None:
+            numbers = np.round(numbers, self.decimals or 0)
+        inside: np.ndarray[Any, Any] = np.clip(numbers, self.low, self.high)
+        return inside
+
+
+def nearest(values: np.ndarray[Any, Any], numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The nearest of the increasing `values` to each number, NaN where that is NaN."""
+    index = np.searchsorted((values[1:] + values[:-1]) / 2, np.nan_to_num(numbers))
+    return np.where(np.isnan(numbers), np.nan, values[index])
 
 
 def written_as(dates: "pd.Series[Any]", sample: str) -> "pd.Series[Any]":
@@ -205,7 +226,7 @@ def written_as(dates: "pd.Series[Any]", sample: str) -> "pd.Series[Any]":
     return text.str.replace("+00:00", "Z") if sample.endswith("Z") else text
 
 
-def _moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
+def moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """Dates, NaT where a value is none; those of several zones in UTC, as is one without a zone."""
     try:
         return pd.to_datetime(values, errors="coerce", format="ISO8601")
@@ -213,14 +234,14 @@ def _moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
         return pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A JSON value: numpy scalars become Python scalars, dates text."""
     if isinstance(value, datetime.date):
         return str(value)
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -> "pd.Series[Any]":
+def typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -> "pd.Series[Any]":
     """Values in the training type, where it can hold missing cells."""
     if dtype == "category":
         return values.astype(pd.CategoricalDtype(categories))
@@ -229,79 +250,3 @@ def _typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -
     if values.isna().any() and dtype.startswith(("int", "uint", "bool")):
         return values.astype("float64") if dtype != "bool" else values
     return values.astype(dtype)  # type: ignore[call-overload, no-any-return]
-
-
-def _column(name: str, values: "pd.Series[Any]") -> Column:
-    """The kind of a column, from its type first and then its values."""
-    dtype = str(values.dtype)
-    present = values.dropna()
-    try:
-        distinct = present.nunique()
-    except TypeError:
-        raise DataError(
-            f"column {name!r} holds lists or other objects; give each number its own column"
-        ) from None
-    if distinct <= 1:
-        return Column(name, "constant", dtype, value=_plain(present.iloc[0]) if distinct else None)
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        ordered = bool(values.dtype.ordered)
-        categories = [_plain(v) for v in values.cat.categories]
-        dtype = "category ordered" if ordered else "category"
-        kind: Kind = "ordinal" if ordered else "categorical"
-        return Column(name, kind, dtype, categories=categories)
-    if types.is_datetime64_any_dtype(values):
-        return _date(name, present, dtype)
-    if types.is_bool_dtype(values) or set(map(type, present)) == {bool}:
-        return Column(name, "boolean", dtype, categories=[False, True])
-    if not types.is_numeric_dtype(values):
-        return _text(name, present, dtype)
-    return _number(name, present.astype(float), dtype, len(values))
-
-
-def _text(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
-    dates = _moments(present.astype(str))
-    if dates.notna().all():
-        return _date(
-            name, dates, "datetime64[us]" if dates.dt.tz is None else f"datetime64[us, {dates.dt.tz}]"
-        )
-    if present.nunique() > min(MOST_CATEGORIES, max(2, len(present) // 2)):
-        return Column(name, "key", dtype)
-    return Column(name, "categorical", dtype, categories=sorted(map(_plain, present.unique()), key=str))
-
-
-def _date(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
-    first, day = present.min(), pd.Timedelta(days=1)
-    whole = bool(((present - first) % day == pd.Timedelta(0)).all())
-    return Column(name, "date", dtype, 0.0, (present.max() - first) / day, whole, value=str(first))
-
-
-def _skew(values: "pd.Series[Any]") -> float:
-    centred = (values - values.mean()) / values.std()
-    return float((centred**3).mean())
-
-
-def _inflated(counts: "pd.Series[Any]") -> bool:
-    """Whether zeros are more frequent, by 0.05, than under a negative binomial of the same mean m and
-    variance v: (r / (r + m))^r with r = m^2 / (v - m)."""
-    m, v = counts.mean(), counts.var()
-    r = m**2 / (v - m) if v > m else 1e6
-    return bool((counts == 0).mean() > (r / (r + m)) ** r + 0.05)
-
-
-def _number(name: str, present: "pd.Series[Any]", dtype: str, n: int) -> Column:
-    low, high = float(present.min()), float(present.max())
-    whole = bool((present == present.round()).all())
-    if whole and (low, high) == (0, 1):
-        return Column(name, "boolean", dtype, low, high, whole)
-    running = whole and dtype.startswith(("int", "uint")) and present.is_unique and high - low == n - 1
-    if running and n > 20:
-        return Column(name, "key", dtype)
-    if whole and low == 0:
-        return Column(name, "count", dtype, low, high, whole, inflated=_inflated(present))
-    if whole and low > 0 and present.nunique() <= FEW and high - low < MOST_CATEGORIES:
-        levels = [int(v) if "int" in dtype else v for v in np.arange(low, high + 1)]
-        return Column(name, "ordinal", dtype, low, high, whole, levels)
-    if low > 0 and abs(_skew(present)) > SKEWED * abs(_skew(np.log(present))):
-        return Column(name, "positive", dtype, low, high, whole)
-    origin = float(round(present.mean())) if coarse(present.to_numpy()) else None
-    return Column(name, "real", dtype, low, high, whole, value=origin)

@@ -18,7 +18,8 @@ from torch import Tensor
 from ...errors import DataError, extra
 from ...families import Family
 from ..readers import checks
-from .column import Column, _column, _typed, written_as
+from .column import Column, typed, written_as
+from .kinds import column_of
 
 Array = np.ndarray[Any, Any]
 
@@ -50,7 +51,7 @@ class TableCodec:
                 f"the table has shape {frame.shape}: 0 feature(s) or rows, a minimum of 1 is required"
             )
         checks.check(frame)
-        columns = [_column(str(name), frame[name]) for name in frame.columns]
+        columns = [column_of(str(name), frame[name]) for name in frame.columns]
         return cls([replace(c, rows=int(frame[c.name].notna().sum())) for c in columns], library)
 
     def training_rows(self, X: Any, y: Any) -> Any:
@@ -87,7 +88,7 @@ class TableCodec:
         for column in self.modelled:
             if given and column.name in given:
                 values = pd.Series([column.read(given[column.name])] * len(frame))
-                frame[column.name] = _typed(values, column.dtype, column.categories)
+                frame[column.name] = typed(values, column.dtype, column.categories)
         return to_polars(frame) if self.library == "polars" else frame
 
     def guesses(self, x: Tensor) -> pd.DataFrame:
