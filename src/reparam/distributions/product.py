@@ -28,10 +28,19 @@ def split_columns(x: Tensor, runs: Runs) -> list[Tensor]:
 
 
 class Product(Unvalidated):
-    """p(x) = prod_i p_i(x_i): columns with different distributions, each part with event (n_i,)."""
+    """p(x) = prod_i p_i(x_i): columns with different distributions, each part with event (n_i,).
 
-    def __init__(self, parts: Sequence[Distribution], runs: Runs) -> None:
-        self.parts, self.runs = parts, runs
+    `missing` says which cells of some `columns` are missing, apart from x: log_prob and sample are of x alone.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Distribution],
+        runs: Runs,
+        missing: Distribution | None = None,
+        columns: Sequence[int] = (),
+    ) -> None:
+        self.parts, self.runs, self.missing, self.columns = parts, runs, missing, list(columns)
         event = torch.Size((sum(part.event_shape[0] for part in parts),))
         super().__init__(parts[0].batch_shape, event)
 
@@ -41,6 +50,25 @@ class Product(Unvalidated):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return join_columns([part.sample(sample_shape) for part in self.parts], self.runs)
+
+
+def log_missing(d: Distribution, missing: Tensor) -> Tensor | float:
+    """log-probability of which cells are missing, `missing` (B, *E), true where one is; 0 where that is not
+    modelled."""
+    if not isinstance(d, Product) or d.missing is None:
+        return 0.0
+    log_p: Tensor = d.missing.log_prob(missing[..., d.columns].float())
+    return log_p
+
+
+def sample_with_missing(d: Distribution) -> Tensor:
+    """A sample, with NaN in the cells that are missing, where that is modelled."""
+    x = d.sample()
+    if isinstance(d, Product) and d.missing is not None:
+        hidden = torch.zeros_like(x, dtype=torch.bool)
+        hidden[..., d.columns] = d.missing.sample().bool()
+        return x.masked_fill(hidden, torch.nan)
+    return x
 
 
 @mean_of.register

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributions as by_torch, nn
 from torch.distributions import Distribution
 
-from ..distributions import Product, Runs, join_columns, split_columns
+from ..distributions import Product, Runs, event, join_columns, split_columns
 from ..errors import DataError, SpecError
 from ..tensors import Shape, to_float32
 from .base import Array, Conditional, Family, Head, Layer, Measurement, Violation
@@ -64,14 +64,16 @@ def default_family(measurement: Measurement, levels: int = 0, *, inflated: bool 
 class Columns(Family):
     """p(x) = prod_j p_j(x_j): a family for each column of a table.
 
-    Equal families are computed together. Source: Nazabal et al., "Handling incomplete heterogeneous
-    data using VAEs" (2020).
+    Equal families are computed together. `missing`: columns of which a cell may be missing, with a probability
+    that depends on the latent. Training learns it, and samples have such cells; log p(x) is that of the observed
+    cells alone. Source: Nazabal et al., "Handling incomplete heterogeneous data using VAEs" (2020).
 
     >>> Columns((Gaussian(), Categorical(3), Gaussian())).inputs(torch.tensor([[0.5, 1.0, 2.0]]))
     tensor([[0.5000, 2.0000, 0.0000, 1.0000, 0.0000]])
     """
 
     families: tuple[Cell, ...]
+    missing: tuple[int, ...] = ()
     factorises: ClassVar[bool] = True
     by_column: ClassVar[bool] = True
 
@@ -83,6 +85,11 @@ class Columns(Family):
                 raise SpecError(
                     f"Columns takes families of single numbers; column {column} has {type(family).__name__}"
                 )
+
+        if sorted(set(self.missing)) != list(self.missing) or any(
+            not 0 <= column < len(self.families) for column in self.missing
+        ):
+            raise SpecError(f"Columns.missing takes numbers of columns, in order, not {self.missing}")
 
     @cached_property
     def groups(self) -> dict[Family, list[int]]:
@@ -134,6 +141,7 @@ class ColumnsHead(Conditional):
     """One network whose outputs are split among the heads, one for each group of equal columns."""
 
     family: Columns
+    missing_logits: Tensor
 
     def __init__(self, family: Columns, layer: Layer, floor: float) -> None:
         super().__init__()
@@ -144,18 +152,27 @@ class ColumnsHead(Conditional):
         )
         self.sizes = [sum(head.sizes) for head in self.heads]
         self.reads_rows = any(head.reads_rows for head in self.heads)
-        self.layer = layer(sum(self.sizes)) if sum(self.sizes) else None
+        n = sum(self.sizes) + len(family.missing)
+        self.layer = layer(n) if n else None
+        self.register_buffer("missing_logits", torch.zeros(len(family.missing)), bool(family.missing))
 
     @property
     def heads(self) -> list[Head]:
         return list(self.each)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor | None, rows: Tensor | None = None) -> Distribution:
-        n = len(self.sizes)
-        raws = [h] * n if self.layer is None else torch.split(to_float32(self.layer(h)), self.sizes, -1)
+        n, holes = len(self.sizes), len(self.family.missing)
+        sizes = [*self.sizes, holes] if holes else self.sizes
+        raws = [h] * n if self.layer is None else list(torch.split(to_float32(self.layer(h)), sizes, -1))
+        missing = self.missing(raws.pop()) if holes else None
         seen = [None] * n if rows is None else split_columns(rows, self.family.runs)
         parts = [head(raw, mine) for head, raw, mine in zip(self.heads, raws, seen, strict=True)]
-        return Product(parts, self.family.runs)
+        return Product(parts, self.family.runs, missing, self.family.missing)
+
+    def missing(self, raw: Tensor | None) -> Distribution:
+        """Whether cells are missing, from raw numbers (*batch, columns): at 0 as often as in training."""
+        assert raw is not None
+        return event(by_torch.Bernoulli(logits=raw + self.missing_logits, validate_args=False), 1)
 
     def standardised(self, x: Tensor) -> Tensor:
         own = zip(self.heads, split_columns(x, self.family.runs), strict=True)
@@ -168,3 +185,5 @@ class ColumnsHead(Conditional):
     def fit_units(self, x: Tensor) -> None:
         for head, mine in zip(self.heads, split_columns(x, self.family.runs), strict=True):
             head.fit_units(mine)
+        shares = x[:, list(self.family.missing)].isnan().double().mean(0)
+        self.missing_logits.copy_(shares.clamp(1e-3, 1 - 1e-3).logit())
