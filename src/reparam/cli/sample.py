@@ -17,6 +17,9 @@ def sample(
         bool, typer.Option("--draw", help="for images too, draw x ~ p(x|z), not its mean")
     ] = False,
     given: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE, e.g. sex=Female")] = None,
+    missing: Annotated[
+        bool, typer.Option(help="leave cells of a table empty as often as the training data do")
+    ] = True,
     seed: Seed = None,
 ) -> None:
     """New data: images show the mean of p(x|z), other files hold samples."""
@@ -25,5 +28,6 @@ def sample(
 
     vae, known = load_model(model), parse_given(given or [])
     mean = output.suffix.lower() == ".png" and not draw
-    rows = vae.sample(n, label=find_class(vae, label), mean=mean, given=known, random_state=seed)
+    words = {"label": find_class(vae, label), "mean": mean, "given": known, "missing": missing}
+    rows = vae.sample(n, **words, random_state=seed)
     write_result(output, rows, vae)

@@ -30,7 +30,8 @@ def split_columns(x: Tensor, runs: Runs) -> list[Tensor]:
 class Product(Unvalidated):
     """p(x) = prod_i p_i(x_i): columns with different distributions, each part with event (n_i,).
 
-    `missing` says which cells of some `columns` are missing, apart from x: log_prob and sample are of x alone.
+    `missing` says which cells of some `columns` are missing. It is apart from x, of which alone log_prob and
+    sample are.
     """
 
     def __init__(

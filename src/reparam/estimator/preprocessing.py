@@ -210,7 +210,7 @@ def stated_likelihood(codec: Codec, likelihood: Family | Mapping[str, Family] | 
     if likelihood is not None and not isinstance(likelihood, Mapping):
         return likelihood
     families = codec.families(likelihood or {})
-    return Columns(families) if families else None
+    return Columns(families, codec.missing_columns()) if families else None
 
 
 def default_likelihood(values: Values, sparse: bool) -> Family:

@@ -21,7 +21,7 @@ from ..data.batching import Rows, drawn_once, is_divisible, split, weighted, wit
 from ..data.codecs.base import Codec
 from ..data.load import as_dataset
 from ..data.stream import dtype_of
-from ..distributions import mean_of
+from ..distributions import mean_of, sample_with_missing
 from ..errors import DataError, SpecError
 from ..evaluation import diagnostics, imputation
 from ..evaluation.anomaly import reconstruction_log_prob
@@ -418,10 +418,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         label: Any = None,
         mean: bool = False,
         given: dict[str, Any] | None = None,
+        missing: bool = True,
         random_state: Any = None,
     ) -> Any:
         """n samples x ~ p(x|z), z ~ p(z), with the shape and type of X; `mean`: E[x|z] instead. Columns of a
-        table are clipped to their range in training.
+        table are clipped to their range in training, and written as there.
+
+        Where cells of a table were missing in training, cells of samples are, as often and together; with
+        `missing=False` none is.
 
         With labels, `label` is one class or one per row; None draws classes as often as in training. With
         Covariates it is `{"age": 40, "batch": "B"}` for all rows, or a frame of n rows.
@@ -429,7 +433,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         check_at_least(1, n=n)
-        shown: Shown = mean_of if mean else methodcaller("sample")
+        drawn: Shown = sample_with_missing if missing else methodcaller("sample")
+        shown = mean_of if mean else drawn
         if given:
             return self._sample_given(n, given, shown, random_state)
         with random_from(self._seed(random_state)):

@@ -118,7 +118,8 @@ class QuantileHead(Head):
 
 def ndtri(p: Array) -> Array:
     """The standard normal quantiles of probabilities."""
-    return torch.special.ndtri(torch.as_tensor(p, dtype=torch.float64)).numpy()
+    found: Array = torch.special.ndtri(torch.as_tensor(p, dtype=torch.float64)).numpy()
+    return found
 
 
 def learn(values: Array) -> Margin:

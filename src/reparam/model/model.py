@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call
 
-from ..distributions import log_prob_of
+from ..distributions import log_missing, log_prob_of
 from ..errors import SpecError
 from ..families import Conditional
 from ..nn.layers import joined, shapes_of
@@ -191,6 +191,8 @@ class Trace:
     state: Tensor | None
     layers: tuple[LatentLayer, ...]
     critics: Mapping[object, nn.Module] = field(default_factory=dict)
+    missing: Tensor | None = None
+    """Which cells (B, *E) the data lack, where log p(x|z) includes their log-probability, as in training."""
 
     def redrawn(self, draw: Draw) -> "Trace":
         """The same rows with new draws of z, as many as before where classes are enumerated; encoder outputs
@@ -254,8 +256,9 @@ class Trace:
         return self.average(self.distortion).mean()
 
     def log_px(self, px: Distribution) -> Tensor:
-        """log-probability of the observed cells."""
-        return px.log_prob(self.x) if self.mask is None else log_prob_of(px, self.x, self.mask)
+        """log-probability of the observed cells, and of which cells are `missing`."""
+        own = px.log_prob(self.x) if self.mask is None else log_prob_of(px, self.x, self.mask)
+        return own if self.missing is None else own + log_missing(px, self.missing)
 
     def log_px_given(self, code: Tensor | None) -> Tensor:
         """log p(x|z, code), (S, B)."""

@@ -38,7 +38,7 @@ class Loss:
         mixed = self.training.precision == "bf16-mixed"
         with torch.autocast(device, torch.bfloat16) if mixed else nullcontext():
             trace = self.model(self.model.observe(self.mask(x)), y, samples=self.draws)
-            trace.critics = self.critics
+            trace.critics, trace.missing = self.critics, x.isnan() if trace.config.has_missing else None
             each = [term(trace, step) for term in self.terms]
             loss = reduce(torch.add, each)
             with torch.no_grad():

@@ -287,6 +287,7 @@ class Trainer:
             for i in range(0, len(x), size):
                 labels = None if y is None else y[i : i + size]
                 trace = self.model(self.model.observe(x[i : i + size]), labels, samples=samples)
+                trace.missing = x[i : i + size].isnan() if trace.config.has_missing else None
                 total += self.own.monitor(trace)
         agreed = self.process.total(total[None])  # so that all processes stop at the same epoch
         return float(agreed) / (self.process.size * len(x))

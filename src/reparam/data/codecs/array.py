@@ -90,5 +90,8 @@ class ArrayCodec:
             raise DataError("likelihood={column: family} is for tables: fit a data frame, or use one family")
         return ()
 
+    def missing_columns(self) -> tuple[int, ...]:
+        return ()
+
     def header(self) -> dict[str, Any]:
         return {"kind": "arrays", "event": list(self.event), "dtype": self.dtype}

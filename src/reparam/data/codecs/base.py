@@ -68,6 +68,10 @@ class Codec(Protocol):
         """The family of each column, by default that of its type; empty where the values decide."""
         ...
 
+    def missing_columns(self) -> tuple[int, ...]:
+        """The model's columns in which training data lack cells; none where columns have no families."""
+        ...
+
     def header(self) -> dict[str, Any]:
         """What the model file stores; `from_header` reads it."""
         ...

@@ -28,7 +28,7 @@ MEASUREMENTS: dict[Kind, Measurement] = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the training data, of which `rows` have a value.
+    """One column of the training data, of which `rows` have a value and the share `missing` has none.
 
     A decoded number becomes the nearest of `values`, if there are any; else it is rounded, to a whole one
     where `integer` and to `decimals` where those are known, and clipped to `low` and `high`. `inflated`
@@ -48,6 +48,7 @@ class Column:
     quantile: bool = False
     decimals: int | None = None
     values: list[float] = field(default_factory=list)
+    missing: float = 0.0
 
     def __post_init__(self) -> None:
         numbers = (float, int)

@@ -140,6 +140,9 @@ class SeriesCodec:
         self.windows.families(chosen)
         return ()
 
+    def missing_columns(self) -> tuple[int, ...]:
+        return ()
+
     def header(self) -> dict[str, Any]:
         words = {"window": self.window, "step": self.step, "time": self.time, "value": self.value}
         return {"kind": "series", **words}

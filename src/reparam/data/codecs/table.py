@@ -52,7 +52,9 @@ class TableCodec:
             )
         checks.check(frame)
         columns = [column_of(str(name), frame[name]) for name in frame.columns]
-        return cls([replace(c, rows=int(frame[c.name].notna().sum())) for c in columns], library)
+        rows = (int(frame[column.name].notna().sum()) for column in columns)
+        counted = [replace(c, rows=n, missing=1 - n / len(frame)) for c, n in zip(columns, rows, strict=True)]
+        return cls(counted, library)
 
     def training_rows(self, X: Any, y: Any) -> Any:
         return X
@@ -146,6 +148,9 @@ class TableCodec:
         for column in self.modelled:
             column.check_family(chosen.get(column.name))
         return tuple(chosen.get(column.name) or column.family() for column in self.modelled)
+
+    def missing_columns(self) -> tuple[int, ...]:
+        return tuple(i for i, column in enumerate(self.modelled) if column.missing)
 
     def header(self) -> dict[str, Any]:
         columns = [asdict(column) for column in self.columns]
