@@ -66,7 +66,8 @@ class Columns(Family):
 
     Equal families are computed together. `missing`: columns of which a cell may be missing, with a
     probability that depends on the latent. Training learns it, and samples have such cells; log p(x) is that
-    of the observed cells alone. Source: Nazabal et al., "Handling incomplete heterogeneous data using VAEs" (2020).
+    of the observed cells alone.
+    Source: Nazabal et al., "Handling incomplete heterogeneous data using VAEs" (2020).
 
     >>> Columns((Gaussian(), Categorical(3), Gaussian())).inputs(torch.tensor([[0.5, 1.0, 2.0]]))
     tensor([[0.5000, 2.0000, 0.0000, 1.0000, 0.0000]])
