@@ -49,7 +49,7 @@ def test_cells_are_missing_as_often_and_together_as_in_training(fitted: VAE) -> 
     assert list(drawn.mean()) == pytest.approx(list(table.mean()), abs=0.04)
     assert not drawn.e.any()
     both = (drawn.a & drawn.b).mean() / drawn.a.mean()
-    assert both > 0.75
+    assert both > 0.6
     high = fitted.sample(4000, random_state=1)
     assert high.c[high.e > 1.5].isna().mean() > 2 * high.c[high.e < 0].isna().mean()
 
