@@ -35,6 +35,7 @@ extensions = [
     "sphinx_copybutton",
     "math_svg",
     "docstrings",
+    "glossary_links",
 ]
 exclude_patterns = ["_ext"]
 templates_path = []
