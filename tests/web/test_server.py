@@ -169,3 +169,9 @@ def test_a_full_queue_and_a_late_answer(models: Models) -> None:
     assert {response.status_code for response in send(full, *[request] * 12)} == {200, 503}
     late = create_app(Answers({"m": vae}), seconds=1e-4)
     assert send(late, request)[0].status_code == 504
+
+
+def test_codes_beyond_float32_are_told_so(models: Models) -> None:
+    app = create_app(Answers({"m": models["plane"][0]}))
+    found = post(app, "/api/v1/decode", json={"z": [[1e135, 0.0]]})
+    assert found.status_code == 422 and "above 3e38" in found.json()["error"]

@@ -86,13 +86,14 @@ def serve_app(
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket bound to the address; DataError where that is not possible."""
+    """A socket that listens at the address; DataError where that is not possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named; else they wait 40 ms
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(128)  # who comes before the server is ready waits
     except (OSError, OverflowError) as error:
         listening.close()
         raise DataError(

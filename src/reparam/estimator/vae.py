@@ -370,13 +370,16 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one per row."""
         check_is_fitted(self)
         try:
-            Z = np.asarray(Z, dtype=np.float32)
+            with np.errstate(over="ignore"):
+                Z = np.asarray(Z, dtype=np.float32)
         except (ValueError, TypeError):
             raise DataError(
                 f"Z holds text or rows of unequal length; codes are {self.latent_dim_} numbers per row"
             ) from None
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
+        if not np.isfinite(Z).all():
+            raise DataError("Z holds NaN, infinity or a number above 3e38; codes are finite numbers")
         return self._decoded(self.model_.state, torch.as_tensor(Z), label, mean_of)
 
     def _decoded(
