@@ -11,6 +11,7 @@ import reparam
 SRC = Path(reparam.__file__).parent
 ROOMS = [
     "errors",
+    "memory",
     "tensors",
     "html_table",
     "threads",

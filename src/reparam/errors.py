@@ -34,6 +34,12 @@ class FormatError(ReparamError):
     status = 5
 
 
+class OutOfMemoryError(ReparamError, MemoryError):
+    """Memory does not suffice, of the machine or of the GPU."""
+
+    status = 3
+
+
 @contextmanager
 def extra(name: str, need: str) -> Iterator[None]:
     """Use around imports of the extra `name`: DataError where it is not installed."""

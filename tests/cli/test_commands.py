@@ -88,6 +88,7 @@ def test_show_cite_recipes(model: Path, capsys: Capture) -> None:
         (["fit", "digits", "--epochs", "0"], 2, "epochs"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:the loss becomes")
 def test_errors_are_one_line_and_leave_nothing(
     words: list[str], status: int, message: str, tmp_path: Path, capsys: Capture
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from ..errors import SpecError
+from ..serialization.atomic import check_writable
 
 Verb = Callable[..., None]
 ENDINGS = (".npy", ".npz", ".csv", ".parquet", ".png")
@@ -20,10 +21,13 @@ STDOUT = Path("-")
 
 
 def writable(path: Path) -> Path:
-    """The file to write; SpecError, before any work is done, where its extension is not supported."""
+    """The file to write; an error, before any work is done, where its extension is not supported or it cannot
+    be written."""
     if path != STDOUT and path.suffix.lower() not in ENDINGS:
         ending = path.suffix or "a file without an extension"
         raise SpecError(f"cannot write {ending}: use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    if path != STDOUT:
+        check_writable(path)
     return path
 
 

@@ -54,10 +54,12 @@ def fit(
 ) -> None:
     """Train a model on DATA and write the run folder."""
     from .. import Training
+    from ..serialization.atomic import check_writable
     from ..training.loggers import Tracker
     from .load import build_estimator, load_data, scale_pixels
     from .run_folder import RunFolder, is_first_process
 
+    check_writable(output)
     overrides = read_toml(config) | parse_settings(set_ or [])
     said = {
         "latent_dim": None if latent_dim is None else SpecText(latent_dim),

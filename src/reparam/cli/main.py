@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import DataError, ReparamError
+from ..memory import is_out_of_memory, shortage
 from .compare import compare
 from .describe import cite, recipes, show
 from .detect import detect
@@ -49,7 +50,7 @@ EXIT_CODES = {
     0: "done",
     1: "a fault of reparam, with a traceback; or the reader of the output closed the pipe, as `head` does",
     2: "a command, an option or a spec is wrong",
-    3: "the data, or a file, cannot be read or written",
+    3: "the data, or a file, cannot be read or written; or memory does not suffice",
     4: "training diverged",
     5: "the model file is damaged, or of another format",
     129: "stopped by SIGHUP, when a terminal is closed; a training is saved",
@@ -59,6 +60,16 @@ EXIT_CODES = {
 """What an exit status says."""
 LONGEST = 2000
 """The most characters of a message."""
+
+SMALLER_K = "Use a smaller -k, or --buffer MIB, which reads the data in parts"
+BUFFER = "Use --buffer MIB, which reads the data in parts, or fewer rows"
+MEMORY_CURES = {
+    "fit": "Use --set training.batch_size=N with N below 128, a smaller network, or --buffer MIB",
+    **dict.fromkeys(("evaluate", "compare", "score", "impute"), SMALLER_K),
+    **dict.fromkeys(("encode", "reconstruct", "predict"), BUFFER),
+    "sample": "Use a smaller -n, and several files with another --seed each",
+}
+"""What to do where memory does not suffice, by command."""
 
 app = typer.Typer(
     help="Variational autoencoders: fit, evaluate, sample, plot. Every number is in nats.",
@@ -112,6 +123,12 @@ def main() -> None:
             raise
         note(shortened(error), quiet=False)
         status = error.status
+    except (MemoryError, RuntimeError, ImportError) as error:
+        if settings.verbose or not is_out_of_memory(error):
+            raise
+        found = shortage(error, MEMORY_CURES.get(settings.verb, "Use less data, or a smaller model"))
+        note(shortened(found), quiet=False)
+        status = found.status
     except OSError as error:
         note(shortened(f"{error.filename or 'a file'}: {error.strerror or error}"), quiet=False)
         status = DataError.status

@@ -19,10 +19,11 @@ VERBOSE = typer.Option("--verbose", "-v", help="a line for each epoch, and the t
 
 @dataclass
 class Settings:
-    """The verbosity of the running command."""
+    """The running command and its verbosity."""
 
     quiet: bool = False
     verbose: bool = False
+    verb: str = ""
 
 
 settings = Settings()
@@ -74,7 +75,7 @@ def with_verbosity(verb: Verb) -> Verb:
     def command(quiet: bool = False, verbose: bool = False, **arguments: Any) -> None:
         if quiet and verbose:
             raise SpecError("--quiet and --verbose exclude each other: give one")
-        settings.quiet, settings.verbose = quiet, verbose
+        settings.quiet, settings.verbose, settings.verb = quiet, verbose, verb.__name__
         verb(**arguments)
 
     own = [

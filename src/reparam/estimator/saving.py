@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import FormatError, ReparamError, SpecError
+from ..memory import is_out_of_memory
 from ..model.labels import NoLabels
 from ..model.model import Model
 from ..serialization import model_file
@@ -72,6 +73,8 @@ def load(
     except ReparamError as error:
         raise FormatError(f"{path}: {error}") from None
     except model_file.DAMAGE as error:
+        if is_out_of_memory(error):
+            raise
         fault = (str(error).splitlines() or [""])[0]
         raise FormatError(f"{path} has a damaged header ({type(error).__name__}: {fault})") from error
     model_file.load_weights(vae.model_, tensors, path)

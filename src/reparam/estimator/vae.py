@@ -288,6 +288,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     epochs=own.epochs + earlier["epoch"],
                     step=own.step + earlier["step"],
                 )
+                while self.history_ and self.history_[-1]["epoch"] >= progress.epoch:  # it went back
+                    self.history_.pop()
                 self.history_.append(progress.row())
                 yield progress
         except KeyboardInterrupt:

@@ -1,6 +1,7 @@
 """Atomic writes: a complete new file, or the old one."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,8 @@ except ImportError:  # Windows: a second run in one folder is not noticed
 
 PREFIX = ".reparam-"
 """How the name of a temporary file begins."""
+LEAST = 1 << 20
+"""A disk with fewer bytes left is full."""
 
 
 def replace_file(path: Path, data: bytes, previous: Path | None = None) -> None:
@@ -51,6 +54,20 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[BinaryIO]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def check_writable(path: Path) -> None:
+    """DataError where a file or a folder cannot be written there, before any work is done for it."""
+    place = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if place.is_file() and place == path:
+        place = path.absolute().parent
+    if not place.is_dir():
+        raise DataError(f"cannot write {path}: {place} is no folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise DataError(f"cannot write {path}: {place} is read-only for you")
+    disk = shutil.disk_usage(place)
+    if disk.total and disk.free < LEAST:
+        raise DataError(f"cannot write {path}: its disk is full, {disk.free >> 10} KiB are free")
 
 
 @contextmanager

@@ -106,6 +106,7 @@ class Checkpoint:
         tensors = weights | best | trainer.update.state() | trainer.adversary.state()
         at = trainer.position
         numbers |= {"epoch": at.epoch, "step": trainer.update.step, "data": at.data, "batches": at.batches}
+        numbers["halvings"] = trainer.update.halvings
         if at.stop:
             numbers["stop"] = asdict(at.stop)
         if at.batches:
@@ -129,6 +130,7 @@ class Checkpoint:
         trainer.adversary.restore(parts)
         trainer.stopping.restore(parts, self.numbers)
         trainer.update.step = self.numbers["step"]
+        trainer.update.halvings = self.numbers.get("halvings", 0)
         trainer.position = Position(
             self.numbers["epoch"],
             self.numbers["data"],
@@ -143,6 +145,8 @@ class Checkpoint:
         for name in ("epoch", "step", "stale_epochs"):
             if type(self.numbers[name]) is not int or not 0 <= self.numbers[name] < 1 << 62:
                 raise ValueError(f"{name} is no count")
+        if self.numbers.get("halvings", 0) not in range(64):
+            raise ValueError("the halvings of the learning rate are not understood")
         batches = self.numbers.get("batches", 0)
         if type(batches) is not int or batches < 0 or not isinstance(self.numbers["data"], str):
             raise ValueError("the place in the epoch is not understood")

@@ -19,27 +19,26 @@ from torch import Tensor
 
 from ..data.batching import Rows, digest_of, shuffled
 from ..data.stream import LocalBatch
-from ..errors import DivergedError, SpecError
+from ..errors import SpecError
+from ..memory import enough_for
 from ..model.model import Model
 from ..objectives import Bound, Term, names_of
 from ..specs.schedules import clocks, ramps
 from ..tensors import finite, random_from
 from ..threads import Crowd, limited, threads_for
 from .adversary import Adversary
-from .checkpoint import Checkpoint, NeverPause, Pause, Position, Stop, set_random_state
+from .checkpoint import NeverPause, Pause, Position, Stop, set_random_state
 from .compiled_step import CompiledStep
 from .config import Training
 from .distributed import launched
-from .divergence import diagnose_divergence
 from .early_stopping import EarlyStopping
+from .rollback import BETWEEN, Rollback
 from .step import EagerStep, Loss, Step
 from .update import Update
 
 MONITORED = 1000
 """Rows per batch for the bound, and the most rows at the end of an epoch where a classifier makes the bound
 more expensive than the loss."""
-BETWEEN = 20
-"""Steps between two copies of the training state, or more: a copy costs about as much as a step."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +124,15 @@ class Trainer:
         data, held = self._placed(data), self._placed(held) if held else None
         few = min(MONITORED, max(100, n // 20))
         monitored = held or (data[0][:few], None if data[1] is None else data[1][:few])
-        recent = Checkpoint.of(self).copy()
+        recent = Rollback(self)
         while self.epoch < epochs and not self.stopping.exhausted:
-            if self.update.step >= recent.numbers["step"] + BETWEEN:
-                recent = Checkpoint.of(self).copy()
-            with limited(self.threads), crowd.watched():
-                loss, distortion, rate, *each = self._epoch(data, recent, pause or NeverPause())
+            recent.keep()
+            with limited(self.threads), crowd.watched(), enough_for("batch_size", self.training.batch_size):
+                means = self._epoch(data, recent, pause or NeverPause())
+                if not math.isfinite(means[0]):
+                    recent.diverged(data, means[0])
+                    continue
+                loss, distortion, rate, *each = means
                 terms = dict(zip(names_of(self.terms), each, strict=True))
                 reported = self.own.reported(distortion, rate, each[self.terms.index(self.own)])
                 self.update.swap()
@@ -196,53 +198,58 @@ class Trainer:
         x, y = rows
         return x.to(self.process.device), y if y is None else y.to(self.process.device)
 
-    def _noise(self) -> AbstractContextManager[None]:
+    def noise(self) -> AbstractContextManager[None]:
         """The random state of the next epoch."""
         return random_from(self.seed * 1_000_003 + self.epoch)
 
-    def _epoch(self, data: Rows, recent: Checkpoint, pause: Pause) -> list[float]:
+    def _epoch(self, data: Rows, recent: Rollback, pause: Pause) -> list[float]:
         """One pass: the means of loss, distortion, rate and each term, without the rows of skipped non-finite
         steps. An interrupt leaves the trainer at `recent`, the start of this epoch or of one just before."""
         sums = torch.zeros(self.process.size, 4 + len(self.terms), device=self.process.device)
         if self.position.batches:
             sums.copy_(self.position.totals)
         totals, rows = sums[self.process.rank][:-1], sums[self.process.rank][-1:]
-        with self._noise():
+        with self.noise():
             try:
                 for batch, figures, taken in self.steps(data):
                     if taken or figures[0].isfinite():
                         totals += figures * batch.n
                         rows += batch.n
                     self.position.batches += 1
-                    self._pause(sums, pause)
+                    self._pause(sums, pause, recent)
             except KeyboardInterrupt:
-                recent.restore(self)
+                recent.restore()
                 raise
         found = self.process.total(sums[self.process.rank])
-        self._next_epoch()
+        self.next_epoch()
         means: list[float] = (found[:-1] / found[-1]).tolist()
-        if not math.isfinite(means[0]):
-            raise DivergedError(
-                f"the loss is {means[0]} after epoch {self.epoch}{self._diagnosis(recent, data)}. Lower "
-                f"learning_rate (it is {self.training.learning_rate}), set clip, or correct the data"
-            )
         return means
 
-    def _pause(self, sums: Tensor, pause: Pause) -> None:
-        """Save or end the training where that is wanted; several processes agree on it now and then."""
+    def is_sound(self) -> bool:
+        """Whether all weights are finite."""
+        return all(bool(p.isfinite().all()) for p in self.update.parameters)
+
+    def _pause(self, sums: Tensor, pause: Pause, recent: Rollback) -> None:
+        """Save or end the training where that is wanted; several processes agree on it now and then. Weights
+        that are not finite are not saved: a training that ends there is saved as it was at `recent`."""
         process, batches = self.process, self.position.batches
         save, stop = pause.wanted()
         if process.size > 1:
             if batches % BETWEEN and batches > 1:
                 return
             save, stop = (process.total(sums.new_tensor([save, stop])) > 0).tolist()
-        if save or stop:
+        if (save or stop) and not self.is_sound():
+            if stop:
+                recent.restore()
+                pause(stop)
+        elif save or stop:
             own = torch.zeros_like(sums)
             own[process.rank] = sums[process.rank]
             self.position.totals = process.total(own)
             pause(stop)
 
-    def _next_epoch(self) -> None:
+    def next_epoch(self) -> None:
+        """Be at the start of the next epoch."""
         self.position = Position(self.epoch + 1, self.position.data, stop=self.position.stop)
 
     def steps(self, data: Rows) -> Iterator[tuple[LocalBatch, Tensor, bool]]:
@@ -266,16 +273,6 @@ class Trainer:
             self.adversary.learn(trace, batch)
             process.agree(self.model.buffers())
             yield batch, figures, taken
-
-    def _diagnosis(self, before: Checkpoint, data: Rows) -> str:
-        """Repeat the last epochs and check every batch: where do the numbers become non-finite?"""
-        last, found = self.epoch, ""
-        before.restore(self)
-        while not found and self.epoch < last:
-            with self._noise():
-                found = diagnose_divergence(self.model, self.steps(data), data[1])
-            self._next_epoch()
-        return found
 
     @torch.no_grad()
     def bound(self, rows: Rows) -> float:

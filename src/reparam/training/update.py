@@ -11,11 +11,12 @@ Tensors = dict[str, Tensor]
 
 
 class Update:
-    """An optimiser step as set in `Training`, whose schedules begin at step `start`."""
+    """An optimiser step as set in `Training`, whose schedules begin at step `start`. `halvings`: how often
+    the learning rate was halved because training diverged."""
 
     def __init__(self, parameters: list[Tensor], training: Training, start: int = 0) -> None:
         self.parameters, self.training, self.start, self.step = parameters, training, start, start
-        self.rate = training.rate(0, 0)
+        self.rate, self.halvings = training.rate(0, 0), 0
         self.optimiser = training.optimiser.build(parameters)
         self.average = [p.detach().clone() for p in parameters] if training.ema else []
 
@@ -23,7 +24,7 @@ class Update:
     def __call__(self, epoch: int) -> bool:
         """Update the parameters; False where the step is skipped."""
         training = self.training
-        self.rate = training.rate(self.step - self.start, epoch)
+        self.rate = training.rate(self.step - self.start, epoch) * 0.5**self.halvings
         self.step += 1
         if training.clip is not None or training.skip is not None:
             norm = clip(self.parameters, training.clip)

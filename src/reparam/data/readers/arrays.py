@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ...memory import is_out_of_memory
 from .. import sparse
 from ..stream import Stream
 from .text import check_expansion
@@ -30,9 +31,11 @@ def reading(path: Path, cure: str) -> Iterator[None]:
         if path.is_file() and path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes); {cure}")
         yield
-    except DataError:
+    except (DataError, MemoryError):
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         fault = f"{path} cannot be read ({type(error).__name__}), it may be damaged or truncated"
         if "Object arrays" in str(error):  # numpy raises before it unpickles anything
             fault, cure = f"{path} holds Python objects, which are never unpickled", "save plain numbers"

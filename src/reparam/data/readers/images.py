@@ -202,6 +202,8 @@ def _collected(bad: dict[PurePosixPath, str], path: PurePosixPath) -> Iterator[N
     """A decoder may raise anything on a damaged file: the reason goes into `bad`."""
     try:
         yield
+    except MemoryError:
+        raise
     except DataError as error:
         bad[path] = str(error)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -66,6 +66,8 @@ def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark
             frame: pd.DataFrame = pd.read_csv(file, **words)
     except pd.errors.ParserError as error:
         fault = str(error).split(": ")[-1]
+        if "out of memory" in fault:
+            raise MemoryError(fault) from None
         raise DataError(
             f"{path} is not a table ({fault}); close every quote, separate cells with commas"
         ) from None

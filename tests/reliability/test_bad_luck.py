@@ -1,0 +1,94 @@
+"""Memory that does not suffice, and places that cannot be written: one line, before the work where that is
+possible."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from reparam import MLP, VAE, Training
+from reparam.errors import DataError, OutOfMemoryError
+from reparam.memory import enough_for, is_out_of_memory, shortage
+from reparam.serialization import atomic
+from reparam.training.update import Update
+from tests.cli.helpers import Capture, run
+from tests.torture.memory import limited, write_data
+
+CPU = "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate "
+SAID = [
+    (RuntimeError(f"{CPU}{7 << 30} bytes. Error code 12 (Cannot allocate memory)"), "7.0 GiB"),
+    (MemoryError("Unable to allocate 1.50 GiB for an array with shape (9, 9)"), "1.5 GiB"),
+    (MemoryError("malloc of size 2097152 failed"), "2 MiB"),
+    (RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity"), "20.0 GiB"),
+]
+
+
+@pytest.mark.parametrize(("error", "amount"), SAID)
+def test_what_was_asked_for_and_what_is_free_is_said(
+    error: Exception, amount: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (3 << 30, 80 << 30))
+    assert is_out_of_memory(error)
+    said = str(shortage(error, "Use less."))
+    assert f"{amount} were asked for and " in said and said.endswith("are free. Use less.")
+    assert ("the GPU's memory" in said and "3.0 GiB are free" in said) == ("CUDA" in str(error))
+
+
+def test_other_errors_are_no_lack_of_memory() -> None:
+    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="shapes"), enough_for("k", 3):
+        raise RuntimeError("shapes cannot be multiplied")
+
+
+def test_a_training_names_the_batch_that_may_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(update: Update, epoch: int) -> bool:
+        raise RuntimeError(f"{CPU}{1 << 62} bytes. Error code 12 (Cannot allocate memory)")
+
+    monkeypatch.setattr(Update, "__call__", fail)
+    vae = VAE(2, encoder=MLP((8,)), training=Training(epochs=1, batch_size=10), random_state=0)
+    with pytest.raises(OutOfMemoryError, match=r"asked for and .* are free. Use a smaller model"):
+        vae.fit(np.eye(20, 4))
+    monkeypatch.setattr("reparam.memory.free_memory", lambda error: 1 << 62)
+    with pytest.raises(OutOfMemoryError, match="batch_size=10 is too much; batch_size=5 may fit"):
+        vae.fit(np.eye(20, 4))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit is that of Linux")
+def test_commands_with_too_little_memory_end_with_one_line(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    (tmp_path / "out").mkdir()
+    for verb in ("score", "sample"):
+        found = limited(verb, 40 << 20, tmp_path)
+        assert not found.fault and found.status == 3
+        assert "were asked for and" in found.said and "smaller -" in found.said
+
+
+WRITING = [("fit", "digits", "-o"), ("sample", "none", "-o"), ("score", "none", "digits", "-o")]
+PLACES = [("file/run", "is no folder"), ("folder/run", "is read-only for you")]
+
+
+@pytest.mark.parametrize(("place", "message"), PLACES)
+@pytest.mark.parametrize("words", WRITING)
+def test_a_place_that_cannot_be_written_is_named_before_the_work(
+    words: Any, place: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "folder" and access(path, mode))
+    path = tmp_path / place if words[0] == "fit" else (tmp_path / place).with_suffix(".csv")
+    monkeypatch.setattr("reparam.cli.load.load_data", None)
+    assert run(*words, path) == 3
+    assert message in capsys.readouterr().err
+
+
+def test_a_full_disk_is_named_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "LEAST", 1 << 62)
+    with pytest.raises(DataError, match=r"its disk is full, .* KiB are free"):
+        atomic.check_writable(tmp_path / "new" / "file.csv")
+    monkeypatch.undo()
+    atomic.check_writable(tmp_path / "new" / "file.csv")
+    atomic.check_writable(tmp_path)
