@@ -7,6 +7,7 @@ from scipy import stats
 from torch import Tensor
 
 from reparam import Columns, Gaussian, Quantile
+from reparam.distributions.quantile import bisection, search
 from reparam.families import Head
 from reparam.families.quantile import KNOTS
 from tests.parts import Values, head
@@ -222,3 +223,10 @@ def test_knots_are_bounded() -> None:
     for name in NAMES:
         at, s = knots(law(name)[0])
         assert len(at) == KNOTS and (np.diff(at) >= 0).all() and (np.diff(s) >= 0).all()
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_both_searches_agree(strict: bool) -> None:
+    margin = law("two spikes")[0].margin  # type: ignore[attr-defined]
+    x = torch.cat([margin.x[0], torch.tensor(COLUMNS["two spikes"]), torch.tensor([-1e9, 1e9])])[:, None]
+    assert (search(margin.x, x, strict=strict) == bisection(margin.x, x, strict)).all()

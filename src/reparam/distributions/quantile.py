@@ -96,7 +96,17 @@ class Margin(NamedTuple):
 
 def search(knots: Tensor, x: Tensor, *, strict: bool = False) -> Tensor:
     """The number of the last of the increasing knots (C, K) that is at most x (*batch, C), or below x if
-    `strict`; -1 where none is. By bisection."""
+    `strict`; -1 where none is."""
+    if torch.compiler.is_compiling():  # ONNX has no searchsorted
+        return bisection(knots, x, strict)
+    columns = knots.shape[0]
+    flat = x.reshape(-1, columns).T.contiguous()
+    found = torch.searchsorted(knots.contiguous(), flat, right=not strict) - 1
+    return found.T.reshape(x.shape)
+
+
+def bisection(knots: Tensor, x: Tensor, strict: bool) -> Tensor:
+    """As `search`, by operations that every graph has."""
     i, step = torch.full_like(x, -1, dtype=torch.long), 1 << (knots.shape[-1] - 1).bit_length()
     while step:
         ahead = i + step
