@@ -188,7 +188,7 @@ def test_what_the_columns_were_taken_for_is_said(tmp_path: Path, capsys: Capture
     (tmp_path / "t.csv").write_text("id,v,kind,same\n" + rows)
     assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
     err = capsys.readouterr().err
-    assert "v: real, Gaussian(scale=Shared())" in err and "kind: categorical, Categorical(2)" in err
+    assert "v: real, Quantile()" in err and "kind: categorical, Categorical(2)" in err
     assert "id: key, left out" in err and "same: constant, left out" in err
     assert run("show", tmp_path / "run") == 0
     assert "id: key, left out" in capsys.readouterr().out

@@ -90,9 +90,20 @@ def column_summary(columns: "list[dict[str, Any]]", families: "Sequence[str]" = 
         if kind in ("constant", "key"):
             lines.append(f"{column['name']}: {kind}, left out of the model")
         else:
-            lines.append(f"{column['name']}: {kind}{f', {remaining.pop(0)}' if remaining else ''}")
+            parts = [kind, *([remaining.pop(0)] if remaining else []), *column_notes(column)]
+            lines.append(f"{column['name']}: {', '.join(parts)}")
     more = len(lines) - LISTED_COLUMNS
     return [*lines[:LISTED_COLUMNS], *([f"and {more} more columns"] if more > 0 else [])]
+
+
+def column_notes(column: "dict[str, Any]") -> "Iterator[str]":
+    """What is peculiar to a column of a table's header: times of day, a frequent number, missing cells."""
+    if column.get("hhmm"):
+        yield "times of day as hhmm"
+    if spike := column.get("spike"):
+        yield f"{spike[1]:.0%} are {spike[0]:g}"
+    if missing := column.get("missing"):
+        yield f"{missing:.0%} missing" if missing >= 0.01 else "some missing"
 
 
 # -- results to files ------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Column:
     A decoded number becomes the nearest of `values`, if there are any; else it is rounded, to a whole one
     where `integer` and to `decimals` where those are known, and clipped to `low` and `high`. `inflated`
     counts have more zeros than a negative binomial; `quantile`: the default family has the data's margin.
+    `hhmm`: the numbers are times of day, 1325 for 13:25. `spike`: the most frequent number and its share.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Column:
     decimals: int | None = None
     values: list[float] = field(default_factory=list)
     missing: float = 0.0
+    hhmm: bool = False
+    spike: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         numbers = (float, int)
@@ -60,6 +63,7 @@ class Column:
             or not isinstance(self.high, numbers)
             or not isinstance(self.categories, list)
             or not isinstance(self.values, list)
+            or not isinstance(self.spike, list)
             or not isinstance(self.decimals, int | None)
         ):
             raise ValueError(f"not a valid column: {self}")
@@ -209,6 +213,9 @@ class Column:
             return nearest(np.asarray(self.values), numbers)
         if self.integer or self.decimals is not None:
             numbers = np.round(numbers, self.decimals or 0)
+        if self.hhmm:
+            hours, minutes = np.divmod(numbers, 100)
+            numbers = np.where(minutes < 80, 100 * hours + np.minimum(minutes, 59), 100 * (hours + 1))
         inside: np.ndarray[Any, Any] = np.clip(numbers, self.low, self.high)
         return inside
 

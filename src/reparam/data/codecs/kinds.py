@@ -29,8 +29,10 @@ NUMBERED = 20
 SPARSE = 3
 """Identifiers are whole numbers, all different, from a range at most this many times their number."""
 IDENTIFIER = re.compile(r"(?:^|[\W_])(?:id|uuid|key)$|[a-z]I[dD]$", re.ASCII)
-HHMM_VALUES = 60
+CLOCK_TIMES = 60
 """Fewer different numbers are not read as times of day."""
+SPIKE = 0.05
+"""The share of the rows from which a number is called frequent."""
 
 
 def column_of(name: str, values: "pd.Series[Any]") -> Column:
@@ -95,7 +97,13 @@ def number_column(name: str, present: "pd.Series[Any]", dtype: str) -> Column:
     if few:
         levels = [int(v) if "int" in dtype.lower() else float(v) for v in np.unique(numbers)]
         return Column(name, "ordinal", dtype, low, high, whole, levels)
-    words: Any = {"quantile": True, "decimals": decimals_of(numbers), "values": repeated(numbers)}
+    words: Any = {
+        "quantile": True,
+        "decimals": decimals_of(numbers),
+        "values": repeated(numbers),
+        "hhmm": whole and is_clock(numbers),
+        "spike": spike_of(numbers),
+    }
     if counts:
         return Column(name, "count", dtype, low, high, whole, inflated=inflated, **words)
     if low > 0 and abs(skew(numbers)) > SKEWED * abs(skew(np.log(numbers))):
@@ -111,6 +119,19 @@ def is_identifier(name: str, distinct: int, n: int, extent: float) -> bool:
         return False
     numbered = distinct == n and extent < (1 if n <= 2 * NUMBERED else SPARSE) * n
     return numbered or (distinct > n / 2 and bool(IDENTIFIER.search(name)))
+
+
+def is_clock(numbers: np.ndarray[Any, Any]) -> bool:
+    """Whether whole numbers are times of day as hhmm: up to 2400, none with minutes of 60 or more."""
+    known = len(np.unique(numbers)) > CLOCK_TIMES and numbers.max() >= 1000
+    return bool(known and numbers.min() >= 0 and numbers.max() <= 2400 and (numbers % 100 < 60).all())
+
+
+def spike_of(numbers: np.ndarray[Any, Any]) -> list[float]:
+    """The most frequent number and its share of the rows, if that is SPIKE or more."""
+    found, counts = np.unique(numbers, return_counts=True)
+    share = float(counts.max() / len(numbers))
+    return [float(found[counts.argmax()]), share] if share >= SPIKE else []
 
 
 def decimals_of(numbers: np.ndarray[Any, Any]) -> int | None:
