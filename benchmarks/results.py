@@ -74,6 +74,20 @@ TABLES: dict[str, dict[str, str]] = {
         for key, title in {"auc_": "AUC", "auc_rank_": "rank", "ap_": "AP", "ap_rank_": "rank by AP"}.items()
     }
     | {"seconds": "seconds a fit"},
+    "gaps": {
+        "error": "error of numbers, standard deviations",
+        "right": "categories right",
+        "covered": "in 90 % intervals",
+        "seconds": "seconds",
+    },
+    "draws": {
+        "shape": "likeness of columns",
+        "pairs": "of pairs",
+        "detection": "told from real rows, AUC",
+        "efficacy": "AUC or R2 of the last column, less that by real rows",
+        "closer": "nearer to a training row",
+        "seconds": "seconds",
+    },
     "few-labels": {
         "ours": "VAE(labels=Enumerated(10))",
         "logistic": "logistic regression",

@@ -2,6 +2,7 @@
 
 defaults         what a fit with no option gives on every data set of $REPARAM_DATA, beside version 0.1's
 anomaly          AnomalyDetector on $REPARAM_DATA/anomaly, beside scikit-learn's and pyod's detectors
+gaps, draws      tables of $REPARAM_DATA: gaps filled beside imputers, drawn rows beside real ones
 labels           Enumerated with 65 labels of digits and 100 of MNIST, beside classifiers of these alone
 against-time     static MNIST after 60 and 300 seconds, beside a plain loop and pythae
 vae .. ladder-*  priors, free bits and ladders, each beside the same model without it
@@ -22,6 +23,7 @@ from reparam.data.load import load
 
 from .. import results
 from ..markdown import Rows
+from . import tables
 from .against_time import against_time
 from .anomaly import anomaly
 from .data import data_sets
@@ -33,7 +35,7 @@ from .labels import TASKS, labels
 from .parts import PARTS
 from .synthesis import synthesis
 
-WITHOUT_OPTIONS = ("defaults", "anomaly", "labels")
+WITHOUT_OPTIONS = ("defaults", "anomaly", "labels", "gaps", "draws")
 RECORDED = (*WITHOUT_OPTIONS, "against-time", *PARTS, *FEW_LABELS, *DISENTANGLEMENT)
 OF_A_TABLE = {"imputation": imputation, "synthesis": synthesis}
 
@@ -48,6 +50,10 @@ def rows(name: str, budget: dict[str, int], seeds: tuple[int, ...], only: str | 
         case "labels":
             for each in [only] if only else TASKS:
                 yield labels(seeds, (each,))
+        case "gaps" | "draws":
+            task = {"gaps": tables.gaps, "draws": tables.draws}[name]
+            for each in tables.names(only):
+                yield tables.tables(task, name, seeds, each)
         case "defaults":
             for each in [only] if only else data_sets():
                 yield {each: compared(each, seeds)}
@@ -62,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, [*RECORDED, "breast-cancer", *OF_A_TABLE], DISENTANGLEMENT, "all that need no --table"
     )
     parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}")
-    parser.add_argument("--only", metavar="SET", help="one data set of defaults or labels")
+    parser.add_argument("--only", metavar="SET", help="one data set of defaults, labels, gaps or draws")
     parser.add_argument("--table", metavar="CSV", help=f"for {' and '.join(OF_A_TABLE)}")
 
 

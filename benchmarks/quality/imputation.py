@@ -21,9 +21,9 @@ TRAIN, TEST = 5_000, 2_000
 """Rows that the imputers see and are measured on: KNNImputer's time grows with their product."""
 
 
-def holes(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Half of the known cells, hidden at random."""
-    hidden = np.random.default_rng(seed).random(table.shape) < 0.5
+def holes(table: pd.DataFrame, seed: int, share: float = 0.5) -> pd.DataFrame:
+    """A share of the known cells, hidden at random."""
+    hidden = np.random.default_rng(seed).random(table.shape) < share
     return table.mask(hidden & table.notna().to_numpy())
 
 
