@@ -7,7 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reparam import VAE, Categorical, Gaussian, NegativeBinomial, Quantile, Training, load
+from reparam import (
+    VAE,
+    Categorical,
+    DiscretizedLogistic,
+    Gaussian,
+    NegativeBinomial,
+    Quantile,
+    Shared,
+    Training,
+    load,
+)
 from reparam.cli.output import column_summary
 from reparam.data.codecs.column import Column
 from reparam.data.codecs.kinds import column_of
@@ -161,3 +171,17 @@ def test_a_named_family_stays() -> None:
     table = pd.DataFrame({"a": np.arange(40) * 1.37, "b": list("xyxy") * 10})
     vae = VAE(1, likelihood={"a": Gaussian()}, training=Training(epochs=1), random_state=0).fit(table)
     assert vae.likelihood_.families == (Gaussian(), Categorical(2))
+
+
+def test_levels_of_numbers_have_any_frequencies() -> None:
+    rng = np.random.default_rng(0)
+    assert column(rng.choice([4, 6, 8], 200)).family() == Categorical(3)
+    ordered = pd.Categorical(rng.choice(list("SML"), 200), categories=list("SML"), ordered=True)
+    assert column_of("size", pd.Series(ordered)).family() == DiscretizedLogistic(3)
+
+
+def test_wide_tables_have_parametric_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 5)), columns=list("abcde"))
+    assert TableCodec.learn(table).families({}) == (Quantile(),) * 5
+    monkeypatch.setattr("reparam.data.codecs.table.WIDE", 4)
+    assert TableCodec.learn(table).families({}) == (Gaussian(scale=Shared()),) * 5

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import DataError, SpecError
-from ...families import Family, Measurement, Quantile, default_family
+from ...families import Categorical, Family, Measurement, Quantile, default_family
 from ..readers import tables as frames
 from .base import number
 
@@ -103,7 +103,9 @@ class Column:
         return MEASUREMENTS[self.kind]
 
     def family(self) -> Family:
-        """The default family of the column."""
+        """The default family of the column. Levels of numbers have any frequencies, so a categorical one."""
+        if self.kind == "ordinal" and not self.dtype.startswith("category"):
+            return Categorical(len(self.categories))
         return Quantile() if self.quantile else self.parametric_family()
 
     def parametric_family(self) -> Family:

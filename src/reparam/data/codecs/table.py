@@ -22,6 +22,8 @@ from .column import Column, typed, written_as
 from .kinds import column_of
 
 Array = np.ndarray[Any, Any]
+WIDE = 1_000
+"""With more numeric columns each has the parametric family of its kind, which takes fewer parameters."""
 
 
 class TableCodec:
@@ -54,6 +56,8 @@ class TableCodec:
         columns = [column_of(str(name), frame[name]) for name in frame.columns]
         rows = (int(frame[column.name].notna().sum()) for column in columns)
         counted = [replace(c, rows=n, missing=1 - n / len(frame)) for c, n in zip(columns, rows, strict=True)]
+        if sum(column.quantile for column in counted) > WIDE:
+            counted = [replace(column, quantile=False) for column in counted]
         return cls(counted, library)
 
     def training_rows(self, X: Any, y: Any) -> Any:
