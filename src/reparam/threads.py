@@ -12,9 +12,9 @@ from contextlib import contextmanager
 
 import torch
 
-SMALL = 25_000_000
-"""Multiplications of a forward pass up to which one thread is used: 128 rows of a network of 200,000
-weights."""
+SMALL = 30_000_000
+"""Multiplications of a forward pass up to which one thread is used: 128 rows of a network of 234,000
+weights, which is that of a table unless it is wide."""
 NOTICED = 2.0
 """Seconds of work after which other processes are noticed."""
 CROWDED = 60.0

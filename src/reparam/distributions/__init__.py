@@ -36,6 +36,7 @@ from .univariate import (
     ContinuousBernoulli,
     DiscretizedLogistic,
     NegativeBinomial,
+    Nominal,
     Normal,
     Poisson,
     StudentT,

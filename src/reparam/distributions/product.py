@@ -15,7 +15,12 @@ Runs = Sequence[tuple[int, int, int]]
 
 def join_columns(parts: Sequence[Tensor], runs: Runs) -> Tensor:
     """Parts (*leading, n_i) -> columns in their order, (*leading, sum of n)."""
-    return torch.cat([parts[part][..., start:stop] for part, start, stop in runs], -1)
+    return torch.cat([_cut(parts[part], start, stop) for part, start, stop in runs], -1)
+
+
+def _cut(x: Tensor, start: int, stop: int) -> Tensor:
+    """Some columns; all of them without a cut, because the gradient of a cut is a copy."""
+    return x if start == 0 and stop == x.shape[-1] else x[..., start:stop]
 
 
 def split_columns(x: Tensor, runs: Runs) -> list[Tensor]:

@@ -123,6 +123,8 @@ class Columns(Family):
         return None
 
     def observe(self, x: Tensor, *, for_likelihood: bool = False, alike: bool = False) -> Tensor:
+        if all(type(family).observe is Family.observe for family in self.groups):
+            return x
         own = zip(self.groups, split_columns(x, self.runs), strict=True)
         return join_columns(
             [f.observe(mine, for_likelihood=for_likelihood, alike=alike) for f, mine in own], self.runs
@@ -143,6 +145,7 @@ class ColumnsHead(Conditional):
 
     family: Columns
     missing_logits: Tensor
+    inside: Tensor
 
     def __init__(self, family: Columns, layer: Layer, floor: float) -> None:
         super().__init__()
@@ -156,6 +159,8 @@ class ColumnsHead(Conditional):
         n = sum(self.sizes) + len(family.missing)
         self.layer = layer(n) if n else None
         self.register_buffer("missing_logits", torch.zeros(len(family.missing)), bool(family.missing))
+        inside = torch.tensor([own.inside for own in family.families])
+        self.register_buffer("inside", inside, persistent=False)
 
     @property
     def heads(self) -> list[Head]:
@@ -180,8 +185,7 @@ class ColumnsHead(Conditional):
         return join_columns([head.standardised(mine) for head, mine in own], self.family.runs)
 
     def filled(self, x: Tensor) -> Tensor:
-        own = zip(self.heads, split_columns(x, self.family.runs), strict=True)
-        return join_columns([head.filled(mine) for head, mine in own], self.family.runs)
+        return torch.where(x.isnan(), self.inside, x)
 
     def fit_units(self, x: Tensor) -> None:
         for head, mine in zip(self.heads, split_columns(x, self.family.runs), strict=True):

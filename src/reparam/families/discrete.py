@@ -78,7 +78,7 @@ class Categorical(Factorized):
 
     def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         logits = values["logits"].movedim(-1 - len(event), -1)
-        return by_torch.Categorical(logits=logits, validate_args=False)
+        return distributions.Nominal(logits)
 
     def support_error(self, x: Array) -> Violation | None:
         outside = (x < 0) | (x >= self.classes) | (x != np.floor(x))
