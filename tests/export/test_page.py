@@ -1,5 +1,8 @@
 """The page in one file gives the numbers of Python, and reaches nothing outside of it."""
 
+import base64
+import gzip
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,12 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from reparam import VAE, Dataset, Training
+from reparam import VAE, Dataset, SpecError, Training
 from reparam.export import export_page
+from reparam.export.graphs import Score
 from reparam.export.page import LARGEST, with_fewer_rows
+from reparam.export.page_contents import checked_or_simpler
+from reparam.recipes import RECIPES
 from reparam.web.answers import Answers
 from reparam.web.bundle import bundle, closed
+from reparam.web.wire import unpack
+from tests.recipes.test_recipes import digits
 from tests.web import page_models
 from tests.web.browser import chromium, needs_chromium, opened, until
 
@@ -159,6 +168,43 @@ def test_the_page_gives_the_numbers_of_python(name: str, tmp_path: Path) -> None
         wrong = x["x"].copy()
         wrong[0, 2] = 7
         assert "column sort holds 7: give the index of a category, 0 to 2" in ask.refused("encode", x=wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        ("frans-memory", {"codes", "encode", "decode", "interpolate", "prior"}),
+        ("ae", {"prior"}),
+        ("fsq-vae", {"prior", "score"}),  # ONNX has no cdist
+        ("m2", set()),
+        ("vampprior", set()),
+    ],
+)
+def test_models_of_other_kinds_have_a_page(name: str, without: set[str], tmp_path: Path) -> None:
+    X, *y = digits(name)
+    training = Training(epochs=1, batch_size=50)
+    vae = clone(RECIPES[name].model).set_params(training=training, random_state=0).fit(X, *y)
+    text = export_page(vae, tmp_path / "page.html", X, *y).read_text(encoding="utf-8")
+    (held,) = re.findall(r'id="reparam-contents">([^<]+)<', text)
+    arrays, info = unpack(gzip.decompress(base64.b64decode(held)))
+    verbs = set(info["models"][0]["model"]["verbs"])
+    every = {"codes", "encode", "decode", "interpolate", "prior", "sample", "score", "anomalies", "data"}
+    assert every - verbs == without
+    assert ("0.pool.z" in arrays) == (name in {"frans-memory", "fsq-vae", "vampprior"})
+
+
+def test_a_score_whose_cells_differ_is_taken_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    vae = VAE(1, training=Training(epochs=1), random_state=0).fit(np.eye(4))
+    score = Score(vae.model_, ("x",), 0, cells=True)
+
+    def checked(name: str, graph: Score, tests: object) -> tuple[bytes, list[str], float]:
+        if graph.cells:
+            raise SpecError("'cells' differs")
+        return b"graph", ["log_px"], 0.0
+
+    monkeypatch.setattr("reparam.export.page_contents.checked_graph", checked)
+    assert checked_or_simpler("score", score, []) == (b"graph", ["log_px"], 0.0)
 
 
 def test_rows_that_do_not_fit_are_left_out_evenly() -> None:

@@ -1,18 +1,21 @@
 """What a page without a server holds of a model: its graphs, and its data with codes and scores."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from ..errors import SpecError
 from ..families import StandardNormal
 from ..tensors import numel
 from ..web.data_view import BLOCK
 from ..web.model_answers import ModelAnswers
 from ..web.row_format import DAY, RowFormat, start_of
 from ..web.wire import Arrays, Info
-from .graphs import graphs_of_page, traceable
+from .graphs import Graph, Score, graphs_of_page, traceable
 from .onnx import Said, checked_graph, extreme_rows, random_rows
 
 if TYPE_CHECKING:
@@ -53,8 +56,6 @@ class Weights:
 def graphs_in(vae: "VAE", said: Said | None) -> tuple[Arrays, Info]:
     """The graphs `encoder`, `decoder`, `score` and `prior` that ONNX can hold, and the inputs and outputs of
     each. The decoder and the encoder must be among them (SpecError); `said` is told what is left out."""
-    from ..errors import SpecError
-
     weights, arrays, info = Weights(), Arrays(), Info()
     with traceable(vae.model_, missing=vae.preprocessor_.allow_missing) as model, torch.no_grad():
         tests = [random_rows(vae, model), extreme_rows(vae, model)]
@@ -65,7 +66,7 @@ def graphs_in(vae: "VAE", said: Said | None) -> tuple[Arrays, Info]:
             graphs.pop("prior", None)
         for name, graph in graphs.items():
             try:
-                blob, outputs, difference = checked_graph(name, graph, tests)
+                blob, outputs, difference = checked_or_simpler(name, graph, tests)
             except SpecError as error:
                 if name in ("encoder", "decoder"):
                     raise
@@ -77,6 +78,19 @@ def graphs_in(vae: "VAE", said: Said | None) -> tuple[Arrays, Info]:
             if said is not None:
                 said(f"{name}: differs from torch by {difference:.1e} at most")
     return arrays | {"weights": np.frombuffer(bytes(weights.blob), np.uint8)}, info
+
+
+def checked_or_simpler(
+    name: str, graph: Graph, tests: Sequence[Mapping[str, Tensor]]
+) -> tuple[bytes, list[str], float]:
+    """As `checked_graph`; a score is taken without its cells where those are what ONNX gets wrong."""
+    try:
+        return checked_graph(name, graph, tests)
+    except SpecError:
+        if not (isinstance(graph, Score) and graph.cells):
+            raise
+        graph.cells = False
+        return checked_graph(name, graph, tests)
 
 
 def is_standard(vae: "VAE") -> bool:
