@@ -132,3 +132,12 @@ def test_the_command_line_draws_rows_without_gaps(fitted: VAE, tmp_path: Path) -
         words = ["sample", str(tmp_path / "m.safetensors"), "-n", "200", option]
         app([*words, "-o", str(tmp_path / "out.csv")], standalone_mode=False)
         assert load(str(tmp_path / "out.csv")).X.isna().any().any() == gaps
+
+
+def test_cells_of_a_table_of_categories_alone_are_missing_in_samples() -> None:
+    columns = Columns((Categorical(2), Categorical(3)), missing=(1,))
+    held, n = head(columns, (2,))
+    held.fit_units(torch.tensor([[0.0, torch.nan], [1.0, 2.0], [1.0, torch.nan]]))
+    torch.manual_seed(0)
+    x = sample_with_missing(held(torch.zeros(50, n)))
+    assert x.is_floating_point() and not x[:, 0].isnan().any() and x[:, 1].isnan().any()

@@ -73,7 +73,7 @@ def sample_with_missing(d: Distribution) -> Tensor:
     if isinstance(d, Product) and d.missing is not None:
         hidden = torch.zeros_like(x, dtype=torch.bool)
         hidden[..., d.columns] = d.missing.sample().bool()
-        return x.masked_fill(hidden, torch.nan)
+        return x.float().masked_fill(hidden, torch.nan)  # categories alone are whole numbers
     return x
 
 
