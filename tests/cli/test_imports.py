@@ -18,6 +18,7 @@ STATISTICS = {"scipy.stats._stats_py", "sklearn.linear_model", "reparam.recipes.
 UNWANTED = {
     "--help": LIBRARIES | FIGURES,
     "show RUN": LIBRARIES | FIGURES,
+    "fit DATA -o out --epochs 1": COMPILER | STATISTICS,
     "score RUN DATA": COMPILER | FIGURES | STATISTICS,
     "impute RUN DATA -o full.csv": COMPILER | FIGURES | STATISTICS,
     "sample RUN -n 3 -o new.csv": COMPILER | FIGURES | STATISTICS,

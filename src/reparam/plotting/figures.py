@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from .latent_figures import latent_map as latent_map
 from .mosaic import mosaic, picture
@@ -132,7 +132,7 @@ def comparison(panels: Mapping[str, ArrayLike]) -> Figure:
 
 def manifold(decode: Decode, side: int = 15, title: str = "decoded latent plane") -> Figure:
     """A decoded plane of codes, in equal steps of probability under N(0, 1); z1 increases right, z2 up."""
-    z = norm.ppf(np.linspace(0.05, 0.95, side))
+    z = ndtri(np.linspace(0.05, 0.95, side))
     up, right = np.meshgrid(z[::-1], z, indexing="ij")
     images = np.asarray(decode(np.column_stack([right.ravel(), up.ravel()])))
     figure = image_grid(images, side, title, numbers(z[::-1]), numbers(z))
@@ -166,7 +166,7 @@ def sweep(
     equal steps of probability, while the others stay at `z`."""
     shares = np.linspace(0.02, 0.98, steps)
     codes = np.tile(np.asarray(z, dtype=float).ravel(), (steps, len(dims), 1))
-    codes[:, range(len(dims)), dims] = norm.ppf(shares)[:, None]
+    codes[:, range(len(dims)), dims] = ndtri(shares)[:, None]
     images = np.asarray(decode(codes.reshape(steps * len(dims), -1)))
     images = images.reshape(steps, len(dims), *images.shape[1:])
     (width, height), frames = _tile(images[0]), []

@@ -18,7 +18,6 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from scipy.stats import ks_2samp
 
 from .associations import associations
 from .cells import is_number, numbers, texts
@@ -99,6 +98,8 @@ def distance(real: "pd.Series[Any]", drawn: "pd.Series[Any]") -> tuple[str, floa
     if real.isna().all() or drawn.isna().all():
         return "", float("nan")
     if is_number(real):
+        from scipy.stats import ks_2samp  # slow to import
+
         a, b = (numbers(each.dropna()) for each in (real, drawn))
         return "KS", float(ks_2samp(a, b).statistic)
     _, shares = _shares(real, drawn)
