@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-lowest test-core release-check coverage check check-js vendor docs bench bench-smoke reproduce clean
+.PHONY: help setup demo test test-all test-lowest test-core release-check coverage check check-js vendor docs bench bench-smoke reproduce torture audit clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -94,6 +94,19 @@ bench-smoke: setup  ## a rehearsal of the same: ours alone, tiny, nothing writte
 
 reproduce: setup  ## recompute our figures beside the published ones
 	$(BIN)/python -m benchmarks reproduce
+
+SECONDS := 7200
+
+torture: setup  ## kills, damaged and hostile files, little memory: two hours, or SECONDS=600; writes docs/reliability.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture --seconds $(SECONDS) -o docs/reliability.md
+
+# torch's local version is not one of the index; its public one is.
+audit: setup  ## known vulnerabilities of what is installed, and a CycloneDX list of parts in build/parts.json
+	mkdir -p build
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > build/installed.txt
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r build/installed.txt
+	$(BIN)/python -m cyclonedx_py environment $(VENV) --pyproject pyproject.toml --of JSON -o build/parts.json
+	@echo "parts: build/parts.json"
 
 clean:  ## remove caches and build products; .venv and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info

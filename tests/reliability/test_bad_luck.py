@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from reparam import MLP, VAE, Training
+from reparam.data.load import stream
 from reparam.errors import DataError, OutOfMemoryError
 from reparam.memory import enough_for, is_out_of_memory, shortage
 from reparam.serialization import atomic
@@ -92,3 +95,45 @@ def test_a_full_disk_is_named_before_the_work(tmp_path: Path, monkeypatch: pytes
     monkeypatch.undo()
     atomic.check_writable(tmp_path / "new" / "file.csv")
     atomic.check_writable(tmp_path)
+
+
+def truncate(path: Path) -> None:
+    os.truncate(path, 900)
+
+
+CHANGES: list[tuple[str, Any, str]] = [
+    ("rows.npy", Path.unlink, "rows.npy has vanished while it was read"),
+    ("rows.npy", truncate, "rows.npy has changed while it was read"),
+    ("rows.npy", lambda path: np.save(path, np.ones((400, 5), np.float32)), "rows.npy has changed while"),
+    ("shards/s2.parquet", Path.unlink, "s2.parquet has vanished while"),
+    ("shards/s2.parquet", truncate, "s2.parquet has changed while"),
+    ("images/07.png", Path.unlink, r"07.png \(vanished\)"),
+    ("images/07.png", lambda path: path.write_bytes(b"x"), r"07.png \(not an image\)"),
+]
+
+
+@pytest.mark.parametrize(("file", "change", "message"), CHANGES)
+def test_data_that_changes_while_it_is_streamed_is_named(
+    file: str, change: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reparam.data.readers.arrays.BLOCK", 600)
+    monkeypatch.setattr("reparam.data.readers.images.BLOCK", 8)
+    X = np.random.default_rng(0).random((400, 5)).astype(np.float32)
+    place = tmp_path / Path(file).parts[0]
+    if place.suffix:
+        np.save(place, X)
+    else:
+        place.mkdir()
+    for i in range(40 if place.name == "images" else 4 * (place.name == "shards")):
+        if place.name == "images":
+            Image.fromarray((64 * X[i : i + 4, :4]).astype(np.uint8)).save(place / f"{i:02d}.png")
+        else:
+            pd.DataFrame(X[100 * i : 100 * i + 100], columns=list("abcde")).to_parquet(
+                place / f"s{i}.parquet"
+            )
+    training = Training(epochs=5, batch_size=20)
+    vae = VAE(2, encoder=MLP((8,)), training=training, random_state=0)
+    with pytest.raises(DataError, match=message):
+        for progress in vae.fit_iter(stream(place, buffer=1)):
+            if progress.epoch == 1:
+                change(tmp_path / file)

@@ -78,7 +78,7 @@ CELLS = [
 
 
 @pytest.mark.parametrize("kind", ["str", "object", "category"])
-def test_no_cell_of_a_csv_that_we_write_is_a_formula_and_it_is_read_back(kind: str, tmp_path: Path) -> None:
+def test_no_cell_of_a_csv_that_we_write_is_a_formula_and_it_is_read_back(kind: Any, tmp_path: Path) -> None:
     frame = pd.DataFrame({"=name()": CELLS, "-1": np.linspace(-1, 1, len(CELLS)), "+a,b": "-"})
     frame["=name()"] = frame["=name()"].astype(kind)
     write(tmp_path / "t.csv", frame)

@@ -73,7 +73,7 @@ def tables(rng: random.Random) -> Iterator[tuple[str, bytes]]:
         yield "t.csv", data
         yield "t.tsv", spoilt(text.replace(b",", b"\t"), rng)
         yield "t.jsonl", spoilt(lines, rng)
-        packed = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+        packed: dict[str, Any] = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
         ending = rng.choice(sorted(packed))
         yield f"t.csv.{ending}", packed[ending](data)
         yield f"t.csv.{ending}", spoilt(packed[ending](text), rng)
@@ -126,7 +126,7 @@ def by_hand(folder: Path) -> Iterator[Path]:
         archive.open("X.npy", "w", force_zip64=True) as member,
     ):
         shape: dict[str, Any] = {"descr": "<f4", "fortran_order": False, "shape": (1 << 22, 16)}
-        np.lib.format.write_array_header_1_0(member, shape)  # type: ignore[arg-type]
+        np.lib.format.write_array_header_1_0(member, shape)
         for _ in range(256):
             member.write(bytes(1 << 20))
     yield folder / "bomb.npz"

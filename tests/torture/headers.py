@@ -113,7 +113,7 @@ def changed(header: dict[str, Any], at: tuple[Any, ...], value: Any, remove: boo
         del inner[at[-1]]
     else:
         inner[at[-1]] = value
-    return copy  # type: ignore[no-any-return]
+    return copy
 
 
 def damaged(path: Path, rng: random.Random) -> Iterator[tuple[str, bytes]]:

@@ -14,7 +14,7 @@ from ...errors import DataError
 from ...memory import is_out_of_memory
 from .. import sparse
 from ..stream import Stream
-from .text import check_expansion
+from .text import Unchanged, check_expansion
 
 Array = NDArray[Any]
 Rows = tuple[Array, Array | None]  # X and, where there are labels, y
@@ -67,8 +67,11 @@ def stream_npy(path: Path, buffer: int) -> Stream:
     each = max(1, BLOCK // row)
     sizes = [min(each, shape[0] - start) for start in range(0, shape[0], each)]
 
+    file_now = Unchanged(path)
+
     def read(i: int) -> Array:
-        rows = np.fromfile(path, dtype, math.prod((sizes[i], *shape[1:])), offset=first + i * each * row)
+        with file_now.read():
+            rows = np.fromfile(path, dtype, math.prod((sizes[i], *shape[1:])), offset=first + i * each * row)
         return rows.reshape(sizes[i], *shape[1:]).astype(dtype.newbyteorder("="), copy=False)
 
     held = Stream(sizes, read, buffer)

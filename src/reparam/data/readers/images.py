@@ -208,6 +208,8 @@ def _collected(bad: dict[PurePosixPath, str], path: PurePosixPath) -> Iterator[N
         bad[path] = str(error)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         bad[path] = "too many pixels"
+    except FileNotFoundError:
+        bad[path] = "vanished"
     except UnidentifiedImageError:
         bad[path] = "not an image"
     except Exception:

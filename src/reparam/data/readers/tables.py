@@ -17,7 +17,7 @@ from ...errors import DataError, extra
 from ..codecs.base import LARGEST
 from ..stream import Stream
 from .csv_cells import original
-from .text import EXPANDED, check_expansion, content_of, opened, table_ending
+from .text import EXPANDED, Unchanged, check_expansion, content_of, opened, table_ending
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
@@ -137,9 +137,12 @@ def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> 
     if not starts[-1]:
         raise DataError(f"{paths[0]} has no rows; at least one row is needed")
 
+    files = {path: Unchanged(path) for path in paths}
+
     def read(i: int) -> pd.DataFrame:
         path, group = groups[i]
-        frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group, columns).to_pandas()
+        with files[path].read():
+            frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group, columns).to_pandas()
         frame.index = pd.RangeIndex(starts[i], starts[i + 1])
         frame.attrs["file"] = str(path)
         return frame

@@ -6,7 +6,8 @@ import io
 import lzma
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
@@ -95,6 +96,38 @@ def _bounded(file: IO[bytes], name: str, stored: int | None = None) -> bytes:
             check_expansion(name, held.tell() + len(piece), stored, "give the text as it is")
         held.write(piece)
     return held.getvalue()
+
+
+class Unchanged:
+    """A file that is read again and again: each time it is what it was at first, by size and time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.before = self._now()
+
+    def _now(self) -> tuple[int, int]:
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise DataError(f"{self.path} has vanished while it was read: {error.strerror}") from None
+        return found.st_size, found.st_mtime_ns
+
+    def check(self) -> None:
+        if self._now() != self.before:
+            raise DataError(f"{self.path} has changed while it was read: leave it as it is, and start again")
+
+    @contextmanager
+    def read(self) -> Iterator[None]:
+        """Inside, the file is read; DataError where it is another before or after."""
+        self.check()
+        try:
+            yield
+        except (MemoryError, DataError):
+            raise
+        except Exception as error:
+            self.check()
+            raise DataError(f"{self.path} cannot be read any more ({type(error).__name__})") from error
+        self.check()
 
 
 def opened(file: str, content: bytes | None) -> IO[bytes]:
