@@ -165,7 +165,7 @@ def shape(x: Array, y: Array, is_category: bool) -> float:
         return float(len(x) == len(y))
     if is_category:
         return 1 - total_variation(x[:, None], y[:, None])
-    return 1 - float(ks_2samp(x, y).statistic)
+    return 1 - float(ks_2samp(x, y, method="asymp").statistic)
 
 
 def total_variation(x: Array, y: Array) -> float:
