@@ -118,14 +118,17 @@ def layout(rows: RowFormat, vae: "VAE") -> tuple[Arrays, Info]:
 
 
 def column_layout(column: Any) -> Info:
-    """Page = origin + scale * model, within the range of training."""
+    """Page = origin + scale * model, as `Column.written` writes it."""
     found = {
         "measurement": column.measurement,
         "integer": column.integer,
         "categories": bool(column.categories),
+        "decimals": column.decimals,
+        "values": column.values,
+        "hhmm": column.hhmm,
     }
     if column.categories:
-        return found | {"origin": 0, "scale": 1, "low": 0, "high": len(column.categories) - 1}
+        return found | {"origin": 0, "scale": 1, "low": 0, "high": len(column.categories) - 1, "values": []}
     date = column.kind == "date"
     origin, scale = (start_of(column), DAY) if date else (column.origin, 1)
     first = origin if date else 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..distributions import mean_of
+from ..distributions import mean_of, sample_with_missing
 from ..errors import DataError
 from ..estimator.reasons import reasons, usual
 from ..evaluation.diagnostics import of_history
@@ -112,7 +112,7 @@ class ModelAnswers:
         with random_from(self.vae._seed(seed_of(options))):
             label = self.vae.preprocessor_.targets.drawn(label, n, model.log_prior_y)
             z = prior_codes(model, n, temperature)
-            x = self.vae._decoded(model.state, z, label, mean_of if show_mean else lambda px: px.sample())
+            x = self.vae._decoded(model.state, z, label, mean_of if show_mean else sample_with_missing)
         found = {"z": z.numpy(), "x": self.rows.numbers(x)}
         if label is not None:
             found["y"] = np.array([self.classes.index(each) for each in label.tolist()], np.int32)

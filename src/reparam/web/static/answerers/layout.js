@@ -62,11 +62,22 @@ export class Layout {
     return tensor(found, n, ...this.shape);
   }
 
-  /** A decoded number of a column, within the range of training. @param {number} j @param {number} value */
+  /** A decoded number of a column as its cells are written, within the range of training. @param {number} j @param {number} value */
   shown(j, value) {
-    const { origin, scale, low, high, integer, categories } = this.given.columns[j];
-    const whole = integer || categories ? Math.round(value) : value;
-    return Math.max(low, Math.min(high, origin + scale * whole));
+    const { origin, scale, low, high, integer, decimals, values, hhmm, categories } = this.given.columns[j];
+    const whole = categories || (integer && scale !== 1);
+    let found = origin + scale * (whole ? Math.round(value) : value);
+    if (values.length) {
+      const i = values.findIndex((/** @type {number} */ v, /** @type {number} */ k) => k === values.length - 1 || (v + values[k + 1]) / 2 >= found);
+      return values[i];
+    }
+    if (scale === 1 && (integer || decimals !== null)) found = Math.round(found * 10 ** (decimals ?? 0)) / 10 ** (decimals ?? 0);
+    if (hhmm) {
+      const hours = Math.floor(found / 100);
+      const minutes = found - 100 * hours;
+      found = minutes < 80 ? 100 * hours + Math.min(minutes, 59) : 100 * (hours + 1);
+    }
+    return Math.max(low, Math.min(high, found));
   }
 
   /** Numbers by cell of the model in the page's layout. @param {Float32Array} cells @param {number} n @returns {Tensor} */
