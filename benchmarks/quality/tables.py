@@ -59,10 +59,12 @@ def gaps(name: str, seed: int) -> dict[str, dict[str, float]]:
     train, test = table(name)()
     start = time.monotonic()
     vae = VAE(random_state=seed).fit(train)
-    train, test = (rows[vae.codec_.column_names()] for rows in (train, test))
-    seen, few = holes(test, seed, HIDDEN), train[:IMPUTERS_SEE]
+    names = vae.codec_.column_names()
+    seen = test.assign(**holes(test[names], seed, HIDDEN))
     filled, drawn = vae.impute(seen), vae.impute(seen, draws=DRAWS, random_state=seed)
     seconds = time.monotonic() - start
+    train, test, seen, filled = (rows[names] for rows in (train, test, seen, filled))
+    few = train[:IMPUTERS_SEE]
     error, right = errors(filled, test, seen, train)
     covered = coverage(drawn, test, seen)
     found = {OURS: {"error": error, "right": right, "covered": covered, "seconds": seconds}}
