@@ -28,6 +28,7 @@ IMPUTERS_SEE = 5_000
 DRAWS = 20
 """Multiple imputations, whose 5 % and 95 % quantiles are the ends of an interval."""
 OURS = "reparam, VAE()"
+VERBS = {"gaps": "filled", "draws": "drawn"}
 IMPUTERS: dict[str, Callable[[int], object]] = {
     "KNNImputer(10)": lambda seed: KNNImputer(n_neighbors=10),
     "IterativeImputer()": lambda seed: IterativeImputer(max_iter=10, random_state=seed),
@@ -134,6 +135,6 @@ def tables(
                 held = [found[way][key] for found in each]
                 spread = f" ± {np.std(held):.3f}" if len(held) > 1 else ""
                 row[key] = round(np.mean(held)) if key == "seconds" else f"{np.mean(held):.3f}{spread}"
-            rows[f"{name}, {way}"] = row
-            print(f"{name}, {way}", row, flush=True)
+            rows[f"{name}, {VERBS[kind]} by {way}"] = row
+            print(name, way, row, flush=True)
     return rows
