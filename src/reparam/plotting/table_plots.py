@@ -96,4 +96,7 @@ def typed(frame: pd.DataFrame, column: Any) -> Any:
     values = frame[column.name]
     if column.kind == "date":
         return pd.to_datetime(values, errors="coerce", format="ISO8601")
-    return values if column.categories or is_number(values) else pd.to_numeric(values, errors="coerce")
+    levels = column.kind == "ordinal" and not column.dtype.startswith("category")
+    if is_number(values) or (column.categories and not levels):
+        return values
+    return pd.to_numeric(values, errors="coerce")
