@@ -2,6 +2,7 @@
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -75,7 +76,8 @@ def test_scores_are_of_observed_cells_alone(fitted: VAE, tmp_path: Path) -> None
     before, filled = fitted.score_samples(table), fitted.impute(table)
     fitted.save(tmp_path / "m.safetensors")
     other = VAE.load(tmp_path / "m.safetensors")
-    other.model_.likelihood.missing_logits.add_(3.0)
+    logits: Any = other.model_.likelihood.missing_logits
+    logits.add_(3.0)
     np.testing.assert_array_equal(other.score_samples(table), before)
     pd.testing.assert_frame_equal(other.impute(table), filled)
     assert other.sample(500).a.isna().mean() > fitted.sample(500).a.isna().mean() + 0.1
@@ -107,9 +109,10 @@ def test_probabilities_of_all_patterns_sum_to_one() -> None:
 @pytest.mark.slow
 def test_the_compiled_step_and_the_eager_one_agree() -> None:
     table = holed().head(200)[["a", "b", "e"]]
-    words = {"epochs": 2, "batch_size": 50}
     one, other = (
-        VAE(1, encoder=MLP((8,)), training=Training(**words, compile=c), random_state=0).fit(table)
+        VAE(1, encoder=MLP((8,)), training=Training(epochs=2, batch_size=50, compile=c), random_state=0).fit(
+            table
+        )
         for c in (False, True)
     )
     assert one.history_[-1]["loss"] == pytest.approx(other.history_[-1]["loss"], rel=1e-4)

@@ -109,7 +109,7 @@ def test_a_model_goes_to_the_hub_and_comes_back(hub: Hub, tmp_path: Path) -> Non
     files = hub.repos["someone/digits"]
     assert files.keys() == {"model.safetensors", "README.md", "samples.png"}
     assert set(hub.tokens) == {"Bearer hf_secret"} and files["samples.png"][:4] == b"\x89PNG"
-    options = {"endpoint": hub.address, "cache_dir": tmp_path, "token": False}
+    options: dict[str, Any] = {"endpoint": hub.address, "cache_dir": tmp_path, "token": False}
     again = VAE.from_pretrained("someone/digits", **options)
     np.testing.assert_array_equal(again.transform(data.X[:5]), vae.transform(data.X[:5]))
     offline = VAE.from_pretrained("someone/digits", local_files_only=True, **options)

@@ -130,7 +130,7 @@ def test_the_page_gives_the_numbers_of_python(name: str, tmp_path: Path) -> None
         for key in found:
             np.testing.assert_allclose(found[key], code[key], atol=1e-4)
         z = code["mean"].astype(np.float32)
-        y = {"y": np.full(len(z), 3, np.int32)} if vae.classes_ is not None else {}
+        y: dict[str, Any] = {"y": np.full(len(z), 3, np.int32)} if vae.classes_ is not None else {}
         theirs, _ = python.ask("decode", {"z": z, **y})
         ours, _ = ask("decode", z=z, **y)
         assert ours.keys() == theirs.keys()

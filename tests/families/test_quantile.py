@@ -1,5 +1,7 @@
 """The law of a column that has the margin of its training data: levels, spikes, and numbers of any shape."""
 
+from typing import Any, Literal, cast
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from scipy import stats
 from torch import Tensor
 
 from reparam import Columns, Gaussian, Quantile
-from reparam.distributions.quantile import bisection, search
+from reparam.distributions.quantile import Margin, bisection, search
 from reparam.families import Head
 from reparam.families.quantile import KNOTS
 from tests.parts import Values, head
@@ -30,6 +32,7 @@ COLUMNS = {
     "two values": RNG.choice([-1.5, 2.5], 50),
 }
 NAMES = list(COLUMNS)
+Side = Literal["left", "right"]
 
 
 def law(name: str, batch: int = 6) -> tuple[Head, Tensor]:
@@ -40,15 +43,20 @@ def law(name: str, batch: int = 6) -> tuple[Head, Tensor]:
     return held, torch.randn(batch, n, dtype=torch.float64)
 
 
+def margin_of(held: Head) -> Margin:
+    margin: Any = held.margin
+    return cast(Margin, margin)
+
+
 def knots(held: Head) -> tuple[np.ndarray, np.ndarray]:
-    margin = held.margin  # type: ignore[attr-defined]
+    margin = margin_of(held)
     return margin.x[0].numpy(), margin.s[0].numpy()
 
 
-def score(held: Head, x: np.ndarray, side: str) -> np.ndarray:
+def score(held: Head, x: np.ndarray, side: Side) -> np.ndarray:
     """Normal scores of x by numpy; at a jump those on its left or right side."""
     at, s = knots(held)
-    low, high = held.margin.tails[0].numpy()  # type: ignore[attr-defined]
+    low, high = margin_of(held).tails[0].numpy()
     i = np.searchsorted(at, x, side) - 1
     k = i.clip(0, len(at) - 2)
     step = at[k + 1] - at[k]
@@ -58,7 +66,7 @@ def score(held: Head, x: np.ndarray, side: str) -> np.ndarray:
     return np.where(x < at[0], s[0] - np.log1p(under), np.where(x > at[-1], s[-1] + np.log1p(over), inside))
 
 
-def cdf(held: Head, raw: Tensor, x: np.ndarray, side: str = "right") -> np.ndarray:
+def cdf(held: Head, raw: Tensor, x: np.ndarray, side: Side = "right") -> np.ndarray:
     """P(X <= x), or P(X < x) on the left side, (len(x), batch), by scipy."""
     with torch.no_grad():
         v: Values = {name: value[:, :, 0].numpy() for name, value in held.values(raw).items()}
@@ -78,7 +86,7 @@ def test_probabilities_and_densities_are_differences_of_the_distribution_functio
         ours = held(raw).log_prob(torch.tensor(middle)[:, None, None]).exp().numpy()
         jumps = edges[np.isin(edges, at[:-1][(np.diff(at) == 0) & (np.diff(knots(held)[1]) > 0)])]
         mass = held(raw).log_prob(torch.tensor(jumps)[:, None, None]).exp().numpy()
-    if held.margin.levels[0]:  # type: ignore[attr-defined]
+    if margin_of(held).levels[0]:
         wanted = np.diff(cdf(held, raw, edges), axis=0) / np.diff(edges)[:, None]
         assert len(jumps) == 0
     else:
@@ -97,7 +105,7 @@ def test_mass_is_one(name: str) -> None:
     left, right = np.unique(at)[:-1, None], np.unique(at)[1:, None]
     x, dx = (left + right) / 2 + nodes * (right - left) / 2, weights * (right - left) / 2
     t = np.linspace(-30, 70, 40_001)
-    tails = held.margin.tails[0].numpy()  # type: ignore[attr-defined]
+    tails = margin_of(held).tails[0].numpy()
     beyond = np.stack([at[0] - tails[0] * np.exp(t), at[-1] + tails[1] * np.exp(t)])
     jumps = np.unique(at[:-1][(np.diff(at) == 0) & (np.diff(s) > 0)])
     places = np.concatenate([x.ravel(), beyond.ravel(), jumps])
@@ -125,7 +133,7 @@ def test_best_guess_is_the_mean_of_cells(name: str) -> None:
     at, s = knots(held)
     real = np.diff(s) > 0
     start, end = s[:-1][real], s[1:][real]
-    centre = held.margin.centre[0].numpy()[real]  # type: ignore[attr-defined]
+    centre = margin_of(held).centre[0].numpy()[real]
     with torch.no_grad():
         v = {key: value[:, None, :, 0].numpy() for key, value in held.values(raw).items()}
     weights, each = np.exp(v["weights"]), stats.logistic(v["loc"], v["scale"])
@@ -165,7 +173,7 @@ def test_the_margin_is_that_of_the_data() -> None:
         held, _ = law(name)
         x, counts = np.unique(COLUMNS[name], return_counts=True)
         common = counts > len(COLUMNS[name]) / 100
-        log_p = held.margin.log_density(torch.tensor(x[common])[:, None])[:, 0].numpy()  # type: ignore[attr-defined]
+        log_p = margin_of(held).log_density(torch.tensor(x[common])[:, None])[:, 0].numpy()
         share = counts[common] / (len(COLUMNS[name]) + 1)
         np.testing.assert_allclose(np.exp(log_p), share, rtol=0.01)
 
@@ -227,6 +235,6 @@ def test_knots_are_bounded() -> None:
 
 @pytest.mark.parametrize("strict", [False, True])
 def test_both_searches_agree(strict: bool) -> None:
-    margin = law("two spikes")[0].margin  # type: ignore[attr-defined]
+    margin = margin_of(law("two spikes")[0])
     x = torch.cat([margin.x[0], torch.tensor(COLUMNS["two spikes"]), torch.tensor([-1e9, 1e9])])[:, None]
     assert (search(margin.x, x, strict=strict) == bisection(margin.x, x, strict)).all()
