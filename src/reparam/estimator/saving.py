@@ -59,6 +59,8 @@ def load(
         preprocessor = Preprocessor.from_header(
             header, vae, arguments["labels"] or NoLabels(), arguments["likelihood"]
         )
+        if type(arguments["random_state"]) is not int:
+            raise FormatError(f"{path}: random_state is no whole number")
         vae.preprocessor_ = preprocessor
         vae._adopt(
             resolve(vae.get_params(deep=False), preprocessor, stated_seed(arguments["random_state"]), None)
