@@ -79,7 +79,11 @@ def hints(f: object) -> list[object]:
         return []
 
 
-@pytest.mark.parametrize("verb", VERBS)
+LONG = {"export": pytest.mark.slow}
+"""Verbs that take half a minute."""
+
+
+@pytest.mark.parametrize("verb", [pytest.param(verb, marks=LONG.get(verb, ())) for verb in VERBS])
 def test_verbs_run(
     verb: str, folder: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

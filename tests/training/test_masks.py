@@ -49,10 +49,10 @@ def test_whole_rows_are_enough_to_learn_to_fill_gaps() -> None:
     """Columns that are linear in four Gaussian factors: the best guess is the conditional mean of a normal
     distribution, with covariance C and cells m missing of o observed: C_mo C_oo^-1 x_o."""
     rng = np.random.default_rng(0)
-    weights, n, columns = rng.normal(size=(4, 10)), 1_200, list("abcdefghij")
+    weights, n, columns = rng.normal(size=(4, 10)), 700, list("abcdefghij")
     rows = rng.normal(size=(n, 4)) @ weights + 0.2 * rng.normal(size=(n, 10))
     covariance = weights.T @ weights + 0.04 * np.eye(10)
-    train, test = (pd.DataFrame(part, columns=columns) for part in (rows[:1000], rows[1000:]))
+    train, test = (pd.DataFrame(part, columns=columns) for part in (rows[:500], rows[500:]))
     hidden = rng.random(test.shape) < 0.3
 
     ideal = test.to_numpy().copy()
@@ -66,7 +66,7 @@ def test_whole_rows_are_enough_to_learn_to_fill_gaps() -> None:
         return float(np.sqrt(((filled - test.to_numpy())[hidden] ** 2).mean()))
 
     def ours(missing: float | None) -> float:
-        training = Training(epochs=100, missing=missing)
+        training = Training(epochs=60, batch_size=64, missing=missing)
         vae = VAE(4, encoder=MLP((64,), "silu"), training=training, random_state=0).fit(train)
         return error(vae.impute(test.mask(hidden)).to_numpy())
 
