@@ -128,6 +128,16 @@ def test_losses_has_a_panel_a_term_and_held_out_rows_beside_the_bound():
     assert figure.axes[0].get_title(loc="right") == "20"
 
 
+def test_the_held_out_bound_is_a_line_where_it_is_computed_now_and_then():
+    rows = [row(epoch) | {"stopped": epoch == 4} for epoch in range(1, 6)]
+    for skipped in (1, 3):
+        rows[skipped]["validation"] = None
+    lines = figures.losses(rows).axes[0].lines
+    held_out = next(line for line in lines if line.get_label() == "held out")
+    assert list(held_out.get_xdata()) == [1, 3, 5]
+    assert [list(line.get_xdata()) for line in lines if line.get_linestyle() == "--"] == [[4, 4]]
+
+
 def test_the_bound_has_its_own_panel_where_no_term_is_it():
     figure = figures.losses([row(epoch, terms={"ELBO": 3.0, "MMD": 0.1}) for epoch in (1, 2)])
     titles = [axes.get_title(loc="left") for axes in figure.axes]

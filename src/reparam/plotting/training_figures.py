@@ -8,7 +8,21 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from .style import BLUE, INK, LABEL, ORANGE, TICK, Array, caption, empty, finish, grid, shape, with_minus
+from .style import (
+    BLUE,
+    FAINT,
+    INK,
+    LABEL,
+    ORANGE,
+    TICK,
+    Array,
+    caption,
+    empty,
+    finish,
+    grid,
+    shape,
+    with_minus,
+)
 
 PARTS = {"KL (rate)": "rate", "reconstruction (distortion)": "distortion"}  # of the bound, and their keys
 
@@ -19,11 +33,15 @@ def _curve(rows: Sequence[Mapping[str, Any]], key: str) -> Array:
 
 
 def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
-    """What was minimised, term by term; the bound, where no term is it; rate and distortion."""
+    """What was minimised, term by term; the bound, where no term is it; rate and distortion. A dashed line
+    stands where training goes on from the best epoch, over all rows."""
     from ..objectives import title_of
 
     epochs, terms = _curve(history, "epoch"), [row.get("terms") or {} for row in history]
     bound, held_out = -_curve(history, "bound"), -_curve(history, "validation")
+
+    computed = np.isfinite(held_out)  # not after each epoch, where epochs are short
+    stops = [row["epoch"] for row in history if row.get("stopped")]
 
     def is_bound(values: Array) -> bool:
         return np.allclose(values, bound, rtol=1e-3, equal_nan=True)
@@ -43,8 +61,10 @@ def losses(history: Sequence[Mapping[str, Any]]) -> Figure:
     for place, (title, values) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(rows, columns, place)
         axes.plot(epochs, values, color=BLUE, label="training", **look)
-        if np.isfinite(held_out).any() and is_bound(values):
-            axes.plot(epochs, held_out, color=ORANGE, label="held out", **look)
+        for stop in stops:
+            axes.axvline(stop, color=FAINT, linewidth=1, linestyle="--")
+        if computed.any() and is_bound(values):
+            axes.plot(epochs[computed], held_out[computed], color=ORANGE, label="held out", **look)
             axes.legend(frameon=False, fontsize=TICK, labelcolor=INK)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
         grid(axes)
