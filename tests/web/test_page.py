@@ -300,7 +300,10 @@ def test_a_training_is_followed_while_it_runs(browser: Any, tmp_path: Path) -> N
         page.get_by_text("3 epochs, running").wait_for()
         with file.open("a") as more:
             more.write(json.dumps(rows[3]) + "\n")
-        page.get_by_text("4 epochs, running").wait_for()
+            more.write(json.dumps(rows[-1] | {"epoch": 5, "validation": rows[-1]["bound"]}) + "\n")
+            more.write(json.dumps(rows[-1] | {"epoch": 6, "validation": rows[-1]["bound"]}) + "\n")
+        page.get_by_text("6 epochs, running").wait_for()
+        assert "held out" in page.locator(".chart figcaption").first.inner_text()
     assert not faults
 
 

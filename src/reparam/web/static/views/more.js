@@ -64,6 +64,9 @@ export function AnomaliesView() {
     </button></li>`)}</ol></section>`;
 }
 
+/** @type {Record<string, string>} */
+const LINES = { bound: "training", validation: "held out" };
+
 /** One curve a column over epochs. @param {{rows: any[], names: string[], title: string}} props */
 function Curves({ rows, names, title }) {
   const [W, H] = [560, 210];
@@ -74,7 +77,7 @@ function Curves({ rows, names, title }) {
   const x = (/** @type {number} */ i) => 52 + (i / Math.max(1, rows.length - 1)) * (W - 62);
   const y = (/** @type {number} */ v) => 10 + (1 - (Math.min(v, high) - low) / (high - low || 1)) * (H - 36);
   const short = (/** @type {number} */ v) => (Math.abs(v) >= 1000 ? v.toFixed(0) : v.toPrecision(3));
-  return html`<figure class="chart"><figcaption>${title} <span class="quiet">${names.map((n, k) => html`<i class=${`line l${k}`}></i>${n.replaceAll("_", " ")} ${short(held[k].filter(Number.isFinite).at(-1) ?? 0)} `)}</span></figcaption>
+  return html`<figure class="chart"><figcaption>${title} <span class="quiet">${names.map((n, k) => html`<i class=${`line l${k}`}></i>${LINES[n] ?? ""} ${short(held[k].filter(Number.isFinite).at(-1) ?? 0)} `)}</span></figcaption>
     <svg viewBox=${`0 0 ${W} ${H}`} role="img" aria-label=${`${title} over ${rows.length} epochs`}>
       ${[low, (low + high) / 2, high].map((v) => html`<line class="rule" x1="52" x2=${W - 10} y1=${y(v)} y2=${y(v)} /><text x="46" y=${y(v) + 4} text-anchor="end">${short(v)}</text>`)}
       <text x="52" y=${H - 6}>epoch ${rows[0].epoch ?? 1}</text><text x=${W - 10} y=${H - 6} text-anchor="end">${rows.at(-1).epoch ?? rows.length}</text>
@@ -106,8 +109,7 @@ export function TrainingView() {
     return () => clearInterval(timer);
   }, [playing, film]);
   const has = (/** @type {string} */ name) => rows.some((row) => typeof row[name] === "number");
-  const groups = [["Bound, nats", ["bound", "validation_bound", "held_out_bound"]], ["Loss", ["loss"]], ["Rate, nats", ["rate", "kl"]], ["Distortion, nats", ["distortion"]], ["Accuracy", ["accuracy"]],
-    ["Learning rate", ["learning_rate", "lr"]], ["Seconds", ["seconds"]]];
+  const groups = [["Bound, nats", ["bound", "validation"]], ["Loss, nats", ["loss"]], ["KL (rate), nats", ["rate"]], ["Reconstruction (distortion), nats", ["distortion"]]];
   const per = film ? film.shape[1] : 0;
   return html`<section class="view"><h2>Training <span class="quiet">${rows.length} epochs${info.running ? ", running" : ""}</span></h2>
     ${film ? html`<figure class="film"><figcaption>Samples after epoch ${film.epochs[at] ?? at + 1}<button aria-pressed=${playing} onClick=${() => setPlaying(!playing)}>${playing ? "pause" : "play"}</button>
