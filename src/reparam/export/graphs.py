@@ -82,7 +82,7 @@ class Look(Graph):
     """x -> mean, standard deviation, reconstruction, log p(x|z) at the mean, and KL in nats, (n,).
 
     The KL is summed over the layers, in closed form where one is known and else log q(z) - log p(z), at the
-    means. A Point posterior has none.
+    means. A Point posterior has none, nor has one whose density is known at its own samples alone.
     """
 
     def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
@@ -95,7 +95,7 @@ class Look(Graph):
         else:
             px, log_px = trace.px, trace.log_likelihood[0]
         found |= {"reconstruction": mean_of(px).reshape(x.shape[0], *model.event), "log_px_given_z": log_px}
-        if model.config.has_density and trace.layers:
+        if model.config.has_density and model.config.posterior.tractable and trace.layers:
             found["kl"] = trace.rate
         return found
 
