@@ -147,7 +147,7 @@ def test_map_decodes_under_the_pointer_selects_and_shows_a_posterior(visit: Call
     box = frame(page)
     page.mouse.move(box["x"] + 6, box["y"] + 40)
     until(page, "s.hover?.z?.length === 10 && s.lastDecodeMs > 0")
-    assert page.locator(".tip canvas").is_visible()
+    page.locator(".tip canvas").wait_for()
     page.get_by_role("button", name="Lasso", exact=True).click()
     drag(page, LOOP)
     until(page, "s.selection.length > 50")
