@@ -134,8 +134,10 @@ def test_the_held_out_bound_is_a_line_where_it_is_computed_now_and_then():
         rows[skipped]["validation"] = None
     lines = figures.losses(rows).axes[0].lines
     held_out = next(line for line in lines if line.get_label() == "held out")
-    assert list(held_out.get_xdata()) == [1, 3, 5]
-    assert [list(line.get_xdata()) for line in lines if line.get_linestyle() == "--"] == [[4, 4]]
+    assert np.asarray(held_out.get_xdata()).tolist() == [1, 3, 5]
+    assert [np.asarray(line.get_xdata()).tolist() for line in lines if line.get_linestyle() == "--"] == [
+        [4, 4]
+    ]
 
 
 def test_the_bound_has_its_own_panel_where_no_term_is_it():
