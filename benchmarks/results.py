@@ -83,7 +83,7 @@ TABLES: dict[str, dict[str, str]] = {
     "draws": {
         "shape": "likeness of columns",
         "pairs": "of pairs",
-        "detection": "told from real rows, AUC",
+        "detection": "drawn against real rows, AUC",
         "efficacy": "AUC or R2 of the last column, less that by real rows",
         "closer": "nearer to a training row",
         "seconds": "seconds",

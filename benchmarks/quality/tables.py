@@ -15,7 +15,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
 
 from reparam import VAE
-from reparam.evaluation.draw_quality import Columns, draw_quality
+from reparam.evaluation.draw_quality import Kinds, draw_quality
 
 from ..markdown import Figures, Rows
 from .data import folder, table
@@ -78,7 +78,7 @@ def gaps(name: str, seed: int) -> dict[str, dict[str, float]]:
 
 def copula(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
     """A Gaussian copula with the empirical margins: normal scores of ranks, categories by their frequency."""
-    rng, kinds = np.random.default_rng(seed), Columns(train)
+    rng, kinds = np.random.default_rng(seed), Kinds(train)
     numbers = kinds.numbers(train)
     filled = np.where(np.isnan(numbers), np.nanmax(numbers, 0) + 1, numbers)
     scores = norm.ppf(np.apply_along_axis(rankdata, 0, filled) / (len(train) + 1))

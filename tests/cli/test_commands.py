@@ -223,6 +223,6 @@ def test_draws_are_compared_with_real_rows(tmp_path: Path, capsys: Capture) -> N
     assert found["shape"] > 0.6 and set(found["shapes"]) == {"a", "b", "kind"}
     assert found["efficacy"]["target"] == "kind" and 0 <= found["privacy"]["copies"] < 0.1
     assert run(*words, *draws) == 0
-    assert "told apart by one column" in capsys.readouterr().out
+    assert "AUC by one column alone" in capsys.readouterr().out
     assert run(*words, "--target", "kind") == 2
     assert "--draws" in capsys.readouterr().err

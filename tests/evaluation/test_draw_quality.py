@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from reparam import DataError
-from reparam.evaluation.draw_quality import draw_quality, pair_trends, shape, total_variation
+from reparam.evaluation.column_distances import total_variation
+from reparam.evaluation.draw_quality import draw_quality, frequencies, pair_trends, shape
 
 
 def rows(n: int, seed: int, shift: float = 0.0) -> pd.DataFrame:
@@ -61,7 +62,8 @@ def test_missing_cells_are_compared() -> None:
 
 
 def test_against_definitions() -> None:
-    assert total_variation(np.array([[0.0], [0], [1], [2]]), np.array([[0.0], [1], [1], [3]])) == 0.5
+    shares = frequencies(np.array([[0.0], [0], [1], [2]]), np.array([[0.0], [1], [1], [3]]))
+    assert total_variation(*shares) == 0.5
     assert shape(np.array([1.0, 2, 3, 4]), np.array([3.0, 4, 5, np.nan]), False) == pytest.approx(0.5)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(300, 2)), rng.normal(size=(300, 2))

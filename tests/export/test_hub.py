@@ -127,7 +127,7 @@ def test_the_card_is_written_from_the_evaluation(tmp_path: Path) -> None:
     held = {result.metric_type: result.metric_value for result in card.data.eval_results}
     assert held["log_likelihood"] == pytest.approx(evaluation.log_likelihood.mean)
     assert held["accuracy"] == pytest.approx(evaluation.accuracy)
-    assert f"| log p(x), nats per row | {evaluation.log_likelihood} |" in card.text
+    assert f"| log-likelihood, nats | {evaluation.log_likelihood} |" in card.text
     assert "VAE.from_pretrained('someone/digits')" in card.text and "labels = Auxiliary(" in card.text
     again = VAE.from_pretrained(tmp_path)
     np.testing.assert_array_equal(again.predict(data.X[:9]), vae.predict(data.X[:9]))

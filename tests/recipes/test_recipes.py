@@ -118,7 +118,8 @@ def test_unknown_recipe_suggests() -> None:
 def test_two_steps_learn_the_labels(name: str) -> None:
     data = load("digits")
     steps = RECIPES[name].model.named_steps
-    brief = {f"{step}__training": BRIEF for step, model in steps.items() if isinstance(model, VAE)}
+    models = [step for step, model in steps.items() if isinstance(model, VAE)]
+    brief = {f"{step}__training": BRIEF for step in models} | {f"{step}__random_state": 0 for step in models}
     y = np.where(np.arange(1000) < 500, data.y[:1000], -1)
     model = clone(RECIPES[name].model).set_params(**brief).fit(data.X[:1000], y)
     assert set(model.classes_) == set(range(10))

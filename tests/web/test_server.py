@@ -167,7 +167,7 @@ def test_a_full_queue_and_a_late_answer(models: Models) -> None:
     request = ("POST", "/api/v1/score", {"json": {"x": dataset.X[:1].tolist()}})
     full = create_app(Answers({"m": vae}), waiting=1)
     assert {response.status_code for response in send(full, *[request] * 12)} == {200, 503}
-    late = create_app(Answers({"m": vae}), seconds=1e-4)
+    late = create_app(Answers({"m": vae}), seconds=0)
     assert send(late, request)[0].status_code == 504
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LISTED_COLUMNS = 40
 """The most columns of a table that are listed."""
 BETRAYING = 5
-"""The columns by which draws are told from real rows best that are listed."""
+"""The columns that are listed by which a classifier finds draws best."""
 
 
 def print_json(value: Any) -> None:
@@ -183,7 +183,7 @@ def print_evaluation(result: "Evaluation") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ..plotting.report_words import table
+    from ..evaluation.metric_names import table
 
     rows = Table("metric", "value", "unit", title=f"{result.n} rows, {result.k} importance samples")
     for row in table(result):
@@ -214,7 +214,7 @@ def print_draw_quality(found: "DrawQuality") -> None:
     table.add_row("likeness of columns", f"{found.shape:.3f}", "1")
     if found.pairs is not None:
         table.add_row("likeness of pairs of columns", f"{found.pairs:.3f}", "1")
-    table.add_row("told from real rows by trees, AUC", f"{found.detection:.3f}", "0.5")
+    table.add_row("drawn against real rows by trees, AUC", f"{found.detection:.3f}", "0.5")
     if learnt := found.efficacy:
         name = f"{learnt.target} predicted by trees, {learnt.metric}"
         table.add_row(name, f"{learnt.drawn:.3f}", f"{learnt.real:.3f}, trained on real rows")
@@ -226,7 +226,7 @@ def print_draw_quality(found: "DrawQuality") -> None:
     console = Console()
     console.print(table)
     worst = sorted(found.detection_by_column.items(), key=lambda item: -item[1])[:BETRAYING]
-    console.print("told apart by one column: " + ", ".join(f"{name} {auc:.2f}" for name, auc in worst))
+    console.print("AUC by one column alone: " + ", ".join(f"{name} {auc:.2f}" for name, auc in worst))
 
 
 def print_anomalies(strangest: Any, anomalies: int, n: int, threshold: float, *, stderr: bool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import VAE, Training
+from ..data.stream import taken
 from ..errors import DataError, DivergedError, FormatError, SpecError
 from ..serialization.atomic import clear_leftovers, locked, replace_file
 from ..serialization.header import file_of, read_header
@@ -181,7 +182,7 @@ class RunFolder:
         """Write model, history, figures and evaluation; return the evaluation."""
         from ..plotting import model_plots
 
-        if not any(row["stopped"] for row in vae.history_):
+        if not any(row.get("stopped") for row in vae.history_):
             self.evaluate(vae, X, y)
         rows = "".join(json.dumps(row) + "\n" for row in vae.history_)
         replace_file(self.history_file, rows.encode())
@@ -197,8 +198,8 @@ def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
     rows = vae.held_out_ if len(vae.held_out_) and vae.window is None else np.arange(X.shape[0])
     rows = rows[:EVALUATION_ROWS]
     if y is not None:
-        y = (y.iloc[rows] if hasattr(y, "iloc") else np.asarray(y)[rows]) if vae.labels_.reads_y else None
-    return (X.iloc[rows] if hasattr(X, "iloc") else X[rows]), y
+        y = taken(y if hasattr(y, "iloc") else np.asarray(y), rows) if vae.labels_.reads_y else None
+    return taken(X, rows), y
 
 
 def decode_samples(vae: VAE, epoch: int) -> Any:

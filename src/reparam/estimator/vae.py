@@ -338,7 +338,9 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
         if training:
             refit_prior.check_training(training)
-        training = training or replace(self.training_, epochs=None, validation=None, patience=None)
+        training = training or replace(
+            self.training_, epochs=None, validation=None, patience=None, all_rows=None
+        )
         self.model_ = refit_prior.refit_prior(self.model_, prior, rows, training, self.seed_)
         self._adopt(replace(self.config_, model=self.model_.config))
         return self

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import ks_2samp
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.neighbors import NearestNeighbors
 
 from ..errors import DataError
+from .column_distances import is_number, kolmogorov_smirnov, numbers, total_variation
 
 Array = NDArray[Any]
 BINS = 10
@@ -109,23 +109,25 @@ def draw_quality(
     n = min(len(real), len(drawn), MOST)
     if n < 2 * FOLDS:
         raise DataError(f"draws are compared on {2 * FOLDS} rows of each kind or more, not {n}")
-    kinds = Columns(real[columns] if training is None else pd.concat([real[columns], training[columns]]))
+    kinds = Kinds(real[columns] if training is None else pd.concat([real[columns], training[columns]]))
     a, b = (rows[columns].sample(n, random_state=seed) for rows in (real, drawn))
     x, y = kinds.numbers(a), kinds.numbers(b)
-    alone = {name: told_apart(x[:, [j]], y[:, [j]], kinds.is_category[[j]]) for j, name in enumerate(columns)}
+    alone = {
+        name: classifier_auc(x[:, [j]], y[:, [j]], kinds.is_category[[j]]) for j, name in enumerate(columns)
+    }
     return DrawQuality(
         shapes={name: shape(x[:, j], y[:, j], kinds.is_category[j]) for j, name in enumerate(columns)},
         missing={name: float(b[name].isna().mean() - a[name].isna().mean()) for name in columns},
         pairs=pair_trends(x, y, kinds.is_category),
-        detection=told_apart(x, y, kinds.is_category),
+        detection=classifier_auc(x, y, kinds.is_category),
         detection_by_column=alone,
         efficacy=efficacy(kinds, real, drawn, training, target) if target and training is not None else None,
         privacy=None if training is None else privacy(kinds, real, drawn, training, seed),
     )
 
 
-class Columns:
-    """The kinds and categories of a table's columns."""
+class Kinds:
+    """Which columns of a table are numbers, and the categories of the others."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
         self.names = list(rows.columns)
@@ -145,17 +147,7 @@ class Columns:
         if name in self.values:
             codes = self.values[name].get_indexer(values.astype(str)).astype(float)
             return np.where(values.isna(), np.nan, codes)
-        if pd.api.types.is_datetime64_any_dtype(values.dtype):
-            days = (values - pd.Timestamp(0, tz=values.dt.tz)) / pd.Timedelta(days=1)
-            return np.asarray(days, dtype=float)
-        return np.asarray(pd.to_numeric(values, errors="coerce"), dtype=float)
-
-
-def is_number(values: pd.Series) -> bool:
-    """Whether a column is of numbers or dates."""
-    kind = values.dtype
-    numeric = pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
-    return bool(numeric or pd.api.types.is_datetime64_any_dtype(kind))
+        return numbers(values)
 
 
 def shape(x: Array, y: Array, is_category: bool) -> float:
@@ -164,16 +156,16 @@ def shape(x: Array, y: Array, is_category: bool) -> float:
     if not len(x) or not len(y):
         return float(len(x) == len(y))
     if is_category:
-        return 1 - total_variation(x[:, None], y[:, None])
-    return 1 - float(ks_2samp(x, y, method="asymp").statistic)
+        return 1 - total_variation(*frequencies(x[:, None], y[:, None]))
+    return 1 - kolmogorov_smirnov(x, y)
 
 
-def total_variation(x: Array, y: Array) -> float:
-    """Half the L1 distance of the frequencies of the rows of x and of y, in [0, 1]."""
+def frequencies(x: Array, y: Array) -> tuple[Array, Array]:
+    """Of each value that a row (n, k) has in x or in y, its share of the rows of x, and of those of y."""
     values, places = np.unique(np.concatenate([x, y]), axis=0, return_inverse=True)
     places = places.reshape(-1)
     p, q = (np.bincount(part, minlength=len(values)) / len(part) for part in np.split(places, [len(x)]))
-    return float(np.abs(p - q).sum() / 2)
+    return p, q
 
 
 def pair_trends(x: Array, y: Array, is_category: Array) -> float | None:
@@ -193,7 +185,7 @@ def pair_trends(x: Array, y: Array, is_category: Array) -> float | None:
                 edges = np.unique(np.quantile(a[:, column], np.linspace(0, 1, BINS + 1)[1:-1]))
                 for rows in (a, b):
                     rows[:, column] = np.searchsorted(edges, rows[:, column], side="right")
-        likeness.append(1 - total_variation(a, b))
+        likeness.append(1 - total_variation(*frequencies(a, b)))
     return float(np.mean(likeness)) if likeness else None
 
 
@@ -202,7 +194,7 @@ def correlation(rows: Array) -> float | None:
     return None if (np.ptp(rows, axis=0) == 0).any() else float(np.corrcoef(rows.T)[0, 1])
 
 
-def told_apart(x: Array, y: Array, is_category: Array) -> float:
+def classifier_auc(x: Array, y: Array, is_category: Array) -> float:
     """The cross-validated AUC of trees that tell the rows of y from those of x; 0.5 at best."""
     rows = trees_input(np.concatenate([x, y]), is_category)
     kind = np.repeat([0, 1], [len(x), len(y)])
@@ -219,7 +211,7 @@ def trees_input(rows: Array, is_category: Array) -> Array:
 
 
 def efficacy(
-    kinds: Columns, real: pd.DataFrame, drawn: pd.DataFrame, training: pd.DataFrame, target: str
+    kinds: Kinds, real: pd.DataFrame, drawn: pd.DataFrame, training: pd.DataFrame, target: str
 ) -> Efficacy:
     """Trees that predict the target on real rows, trained on the training rows and on the draws."""
     place = kinds.names.index(target)
@@ -249,7 +241,7 @@ def efficacy(
 
 
 def privacy(
-    kinds: Columns, real: pd.DataFrame, drawn: pd.DataFrame, training: pd.DataFrame, seed: int
+    kinds: Kinds, real: pd.DataFrame, drawn: pd.DataFrame, training: pd.DataFrame, seed: int
 ) -> Privacy:
     """Distances to the nearest training row: numbers by their rank among the training rows, in [0, 1], a
     different or a missing category by 1; summed over columns."""

@@ -16,9 +16,24 @@ from ..tensors import finite, random_from
 from . import diagnostics
 from .ais import Annealed, annealed, not_annealable
 from .importance import group_sizes, reliability_warning
+from .metric_names import named
 from .metrics import aggregate, calibration_error
 from .row_figures import RowFigures, row_figures
 
+IN_NOTEBOOK = {
+    "log_likelihood",
+    "bits_per_dim",
+    "elbo",
+    "rate",
+    "distortion",
+    "active_units",
+    "ess",
+    "mutual_information",
+    "prior_auc",
+    "accuracy",
+    "calibration_error",
+}
+"""The metrics that a notebook shows."""
 OLD_KEYS = {"rate_by_rung": "rate_by_layer", "told_apart": "prior_auc"}
 """Keys of version 0.1 in the JSON of an evaluation, kept for one release."""
 
@@ -32,10 +47,6 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.mean:.2f}" + ("" if self.se is None else f" ± {self.se:.2f}")
-
-
-def shown(value: "Estimate | float") -> str:
-    return str(value) if isinstance(value, int | Estimate) else f"{value:.4g}"
 
 
 @dataclass(frozen=True)
@@ -82,22 +93,10 @@ class Evaluation:
     log_likelihood_by_row: Tensor | None = field(default=None, repr=False, compare=False)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the metrics that are defined, in nats per row if nothing else is said, and
-        the warnings."""
-        figures = {
-            "log p(x)": self.log_likelihood,
-            "bits per dimension": self.bits_per_dim,
-            "ELBO": self.elbo,
-            "rate, KL": self.rate,
-            "distortion, -log p(x|z)": self.distortion,
-            "active units": self.active_units,
-            "effective sample size": self.ess,
-            "mutual information": self.mutual_information,
-            "AUC of codes against the prior": self.prior_auc,
-            "accuracy": self.accuracy,
-            "calibration error": self.calibration_error,
+        """What a notebook shows: the metrics that are defined, and the warnings."""
+        rows = {
+            name: f"{value} {unit}".strip() for key, name, value, unit in named(self) if key in IN_NOTEBOOK
         }
-        rows = {name: shown(value) for name, value in figures.items() if value is not None}
         return html_table(f"{self.n:,} rows, k = {self.k}", rows, self.warnings)
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, extra
 from ..evaluation.evaluate import Evaluation
+from ..evaluation.metric_names import title_of, unit_of
 from ..plotting.mosaic import is_picture, mosaic, shade
 from ..recipes.recipes import citation
 from ..serialization.atomic import replace_file
@@ -23,15 +24,13 @@ if TYPE_CHECKING:
 
 MODEL = "model.safetensors"
 PICTURE = "samples.png"
-METRICS = {
-    "log_likelihood": "log p(x), nats per row",
-    "bits_per_dim": "bits per dimension",
-    "elbo": "ELBO, nats per row",
-    "rate": "KL(q(z|x) || p(z)), nats per row",
-    "distortion": "-log p(x|z), nats per row",
-    "active_units": "active units",
-    "accuracy": "accuracy",
-}
+METRICS = ("log_likelihood", "bits_per_dim", "elbo", "rate", "distortion", "active_units", "accuracy")
+"""The metrics that a card shows."""
+
+
+def words_of(metric: str) -> str:
+    """A metric's name and unit."""
+    return ", ".join(filter(None, (title_of(metric), unit_of(metric))))
 
 
 @contextmanager
@@ -131,7 +130,7 @@ def card(vae: "VAE", name: str, evaluation: Evaluation | None, drawn: bool) -> s
 
 def measured(evaluation: Evaluation) -> list[str]:
     """The table of an evaluation, and its warnings."""
-    figures = {words: getattr(evaluation, name) for name, words in METRICS.items()}
+    figures = {words_of(name): getattr(evaluation, name) for name in METRICS}
     rows = [f"| {words} | {value_of(value)} |" for words, value in figures.items() if value is not None]
     about = f"On {evaluation.n:,} held-out rows, with {evaluation.k} importance samples."
     warned = ["\n".join(f"- {words}" for words in evaluation.warnings)] if evaluation.warnings else []
@@ -150,9 +149,14 @@ def metadata(vae: "VAE", name: str, evaluation: Evaluation | None, drawn: bool) 
     task = "unconditional-image-generation" if drawn else "feature-extraction"
     results = [
         EvalResult(
-            task, "custom", Path(str(data)).name, key, float(getattr(value, "mean", value)), metric_name=words
+            task,
+            "custom",
+            Path(str(data)).name,
+            key,
+            float(getattr(value, "mean", value)),
+            metric_name=words_of(key),
         )
-        for key, words in METRICS.items()
+        for key in METRICS
         if evaluation is not None and (value := getattr(evaluation, key)) is not None
     ]
     more: dict[str, Any] = {"widget": [{"text": "samples", "output": {"url": PICTURE}}]} if drawn else {}

@@ -48,7 +48,7 @@ def export_page(
 
     The file holds the model as ONNX graphs, each of which has given torch's numbers on random and extreme
     rows, and onnxruntime for browsers (5 MB). It shows what needs no Python: of X, a `Dataset` or rows with
-    labels y, the map and the least likely rows; codes, decoded codes, samples, and log p(x) of a datum.
+    labels y, the map and the least likely rows; codes, decoded codes, samples, and log p(x) of a row.
     Where all rows of X would make more than 15 MB, evenly spaced ones are held (the last ones of a series),
     and the page and `said` tell how many. SpecError where ONNX lacks an operation of the encoder or decoder.
     """

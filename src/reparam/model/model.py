@@ -192,7 +192,13 @@ class Trace:
     layers: tuple[LatentLayer, ...]
     critics: Mapping[object, nn.Module] = field(default_factory=dict)
     missing: Tensor | None = None
-    """Which cells (B, *E) the data lack, where log p(x|z) includes their log-probability, as in training."""
+    """See `with_missing`."""
+
+    def with_missing(self, x: Tensor) -> "Trace":
+        """This trace, whose log p(x|z) includes the log-probability of which cells are missing;
+        x (B, *E): the rows before cells were hidden."""
+        self.missing = x.isnan() if self.config.has_missing else None
+        return self
 
     def redrawn(self, draw: Draw) -> "Trace":
         """The same rows with new draws of z, as many as before where classes are enumerated; encoder outputs

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import is_number, numbers, texts
+from ..evaluation.column_distances import is_number, numbers
+from .cells import texts
 
 if TYPE_CHECKING:
     import pandas as pd

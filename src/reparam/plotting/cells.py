@@ -1,36 +1,20 @@
-"""Cells of a data frame as numbers and as text.
+"""Cells of a data frame as text.
 
 >>> import pandas as pd
->>> numbers(pd.Series(pd.to_datetime(["1970-01-02", None]))).tolist(), texts(pd.Series([1.0, 2.5, None]))
-([1.0, nan], ['1', '2.5'])
+>>> texts(pd.Series([1.0, 2.5, None]))
+['1', '2.5']
 """
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .style import short
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = NDArray[Any]
 LETTERS = 16
-
-
-def is_number(values: "pd.Series[Any]") -> bool:
-    """Whether a column holds numbers or dates."""
-    return values.dtype.kind in "iufM"
-
-
-def numbers(values: "pd.Series[Any]") -> Array:
-    """A column of numbers as float (n,), NaN where missing; dates in days since 1970."""
-    if values.dtype.kind != "M":
-        return values.to_numpy(dtype=float, na_value=np.nan)
-    plain = values.dt.tz_localize(None) if getattr(values.dtype, "tz", None) is not None else values
-    days = plain.to_numpy("datetime64[us]")
-    return np.where(np.isnat(days), np.nan, days.astype(np.int64) / 86_400e6)
 
 
 def texts(values: "pd.Series[Any]") -> list[str]:

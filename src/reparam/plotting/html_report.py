@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 
 from ..evaluation.diagnostics import INACTIVE_KL
 from ..evaluation.evaluate import Estimate, Evaluation
+from ..evaluation.metric_names import named
 from . import model_plots
 from .cells import decimals, text
 from .fitted import rows_of, samples_of
 from .html_elements import data_table, figure, gallery, notice, pair, section
 from .latent_figures import rates
 from .report_style import CSS
-from .report_words import named, summary
+from .report_words import summary
 from .score_figures import score_histogram
 from .training_figures import bound_by_samples
 

@@ -19,7 +19,7 @@ HOLE = (0.93, 0.55, 0.45)  # a missing pixel
 
 
 def is_picture(event: Sequence[int]) -> bool:
-    """Whether a datum of this shape is an image; a flat vector is not."""
+    """Whether a row of this shape is an image; a flat vector is not."""
     if len(event) == 3:
         event = event[1:] if event[0] in (1, 3) else event[:2] if event[2] in (1, 3) else ()
     return len(event) == 2 and min(event) > 1

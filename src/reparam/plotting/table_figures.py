@@ -1,6 +1,6 @@
 """Figures of a table: real rows beside drawn ones, and the rows that a model finds least likely.
 
-Tables are pandas frames with one row a datum; scores are log-probabilities in nats.
+Tables are pandas frames; scores are log-probabilities in nats.
 
 >>> import pandas as pd
 >>> real = pd.DataFrame({"size": [1.5, 2.5, 3.5, 4.0] * 9, "kind": ["a", "b", "b", None] * 9})
@@ -19,8 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ..evaluation.column_distances import is_number, kolmogorov_smirnov, numbers, total_variation
 from .associations import associations
-from .cells import is_number, numbers, texts
+from .cells import texts
 from .score_figures import score_histogram as score_histogram, strangest_cells as strangest_cells
 from .style import (
     BLUE,
@@ -98,12 +99,9 @@ def distance(real: "pd.Series[Any]", drawn: "pd.Series[Any]") -> tuple[str, floa
     if real.isna().all() or drawn.isna().all():
         return "", float("nan")
     if is_number(real):
-        from scipy.stats import ks_2samp  # slow to import
-
-        a, b = (numbers(each.dropna()) for each in (real, drawn))
-        return "KS", float(ks_2samp(a, b).statistic)
+        return "KS", kolmogorov_smirnov(*(numbers(each.dropna()) for each in (real, drawn)))
     _, shares = _shares(real, drawn)
-    return "TV", float(np.abs(shares[0] - shares[1]).sum() / 2)
+    return "TV", total_variation(*shares)
 
 
 def _shares(real: "pd.Series[Any]", drawn: "pd.Series[Any]") -> tuple[list[str], Array]:

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from ..data.codecs.table import to_pandas
 from ..data.stream import taken
+from ..evaluation.column_distances import is_number, numbers
 from .associations import associations, correlation_ratio
-from .cells import is_number, numbers, texts
+from .cells import texts
 from .fitted import Array, Rows, samples_of
 from .score_figures import score_histogram, strangest, strangest_cells
 from .table_figures import ASSOCIATED, correlations, distance, marginals

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import stat
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -162,6 +163,11 @@ def _codec_fault(codec: dict[str, Any]) -> str | None:
     columns = codec.get("columns", [])
     if not isinstance(columns, list) or not all(isinstance(column, dict) for column in columns):
         return "columns is not a list of columns"
+    spikes = [column.get("spike", []) for column in columns]
+    pairs = all(isinstance(spike, list) and len(spike) in (0, 2) for spike in spikes)
+    shown = [*chain(*spikes), *(column.get("missing", 0) for column in columns)] if pairs else []
+    if not pairs or not all(isinstance(n, int | float) and abs(n) < 1e300 for n in shown):
+        return "the frequent numbers of columns are not understood"
     if not all(isinstance(column.get(key), str) for column in columns for key in ("name", "kind")):
         return "a column has no name or kind"
     return None

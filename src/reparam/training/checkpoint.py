@@ -1,6 +1,6 @@
 """The full state of a training, to resume it exactly: tensors and numbers. `estimator.saving` writes them."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Protocol, Self
 
 import torch
@@ -120,7 +120,7 @@ class Checkpoint:
 
     def restore(self, trainer: Resumable) -> None:
         """Set a trainer of the same model to this state."""
-        stop = Stop(**self.numbers["stop"]) if "stop" in self.numbers else None
+        stop = self._stop()
         if stop and trainer.position.stop is None:
             trainer.begin_at(stop)
         self._check(type(self).of(trainer).tensors, trainer.update.parameters)
@@ -140,6 +140,15 @@ class Checkpoint:
             stop,
         )
 
+    def _stop(self) -> Stop | None:
+        """Where early stopping was; ValueError or TypeError where that is not understood."""
+        if "stop" not in self.numbers:
+            return None
+        stop = Stop(**self.numbers["stop"])
+        if any(type(n) is not int or not 0 <= n < 1 << 62 for n in astuple(stop)) or not stop.rows:
+            raise ValueError("the place of the stop is not understood")
+        return stop
+
     def _check(self, own: dict[str, Tensor], parameters: list[Tensor]) -> None:
         """ValueError where the state is not one of a trainer whose own tensors are these."""
         for name in ("epoch", "step", "stale_epochs"):
@@ -152,9 +161,6 @@ class Checkpoint:
             raise ValueError("the place in the epoch is not understood")
         if batches and not {"totals.sums", "random.cpu"} <= self.tensors.keys():
             raise ValueError("the random state is missing")
-        stop = self.numbers.get("stop", {"rows": 1})
-        if any(type(n) is not int or not 0 <= n < 1 << 62 for n in stop.values()) or not stop["rows"]:
-            raise ValueError("the place of the stop is not understood")
         best = self.numbers["best"]
         if best is not None and not isinstance(best, float | int):
             raise ValueError("best is no number")

@@ -37,8 +37,8 @@ class Loss:
         device = self.model.log_prior_y.device.type
         mixed = self.training.precision == "bf16-mixed"
         with torch.autocast(device, torch.bfloat16) if mixed else nullcontext():
-            trace = self.model(self.model.observe(self.mask(x)), y, samples=self.draws)
-            trace.critics, trace.missing = self.critics, x.isnan() if trace.config.has_missing else None
+            trace = self.model(self.model.observe(self.mask(x)), y, samples=self.draws).with_missing(x)
+            trace.critics = self.critics
             each = [term(trace, step) for term in self.terms]
             loss = reduce(torch.add, each)
             with torch.no_grad():

@@ -92,10 +92,15 @@ class Trainer:
         """The epochs done."""
         return self.position.epoch
 
+    @property
+    def continues(self) -> bool:
+        """Whether training goes on over all rows after the stop."""
+        return bool(self.training.all_rows and self.stopping.best_weights)
+
     def go_on(self, n: int) -> bool:
         """After the stop, be at the start of the epochs over all n rows; False where there are none."""
         best = self.stopping
-        if not (self.training.all_rows and best.best_weights):
+        if not self.continues:
             return False
         self.finish()
         self.begin_at(Stop(self.epoch, self.update.step, best.best_epoch, best.best_step, n))
@@ -145,7 +150,7 @@ class Trainer:
             if told := crowd.notice(self.threads or torch.get_num_threads()):
                 logging.getLogger("reparam").warning(told)
             ended = self.epoch >= epochs or self.stopping.exhausted
-            if stopped := ended and bool(self.training.all_rows and self.stopping.best_weights):
+            if stopped := ended and self.continues:
                 self.finish()
             yield Progress(
                 epoch=self.epoch,
@@ -283,8 +288,8 @@ class Trainer:
         with random_from(self.seed):
             for i in range(0, len(x), size):
                 labels = None if y is None else y[i : i + size]
-                trace = self.model(self.model.observe(x[i : i + size]), labels, samples=samples)
-                trace.missing = x[i : i + size].isnan() if trace.config.has_missing else None
-                total += self.own.monitor(trace)
+                part = x[i : i + size]
+                trace = self.model(self.model.observe(part), labels, samples=samples)
+                total += self.own.monitor(trace.with_missing(part))
         agreed = self.process.total(total[None])  # so that all processes stop at the same epoch
         return float(agreed) / (self.process.size * len(x))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _is_type(dtype: str) -> bool:
 
 @cache
 def _holds(dtype: str, kinds: tuple[type, ...], values: tuple[Any, ...]) -> bool:
-    """Whether values, told apart by their `kinds` too, can stand in a column of that type."""
+    """Whether values of those `kinds` (1, 1.0 and True are equal) can stand in a column of that type."""
     try:
         return len(pd.Series(values, dtype=object).astype(dtype)) == len(values)  # type: ignore[call-overload]
     except REFUSED:
@@ -94,11 +95,24 @@ def _has_rows(column: Column) -> bool:
     return type(column.rows) is int and 0 <= column.rows < 1 << 53
 
 
+def _has_writing(column: Column) -> bool:
+    """How numbers are written: decimals, increasing values, and the most frequent one with its share."""
+    decimals, values, spike = column.decimals, column.values, column.spike
+    increasing = all(map(_is_number, values)) and all(a < b for a, b in pairwise(values))
+    return (
+        (decimals is None or (type(decimals) is int and 0 <= decimals <= 300))
+        and increasing
+        and len(spike) in (0, 2)
+        and all(map(_is_number, [*spike, column.missing]))
+    )
+
+
 RULES: dict[str, Callable[[Column], bool]] = {
     "a type": _has_type,
     "categories": _has_categories,
     "a range": _has_range,
     "a value": _has_value,
     "a number of rows": _has_rows,
+    "a way of writing": _has_writing,
 }
 """What is wrong with a column where a rule is broken, in the order in which they depend on one another."""
