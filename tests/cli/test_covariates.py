@@ -1,5 +1,6 @@
 """`--given-columns`: columns of a file that the model is told."""
 
+import io
 import json
 from pathlib import Path
 
@@ -49,6 +50,34 @@ def test_columns_of_a_file_are_told(
     if not buffer:
         assert run("plot", out, "--data", data, "-o", tmp_path / "figures") == 0
         assert run("evaluate", out, data, "-k", 5, "--report", tmp_path / "r.html") == 0
+
+
+def test_rows_as_if_they_had_other_covariates(tmp_path: Path, capsys: Capture) -> None:
+    data, out = table(tmp_path / "t.csv"), tmp_path / "run"
+    words = ("--recipe", "conditional-table", "--epochs", 30)
+    assert run("fit", data, *words, "-o", out) == 2
+    assert "name their columns, --given-columns age,batch" in capsys.readouterr().err
+    assert run("fit", data, *words, "--given-columns", "age,batch", "-o", out) == 0
+    capsys.readouterr()
+    means = []
+    for batch in "AB":
+        assert run("reconstruct", out, data, "--as-if", f"batch={batch}") == 0
+        means.append(pd.read_csv(io.StringIO(capsys.readouterr().out))["weight"].mean())
+    assert means[1] - means[0] > 2
+    assert run("reconstruct", out, data, "--as-if", "B") == 2
+    assert "--as-if 'B': this model takes covariates" in capsys.readouterr().err
+    assert run("detect", data, "--given-columns", "batch", "-o", tmp_path / "a.csv") == 0
+    assert list(pd.read_csv(tmp_path / "a.csv").columns) == ["row", "score", "rank", "anomaly", "reasons"]
+    assert (
+        run("detect", data, "--normal", data, "--given-columns", "age,batch", "-o", tmp_path / "n.csv") == 0
+    )
+    frame = pd.read_csv(data)
+    frame.loc[4, "batch"] = None
+    frame.to_csv(data, index=False)
+    assert run("score", out, data) == 3
+    assert (
+        "covariate 'batch' is missing in row 4: fill it in, or leave the row out" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

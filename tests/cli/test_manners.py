@@ -74,6 +74,34 @@ def test_results_go_to_stdout_with_row_numbers(verb: str, data: str, place: Path
     assert outs[0] == outs[1] and table["row"].tolist() == list(range(60)) and len(table.columns) > 1
 
 
+def test_rows_of_a_table_go_to_stdout_and_images_want_a_file(
+    place: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    assert run("encode", place / "m", place / "rows.csv", "-o", tmp_path / "z.csv") == 0
+    tables: list[tuple[object, ...]] = [
+        ("sample", place / "m", "-n", 60),
+        ("reconstruct", place / "m", place / "rows.csv"),
+        ("impute", place / "m", place / "rows.csv"),
+        ("decode", place / "m", tmp_path / "z.csv", "--label", "a"),
+    ]
+    for words in tables:
+        capsys.readouterr()
+        assert run(*words) == 0
+        table = pd.read_csv(io.StringIO(capsys.readouterr().out))
+        assert len(table) == 60 and {"u", "v"} <= set(table.columns)
+    assert run("fit", "digits:test", "--epochs", 1, "-o", tmp_path / "digits") == 0
+    images: list[tuple[object, ...]] = [
+        ("sample", tmp_path / "digits"),
+        ("reconstruct", tmp_path / "digits", "digits:test"),
+        ("impute", tmp_path / "digits", "digits:test"),
+    ]
+    for words in images:
+        assert run(*words) == 2
+        assert "name a file, -o FILE, or -o - for csv on stdout" in capsys.readouterr().err
+    assert run("sample", tmp_path / "digits", "-n", 2, "-o", "-") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
 def test_detect_writes_its_table_to_stdout(place: Path, capsys: Capture) -> None:
     assert run("detect", place / "rows.csv", "--contamination", 0.1) == 0
     said = capsys.readouterr()

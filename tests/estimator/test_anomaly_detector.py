@@ -10,7 +10,18 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import check_estimator
 
-from reparam import MLP, VAE, AnomalyDetector, DataError, Gaussian, Shared, SpecError, Training
+from reparam import (
+    MLP,
+    VAE,
+    AnomalyDetector,
+    Covariates,
+    DataError,
+    Gaussian,
+    Given,
+    Shared,
+    SpecError,
+    Training,
+)
 from tests.estimator.helpers import RANDOM_BATCHES
 
 BRIEF = Training(epochs=2)
@@ -108,6 +119,39 @@ def test_counts_and_pictures(X: Any) -> None:
     detector = AnomalyDetector(VAE(2, encoder=MLP((8,)), training=BRIEF), random_state=0)
     assert detector.fit_predict(X).shape == (X.shape[0],)
     assert all(len(each) <= 3 for each in detector.explain(X[:5]))
+
+
+@pytest.mark.parametrize("form", ["frame", "mapping", "classes"])
+def test_an_anomaly_for_its_covariates(form: str) -> None:
+    """A height that is common, but not at that age, and the reason expects that of the age."""
+    rng = np.random.default_rng(0)
+    old = rng.random(300) < 0.5
+    rows = pd.DataFrame({"height": np.where(old, 170.0, 110.0) + rng.normal(0, 4, 300)})
+    rows["weight"] = rows["height"] / 3 + rng.normal(0, 2, 300)
+    rows.loc[11] = [170.0, 57.0]
+    old[11] = False
+    age = np.where(old, "old", "young")
+    y: Any = {"frame": pd.DataFrame({"age": age}), "mapping": {"age": age}, "classes": age}[form]
+    labels = Given(2) if form == "classes" else Covariates()
+    detector = AnomalyDetector(labels=labels, novelty=True, random_state=0).fit(rows, y)
+    assert detector.scores_.argmin() == 11
+    assert AnomalyDetector(random_state=0).fit(rows).scores_.argsort().tolist().index(11) > 30
+    one: Any = {
+        "frame": y[11:12] if form == "frame" else y,
+        "mapping": {"age": "young"},
+        "classes": ["young"],
+    }
+    told = one[form]
+    assert detector.predict(rows[11:12], told).tolist() == [-1]
+    assert detector.decision_function(rows[11:12], told)[0] == pytest.approx(
+        detector.score_samples(rows[11:12], told)[0] - detector.offset_
+    )
+    reason = detector.explain(rows[11:12], y=told)[0][0]
+    assert reason.column == "height" and reason.expected < 150
+    with pytest.raises(DataError, match=r"conditional on age: y is needed|needs y"):
+        detector.predict(rows)
+    with pytest.raises(SpecError, match=r"AnomalyDetector\(VAE\(labels=...\)\)"):
+        AnomalyDetector(VAE(2), labels=labels).fit(rows, y)
 
 
 def test_a_frame_without_rows_is_refused() -> None:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import sparse, stats
@@ -203,9 +204,16 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "anndata", None)
     with pytest.raises(DataError, match="pip install anndata"):
         load(str(tmp_path / "f.h5ad"))
-    annotated = SimpleNamespace(X=X.toarray(), layers={"counts": X.tocsc()})
+    cells = pd.DataFrame({"batch": ["a", "b"] * 100}, index=[f"cell{i}" for i in range(200)])
+    annotated = SimpleNamespace(X=X.toarray(), layers={"counts": X.tocsc()}, obs=cells)
     monkeypatch.setitem(sys.modules, "anndata", SimpleNamespace(read_h5ad=lambda path: annotated))
-    assert (load(str(tmp_path / "f.h5ad")).X != X).nnz == 0
+    found = load(str(tmp_path / "f.h5ad"))
+    assert (found.X != X).nnz == 0 and found.y is None
+    told = load(str(tmp_path / "f.h5ad"), given=("batch",)).y
+    pd.testing.assert_frame_equal(told, cells.reset_index(drop=True))
+    assert load(str(tmp_path / "f.h5ad"), label="batch").y.tolist() == cells["batch"].tolist()
+    with pytest.raises(DataError, match="no column 'donor', a covariate; it has batch"):
+        load(str(tmp_path / "f.h5ad"), given=("donor",))
 
 
 def test_the_shell(tmp_path: Path) -> None:

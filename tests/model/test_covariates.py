@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
 
 from reparam import (
     ELBO,
@@ -22,6 +25,7 @@ from reparam import (
     SpecError,
     Training,
 )
+from reparam.recipes import recipe
 from reparam.specs.parse import parse
 
 RNG = np.random.default_rng(0)
@@ -113,6 +117,56 @@ def test_reconstruct_as_if_another_batch(fitted: VAE) -> None:
     given = VAE(2, labels=Given(3), **SMALL).fit(X, TOLD["batch"])
     told = given.reconstruct(X, TOLD["batch"], label="B")
     assert np.abs(told - given.reconstruct(X, TOLD["batch"]))[~kept].max() > 1e-6
+
+
+def test_scvi_with_batches_keeps_them_out_of_the_code() -> None:
+    """Two kinds of cells in two batches that count some genes three times as often. The code of `scvi` tells
+    the batch, that of `scvi-batch` the kind alone, and decoded as if all were of one batch, all are alike."""
+    rng = np.random.default_rng(0)
+    n, kind = 600, np.arange(600) % 2
+    batch = rng.integers(2, size=n)
+    means = np.exp(rng.normal(size=(2, 20)))[kind] * np.where(np.arange(20) < 7, 3.0, 1.0) ** batch[:, None]
+    counts = rng.poisson(10 * means / means.mean(1, keepdims=True))
+    told = pd.DataFrame({"batch": batch})
+
+    def fit(name: str, y: Any) -> tuple[VAE, Any]:
+        brief = Training(epochs=60, learning_rate=2e-3)
+        vae = clone(recipe(name).model).set_params(latent_dim=3, training=brief, random_state=0)
+        return vae, vae.fit(counts, y).transform(counts, y)
+
+    def found(codes: Any, truth: Any) -> float:
+        return float(cross_val_score(LogisticRegression(), codes, truth, cv=3).mean())
+
+    alone, corrected = fit("scvi", None)[1], fit("scvi-batch", told)
+    assert corrected[0].labels_.known == (Category("batch", (0, 1)),)
+    assert found(alone, batch) > 0.9 > 0.65 > found(corrected[1], batch)
+    assert found(alone, kind) > 0.95 < found(corrected[1], kind)
+    as_if = corrected[0].reconstruct(counts, told, label={"batch": 1})
+    shares = as_if[:, :7].sum(1) / as_if.sum(1)
+    for k in (0, 1):
+        a, b = (shares[(kind == k) & (batch == b)].mean() for b in (0, 1))
+        assert abs(a - b) < 0.1 * b
+
+
+def test_a_conditional_table_draws_what_is_asked_for() -> None:
+    rng = np.random.default_rng(0)
+    told = pd.DataFrame({"sex": rng.choice(["f", "m"], 400), "age": rng.uniform(5, 18, 400)})
+    height = 70 + 5 * told["age"] + 8 * (told["sex"] == "m") + rng.normal(0, 2, 400)
+    table = pd.DataFrame(
+        {"height": height, "club": np.where(rng.random(400) < told["age"] / 20, "yes", "no")}
+    )
+    table.loc[::8, "height"] = np.nan
+    r = recipe("conditional-table")
+    vae = r.model.set_params(training=Training(epochs=80, learning_rate=3e-3), random_state=0).fit(
+        table, told
+    )
+    for sex, age in (("f", 8), ("m", 16)):
+        drawn = vae.sample(400, label={"sex": sex, "age": age}, missing=False)
+        assert drawn["height"].mean() == pytest.approx(70 + 5 * age + 8 * (sex == "m"), abs=2)
+        assert (drawn["club"] == "yes").mean() == pytest.approx(age / 20, abs=0.15)
+    filled = vae.impute(table, told)["height"][::8]
+    assert np.corrcoef(filled, height[::8])[0, 1] > 0.97
+    assert vae.score(table[1:8], told[1:8]) > vae.score(table[1:8], told[1:8].assign(age=told["age"] + 6)) + 1
 
 
 def test_kinds_of_columns() -> None:

@@ -4,8 +4,10 @@ import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -23,16 +25,18 @@ NAMES = [name for name, r in RECIPES.items() if isinstance(r.model, VAE)]
 BRIEF = Training(epochs=6, batch_size=50)
 
 
-def digits(name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """500 digits as the recipe reads them, and labels where it wants them."""
+def digits(name: str) -> tuple[np.ndarray, Any]:
+    """500 digits as the recipe reads them, and labels or covariates where it wants them."""
     r, data = RECIPES[name], load("digits")
     X, y = (data.X[: r.rows], np.arange(r.rows)) if r.rows else (data.X[:500], data.y[:500])
     if r.model.window:
         return np.sin(np.arange(400) / 5), None
     if isinstance(r.model.likelihood, DiscretizedLogistic):
         X = (255 * X).round()
-    if r.data.startswith("a sparse"):
+    if r.model.likelihood is not None and r.model.likelihood.measurement == "count":
         X = np.floor(16 * X).reshape(len(X), -1)
+    if r.model.labels is not None and r.model.labels.measured:
+        return X, pd.DataFrame({"batch": np.where(y < 5, "A", "B")})
     return X, y if r.model.labels is not None else None
 
 
@@ -72,10 +76,12 @@ def test_a_recorded_step_is_the_plain_one(name: str, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_gets_a_gradient(name: str) -> None:
-    vae, (X, _) = fitted(name), digits(name)
+    vae, (X, given) = fitted(name), digits(name)
     model = copy.deepcopy(vae.model_).train()
     model.zero_grad()
     y = None if vae.labels_ is None else torch.zeros(len(X), dtype=torch.long)
+    if vae.labels_.measured:
+        y = vae.preprocessor_.targets.truth(given, len(X))
     torch.manual_seed(0)
     terms = [
         replace(term, free_bits=0) if isinstance(term, ELBO) else term

@@ -20,14 +20,15 @@ STDOUT = Path("-")
 """Results go to stdout, as csv."""
 
 
-def writable(path: Path) -> Path:
-    """The file to write; an error, before any work is done, where its extension is not supported or it cannot
-    be written."""
-    if path != STDOUT and path.suffix.lower() not in ENDINGS:
+def writable(path: Path | None) -> Path | None:
+    """The file to write, if one is named; an error, before any work is done, where its extension is not
+    supported or it cannot be written."""
+    if path is None or path == STDOUT:
+        return path
+    if path.suffix.lower() not in ENDINGS:
         ending = path.suffix or "a file without an extension"
         raise SpecError(f"cannot write {ending}: use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-    if path != STDOUT:
-        check_writable(path)
+    check_writable(path)
     return path
 
 
@@ -52,6 +53,16 @@ OutputFile = Annotated[
         "-o",
         "--output",
         help="file to write: .npy, .npz, .csv, .parquet or .png; - is csv to stdout",
+        callback=writable,
+    ),
+]
+RowsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="file to write: .npy, .npz, .csv, .parquet or .png; - is csv to stdout, the default for rows of "
+        "a table",
         callback=writable,
     ),
 ]

@@ -19,7 +19,7 @@ EXPLAINED = 100
 SHOWN = 5
 
 
-@data_options(without=["given_columns"])
+@data_options()
 def detect(
     data: Data,
     options: DataOptions,
@@ -37,7 +37,7 @@ def detect(
     as_json: AsJson = False,
 ) -> None:
     """Find anomalies in DATA: score, rank, flag and the strangest columns of each row."""
-    from .. import AnomalyDetector
+    from .. import AnomalyDetector, Covariates
     from .load import load_data, load_data_for
     from .write_results import write
 
@@ -48,16 +48,17 @@ def detect(
     detector = AnomalyDetector(
         novelty=normal is not None,
         contamination="auto" if contamination is None else contamination,
+        labels=None if options.given_columns is None else Covariates(),
         random_state=seed,
     )
     dataset = load_data(normal or data, options)
     if dataset.X.shape[0] < 2:
         raise DataError(f"{normal or data} has one row; finding anomalies needs two or more")
-    detector.fit(dataset.X)
+    detector.fit(dataset.X, dataset.y)
     scores = detector.scores_
     if normal is not None:
         dataset = load_data_for(detector.vaes_[0], data, options)
-        scores = detector.score_samples(dataset.X)
+        scores = detector.score_samples(dataset.X, dataset.y)
     found = table(detector, dataset, scores)
     written = result_table(detector, dataset, found, output)
     if not (as_json and output == STDOUT):
@@ -95,8 +96,9 @@ def table(detector: "AnomalyDetector", dataset: "Dataset", scores: Any) -> "pd.D
     flagged = scores < detector.offset_
     explained = np.flatnonzero(flagged | (rank <= EXPLAINED))
     some = dataset.X.iloc[explained] if hasattr(dataset.X, "iloc") else dataset.X[explained]
+    told = detector.vaes_[-1].preprocessor_.targets.chosen(dataset.y, len(scores), explained)
     reasons = np.full(len(scores), "", dtype=object)
-    for row, each in zip(explained, detector.explain(some), strict=True):
+    for row, each in zip(explained, detector.explain(some, y=told), strict=True):
         reasons[row] = "; ".join(map(str, each))
     return pd.DataFrame({"score": scores, "rank": rank, "anomaly": flagged, "reasons": reasons})
 

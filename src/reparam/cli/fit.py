@@ -74,6 +74,10 @@ def fit(
     vae, published = build_estimator(recipe, overrides, seed)
     if options.given_columns is not None:
         vae.set_params(labels=covariate_head(vae))
+    elif vae.labels and vae.labels.measured:
+        raise SpecError(
+            f"labels={vae.labels} needs covariates: name their columns, --given-columns age,batch"
+        )
     (vae.training or Training()).resolved_device()
     dataset = load_data(data, options)
     X: Any = scale_pixels(dataset.X, vae)

@@ -100,7 +100,9 @@ def load_data(data: str, options: DataOptions, vae: VAE | None = None) -> Datase
         given=given,
     )
     if given and not hasattr(dataset.y, "columns"):
-        raise DataError(f"{data} has no columns: --given-columns takes columns of a table")
+        raise DataError(
+            f"{data} has no columns: --given-columns takes columns of a table or of an .h5ad's obs"
+        )
     for line in dataset.note.splitlines():
         note(line)
     if label is not None and (dataset.y is None or not hasattr(dataset.X[:1], "columns")):
@@ -150,10 +152,10 @@ def model_columns(vae: VAE) -> list[str]:
     return vae.codec_.column_names()
 
 
-def find_class(vae: VAE, label: str | None) -> Any:
-    """The class with this name, or the covariates of "age=40,batch=B"."""
+def find_class(vae: VAE, label: str | None, option: str = "--label") -> Any:
+    """The class with this name, or the covariates of "age=40,batch=B", the value of `option`."""
     if label is not None and vae.labels_.measured:
-        return dict(covariate(vae, word) for word in label.split(","))
+        return dict(covariate(vae, word, option) for word in label.split(","))
     if label is None or vae.classes_ is None:
         return label
     for known in vae.classes_:
@@ -162,11 +164,11 @@ def find_class(vae: VAE, label: str | None) -> Any:
     raise DataError(f"{label!r} is not a class of this model: {', '.join(map(str, vae.classes_))}")
 
 
-def covariate(vae: VAE, word: str) -> tuple[str, Any]:
+def covariate(vae: VAE, word: str, option: str) -> tuple[str, Any]:
     """The name and the value of "age=40": a number, or the category with this name."""
     name, sign, value = word.strip().partition("=")
     if not sign:
-        raise SpecError(f"--label {word!r}: this model takes covariates, NAME=VALUE,NAME=VALUE")
+        raise SpecError(f"{option} {word!r}: this model takes covariates, NAME=VALUE,NAME=VALUE")
     for column in vae.labels_.known:
         if column.name == name:
             return name, column.read(value)

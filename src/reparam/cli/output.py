@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ..errors import DataError
+from ..errors import DataError, SpecError
 from .arguments import STDOUT, is_table
 from .terminal import note, printable, say, settings, warn
 
@@ -153,6 +153,15 @@ def write_by_block(
     top = vae.likelihood_.top if names is None else None
     write_pieces(path, map(result, dataset.blocks()), dataset.X.shape[0], names, top)
     print_path(path)
+
+
+def rows_file(path: Path | None, vae: "VAE") -> Path:
+    """The file that is named for rows like those of the model, else stdout for rows of a table."""
+    if path is None and not vae.codec_.takes_frames:
+        raise SpecError(
+            "rows of this model are images or arrays: name a file, -o FILE, or -o - for csv on stdout"
+        )
+    return path or STDOUT
 
 
 def print_path(path: Path) -> None:

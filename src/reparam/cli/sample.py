@@ -4,15 +4,17 @@ from typing import Annotated
 
 import typer
 
-from .arguments import ModelPath, OutputFile, Seed, parse_given
-from .output import write_result
+from .arguments import ModelPath, RowsFile, Seed, parse_given
+from .output import rows_file, write_result
 
 
 def sample(
     model: ModelPath,
-    output: OutputFile,
+    output: RowsFile = None,
     n: Annotated[int, typer.Option("-n", min=1, help="number of rows")] = 64,
-    label: Annotated[str | None, typer.Option(help="the class to draw")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="the class to draw, or the covariates: age=40,batch=B")
+    ] = None,
     draw: Annotated[
         bool, typer.Option("--draw", help="for images too, draw x ~ p(x|z), not its mean")
     ] = False,
@@ -27,6 +29,7 @@ def sample(
     from .run_folder import load_model
 
     vae, known = load_model(model), parse_given(given or [])
+    output = rows_file(output, vae)
     mean = output.suffix.lower() == ".png" and not draw
     words = {"label": find_class(vae, label), "mean": mean, "given": known, "missing": missing}
     rows = vae.sample(n, **words, random_state=seed)

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from ..errors import DataError, SpecError
-from .arguments import STDOUT, Data, DataOptions, ModelPath, OutputFile, Seed, data_options
-from .output import check_duplicate_columns, write_by_block, write_result
+from .arguments import STDOUT, Data, DataOptions, ModelPath, OutputFile, RowsFile, Seed, data_options
+from .output import check_duplicate_columns, rows_file, write_by_block, write_result
 
 
 @data_options(without=["size"])
@@ -22,14 +22,17 @@ def encode(model: ModelPath, data: Data, options: DataOptions, output: OutputFil
 def decode(
     model: ModelPath,
     data: Data,
-    output: OutputFile,
-    label: Annotated[str | None, typer.Option(help="the class to decode")] = None,
+    output: RowsFile = None,
+    label: Annotated[
+        str | None, typer.Option(help="the class to decode, or the covariates: age=40,batch=B")
+    ] = None,
 ) -> None:
     """Decoded means of codes (n, L); of a table its columns z1 ... zL, as `encode` writes them."""
     from .load import find_class, load_data
     from .run_folder import load_model
 
-    vae, dataset = load_model(model), load_data(data, DataOptions())
+    vae = load_model(model)
+    output, dataset = rows_file(output, vae), load_data(data, DataOptions())
     codes, names = dataset.X, [f"z{i + 1}" for i in range(vae.latent_dim_)]
     if set(names) <= set(getattr(codes, "columns", ())):
         codes = codes[names]
@@ -37,12 +40,24 @@ def decode(
 
 
 @data_options(without=["size"])
-def reconstruct(model: ModelPath, data: Data, output: OutputFile, options: DataOptions) -> None:
+def reconstruct(
+    model: ModelPath,
+    data: Data,
+    options: DataOptions,
+    output: RowsFile = None,
+    as_if: Annotated[
+        str | None,
+        typer.Option("--as-if", help="decode as if the rows had this class, or covariates: batch=B"),
+    ] = None,
+) -> None:
     """Decoded means of the posterior means."""
-    from .load import load_model_and_data
+    from .load import find_class, load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
-    write_by_block(output, vae, dataset, lambda block: vae.reconstruct(block.X, block.y))
+    other = find_class(vae, as_if, "--as-if")
+    write_by_block(
+        rows_file(output, vae), vae, dataset, lambda block: vae.reconstruct(block.X, block.y, label=other)
+    )
 
 
 @data_options(without=["size"])
@@ -62,8 +77,8 @@ def predict(model: ModelPath, data: Data, options: DataOptions, output: OutputFi
 def impute(
     model: ModelPath,
     data: Data,
-    output: OutputFile,
     options: DataOptions,
+    output: RowsFile = None,
     draws: Annotated[
         int | None, typer.Option(min=1, help="number of imputations, numbered in a column `draw`")
     ] = None,
@@ -74,6 +89,7 @@ def impute(
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
+    output = rows_file(output, vae)
     if draws is None:
         write_by_block(
             output,

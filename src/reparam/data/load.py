@@ -134,6 +134,10 @@ def load(
         raise DataError(f"unknown data {word!r}{hint} {cure}")
     if not path.is_file():
         raise DataError(f"{path}: no such file; check the path")
+    if path.suffix.lower() == ".h5ad":
+        X, cells = read_h5ad(path, split)
+        names = _columns_of_y(data, map(str, cells.columns), label, given)
+        return replace(_checked(data, (X, None)), y=_y_of([cells], names, given))
     return _checked(data, READERS[path.suffix.lower()](path, split))
 
 
@@ -180,26 +184,35 @@ def _table(
 ) -> Dataset:
     """A frame or a stream of frames. The column `label` of `labels`, blocks of the same rows, becomes y, or
     the columns `given` as a frame; the other columns are those of the codec `like`."""
-    import pandas as pd
-
     from .codecs import table as tables
 
     def each(f: Callable[[Any], Any]) -> Any:
         return rows.map(f) if isinstance(rows, Stream) else f(rows)
 
-    y: Any = None
-    if given:
-        columns = list(map(str, rows[:1].columns))
-        if absent := [each for each in given if each not in columns]:
-            raise DataError(f"{name} has no column {absent[0]!r}, a covariate; it has {', '.join(columns)}")
-        if len(given) == len(columns):
-            raise DataError(f"{name} has covariates only: leave a column or more for the model")
-        y = pd.concat([block[list(given)] for block in labels], ignore_index=True)
-        rows = each(lambda block: block.drop(columns=list(given)))
-    elif label is not None and label in rows[:1].columns:
-        y = np.concatenate([block[label].to_numpy() for block in labels])
-        rows = each(lambda block: block.drop(columns=label))
+    names = _columns_of_y(name, map(str, rows[:1].columns), label, given)
+    if given and len(given) == len(rows[:1].columns):
+        raise DataError(f"{name} has covariates only: leave a column or more for the model")
+    y = _y_of(labels, names, given)
+    rows = each(lambda block: block.drop(columns=names)) if names else rows
     return Dataset(name, each(like.aligned) if isinstance(like, tables.TableCodec) else rows, y)
+
+
+def _columns_of_y(name: str, columns: Iterable[str], label: str | None, given: tuple[str, ...]) -> list[str]:
+    """Of the columns those of y: the covariates `given`, or `label` if it is there."""
+    held = list(columns)
+    if absent := [each for each in given if each not in held]:
+        raise DataError(f"{name} has no column {absent[0]!r}, a covariate; it has {', '.join(held)}")
+    return list(given) or [each for each in (label,) if each in held]
+
+
+def _y_of(frames: Iterable[Any], names: list[str], given: tuple[str, ...]) -> Any:
+    """The columns `names` of the frames, a frame where they are `given` as covariates, else labels (n,)."""
+    import pandas as pd
+
+    if not names:
+        return None
+    y = pd.concat([frame[names] for frame in frames], ignore_index=True)
+    return y if given else y[names[0]].to_numpy()
 
 
 def _checked(name: str, rows: Rows) -> Dataset:
@@ -222,7 +235,7 @@ def _pixels(X: Array) -> Array:
     return np.divide(X, 255 if X.max() > 1 else 1, dtype=np.float32)
 
 
-Reader = Callable[[Path, str], Rows]
+Reader = Callable[[Path, str], tuple[Any, Any]]
 READERS: Mapping[str, Reader] = {
     ".npy": read_npy,
     ".npz": read_npz,

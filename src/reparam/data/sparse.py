@@ -58,12 +58,12 @@ def assembled(arrays: Mapping[str, Array]) -> Any:
     return matrix.tocsr()
 
 
-def read_h5ad(path: Path) -> Any:
-    """The counts of an AnnData file: layers["counts"] where it has them, else X."""
+def read_h5ad(path: Path) -> tuple[Any, Any]:
+    """The counts of an AnnData file, layers["counts"] where it has them, else X, and its frame of cells."""
     try:
         import anndata
     except ImportError:
         raise DataError(f"{path.name} needs anndata: pip install anndata") from None
     held = anndata.read_h5ad(path)
     X = held.layers.get("counts", held.X)
-    return X if isinstance(X, np.ndarray) else X.tocsr()
+    return X if isinstance(X, np.ndarray) else X.tocsr(), held.obs

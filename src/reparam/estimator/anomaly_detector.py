@@ -14,6 +14,7 @@ from ..data.codecs.choose import learn
 from ..data.stream import typical_rows
 from ..errors import SpecError
 from ..families import Family, StudentT
+from ..model.label_head import LabelHead
 from ..nn.networks import MLP
 from ..training.config import Training
 from .reasons import Reason, reasons, usual
@@ -50,6 +51,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
       lower quartile of the scores less 1.5 interquartile ranges.
     - novelty: as in LocalOutlierFactor. False: X is searched for its own anomalies, by `fit_predict`; True:
       X is normal, and `predict`, `decision_function` and `score_samples` judge new rows.
+    - labels: `Covariates()` or `Given(K)`, what the default models are conditional on: rows are anomalies
+      for their y, and each method needs it. A VAE of your own has its own labels.
     - random_state: that of the VAE; None: its own.
 
     Fitted: `scores_` (n,), log p(x) of the rows of X in nats; `offset_`, the threshold; `vaes_`.
@@ -65,26 +68,34 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         contamination: float | str = "auto",
         novelty: bool = False,
+        labels: LabelHead | None = None,
         random_state: Any = None,
     ) -> None:
         self.vae = vae
         self.contamination = contamination
         self.novelty = novelty
+        self.labels = labels
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the VAE to X (n, *E), with `sample_weight` (n,) as in `VAE.fit`, score its rows and set the
-        threshold. y is ignored. Returns self."""
+        threshold. y is what the model is conditional on, a frame of covariates or classes (n,); a model
+        without labels ignores it. Returns self."""
         share = self.contamination
         if share != "auto" and not (isinstance(share, int | float) and 0 < share <= 0.5):
             raise SpecError(f"contamination takes 'auto' or a fraction in (0, 0.5], not {share!r}")
-        self.vaes_ = default_vaes(X, self.novelty) if self.vae is None else [clone(self.vae)]
+        if self.vae is not None and self.labels is not None:
+            raise SpecError(
+                "labels are those of the default models: AnomalyDetector(VAE(labels=...)) instead"
+            )
+        self.vaes_ = default_vaes(X, self.novelty, self.labels) if self.vae is None else [clone(self.vae)]
         for vae in self.vaes_:
+            reads_y = vae.labels is not None and vae.labels.reads_y
             if self.random_state is not None:
                 vae.set_params(random_state=self.random_state)
-            vae.fit(X, sample_weight=sample_weight)
-        self.scores_ = self._scores(X)
-        self.usual_ = usual(vae, X)
+            vae.fit(X, y if reads_y else None, sample_weight=sample_weight)
+        self.scores_ = self._scores(X, y)
+        self.usual_ = usual(vae, X, y)
         self.n_features_in_ = vae.n_features_in_
         if hasattr(vae, "feature_names_in_"):
             self.feature_names_in_ = vae.feature_names_in_
@@ -93,24 +104,25 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit_predict(self, X: Any, y: Any = None) -> Array:
         """Fit, and -1 for the anomalies among the rows of X, 1 for the others (n,)."""
-        return judged(self.fit(X).scores_, self.offset_)
+        return judged(self.fit(X, y).scores_, self.offset_)
 
     @available_if(scores_new_rows)  # type: ignore[untyped-decorator]
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, y: Any = None) -> Array:
         """-1 for anomalies, 1 for the other rows (n,)."""
-        return judged(self.score_samples(X), self.offset_)
+        return judged(self.score_samples(X, y), self.offset_)
 
     @available_if(scores_new_rows)  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: Any, y: Any = None) -> Array:
         """`score_samples` less the threshold (n,), nats: negative for anomalies."""
-        scores: Array = self.score_samples(X)
+        scores: Array = self.score_samples(X, y)
         return scores - self.offset_
 
     @available_if(scores_new_rows)  # type: ignore[untyped-decorator]
-    def score_samples(self, X: Any) -> Array:
-        """log p(x) of each row (n,), nats, by importance sampling; always finite."""
+    def score_samples(self, X: Any, y: Any = None) -> Array:
+        """log p(x) of each row (n,), nats, by importance sampling; always finite. log p(x | y) for a model
+        that is conditional on y."""
         check_is_fitted(self)
-        return self._scores(X)
+        return self._scores(X, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -118,26 +130,27 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.allow_nan = self.vae is None or self.vae.likelihood is not None
         return tags
 
-    def _scores(self, X: Any) -> Array:
-        scores: Array = np.mean([vae.score_samples(X) for vae in self.vaes_], 0)
+    def _scores(self, X: Any, y: Any) -> Array:
+        scores: Array = np.mean([vae.score_samples(X, y) for vae in self.vaes_], 0)
         finite = np.isfinite(scores)
         return np.where(finite, scores, scores.min(where=finite, initial=-1e30) - 1.0)
 
-    def explain(self, X: Any, most: int = 3) -> list[list[Reason]]:
+    def explain(self, X: Any, most: int = 3, y: Any = None) -> list[list[Reason]]:
         """Of each row of X its `most` strangest cells, the strangest first: those whose log-probability is
-        furthest below what is usual in their column, with the value that the other cells let expect."""
+        furthest below what is usual in their column, with the value that the other cells (and y, where the
+        model is conditional on it) let expect."""
         check_is_fitted(self)
-        return reasons(self.vaes_[-1], X, self.usual_, most)
+        return reasons(self.vaes_[-1], X, y, self.usual_, most)
 
 
-def default_vaes(X: Any, novelty: bool) -> list[VAE]:
+def default_vaes(X: Any, novelty: bool, labels: LabelHead | None = None) -> list[VAE]:
     """The models of `AnomalyDetector`; for pictures the default VAE."""
     n, some = X.shape[0] if hasattr(X, "shape") else len(X), typical_rows(X, TYPICAL)
     if not is_frame(some) and np.ndim(some) > 2:
-        return [VAE()]
-    likelihood = heavy_tailed(some)
-    linear = VAE(5, encoder=MLP(()), likelihood=likelihood, training=of_steps(LINEAR_STEPS, n))
-    deep = VAE(encoder=MLP((64, 64), "silu"), likelihood=likelihood, training=of_steps(DEEP_STEPS, n))
+        return [VAE(labels=labels)]
+    parts: dict[str, Any] = {"likelihood": heavy_tailed(some), "labels": labels}
+    linear = VAE(5, encoder=MLP(()), training=of_steps(LINEAR_STEPS, n), **parts)
+    deep = VAE(encoder=MLP((64, 64), "silu"), training=of_steps(DEEP_STEPS, n), **parts)
     return [linear, deep] if novelty else [linear]
 
 

@@ -84,6 +84,14 @@ class Targets:
             return label
         return self.classes[torch.multinomial(log_prior.exp(), n, replacement=True).numpy()]
 
+    def chosen(self, y: Any, n: int, rows: Array) -> Any:
+        """Of the labels y of n rows those of `rows`; None where the model is not conditional on them."""
+        if not self.labels.observed or y is None:
+            return None
+        if self.labels.measured:
+            return {name: values[rows] for name, values in columns_of(self.labels, "y", y, n).items()}
+        return one_each("y", y, n)[rows]
+
     def ends(self, label: Any, n: int) -> tuple[Any, Any]:
         """The first and the last of n labels, as `label` gives them."""
         if label is None:

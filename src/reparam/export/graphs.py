@@ -1,6 +1,7 @@
 """The parts of a model as modules of tensors alone, which can be traced.
 
-Rows x are as the model reads them, (n, *E) float32 (`codec.encode`), y (n,) are class numbers.
+Rows x are as the model reads them, (n, *E) float32 (`codec.encode`); y is class numbers (n,), or covariates
+(n, width) as the label head reads them.
 """
 
 import copy
@@ -128,7 +129,7 @@ class Score(Graph):
         """Draw what the graph holds, piece by piece as the method does. Whether the pieces are joined, so
         that the graph decodes all draws at once."""
         model = self.model
-        x, y = torch.zeros(1, *model.event), torch.zeros(1, dtype=torch.long) if "y" in self.takes else None
+        x, y = torch.zeros(1, *model.event), model.config.labels.examples(1) if "y" in self.takes else None
         with random_from(self.seed):
             seen = self.observed(x)
         if not model.config.has_density:

@@ -92,9 +92,9 @@ def checked_graph(
 
 def random_rows(vae: "VAE", model: Model) -> dict[str, Tensor]:
     """Rows x that the model samples, a fifth of the cells missing where it has missing cells; normal codes z;
-    classes y in turn."""
+    classes or covariates y that differ."""
     labels, n = model.config.labels, ROWS
-    y = torch.arange(n) % labels.n_classes
+    y = labels.examples(n)
     with random_from(0):
         code = labels.code(y)[None] if labels.to_decoder else None
         px = model.decode(model.prior_state(n), code)
@@ -115,7 +115,7 @@ def extreme_rows(vae: "VAE", model: Model) -> dict[str, Tensor]:
     kept = [each for each in ends if family.support_error(each.numpy().astype(np.float64)) is None]
     rows = torch.cat([each[: ROWS // 4] for each in kept] or [x])
     n = len(rows)
-    y = torch.arange(n) % model.config.labels.n_classes
+    y = model.config.labels.examples(n)
     return {"x": rows, "z": 10 * given["z"].repeat(n // ROWS + 1, 1)[:n], "y": y}
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 MEANINGS = {
     "x": "the data, in their own units; from the decoder the mean of p(x|z), of a category the most probable",
     "z": "the code, all stochastic layers joined from the top; standard normal draws give new rows",
-    "y": "the number of a class, from 0",
+    "y": "the number of a class, from 0; of a model with covariates their numbers, as the table says",
     "mean": "the code's posterior mean",
     "sd": "a standard deviation: of the code from the encoder, of p(x|z) from the decoder",
     "probabilities": "of the classes, from the classifier",
@@ -19,7 +19,6 @@ MEANINGS = {
     "kl": "KL(q(z|x) || p(z)), nats per row, over all layers; log q(z) - log p(z) where no closed form",
     "log_px": "log p(x), nats per row: the importance-weighted bound with 100 draws of fixed noise",
 }
-WHOLE = {"y"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,11 @@ class Field:
 
     def __str__(self) -> str:
         dims = ", ".join(["n", *map(str, self.shape)])
-        return f"`{self.name}` ({dims}) {'int64' if self.name in WHOLE else 'float32'}"
+        return f"`{self.name}` ({dims}) {'int64' if self.holds_classes else 'float32'}"
+
+    @property
+    def holds_classes(self) -> bool:
+        return self.name == "y" and not self.shape
 
 
 def readme(
@@ -79,6 +82,13 @@ def units(vae: "VAE", columns: Sequence[Mapping[str, Any]]) -> list[str]:
         found.append(f"A row of x is the last {vae.window_} values of the series, the newest last.")
     if vae.classes_ is not None:
         found.append(f"Classes by number: {', '.join(map(str, vae.classes_.tolist()))}.")
+    if vae.labels_.known:
+        found.append(
+            "\n".join(
+                ["| covariate | columns of y | as a number |", "|---|---|---|"]
+                + [f"| {c.name} | {c.width} | {c.as_number} |" for c in vae.labels_.known]
+            )
+        )
     modelled = [column for column in columns if column["kind"] not in ("constant", "key")]
     if modelled:
         found.append(
@@ -106,8 +116,10 @@ def program(graphs: Mapping[str, tuple[Sequence[Field], Sequence[Field]]]) -> st
     makers = {
         "x": "x = np.zeros((n, {dims}), np.float32)  # your rows",
         "z": "z = np.random.default_rng(0).normal(size=(n, {dims})).astype(np.float32)",
-        "y": "y = np.zeros(n, np.int64)  # the class of each row",
+        "y": "y = np.zeros((n, {dims}), np.float32)  # the covariates of each row",
     }
+    if "y" in fields and fields["y"].holds_classes:
+        makers["y"] = "y = np.zeros(n, np.int64)  # the class of each row"
     lines += [makers[name].format(dims=", ".join(map(str, f.shape))) for name, f in sorted(fields.items())]
     for name, (given, found) in graphs.items():
         names = ", ".join(f"{name}_{field.name}" for field in found)

@@ -31,6 +31,11 @@ class Covariate(Spec, abc.ABC):
     def typical(self) -> Any:
         """A usual value."""
 
+    @property
+    @abc.abstractmethod
+    def as_number(self) -> str:
+        """How the model's numbers follow from a value, in words."""
+
     @abc.abstractmethod
     def learned(self, values: Array) -> Self:
         """The column with what it does not know learned from `values` (n,)."""
@@ -38,6 +43,10 @@ class Covariate(Spec, abc.ABC):
     @abc.abstractmethod
     def code(self, values: Array) -> Array:
         """The model's numbers (n, width) for `values` (n,)."""
+
+    @abc.abstractmethod
+    def examples(self, n: int) -> Array:
+        """The model's numbers (n, width) for n usual values that differ."""
 
     def read(self, text: str) -> Any:
         """The value that `text` names."""
@@ -76,6 +85,13 @@ class Number(Covariate):
     @property
     def typical(self) -> Any:
         return self.mean
+
+    @property
+    def as_number(self) -> str:
+        return f"(value - {self.mean:g}) / {self.sd:g}"
+
+    def examples(self, n: int) -> Array:
+        return np.linspace(-2, 2, n)[:, None]
 
     def numbers(self, values: Array) -> Array:
         found = []
@@ -121,6 +137,10 @@ class Category(Covariate):
     def typical(self) -> Any:
         return self.categories[0] if self.categories else None
 
+    @property
+    def as_number(self) -> str:
+        return f"one-hot: {', '.join(map(str, self.categories or ()))}"
+
     def learned(self, values: Array) -> Self:
         if self.categories is not None:
             return self
@@ -137,6 +157,9 @@ class Category(Covariate):
             raise DataError(
                 f"covariate {self.name!r} mixes text and numbers: use y[{self.name!r}].astype(str)"
             ) from None
+
+    def examples(self, n: int) -> Array:
+        return np.eye(self.width)[np.arange(n) % self.width]
 
     def read(self, text: str) -> Any:
         return next((value for value in self.categories or () if str(value) == text), text)

@@ -73,6 +73,10 @@ class LabelHead(Spec, abc.ABC):
         """Class numbers (B,) -> the decoder's input (B, to_decoder)."""
         return one_hot(y, self.n_classes).to(torch.get_default_dtype())
 
+    def examples(self, n: int) -> Tensor:
+        """y of n rows as the model reads it: each class in turn, (n,), or covariates (n, to_encoder)."""
+        return torch.arange(n) % self.n_classes
+
     def log_frequencies(self, y: Tensor) -> Tensor | None:
         """log p(y) of the classes in training, (K,); None where y holds no classes."""
         counts = torch.bincount(y[y >= 0], minlength=self.n_classes).double()

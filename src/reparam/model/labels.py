@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -167,6 +168,10 @@ class Covariates(LabelHead):
 
     def code(self, y: Tensor) -> Tensor:
         return y
+
+    def examples(self, n: int) -> Tensor:
+        codes = np.concatenate([column.examples(n) for column in self.known], 1)
+        return torch.as_tensor(codes, dtype=torch.get_default_dtype())
 
     def log_frequencies(self, y: Tensor) -> None:
         return None

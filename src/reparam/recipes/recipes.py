@@ -51,7 +51,8 @@ from ..families import (
     StudentT,
     ZeroInflated,
 )
-from ..model.labels import Auxiliary, Enumerated, Given
+from ..model.covariates import Category
+from ..model.labels import Auxiliary, Covariates, Enumerated, Given
 from ..model.priors import VampPrior
 from ..nn.networks import MLP, Conv
 from ..objectives import (
@@ -225,8 +226,16 @@ ABOVE = Local(Softplus(floor=1e-4))
 LEARNED = Gaussian(loc=Local(Sigmoid()), scale=Shared())
 
 
+SINGLE_CELLS: dict[str, Any] = {
+    "encoder": MLP((128,)),
+    "likelihood": ZeroInflated(NegativeBinomial(mean=Local(Share()))),
+    "training": replace(PLAIN, epochs=400, batch_size=128),
+}
+TABLE: dict[str, Any] = {"encoder": MLP((128, 128)), "likelihood": None, "objective": IWAE(5)}
+
+
 def variant(
-    key: str, expect: str, *, data: str = "mnist", then: Family | None = None, **parts: Any
+    key: str, expect: str, *, about: str = "", data: str = "mnist", then: Family | None = None, **parts: Any
 ) -> Recipe:
     """The plain VAE except for `parts`."""
     usual: dict[str, Any] = {
@@ -236,7 +245,7 @@ def variant(
         "objective": ELBO(),
         "training": PLAIN,
     }
-    return Recipe(VAE(**(usual | parts)), "", key, expect, data, then=then)
+    return Recipe(VAE(**(usual | parts)), about, key, expect, data, then=then)
 
 
 def low(key: str, expect: str, **parts: Any) -> Recipe:
@@ -385,23 +394,37 @@ VARIANTS: dict[str, Recipe] = {
         objective=(ELBO(), PriorShare(), L2(1e-3)),
         training=replace(PLAIN, epochs=250, batch_size=256, decay=Decay(0.75, 10), clip=10.0, missing=0.01),
     ),
-    # The article also models the total; here, as in later versions of its software, it is the observed one,
-    # and labels=Given(batches) gives the decoder the batch of a cell.
+    # The article also models the total; here, as in later versions of its software, it is the observed one.
     "scvi": low(
         "lopez2018deep",
         "cell types separated in the latent space",
+        about="counts of genes: zero-inflated negative binomial, given the cell's total",
         data="a sparse matrix of counts, .npz or .h5ad",
-        encoder=MLP((128,)),
-        likelihood=ZeroInflated(NegativeBinomial(mean=Local(Share()))),
-        training=replace(PLAIN, epochs=400, batch_size=128),
+        **SINGLE_CELLS,
+    ),
+    "scvi-batch": low(
+        "lopez2018deep",
+        "cell types separated in the latent space, batches mixed",
+        about="scvi with batch correction: encoder and decoder see a cell's batch, the code need not hold it",
+        data="counts and the batch of each cell: an .h5ad with obs['batch'], or y in Python",
+        labels=Covariates((Category("batch"),)),
+        **SINGLE_CELLS,
     ),
     "mixed-table": low(
         "nazabal2020handling",
         "samples, scores and imputations",
+        about="a likelihood for each column, missing cells left out",
         data="a table",
-        encoder=MLP((128, 128)),
-        likelihood=None,
-        objective=IWAE(5),
+        **TABLE,
+    ),
+    # The article's prior p(z | y) is a network; here p(z) does not depend on y.
+    "conditional-table": low(
+        "sohn2015learning",
+        "samples, scores and imputations of rows with given covariates",
+        about="mixed-table given some of its columns: p(x | age, sex)",
+        data="a table; --given-columns names the covariates",
+        labels=Covariates(),
+        **TABLE,
     ),
 }
 RECIPES = ARTICLES | VARIANTS

@@ -120,11 +120,12 @@ def read_npz(path: Path, split: str) -> Rows:
         return _member(arrays, keys[0], path), None
 
 
-def read_h5ad(path: Path, split: str) -> Rows:
+def read_h5ad(path: Path, split: str) -> tuple[Any, Any]:
+    """The counts of cells, and the frame that describes the cells."""
     if split:
         raise DataError(f"{path} is one matrix and has no split {split!r}; leave ':{split}' out")
     with reading(path, "write it again with AnnData.write_h5ad"):
-        return sparse.read_h5ad(path), None
+        return sparse.read_h5ad(path)
 
 
 def _member(arrays: Any, key: str, path: Path) -> Array:
