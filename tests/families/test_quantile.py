@@ -233,8 +233,7 @@ def test_knots_are_bounded() -> None:
         assert len(at) == KNOTS and (np.diff(at) >= 0).all() and (np.diff(s) >= 0).all()
 
 
-@pytest.mark.parametrize("strict", [False, True])
-def test_both_searches_agree(strict: bool) -> None:
+def test_both_searches_agree() -> None:
     margin = margin_of(law("two spikes")[0])
     x = torch.cat([margin.x[0], torch.tensor(COLUMNS["two spikes"]), torch.tensor([-1e9, 1e9])])[:, None]
-    assert (search(margin.x, x, strict=strict) == bisection(margin.x, x, strict)).all()
+    assert (search(margin.x, x) == bisection(margin.x, x)).all()

@@ -1,12 +1,12 @@
 """The distribution of a number whose margin is known: logistic mixtures on the scale of normal scores."""
 
-from math import log, pi
+from math import inf, log, pi
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.distributions import Categorical
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, pad
 from torch.special import ndtr
 
 from .base import Unvalidated, mean_of
@@ -33,7 +33,7 @@ class Margin(NamedTuple):
     Where two knots have one x, t jumps, and that value has the probability of the jump. Shapes: x and s
     (C, K), a column with fewer knots repeats its last; `centre` (C, K - 1), the mean of the training data
     between two knots; `tails` (C, 2), the scales c; `levels` (C,), 1 where all numbers between two knots are
-    one cell, else 0.
+    one cell, else 0; `pieces` (C, K + 1, 8), what `pieces_of` makes of these.
     """
 
     x: Tensor
@@ -41,34 +41,23 @@ class Margin(NamedTuple):
     centre: Tensor
     tails: Tensor
     levels: Tensor
+    pieces: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, s: Tensor, centre: Tensor, tails: Tensor, levels: Tensor) -> "Margin":
+        return cls(x, s, centre, tails, levels, pieces_of(x, s, tails, levels))
 
     def cell(self, x: Tensor) -> Cell:
         """The cells of x (*batch, C): between two knots for levels, else the value itself."""
-        i, before = search(self.x, x), search(self.x, x, strict=True)
-        score, slope = self.scores(x, i)
-        k = i.clamp(0, self.x.shape[-1] - 2)
-        own = (self.levels > 0) & (i == k) & (x < self.x[:, -1])
-        jump = i > before + 1
-        first = torch.where(jump, (before + 1).clamp_max(self.x.shape[-1] - 1), k)
-        last = torch.where(jump, i, k + 1)
-        wide = own | jump
-        low, high = torch.where(wide, at(self.s, first), score), torch.where(wide, at(self.s, last), score)
-        mass = jump & (high > low)
-        return Cell(low, high, torch.where(mass, high - low, slope).log())
-
-    def scores(self, x: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
-        """t(x) and its slope, where knot i is the last that is at most x."""
-        k = i.clamp(0, self.x.shape[-1] - 2)
-        left, start = at(self.x, k), at(self.s, k)
-        step, rise = at(self.x, k + 1) - left, at(self.s, k + 1) - start
-        slope = rise / torch.where(step > 0, step, 1.0)
-        below = ((self.x[:, 0] - x) / self.tails[:, 0]).clamp_min(0.0)
-        above = ((x - self.x[:, -1]) / self.tails[:, 1]).clamp_min(0.0)
-        score = start + (x - left) * slope
-        score = torch.where(i < k, self.s[:, 0] - below.log1p(), score)
-        score = torch.where(i > k, self.s[:, -1] + above.log1p(), score)
-        slope = torch.where(i < k, 1 / (self.tails[:, 0] * (1 + below)), slope)
-        return score, torch.where(i > k, 1 / (self.tails[:, 1] * (1 + above)), slope)
+        piece = self.pieces[torch.arange(len(self.x), device=x.device), search(self.x, x) + 1]
+        left, before, start, slope, most, least, log_slope, log_jump = piece.unbind(-1)
+        inside = x.clamp(self.x[:, 0], self.x[:, -1])
+        outside = x - inside
+        beyond = (outside.abs() * slope).log1p()
+        score = start + (inside - left) * slope + outside.sign() * beyond
+        at_knot = x == left
+        low = torch.where(at_knot, before, torch.minimum(score, most))
+        return Cell(low, torch.maximum(score, least), torch.where(at_knot, log_jump, log_slope - beyond))
 
     def score(self, x: Tensor) -> Tensor:
         """The middle of each value's cell, (*batch, C)."""
@@ -94,24 +83,43 @@ class Margin(NamedTuple):
         return x - below + above
 
 
-def search(knots: Tensor, x: Tensor, *, strict: bool = False) -> Tensor:
-    """The number of the last of the increasing knots (C, K) that is at most x (*batch, C), or below x if
-    `strict`; -1 where none is."""
+def pieces_of(x: Tensor, s: Tensor, tails: Tensor, levels: Tensor) -> Tensor:
+    """The pieces of a margin's map, below the first knot, from each to the next and above the last,
+    (C, K + 1, 8): the left end and the scores below and at it, which differ at a jump; the slope; the ends of
+    a level's cell as the most that its low end and the least that its high end may be, else no limit; log
+    slope; and the logarithm of the jump at the left end, where there is one, else of the slope.
+    """
+    is_level = (levels[:, None] > 0) & (x[:, :-1] < x[:, -1:])
+    step, rise = x.diff(dim=-1), s.diff(dim=-1)
+    inner = rise / torch.where(step > 0, step, 1.0)
+    slope = torch.cat([1 / tails[:, :1], inner, 1 / tails[:, 1:]], -1)
+    most = pad(torch.where(is_level, s[:, :-1], inf), (1, 1), value=inf)
+    least = pad(torch.where(is_level, s[:, 1:], -inf), (1, 1), value=-inf)
+    first = s.gather(-1, torch.searchsorted(x, x))
+    before = torch.where(levels[:, None] > 0, s, first)
+    left, before, start = (torch.cat([t[:, :1], t], -1) for t in (x, before, s))
+    jump = start - before
+    log_jump = torch.where(jump > 0, jump, slope).log()
+    return torch.stack([left, before, start, slope, most, least, slope.log(), log_jump], -1)
+
+
+def search(knots: Tensor, x: Tensor) -> Tensor:
+    """The number of the last of the increasing knots (C, K) that is at most x (*batch, C), or -1."""
     if torch.compiler.is_compiling():  # ONNX has no searchsorted
-        return bisection(knots, x, strict)
+        return bisection(knots, x)
     columns = knots.shape[0]
     flat = x.reshape(-1, columns).T.contiguous()
-    found = torch.searchsorted(knots.contiguous(), flat, right=not strict) - 1
+    found = torch.searchsorted(knots.contiguous(), flat, right=True) - 1
     return found.T.reshape(x.shape)
 
 
-def bisection(knots: Tensor, x: Tensor, strict: bool) -> Tensor:
+def bisection(knots: Tensor, x: Tensor) -> Tensor:
     """As `search`, by operations that every graph has."""
     i, step = torch.full_like(x, -1, dtype=torch.long), 1 << (knots.shape[-1] - 1).bit_length()
     while step:
         ahead = i + step
         knot = at(knots, ahead.clamp_max(knots.shape[-1] - 1))
-        reached = ((knot < x) if strict else (knot <= x)) & (ahead < knots.shape[-1])
+        reached = (knot <= x) & (ahead < knots.shape[-1])
         i, step = torch.where(reached, ahead, i), step // 2
     return i
 

@@ -1,5 +1,6 @@
 """A family whose margin is that of the training data, whatever its shape."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from .. import distributions
-from ..distributions import Margin
+from ..distributions import Margin, pieces_of
 from ..specs.spec import Count
 from ..tensors import Shape
 from .base import FAR, Array, Family, Head, Layer, Measurement, Needs, Violation, first_outside
@@ -86,9 +87,9 @@ class QuantileHead(Head):
     def __init__(self, family: Family, event: Shape, layer: Layer, floor: float) -> None:
         super().__init__(family, event, layer, floor)
         columns = event[0] if len(event) == 1 else 1
-        plain = [standard()] * columns
-        for name, values in zip(Margin._fields, zip(*plain, strict=True), strict=True):
-            self.register_buffer(f"margin_{name}", torch.stack(values))
+        for name, values in joined([standard()] * columns)._asdict().items():
+            self.register_buffer(f"margin_{name}", values, persistent=name != "pieces")
+        self.register_load_state_dict_post_hook(lambda *_: self.set_pieces())  # type: ignore[no-untyped-call]
 
     @property
     def margin(self) -> Margin:
@@ -110,10 +111,21 @@ class QuantileHead(Head):
         """Learn the margins from data (n, *E)."""
         columns = x.T if len(self.event) == 1 else x.reshape(1, -1)
         some = columns[:, :: -(-columns.shape[1] // ROWS)]
-        learned = [learn(column[~column.isnan()].double().cpu().numpy()) for column in some]
-        for name, values in zip(Margin._fields, zip(*learned, strict=True), strict=True):
-            buffer = getattr(self, f"margin_{name}")
-            buffer.copy_(torch.stack(values))
+        learned = joined([learn(column[~column.isnan()].double().cpu().numpy()) for column in some])
+        for own, values in zip(self.margin, learned, strict=True):
+            own.copy_(values)
+        self.set_pieces()
+
+    @torch.no_grad()
+    def set_pieces(self) -> None:
+        """Make the pieces from the other buffers, so that a loaded model has those of the fitted one."""
+        x, s, _, tails, levels, pieces = self.margin
+        pieces.copy_(pieces_of(x, s, tails, levels))
+
+
+def joined(margins: Sequence[Margin]) -> Margin:
+    """The margins of several columns as one."""
+    return Margin(*(torch.cat(values) for values in zip(*margins, strict=True)))
 
 
 def ndtri(p: Array) -> Array:
@@ -123,7 +135,7 @@ def ndtri(p: Array) -> Array:
 
 
 def learn(values: Array) -> Margin:
-    """The margin of a column's values (n,), each in float64.
+    """The margin of a column's values (n,), in float64.
 
     F(x) = (1/2 + rows below x) / (n + 1) at the knots, so half a row lies beyond each end, and half a row
     between two neighbouring spikes.
@@ -143,8 +155,8 @@ def learn(values: Array) -> Margin:
     slope = (edges[-1] - edges[0]) / (scores[-1] - scores[0])
     tails = np.maximum((np.diff(edges) / np.diff(scores))[[0, -1]], NARROW * slope)
     pad = (0, KNOTS - len(edges))
-    x, s, middle = (torch.as_tensor(np.pad(each, pad, "edge")) for each in (edges, scores, centre))
-    return Margin(x, s, middle, torch.as_tensor(tails), torch.tensor(float(levels)))
+    x, s, middle = (torch.as_tensor(np.pad(each, pad, "edge"))[None] for each in (edges, scores, centre))
+    return Margin.of(x, s, middle, torch.as_tensor(tails)[None], torch.tensor([float(levels)]))
 
 
 def level_cells(v: Array, counts: Array) -> tuple[Array, Array]:
@@ -213,12 +225,12 @@ def number_cells(v: Array, counts: Array) -> tuple[Array, Array]:
 
 def standard() -> Margin:
     """t(x) = x: the margin before any data."""
-    x = torch.linspace(-4, 4, KNOTS)
-    return Margin(x, x, (x[1:] + x[:-1]) / 2, torch.ones(2), torch.zeros(()))
+    x = torch.linspace(-4, 4, KNOTS)[None]
+    return Margin.of(x, x, (x[:, 1:] + x[:, :-1]) / 2, torch.ones(1, 2), torch.zeros(1))
 
 
 def around(value: float) -> Margin:
     """The margin of a constant: a narrow bell about it."""
     plain, scale = standard(), 1e-3 * max(abs(value), 1e-30)
     x, centre = value + scale * plain.x.double(), value + scale * plain.centre.double()
-    return Margin(x, plain.s, centre, scale * plain.tails, plain.levels)
+    return Margin.of(x, plain.s, centre, scale * plain.tails, plain.levels)

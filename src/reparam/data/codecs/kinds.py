@@ -8,7 +8,6 @@ import pandas as pd
 import torch
 from pandas.api import types
 
-from ...distributions import Margin
 from ...errors import DataError
 from ...families.quantile import learn
 from ..readers.tables import FEW
@@ -179,6 +178,5 @@ def likelier_as_counts(numbers: np.ndarray[Any, Any], *, inflated: bool) -> bool
     if inflated:
         zeros = np.clip((seen == 0).mean(), 1e-6, 1 - 1e-6)
         log_p = np.where(held == 0, np.log(zeros), np.log1p(-zeros) + log_p)
-    margin = Margin(*(part[None] for part in learn(seen)))
-    own = margin.log_density(torch.as_tensor(held)[:, None]).numpy()
+    own = learn(seen).log_density(torch.as_tensor(held)[:, None]).numpy()
     return bool(log_p.mean() >= own.mean())
