@@ -40,6 +40,12 @@ class OutOfMemoryError(ReparamError, MemoryError):
     status = 3
 
 
+class LostProcessError(ReparamError):
+    """Another process of a training on several has ended."""
+
+    status = 3
+
+
 @contextmanager
 def extra(name: str, need: str) -> Iterator[None]:
     """Use around imports of the extra `name`: DataError where it is not installed."""

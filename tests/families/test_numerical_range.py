@@ -58,6 +58,16 @@ def test_an_odd_row_makes_no_scale_infinite(link: Link, power: float, top: float
     assert scale[-1] < 1e11 and (slope > 0).all() and (scale.diff() > 0).all()
 
 
+@pytest.mark.parametrize(("link", "power"), [(LogScale(), 1.0), (LogVariance(), 0.5)])
+def test_the_logarithm_of_a_tiny_scale_is_finite(link: Link, power: float) -> None:
+    """Where e^a would be 0 in single precision, too; the gradient leads back."""
+    raw = torch.tensor([-1e6, -300.0, -62 / power, -29 / power, -3.0], requires_grad=True)
+    logs = link(raw).log()
+    torch.testing.assert_close(logs[3:], power * raw[3:])
+    (slope,) = torch.autograd.grad(logs.sum(), raw)
+    assert logs.isfinite().all() and (logs.diff() > 0).all() and (slope > 0).all()
+
+
 def test_a_constant_column_does_not_run_away() -> None:
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=(200, 2)), np.full(200, 3.0)])

@@ -55,7 +55,9 @@ def add(tally: Tally, found: Outcome, case: str) -> None:
 def run_kills(place: Path, rng: random.Random, seconds: float) -> Iterator[tuple[str, Tally]]:
     """Trainings killed at steps and in writes; what a case is, is a kill."""
     kills.write_rows(place)
-    kills.in_child(lambda: outcome(*kills.command("plain", place, place / "first")).status)
+    kills.prepare()
+    kills.prepare_compiler(place / "graphs")
+    kills.in_children([lambda: outcome(*kills.command("plain", place, place / "first")).status])
     tallies = {kind: Tally() for kind in kills.SETTINGS}
     for kind, _ in zip(itertools.cycle(tallies), until(seconds), strict=False):
         at_steps, in_writes, fault = kills.killed(kind, place, rng)

@@ -4,8 +4,11 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +27,18 @@ SETTINGS = {
     "streamed": (),
     "adversarial": ("objective=(ELBO(), LatentCritic(10))",),
     "vector-quantised": ("posterior=VQ(4, 2)", "latent_dim=4"),
+    "compiled": ("training.compile=True",),
+    "two processes": ("training.devices=2",),
 }
 """The settings of each kind of training."""
+MOST = 6
+"""The kills of a training, at most."""
+HANGING = 60.0
+"""A process that has not ended so many seconds after the other of two was killed counts as one that hangs."""
+SLOW_FIT = 300.0
+"""Seconds of a training that hangs: a first one is compiled."""
+LOST, HUNG = 3, 97
+"""The exit status of a process whose partner has ended, and the one that stands for a process that hangs."""
 
 
 def write_rows(folder: Path) -> None:
@@ -41,17 +54,57 @@ def command(kind: str, folder: Path, out: Path) -> list[object]:
     return ["fit", folder / "rows.npy", *words, "--epochs", 5, "--checkpoint-every", 0, "-o", out]
 
 
-def in_child(work: Callable[[], int]) -> int:
-    """What a forked process ends with: its exit status, or minus the signal that killed it."""
-    child = os.fork()
-    if child == 0:
-        model_plots.plot = lambda *words: []
-        try:
-            os._exit(work())
-        finally:
-            os._exit(99)
-    status = os.waitpid(child, 0)[1]
-    return os.waitstatus_to_exitcode(status)
+def prepare() -> None:
+    """Import once what every child needs."""
+    for name in ("reparam.cli.load", "reparam.cli.run_folder", "lightning_fabric"):
+        import_module(name)
+
+
+def prepare_compiler(folder: Path) -> None:
+    """Keep compiled graphs in a folder, so that later trainings find those of the first one."""
+    os.environ |= {"TORCHINDUCTOR_CACHE_DIR": str(folder), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    import_module("torch._inductor.compile_fx")
+
+
+def together(n: int) -> list[dict[str, str]]:
+    """What torchrun puts into the environment of each of n processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(n), "GROUP_RANK": "0"}
+    shared |= {"LOCAL_WORLD_SIZE": str(n), "TORCHELASTIC_RUN_ID": "torture"}
+    return [shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(n)]
+
+
+def in_children(works: Sequence[Callable[[], int]]) -> list[int]:
+    """What a forked process for each work ends with: its exit status, or minus the signal that killed it.
+    Several are the processes of one training."""
+    children = []
+    for work, words in zip(works, together(len(works)), strict=True):
+        child = os.fork()
+        if child == 0:
+            os.environ |= words if len(works) > 1 else {}
+            model_plots.plot = lambda *words: []
+            try:
+                os._exit(work())
+            finally:
+                os._exit(99)
+        children.append(child)
+    ended = dict[int, int]()
+    deadline = float("inf")
+    while len(ended) < len(children):
+        for child in children:
+            if child not in ended:
+                pid, status = os.waitpid(child, os.WNOHANG)
+                if pid:
+                    ended[child] = os.waitstatus_to_exitcode(status)
+                    deadline = min(deadline, time.monotonic() + HANGING)
+                elif time.monotonic() > deadline:
+                    os.kill(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                    ended[child] = HUNG
+        time.sleep(0.01)
+    return [ended[child] for child in children]
 
 
 def die_at_step(n: int) -> None:
@@ -86,15 +139,20 @@ def die_in_write(n: int, half: bool) -> None:
 
 
 class Deadly(NamedTuple):
-    """Where a process is killed: at a step or in a write, its number, and with half of a file written."""
+    """Where a process is killed: at a step or in a write, its number, with half of a file written, and which
+    process of several."""
 
     in_write: bool
     number: int
     half: bool
+    rank: int = 0
 
 
-def deadly_at(rng: random.Random) -> Deadly:
-    return Deadly(rng.random() < 0.5, rng.randrange(12), rng.random() < 0.5)
+def deadly_at(rng: random.Random, processes: int = 1) -> Deadly:
+    """Only the first of several processes writes."""
+    in_write = rng.random() < 0.5
+    number, half = rng.randrange(12), rng.random() < 0.5
+    return Deadly(in_write, number, half, 0 if in_write else rng.randrange(processes))
 
 
 def fitted(words: list[object], deadly: Deadly | None) -> int:
@@ -103,24 +161,34 @@ def fitted(words: list[object], deadly: Deadly | None) -> int:
         die_in_write(3 * deadly.number, deadly.half)
     elif deadly:
         die_at_step(deadly.number)
-    found = outcome(*words)
+    found = outcome(*words, slow=SLOW_FIT)
     return 98 if found.fault else found.status
 
 
-def killed(kind: str, folder: Path, rng: random.Random, most: int = 6) -> tuple[int, int, str]:
+def run_once(kind: str, words: list[object], deadly: Deadly | None) -> int:
+    """What the training ends with that may be killed: 0, minus the signal, or the status of a fault."""
+    processes = 2 if kind == "two processes" else 1
+    mine = [deadly if deadly and deadly.rank == rank else None for rank in range(processes)]
+    ends = in_children([partial(fitted, words, each) for each in mine])
+    if -signal.SIGKILL in ends:
+        return next((end for end in ends if end not in (-signal.SIGKILL, LOST, 0)), -signal.SIGKILL)
+    return next((end for end in ends if end), 0)
+
+
+def killed(kind: str, folder: Path, rng: random.Random, most: int = MOST) -> tuple[int, int, str]:
     """A training that is killed up to `most` times: kills at steps, kills in writes, and its fault."""
     whole, out = folder / f"{kind}.whole", folder / f"{kind}.killed"
     if not whole.is_dir():
-        status = in_child(lambda: outcome(*command(kind, folder, whole)).status)
+        status = run_once(kind, command(kind, folder, whole), None)
         if status:
             return 0, 0, f"without a kill, exit status {status}"
     shutil.rmtree(out, ignore_errors=True)
     kills = [0, 0]
     for attempt in range(most + 1):
-        deadly = deadly_at(rng) if attempt < most else None
+        deadly = deadly_at(rng, 2 if kind == "two processes" else 1) if attempt < most else None
         begun = any(out.glob("training*.safetensors"))
         words = [*command(kind, folder, out), *(["--resume"] if begun else ["--overwrite"])]
-        status = in_child(partial(fitted, words, deadly))
+        status = run_once(kind, words, deadly)
         if status == 0:
             break
         if status != -signal.SIGKILL:

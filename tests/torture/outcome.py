@@ -28,8 +28,8 @@ class Outcome:
     fault: str
 
 
-def outcome(*words: object) -> Outcome:
-    """`reparam WORDS` in this process."""
+def outcome(*words: object, slow: float = SLOW) -> Outcome:
+    """`reparam WORDS` in this process; more seconds than `slow` are a fault."""
     out, err = io.StringIO(), io.StringIO()
     out.buffer = io.BytesIO()  # type: ignore[misc]
     status, fault, started = 0, "", time.monotonic()
@@ -57,7 +57,7 @@ def outcome(*words: object) -> Outcome:
         fault = f"exit status {status}"
     if not fault and "Traceback" in said:
         fault = "a traceback on stderr"
-    if not fault and time.monotonic() - started > SLOW:
+    if not fault and time.monotonic() - started > slow:
         fault = f"{time.monotonic() - started:.0f} s"
     if not fault and any(len(line) > LONGEST_LINE for line in said.splitlines()):
         fault = "a line of thousands of characters"

@@ -50,7 +50,8 @@ EXIT_CODES = {
     0: "done",
     1: "a fault of reparam, with a traceback; or the reader of the output closed the pipe, as `head` does",
     2: "a command, an option or a spec is wrong",
-    3: "the data, or a file, cannot be read or written; or memory does not suffice",
+    3: "the data, or a file, cannot be read or written; or memory does not suffice; or another "
+    "process of the training has ended",
     4: "training diverged",
     5: "the model file is damaged, or of another format",
     129: "stopped by SIGHUP, when a terminal is closed; a training is saved",

@@ -34,16 +34,19 @@ class Identity(Link):
 WIDE, STEEP = 2.0, 10.0
 """Larger values are implausible: a standard deviation above e^2 times that of the data or the prior, a rate
 above e^10 times that of the data."""
+LEAST = -30.0
+"""Below e^-30 a scale is as good as 0, and e^a soon is 0, whose logarithm is infinite."""
 
 
 def exp_then_linear(a: Tensor, top: float) -> Tensor:
-    """exp a, and above `top` its tangent, so that one extreme row cannot make training diverge."""
-    return a.clamp(max=top).exp() * (a - (top - 1)).clamp_min(1)
+    """exp a, and above `top` its tangent, so that one extreme row cannot make training diverge; below LEAST
+    exp(LEAST) / (1 + LEAST - a), so that its logarithm and its gradient stay finite."""
+    return a.clamp(LEAST, top).exp() * (a - (top - 1)).clamp_min(1) / (1 + LEAST - a).clamp_min(1)
 
 
 @dataclass(frozen=True, repr=False)
 class LogVariance(Link):
-    """sqrt(floor + exp a): a is the log-variance; above e^WIDE the standard deviation is linear in a."""
+    """sqrt(floor + exp a): a is the log-variance; outside LEAST and WIDE see `exp_then_linear`."""
 
     floor: float = 0.0
 

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from ..data.stream import LocalBatch
-from ..errors import SpecError
+from ..errors import LostProcessError, SpecError
+from ..memory import is_out_of_memory
 from ..tensors import rows_axis
 
 
@@ -56,7 +57,15 @@ class MultiProcess(SingleProcess):
         self.fabric, self.rank, self.size = fabric, fabric.global_rank, fabric.world_size
 
     def total(self, x: Tensor) -> Tensor:
-        summed: Tensor = self.fabric.all_reduce(x, reduce_op="sum")
+        try:
+            summed: Tensor = self.fabric.all_reduce(x, reduce_op="sum")
+        except RuntimeError as error:  # what gloo and NCCL say depends on who notices first
+            if is_out_of_memory(error):
+                raise
+            raise LostProcessError(
+                f"process {self.rank + 1} of {self.size} ends because another one has: see what that one "
+                "said. The same command with --resume goes on from the last checkpoint"
+            ) from error
         return summed
 
     def noise(self, batch: LocalBatch) -> AbstractContextManager[Any]:
