@@ -3,10 +3,18 @@
 import re
 from typing import Any
 
+import numpy as np
 from docutils import nodes
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
+from sphinx.util.typing import stringify_annotation
 
 SHELL = "%%bash\n"
+LONG = {
+    stringify_annotation(kind, "smart"): name
+    for kind, name in {ArrayLike: "ArrayLike", np.ndarray[Any, Any]: "ndarray"}.items()
+}
+"""Types whose definition would stand in signatures in the place of their name."""
 
 
 def escaped(line: str) -> str:
@@ -31,6 +39,19 @@ def docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: 
     lines[:] = new
 
 
+def signature(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, arguments: str | None, result: str | None
+) -> tuple[str | None, str | None]:
+    """Arrays by name."""
+
+    def short(text: str | None) -> str | None:
+        for long, name in LONG.items() if text else ():
+            text = text.replace(long, name)
+        return text
+
+    return short(arguments), short(result)
+
+
 def skipped(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
     """Methods that scikit-learn adds for metadata routing are described there."""
     return True if re.fullmatch(r"set_\w+_request", name) else None
@@ -48,6 +69,7 @@ def shell_cells(app: Sphinx, doctree: nodes.document) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", docstring)
+    app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-skip-member", skipped)
     app.connect("doctree-read", shell_cells)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

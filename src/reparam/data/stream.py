@@ -46,6 +46,7 @@ class Stream:
         return (len(self),)
 
     def read(self, i: int) -> Any:
+        """The rows of block i."""
         if self._last[0] != i:
             self._last = (-1, None)
             self._last = (i, self._read(i))
@@ -83,6 +84,7 @@ class Stream:
         return Stream(self.sizes, read, self.buffer)
 
     def to(self, device: torch.device) -> "Stream":
+        """The tensors of each block on the device, when it is read."""
         return self.map(lambda x: x.to(device))
 
     def part(self, blocks: Sequence[int]) -> "Stream":

@@ -603,6 +603,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._codes(self.preprocessor_.codec.row(x), label)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """The names of the columns of `transform` (L,): vae0, vae1, ..."""
         check_is_fitted(self)
         return np.asarray([f"vae{i}" for i in range(self.latent_dim_)], dtype=object)
 

@@ -78,6 +78,7 @@ class Detection:
     pr_auc: float
 
     def to_dict(self) -> dict[str, float]:
+        """For JSON."""
         return asdict(self)
 
 

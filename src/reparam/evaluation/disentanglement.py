@@ -49,7 +49,9 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> 
 
 
 def mig(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
-    """mean_f (I(z_(1); v_f) - I(z_(2); v_f)) / H(v_f), over the two best codes (Chen et al. 2018, eq. 6)."""
+    """Of codes (n, L) and factors (n, F), the mutual information gap,
+
+    mean_f (I(z_(1); v_f) - I(z_(2); v_f)) / H(v_f), over the two best codes (Chen et al. 2018, eq. 6)."""
     _, v = _checked(codes, factors)
     said = np.sort(mutual_information(codes, factors, bins), 0)
     second = said[-2] if len(said) > 1 else 0.0
@@ -57,7 +59,9 @@ def mig(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
 
 
 def modularity(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
-    """mean_j 1 - sum_{f not best} I_jf^2 / (I_j,best^2 (F - 1)) (Ridgeway and Mozer 2018, equation 2).
+    """Of codes (n, L) and factors (n, F), with I in nats,
+
+    mean_j 1 - sum_{f not best} I_jf^2 / (I_j,best^2 (F - 1)) (Ridgeway and Mozer 2018, equation 2).
 
     Over codes with more than 0.01 nat of information on some factor; 0 if there are none.
     """
@@ -70,7 +74,8 @@ def modularity(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> float:
 
 
 def sap(codes: ArrayLike, factors: ArrayLike) -> float:
-    """mean_f of the gap between the two codes that alone best predict v_f (Kumar et al. 2018, section 3).
+    """Of codes (n, L) and factors (n, F), the mean_f of the gap between the two codes that alone best predict
+    v_f (Kumar et al. 2018, section 3).
 
     The score of a code is the balanced held-out accuracy of a tree of depth 8, minus that of chance.
     """
@@ -85,7 +90,8 @@ def sap(codes: ArrayLike, factors: ArrayLike) -> float:
 
 
 def dci(codes: ArrayLike, factors: ArrayLike) -> DCI:
-    """Entropies of the importances R (L, F) of forests that predict factors (Eastwood and Williams 2018):
+    """Entropies of the importances R (L, F) of forests that predict factors (n, F) from codes (n, L)
+    (Eastwood and Williams 2018):
 
     D = sum_j w_j (1 - H_F(R_j.)), C = mean_f 1 - H_L(R_.f), I the mean held-out accuracy above chance.
     R is weighted by that accuracy, so that codes without information score 0.
@@ -108,9 +114,11 @@ def dci(codes: ArrayLike, factors: ArrayLike) -> DCI:
 def factor_vae(
     codes: ArrayLike, factors: ArrayLike, votes: int = 800, batch: int = 64, random_state: int = 0
 ) -> float:
-    """The FactorVAE score (Kim and Mnih 2018, section 4): a vote is the code of least relative variance
-    among rows that share one factor's value; held-out accuracy of the majority vote for that factor,
-    scaled so that chance is 0. Codes with a standard deviation below 0.05 of the largest do not vote.
+    """The FactorVAE score of codes (n, L) and factors (n, F) (Kim and Mnih 2018, section 4).
+
+    A vote is the code of least relative variance among rows that share one factor's value; the score is the
+    held-out accuracy of the majority vote for that factor, scaled so that chance is 0. Codes
+    with a standard deviation below 0.05 of the largest do not vote.
     """
     z, v = _checked(codes, factors)
     rng, spread = np.random.default_rng(random_state), z.std(0)

@@ -60,7 +60,9 @@ class Efficacy:
 
 @dataclass(frozen=True)
 class DrawQuality:
-    """- `shapes`: of each column, 1 - the Kolmogorov-Smirnov distance of numbers, or 1 - the total variation
+    """Drawn rows of a table against real ones.
+
+    - `shapes`: of each column, 1 - the Kolmogorov-Smirnov distance of numbers, or 1 - the total variation
       of categories; `missing`: of each column, the share of missing cells in draws less that in real rows.
     - `pairs`: the mean over pairs of columns of 1 - |r - r'| / 2 with Pearson's r of two numbers, or 1 - the
       total variation of the joint frequencies, numbers in BINS quantile bins.
@@ -82,6 +84,7 @@ class DrawQuality:
         return float(np.mean(list(self.shapes.values())))
 
     def to_dict(self) -> dict[str, Any]:
+        """For JSON: the figures, with `shape`, their mean over columns."""
         return {"shape": self.shape} | asdict(self)
 
 

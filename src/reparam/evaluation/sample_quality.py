@@ -86,7 +86,9 @@ def _radii(a: Array, k: int) -> Array:
 
 
 def likeness(X: ArrayLike, made: ArrayLike, k: int = 5, extractor: Extractor | None = None) -> Likeness:
-    """Precision and recall (Kynkaanniemi et al. 2019, equations 1 and 2), density and coverage (Naeem et
+    """How alike are rows X (n, *E) and generated rows `made` (m, *E), by their features?
+
+    Precision and recall (Kynkaanniemi et al. 2019, equations 1 and 2), density and coverage (Naeem et
     al. 2020, equations 4 and 6), r_k(x) the distance of x to its k-th nearest neighbour in its own set:
 
     - precision  1/m sum_j 1[exists i: |y_j - x_i| <= r_k(x_i)]
@@ -112,7 +114,9 @@ def likeness(X: ArrayLike, made: ArrayLike, k: int = 5, extractor: Extractor | N
 
 
 def frechet(X: ArrayLike, made: ArrayLike, extractor: Extractor | None = None) -> float:
-    """|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2)), in squared units of the features: the Frechet
+    """Of rows X (n, *E) and generated rows `made` (m, *E),
+
+    |m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2)), in squared units of the features: the Frechet
     distance of two Gaussians (Dowson and Landau 1982); of Inception's features the FID (Heusel et al. 2017).
     """
     x, y = centred(X, made, extractor)
@@ -126,7 +130,8 @@ def frechet(X: ArrayLike, made: ArrayLike, extractor: Extractor | None = None) -
 def neighbours(
     train: ArrayLike, made: ArrayLike, k: int = 1, extractor: Extractor | None = None
 ) -> Neighbours:
-    """The nearest training rows of each generated row: does the model copy its data (Alaa et al. 2022)?"""
+    """The `k` nearest training rows (n, *E) of each generated row (m, *E): does the model copy its data (Alaa
+    et al. 2022)?"""
     from sklearn.neighbors import NearestNeighbors
 
     x, y = centred(train, made, extractor)
@@ -141,7 +146,8 @@ def neighbours(
 def two_sample(
     X: ArrayLike, made: ArrayLike, classifier: Any = None, folds: int = 5, extractor: Extractor | None = None
 ) -> TwoSample:
-    """The cross-validated AUC of a classifier of real against generated rows (Lopez-Paz and Oquab 2017).
+    """The cross-validated AUC of a classifier of rows X (n, *E) against generated rows (m, *E), 0.5 at best
+    (Lopez-Paz and Oquab 2017).
 
     `classifier` is any scikit-learn classifier with probabilities; by default boosted trees.
     """

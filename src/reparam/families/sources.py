@@ -25,7 +25,7 @@ class Link(Spec, abc.ABC):
 
 @dataclass(frozen=True, repr=False)
 class Identity(Link):
-    """a"""
+    """a itself: the number as the network gives it, for a location."""
 
     def __call__(self, raw: Tensor) -> Tensor:
         return raw
@@ -75,7 +75,7 @@ class LogScale(Link):
 
 @dataclass(frozen=True, repr=False)
 class Softplus(Link):
-    """floor + log(1 + exp a)"""
+    """floor + log(1 + exp a): a number above `floor`."""
 
     floor: float = 0.0
 

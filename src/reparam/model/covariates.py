@@ -94,6 +94,7 @@ class Number(Covariate):
         return np.linspace(-2, 2, n)[:, None]
 
     def numbers(self, values: Array) -> Array:
+        """The values as finite float64; DataError where one is none."""
         found = []
         for row, value in enumerate(self.present(values)):
             try:

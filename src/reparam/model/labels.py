@@ -24,7 +24,7 @@ from .label_head import Conditioning, LabelHead, Networks, encoded
 
 @dataclass(frozen=True, repr=False)
 class NoLabels(LabelHead):
-    """No labels."""
+    """No labels: y is not read, and p(x|z) depends on the code alone."""
 
     reads_y: ClassVar[bool] = False
 

@@ -119,6 +119,7 @@ class ResNet(Network):
         return blocks
 
     def attends(self, level: int) -> bool:
+        """Whether the maps of a level, counted from 1, have self-attention."""
         return self.attention and level == len(self.channels)
 
     def encoder(self, event: Shape, extra: int, layers: tuple[Shape, ...] = ((1,),)) -> nn.Module:

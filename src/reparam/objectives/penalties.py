@@ -152,6 +152,7 @@ class MMD(Term):
     unit: ClassVar[str] = "no unit"
 
     def similarity(self, a: Tensor, b: Tensor) -> Tensor:
+        """k(a_i, b_j) of codes a (n, L) and b (m, L), (n, m)."""
         distance = torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
         L = a.shape[-1]
         if self.kernel == "rbf":

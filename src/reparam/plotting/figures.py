@@ -70,7 +70,7 @@ def image_grid(
     row_labels: Sequence[object] | None = None,
     column_labels: Sequence[object] | None = None,
 ) -> Figure:
-    """n images, row by row; about a square unless `columns` is given."""
+    """Images (n, *event), row by row; about a square unless `columns` is given."""
     images = np.asarray(images)
     columns = columns or int(np.ceil(np.sqrt(len(images))))
     rows, names = [str(label) for label in row_labels or ()], [str(label) for label in column_labels or ()]
@@ -93,7 +93,8 @@ def samples_by_epoch(
 
 
 def reconstructions(X: ArrayLike, Xhat: ArrayLike, columns: int = 10) -> Figure:
-    """Data above their reconstructions; beyond `columns` of them only complete further rows are shown."""
+    """Data X (n, *event) above their reconstructions Xhat; beyond `columns` of them only complete further
+    rows are shown."""
     X, Xhat = np.asarray(X), np.asarray(Xhat)
     columns = min(columns, len(X))
     rows = len(X) // columns
@@ -113,7 +114,7 @@ def interpolation(images: ArrayLike, title: str = "interpolation between two cod
 
 
 def comparison(panels: Mapping[str, ArrayLike]) -> Figure:
-    """Several sets of images side by side, each under its name."""
+    """Several sets of images (n, *event) side by side, each under its name."""
     sets = {name: np.asarray(images) for name, images in panels.items()}
     sides = {name: int(np.ceil(np.sqrt(len(images)))) for name, images in sets.items()}
     width, height = np.max([np.multiply(sides[name], _tile(images)) for name, images in sets.items()], axis=0)
@@ -131,7 +132,8 @@ def comparison(panels: Mapping[str, ArrayLike]) -> Figure:
 
 
 def manifold(decode: Decode, side: int = 15, title: str = "decoded latent plane") -> Figure:
-    """A decoded plane of codes, in equal steps of probability under N(0, 1); z1 increases right, z2 up."""
+    """A decoded plane of codes (n, 2), in equal steps of probability under N(0, 1); z1 increases right, z2
+    up."""
     z = ndtri(np.linspace(0.05, 0.95, side))
     up, right = np.meshgrid(z[::-1], z, indexing="ij")
     images = np.asarray(decode(np.column_stack([right.ravel(), up.ravel()])))

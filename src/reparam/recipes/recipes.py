@@ -109,6 +109,7 @@ class Recipe:
 
     @property
     def bibtex(self) -> str:
+        """The entry of its source."""
         return references()[self.key]
 
     @property
@@ -428,6 +429,7 @@ VARIANTS: dict[str, Recipe] = {
     ),
 }
 RECIPES = ARTICLES | VARIANTS
+"""Every recipe by its name."""
 
 
 def recipe(name: str) -> Recipe:

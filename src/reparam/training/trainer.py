@@ -64,6 +64,7 @@ class Progress:
     stopped: bool = False
 
     def row(self) -> dict[str, Any]:
+        """What `history_` holds of it: numbers by name, None where they are not finite."""
         return finite(asdict(self))  # type: ignore[no-any-return]
 
 
