@@ -77,6 +77,7 @@ docs: setup  ## the documentation site in build/docs, from nothing; its cells ru
 	rm -rf build/docs build/docs-cells build/docs-files build/docs-pages
 	$(BIN)/python -m sphinx -b html -j 2 -n -W --keep-going -q -d build/docs-pages docs build/docs
 	$(BIN)/python tools/check_site.py build/docs
+	$(BIN)/python tools/site_in_browser.py build/docs
 	@echo "site: build/docs/index.html"
 
 check-js:  ## the types of the page's JavaScript, by TypeScript from npm

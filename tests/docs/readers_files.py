@@ -33,8 +33,8 @@ def counts() -> np.ndarray:
 
 def series(n: int, labelled: bool) -> pd.DataFrame:
     value = np.sin(np.arange(n) / 20) + RNG.normal(0, 0.1, n)
-    value[n // 2 : n // 2 + 5] += 4
-    label = (np.arange(n) // 5 == n // 10).astype(int)
+    label = np.isin(np.arange(n) // 5, (n // 10, n // 5 - 10)).astype(int)
+    value += 4 * label
     frame = pd.DataFrame({"timestamp": 60 * np.arange(n), "value": value})
     return frame.assign(label=label) if labelled else frame
 

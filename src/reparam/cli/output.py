@@ -40,6 +40,8 @@ def kept_epoch(history: "Sequence[dict[str, Any]]", planned: int | None) -> tupl
     'stopped after 3 epochs, best 2, held-out bound -56.20'
     >>> kept_epoch(rows, 3)[1], kept_epoch(rows, None)[1]
     ('all 3 epochs, best 2, held-out bound -56.20', '3 epochs')
+    >>> kept_epoch(rows[:1], None)[1]
+    '1 epoch'
     >>> rows[-1]["stopped"] = True
     >>> kept_epoch([*rows, {"epoch": 4, "validation": None}], 90)[1]
     'stopped after 3 epochs, best 2, held-out bound -56.20; then all rows: 1 epoch'
@@ -49,7 +51,7 @@ def kept_epoch(history: "Sequence[dict[str, Any]]", planned: int | None) -> tupl
     last = history[until[-1] - 1 if until else -1]
     held = [row for row in history if row["validation"] is not None]
     if planned is None or not held:
-        return last, f"{last['epoch']} epochs"
+        return last, f"{last['epoch']} epoch{'s' * (last['epoch'] > 1)}"
     best = max(held, key=lambda row: row["validation"])
     stopped = "stopped after" if last["epoch"] < planned else "all"
     words = f"{stopped} {last['epoch']} epochs, best {best['epoch']}, held-out bound {best['validation']:.2f}"
