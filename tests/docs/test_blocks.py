@@ -1,13 +1,11 @@
-"""The Python blocks and the commands of README and documentation run as they stand.
-
-Code cells of the pages run when the site is built.
-"""
+"""The Python blocks, the code cells and the commands of README and documentation run as they stand."""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 }
-BLOCK = r"```(python|console)\n(.*?)```"
+BLOCK = r"```(?:\{code-cell\} )?(python|console)\n(?::tags:.*?\n)?(.*?)```"
 QUICK = ["README.md", "docs/do/own-loop.md", "docs/do/own-parts.md", "docs/do/single-cells.md"]
 """Pages whose Python takes seconds."""
 NOT_HERE = {
@@ -52,32 +50,48 @@ def pages_with(kind: str) -> list[Any]:
     return [pytest.param(page, marks=pytest.mark.slow if page in slow else ()) for page in found]
 
 
-@pytest.mark.parametrize("page", pages_with("python"))
-def test_python_blocks_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "page"}
-    for block in filter(is_run, blocks(page, "python")):
-        exec(compile(block, page, "exec"), names)
-
-
-@pytest.mark.parametrize("page", pages_with("console"))
-def test_commands_run(page: str, tmp_path: Path) -> None:
-    """By a shell, in a folder that holds the files of the reader."""
+@pytest.fixture
+def shell(tmp_path: Path) -> Callable[[str], None]:
+    """What runs a script of the shell in the temporary folder, where `reparam` is this one."""
     (tmp_path / "bin").mkdir()
     script = tmp_path / "bin" / "reparam"
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m reparam "$@"\n')
     script.chmod(0o755)
+    paths = {"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
+    paths["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(tmp_path)])
+
+    def run(text: str) -> None:
+        words = ["bash", "-e", "-o", "pipefail", "-c", text]
+        done = subprocess.run(words, cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True)
+        assert done.returncode == 0, f"{text}\n{done.stderr}"
+
+    return run
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_runs(
+    page: str, shell: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one script, in a fresh folder; a cell of commands by the shell."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPARAM_DOCS_FILES", str(tmp_path))
+    names: dict[str, object] = {"__name__": "page"}
+    for block in filter(is_run, blocks(page, "python")):
+        if block.startswith("%%bash\n"):
+            shell(block.removeprefix("%%bash\n"))
+        else:
+            exec(compile(block, page, "exec"), names)
+
+
+@pytest.mark.parametrize("page", pages_with("console"))
+def test_commands_run(page: str, shell: Callable[[str], None], tmp_path: Path) -> None:
+    """By a shell, in a folder that holds the files of the reader."""
     lines = list(filter(is_run, commands(page)))
     for name in FILES:
         if any(name in shlex.split(line, comments=True) for line in lines):
             FILES[name](tmp_path / name)
-    paths = {"PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
-    paths["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(tmp_path)])
     for line in lines:
-        done = subprocess.run(
-            ["bash", "-c", line], cwd=tmp_path, env=os.environ | paths, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        shell(line)
         for written in re.findall(r"-o (\S+)", line):
             assert (tmp_path / written).exists(), line
 
