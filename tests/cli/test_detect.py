@@ -30,7 +30,9 @@ def people(tmp_path: Path) -> Path:
 def test_rows_with_rank_flag_and_reasons(people: Path, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "scores.csv"
     assert run("detect", people, "-o", out, "--contamination", 0.02, "--json") == 0
-    said = json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert "name: key, left out of the model" in printed.err and "height: " in printed.err
+    said = json.loads(printed.out)
     found = pd.read_csv(out)
     assert list(found.columns) == ["name", "score", "rank", "anomaly", "reasons"]
     assert sorted(found["rank"]) == list(range(1, 151)) and found.anomaly.sum() == said["anomalies"] == 3

@@ -52,7 +52,7 @@ def test_a_wrapped_module_is_trained_saved_and_loaded(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     vae.save(path)
     assert model_file.read(path)[1]["spec"]["encoder"] == "Wrap('Linear')"
-    with pytest.raises(FormatError, match="its encoder is the module Linear: load it with"):
+    with pytest.raises(FormatError, match="its encoder is the module Linear: load it in Python with"):
         VAE.load(path)
     again = VAE.load(path, modules={"encoder": nn.Linear(4, 7), "decoder": deep})
     np.testing.assert_array_equal(again.score_samples(X), vae.score_samples(X))

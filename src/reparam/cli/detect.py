@@ -7,7 +7,7 @@ import typer
 
 from ..errors import DataError, SpecError
 from .arguments import STDOUT, AsJson, Data, DataOptions, OutputFile, data_options, is_table
-from .output import print_anomalies, print_json, print_path, with_keys
+from .output import note_columns, print_anomalies, print_json, print_path, with_keys
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,7 @@ def detect(
     if dataset.X.shape[0] < 2:
         raise DataError(f"{normal or data} has one row; finding anomalies needs two or more")
     detector.fit(dataset.X, dataset.y)
+    note_columns(detector.vaes_[0])
     scores = detector.scores_
     if normal is not None:
         dataset = load_data_for(detector.vaes_[0], data, options)

@@ -77,11 +77,16 @@ def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", qui
 def with_column_summary(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]":
     """Training; after its first epoch the inferred column types of a table go to stderr."""
     for first in islice(training, 1):
-        families = [str(family) for family in getattr(vae.likelihood_, "families", ())]
-        for line in column_summary(vae.codec_.header().get("columns", []), families):
-            note(line)
+        note_columns(vae)
         yield first
     yield from training
+
+
+def note_columns(vae: "VAE") -> None:
+    """Say on stderr how each column of a table was read."""
+    families = [str(family) for family in getattr(vae.likelihood_, "families", ())]
+    for line in column_summary(vae.codec_.header().get("columns", []), families):
+        note(line)
 
 
 def column_summary(columns: "list[dict[str, Any]]", families: "Sequence[str]" = ()) -> "list[str]":

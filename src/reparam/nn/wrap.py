@@ -63,7 +63,8 @@ class Wrap(Network):
     def bound(self, role: str, module: Any) -> Self:
         if module is None:
             raise SpecError(
-                f"its {role} is the module {self.name}: load it with modules={{{role!r}: {self.name}(...)}}"
+                f"its {role} is the module {self.name}: load it in Python with "
+                f"modules={{{role!r}: {self.name}(...)}}"
             )
         return type(self)(module, name=self.name)
 
