@@ -42,13 +42,14 @@ def build() -> tuple[Path, Path]:
     return wheel, sdist
 
 
-def environment(folder: Path, what: str) -> Path:
-    """A new environment with `what` installed; its Python."""
+def environment(folder: Path, what: str, *, pinned: bool = True) -> Path:
+    """A new environment with `what` installed; its Python. Not `pinned`: all but torch as pip chooses, as for
+    users, since mlflow asks for an older pandas than constraints.txt has."""
     call(sys.executable, "-m", "venv", folder)
     python = folder / "bin" / "python"
     torch = next(line for line in CONSTRAINTS.read_text().splitlines() if line.startswith("torch=="))
     call(python, "-m", "pip", "install", "--quiet", torch, "-c", CONSTRAINTS)
-    call(python, "-m", "pip", "install", "--quiet", "-c", CONSTRAINTS, what)
+    call(python, "-m", "pip", "install", "--quiet", *(("-c", CONSTRAINTS) if pinned else (torch,)), what)
     call(python, "-m", "pip", "check")
     return python
 
@@ -73,7 +74,7 @@ def main() -> None:
         bare = environment(place / "bare", str(wheel))
         use(bare, place / "bare-use", ["digits", "rows.csv", "rows.parquet", "pictures"])
         use(environment(place / "sdist", str(sdist)), place / "sdist-use", ["rows.csv"])
-        full = environment(place / "all", f"{wheel}[all]")
+        full = environment(place / "all", f"{wheel}[all]", pinned=False)
         use(full, place / "all-use", ["rows.csv"])
         frame = "import pandas as pd; pd.read_csv('rows.csv').to_excel('rows.xlsx', index=False)"
         call(full, "-c", frame, cwd=place / "all-use")
