@@ -67,6 +67,5 @@ def recipes(as_json: AsJson = False) -> None:
         )
         return
     for name, row in RECIPES.items():
-        typer.echo(
-            f"{name}\n  {row.about}\n  source: {row.source}\n  data: {row.data}; expect: {row.expect}\n"
-        )
+        about = f"  {row.about}\n" if row.about else ""
+        typer.echo(f"{name}\n{about}  source: {row.source}\n  data: {row.data}; expect: {row.expect}\n")
