@@ -29,7 +29,16 @@ from .discrete import (
 from .flows import CachedTransform, FlowDistribution
 from .mixtures import GaussianMixture, mixture
 from .ordinal import OrderedLogistic
-from .product import Product, Runs, join_columns, log_missing, sample_with_missing, split_columns
+from .product import (
+    Chain,
+    Product,
+    Runs,
+    join_columns,
+    log_missing,
+    marginals,
+    sample_with_missing,
+    split_columns,
+)
 from .quantile import Margin, QuantileMixture, pieces_of
 from .spherical import PowerSpherical, UniformSphere
 from .univariate import (

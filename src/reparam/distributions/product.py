@@ -1,6 +1,6 @@
 """Products of distributions over columns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -58,6 +58,33 @@ class Product(Unvalidated):
         return join_columns([part.sample(sample_shape) for part in self.parts], self.runs)
 
 
+class Chain(Product):
+    """p(x) = prod_j p_j(x_j | x_i, i before j): `given(rows)` is the distribution of each column given those
+    cells of rows (*rows, C) that come before it, observed ones first; given none without rows.
+
+    With `rows` the product is that at these rows: log_prob is of them, a sample fills their missing cells
+    (NaN) and keeps the others, and a missing cell's distribution is the one given all observed cells.
+    """
+
+    def __init__(self, given: Callable[[Tensor | None], Product], rows: Tensor | None) -> None:
+        self.given, self.rows = given, rows
+        now = given(rows)
+        super().__init__(now.parts, now.runs, now.missing, now.columns)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return super().log_prob(value) if self.rows is not None else self.given(value).log_prob(value)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        x = super().sample(sample_shape)
+        x = torch.full_like(x, torch.nan) if self.rows is None else self.rows.expand(x.shape).clone()
+        for j in range(x.shape[-1]):
+            gone = x[..., j].isnan()
+            if gone.any():
+                x[..., j] = torch.where(gone, self.given(x).sample()[..., j], x[..., j])
+        return x
+
+
 def log_missing(d: Distribution, missing: Tensor) -> Tensor | float:
     """log-probability of which cells are missing, `missing` (B, *E), true where one is; 0 where that is not
     modelled."""
@@ -77,13 +104,29 @@ def sample_with_missing(d: Distribution) -> Tensor:
     return x
 
 
+def marginals(d: Distribution) -> Distribution:
+    """p(x) with independent columns, each given none of the others."""
+    return d.given(None) if isinstance(d, Chain) else d
+
+
 @mean_of.register
-def _(d: Product) -> Tensor:
+def _(d: Chain) -> Tensor:
+    """Of a missing cell given those observed, of an observed one given no other."""
+    alone = _means(d.given(None))
+    return alone if d.rows is None else torch.where(d.rows.isnan(), _means(d), alone)
+
+
+def _means(d: Product) -> Tensor:
     return join_columns([mean_of(part) for part in d.parts], d.runs)
+
+
+mean_of.register(Product, _means)
 
 
 @elementwise_log_prob.register
 def _(d: Product, x: Tensor) -> Tensor:
+    """For a Chain the columns' log-probabilities given those before them."""
+    d = d.given(x) if isinstance(d, Chain) and d.rows is None else d
     own = zip(d.parts, split_columns(x, d.runs), strict=True)
     return join_columns([elementwise_log_prob(part, mine) for part, mine in own], d.runs)
 

@@ -29,6 +29,8 @@ Array = np.ndarray[Any, Any]
 
 LEARNED = 50_000
 """Rows of a stream from which the column types are inferred."""
+CONTEXT, MOST_COLUMNS = 64, 100
+"""The width of the network between the columns of a table, and the most columns of one that has it."""
 
 
 @dataclass
@@ -210,7 +212,12 @@ def stated_likelihood(codec: Codec, likelihood: Family | Mapping[str, Family] | 
     if likelihood is not None and not isinstance(likelihood, Mapping):
         return likelihood
     families = codec.families(likelihood or {})
-    return Columns(families, codec.missing_columns()) if families else None
+    return Columns(families, codec.missing_columns(), default_context(len(families))) if families else None
+
+
+def default_context(columns: int) -> int:
+    """The width of the network between the columns of a table, up to MOST_COLUMNS of them."""
+    return CONTEXT if 1 < columns <= MOST_COLUMNS else 0
 
 
 def default_likelihood(values: Values, sparse: bool) -> Family:

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..distributions import blend, elementwise_log_prob, log_prob_of
-from ..model.model import Model
-from ..tensors import numel, random_from, weighted_sum
-from .metrics import every_class
-from .passes import CELLS
+from ..model.model import Model, Trace
+from ..tensors import random_from, weighted_sum
+from .metrics import every_class, px_at
+from .passes import CELLS, cells_of
 
 POOL = 10_000
 """Draws of the prior per resampling."""
@@ -23,18 +23,18 @@ POOL = 10_000
 
 def weighed(
     model: Model, x: Tensor, y: Tensor | None, k: int
-) -> Iterator[tuple[Tensor, Distribution, Tensor]]:
-    """A batch x with missing cells filled, p(x|z) at k draws, and normalised importance weights (S, B)."""
-    rows = max(1, CELLS // (k * numel(model.event)))
+) -> Iterator[tuple[Trace, Distribution, Tensor]]:
+    """Traces of batches with k draws, p(x|z) at the draws, and normalised importance weights (S, B)."""
+    rows = max(1, CELLS // (k * cells_of(model)))
     for i in range(0, len(x), rows):
         trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
         log_w = trace.log_w() if trace.config.has_density else trace.log_likelihood
         px, log_w = every_class(trace, log_w)
-        yield trace.x, px, log_w.softmax(0)
+        yield trace, px, log_w.softmax(0)
 
 
-Made = Callable[[Tensor, Distribution, Tensor], Tensor]
-"""A function of a batch, p(x|z) at its draws, and their weights -> (b, *E)."""
+Made = Callable[[Trace, Distribution, Tensor], Tensor]
+"""A function of a trace, p(x|z) at its draws, and their weights -> (b, *E)."""
 
 
 @torch.no_grad()
@@ -53,10 +53,9 @@ def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
 def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """The observed cells, and one draw of p(x_miss | x_obs) in the others, by resampling: (n, *E)."""
 
-    def drawn(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
+    def drawn(trace: Trace, _: Distribution, weights: Tensor) -> Tensor:
         chosen = torch.multinomial(weights.T, 1)[:, 0]
-        each = px.sample().expand(len(weights), *seen.shape)
-        return each[chosen, torch.arange(len(chosen))]
+        return px_at(trace, chosen).sample()[0]
 
     return torch.where(x.isnan(), over_weighed(drawn, model, x, y, k, seed), x)
 
@@ -64,8 +63,9 @@ def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
 def log_prob_by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """E[log p(x_j | z) | x] of each observed cell in nats, NaN where missing: (n, *E)."""
 
-    def scored(seen: Tensor, px: Distribution, weights: Tensor) -> Tensor:
-        return weighted_sum(weights, elementwise_log_prob(px, seen).reshape(len(weights), *seen.shape))
+    def scored(trace: Trace, px: Distribution, weights: Tensor) -> Tensor:
+        each = elementwise_log_prob(px, trace.x).reshape(len(weights), *trace.x.shape)
+        return weighted_sum(weights, each)
 
     return over_weighed(scored, model, x, y, k, seed).masked_fill(x.isnan(), torch.nan)
 
@@ -85,13 +85,13 @@ def given(model: Model, x: Tensor, seed: int, take: Callable[[Distribution], Ten
 
 def resampled(model: Model, x: Tensor, take: Callable[[Distribution], Tensor]) -> tuple[Tensor, float]:
     """As `given`, for one pool."""
-    one = x[:1]
-    px = model.decode(model.prior_state(POOL))
+    one, state = x[:1], model.prior_state(POOL)
+    px = model.decode(state, None, one)
     log_w = log_prob_of(px, model.likelihood.filled(one), ~one.isnan()).reshape(-1)
     log_w = log_w.nan_to_num(nan=-math.inf, neginf=-math.inf)
     if log_w.max() == -math.inf:
         return x, 0.0
     weights = log_w.softmax(0)
     chosen = torch.multinomial(weights, len(x), replacement=True)
-    drawn = take(px).reshape(POOL, *x.shape[1:])[chosen]
+    drawn = take(model.decode(None if state is None else state[:, chosen], None, x)).reshape(x.shape)
     return torch.where(x.isnan(), drawn, x), float(1 / weights.square().sum())

@@ -40,6 +40,19 @@ def every_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
     return px, share + (log_w - trace.log_likelihood).repeat(labels.n_classes, 1)
 
 
+def px_at(trace: Trace, chosen: Tensor) -> Distribution:
+    """p(x|z) of one draw of each row, batch shape (1, B), `chosen` (B,) among those of `every_class`."""
+    model, labels, rows = trace.model, trace.config.labels, torch.arange(len(chosen))
+    k, state, code = len(trace.log_likelihood), trace.state, trace.code
+    if state is not None:
+        state = state.expand(k, -1, -1)[chosen % k, rows][None]
+    if labels.marginalised:
+        code = labels.every_code(chosen.device)[chosen // k][None]
+    elif code is not None:
+        code = code.expand(k, -1, -1)[chosen, rows][None]
+    return model.decode(state, code, trace.seen)
+
+
 def distortion_by_cell(trace: Trace) -> Tensor:
     """-E_q log p(x_j|z) of each number, (B, *E); with an Auxiliary head -E_q E_p(y|x,z) log p(x_j|z, y)."""
     if not trace.config.labels.marginalised:

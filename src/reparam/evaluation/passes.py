@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from ..families import Columns
 from ..model.model import Model
 from ..tensors import Rowwise, numel
 
@@ -13,6 +14,14 @@ ROWS = 128
 rows passed with it."""
 CELLS = 1 << 20
 """Numbers per batch that are decoded, or else read: they fit in a processor's cache for any k."""
+HIDDEN = 16
+"""Hidden numbers for each number decoded that are not counted, those of an ordinary decoder."""
+
+
+def cells_of(model: Model) -> int:
+    """The numbers of a decoded row, by which rows at once are bounded."""
+    family = model.likelihood.family
+    return numel(model.event) * max(1, family.context // HIDDEN if isinstance(family, Columns) else 1)
 
 
 def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, Tensor | None, int]]:
@@ -27,12 +36,12 @@ def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, T
 
 def rows_at_once(model: Model) -> int:
     """Rows per batch where nothing is sampled."""
-    return max(1, min(8 * ROWS, CELLS // numel(model.event)))
+    return max(1, min(8 * ROWS, CELLS // cells_of(model)))
 
 
 def samples_at_once(model: Model, k: int) -> int:
     """How many of k samples are drawn at once."""
-    return max(1, min(k, 100, CELLS // (ROWS * numel(model.event))))
+    return max(1, min(k, 100, CELLS // (ROWS * cells_of(model))))
 
 
 @torch.no_grad()

@@ -68,7 +68,8 @@ class Family(Spec, abc.ABC):
     links: ClassVar[dict[str, Link]] = {}
     """The parameters and their default links. A parameter that is not a field is `Local`."""
     factorises: ClassVar[bool] = False
-    """Whether the cells of an event are independent given the parameters."""
+    """Whether log_prob is a sum over the cells of an event: they are independent given the parameters, or, in
+    a table, each given those before it."""
     by_column: ClassVar[bool] = False
     """Whether the columns of a table have families of their own."""
     roles: ClassVar[dict[str, Role]] = {}

@@ -1,7 +1,8 @@
 """A family for each column of a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
 from typing import Annotated, ClassVar
 
@@ -10,10 +11,12 @@ import torch
 from torch import Tensor, distributions as by_torch, nn
 from torch.distributions import Distribution
 
-from ..distributions import Product, Runs, event, join_columns, split_columns
+from ..distributions import Chain, Product, Runs, event, join_columns, split_columns
 from ..errors import DataError, SpecError
+from ..specs.spec import AtLeast
 from ..tensors import Shape, to_float32
 from .base import Array, Conditional, Family, Head, Layer, Measurement, Violation
+from .context import Context
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
@@ -67,6 +70,9 @@ class Columns(Family):
     Equal families are computed together. `missing`: columns of which a cell may be missing, with a
     probability that depends on the latent. Training learns it, and samples have such cells; log p(x) is that
     of the observed cells alone.
+
+    `context`: p(x) = prod_j p_j(x_j | x_i, i before j) instead, through a network of that width (`Context`);
+    with 0 columns are independent given the latent.
     Source: Nazabal et al., "Handling incomplete heterogeneous data using VAEs" (2020).
 
     >>> Columns((Gaussian(), Categorical(3), Gaussian())).inputs(torch.tensor([[0.5, 1.0, 2.0]]))
@@ -75,6 +81,7 @@ class Columns(Family):
 
     families: tuple[Cell, ...]
     missing: tuple[int, ...] = ()
+    context: Annotated[int, AtLeast(0)] = 0
     factorises: ClassVar[bool] = True
     by_column: ClassVar[bool] = True
 
@@ -155,9 +162,10 @@ class ColumnsHead(Conditional):
             for own, columns in family.groups.items()
         )
         self.sizes = [sum(head.sizes) for head in self.heads]
-        self.reads_rows = any(head.reads_rows for head in self.heads)
-        n = sum(self.sizes) + len(family.missing)
-        self.layer = layer(n) if n else None
+        self.context = context_of(family, self.sizes) if family.context else None
+        self.reads_rows = self.context is not None or any(head.reads_rows for head in self.heads)
+        self.widths = [*self.sizes, len(family.missing), family.context]
+        self.layer = layer(sum(self.widths)) if sum(self.widths) else None
         self.register_buffer("missing_logits", torch.zeros(len(family.missing)), bool(family.missing))
         inside = torch.tensor([own.inside for own in family.families])
         self.register_buffer("inside", inside, persistent=False)
@@ -167,17 +175,40 @@ class ColumnsHead(Conditional):
         return list(self.each)  # type: ignore[arg-type]
 
     def forward(self, h: Tensor | None, rows: Tensor | None = None) -> Distribution:
-        n, holes = len(self.sizes), len(self.family.missing)
-        sizes = [*self.sizes, holes] if holes else self.sizes
-        raws = [h] * n if self.layer is None else list(torch.split(to_float32(self.layer(h)), sizes, -1))
-        missing = self.missing(raws.pop()) if holes else None
-        seen = [None] * n if rows is None else split_columns(rows, self.family.runs)
+        """p(x | h); a column may depend on others of `rows` (*rows, C), or on their total."""
+        if self.layer is None:
+            return self.product([h] * len(self.sizes), None, rows)
+        *raws, holes, u = torch.split(to_float32(self.layer(h)), self.widths, -1)
+        missing = self.missing(holes) if self.family.missing else None
+        if self.context is None:
+            return self.product(raws, missing, rows)
+        return Chain(partial(self.given, self.context, raws, u, missing), rows)
+
+    def product(
+        self, raws: Sequence[Tensor | None], missing: Distribution | None, rows: Tensor | None
+    ) -> Product:
+        seen = [None] * len(self.sizes) if rows is None else split_columns(rows, self.family.runs)
         parts = [head(raw, mine) for head, raw, mine in zip(self.heads, raws, seen, strict=True)]
         return Product(parts, self.family.runs, missing, self.family.missing)
 
-    def missing(self, raw: Tensor | None) -> Distribution:
+    def given(
+        self,
+        context: Context,
+        raws: Sequence[Tensor],
+        u: Tensor,
+        missing: Distribution | None,
+        rows: Tensor | None,
+    ) -> Product:
+        """The distribution of each column given those before it in rows (*rows, C), or given none."""
+        x = u.new_full((1, len(self.family.families)), torch.nan) if rows is None else rows
+        known, leading = ~x.isnan(), x.shape[:-1]
+        own = split_columns(self.standardised(x.reshape(-1, x.shape[-1])), self.family.runs)
+        read = [f.inputs(mine).nan_to_num(nan=0.0) for f, mine in zip(self.family.groups, own, strict=True)]
+        more = context(u, [part.reshape(*leading, -1) for part in read], known)
+        return self.product([a + b for a, b in zip(raws, more, strict=True)], missing, rows)
+
+    def missing(self, raw: Tensor) -> Distribution:
         """Whether cells are missing, from raw numbers (*batch, columns): at 0 as often as in training."""
-        assert raw is not None
         return event(by_torch.Bernoulli(logits=raw + self.missing_logits, validate_args=False), 1)
 
     def standardised(self, x: Tensor) -> Tensor:
@@ -192,3 +223,17 @@ class ColumnsHead(Conditional):
             head.fit_units(mine)
         shares = x[:, list(self.family.missing)].isnan().double().mean(0)
         self.missing_logits.copy_(shares.clamp(1e-3, 1 - 1e-3).logit())
+
+
+def context_of(family: Columns, sizes: Sequence[int]) -> Context:
+    """How a column depends on others, for groups of columns with so many raw parameters."""
+    one = torch.zeros(1, 1)
+    shapes = [
+        (
+            own.inputs(one.expand(1, len(columns))).shape[-1] // len(columns),
+            size // len(columns),
+            len(columns),
+        )
+        for (own, columns), size in zip(family.groups.items(), sizes, strict=True)
+    ]
+    return Context(family.runs, shapes, family.context)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..distributions import elementwise_log_prob
+from ..distributions import elementwise_log_prob, marginals
 from ..tensors import random_from
 from .row_format import Tables
 from .wire import Array
@@ -23,7 +23,8 @@ def columns_given_code(vae: "VAE", z: Array, label: Any) -> list[dict[str, Any]]
     (n, levels) at `levels` of DRAWS draws, in the units of the page."""
     model, codes = vae.model_, torch.as_tensor(z)
     condition = vae.preprocessor_.targets.condition(label, len(z))
-    px = model.decode(model.state(codes), None if condition is None else vae.labels_.code(condition)[None])
+    code = None if condition is None else vae.labels_.code(condition)[None]
+    px = marginals(model.decode(model.state(codes), code))
     rows, shape = Tables(vae), (len(z), *model.event)
     most = max((len(column.categories) for column in rows.modelled), default=0)
     tops = torch.tensor([max(0.0, len(column.categories) - 1.0) for column in rows.modelled])

@@ -228,7 +228,7 @@ class ModelAnswers:
         if self.rows.kind != "table" or self.vae.labels_.observed:
             return found, {"reasons": None}
         X = view.take(np.sort(index))
-        by_row = dict(zip(np.sort(index), reasons(self.vae, X, self.usual, 3), strict=True))
+        by_row = dict(zip(np.sort(index), reasons(self.vae, X, None, self.usual, 3), strict=True))
         return found, {"reasons": [[reason._asdict() for reason in by_row[row]] for row in index]}
 
     @cached_property
