@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from functools import singledispatch
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,10 @@ register_kl: Any = torch.distributions.register_kl
 Noise = Callable[[torch.Size], Tensor]
 """Standard normal numbers of a shape."""
 T = TypeVar("T")
+if TYPE_CHECKING:
+    OfNumbers = Independent[Any]
+else:
+    OfNumbers = Independent  # which takes no parameter in torch 2.6
 
 
 class Unvalidated(Distribution):
@@ -31,7 +35,7 @@ def dispatch_on_base(f: Callable[..., T]) -> "functools._SingleDispatchCallable[
     return verb
 
 
-class Event(Independent[Any]):
+class Event(OfNumbers):
     """Independent numbers as one datum: log_prob is their `total`."""
 
     def log_prob(self, value: Tensor) -> Tensor:
