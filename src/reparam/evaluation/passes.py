@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ..families import Columns
 from ..model.model import Model
 from ..tensors import Rowwise, numel
 
@@ -14,14 +13,11 @@ ROWS = 128
 rows passed with it."""
 CELLS = 1 << 20
 """Numbers per batch that are decoded, or else read: they fit in a processor's cache for any k."""
-HIDDEN = 16
-"""Hidden numbers for each number decoded that are not counted, those of an ordinary decoder."""
 
 
 def cells_of(model: Model) -> int:
-    """The numbers of a decoded row, by which rows at once are bounded."""
-    family = model.likelihood.family
-    return numel(model.event) * max(1, family.context // HIDDEN if isinstance(family, Columns) else 1)
+    """Numbers in memory for a decoded row, by which rows at once are bounded."""
+    return numel(model.event) * model.likelihood.memory
 
 
 def batches(x: Rowwise, y: Tensor | None, rows: int) -> Iterator[tuple[Tensor, Tensor | None, int]]:

@@ -174,7 +174,9 @@ class Conditional(nn.Module, abc.ABC):
 
     family: Family
     reads_rows: bool = False
-    """Whether the distribution is conditional on a row's total: `forward` then also takes rows (B, *E)."""
+    """Whether the distribution depends on other cells of a row: `forward` then also takes rows (B, *E)."""
+    memory: int = 1
+    """How many times as much memory as other decoders it takes, by which rows at once are bounded."""
 
     @abc.abstractmethod
     def forward(self, h: Tensor | None) -> Distribution: ...

@@ -42,6 +42,8 @@ Cell = Annotated[
     Quantile,
 ]
 """The families whose cells are independent given the parameters."""
+USUAL_WIDTH = 16
+"""Hidden numbers of an ordinary decoder for each cell."""
 
 
 def default_family(measurement: Measurement, levels: int = 0, *, inflated: bool = False) -> Family:
@@ -163,6 +165,7 @@ class ColumnsHead(Conditional):
         )
         self.sizes = [sum(head.sizes) for head in self.heads]
         self.context = context_of(family, self.sizes) if family.context else None
+        self.memory = max(1, family.context // USUAL_WIDTH)
         self.reads_rows = self.context is not None or any(head.reads_rows for head in self.heads)
         self.widths = [*self.sizes, len(family.missing), family.context]
         self.layer = layer(sum(self.widths)) if sum(self.widths) else None
