@@ -2,19 +2,21 @@
 
 command-line  each verb on the data sets of docs/results.md that $REPARAM_DATA holds
 streams       a fit of 1, 10 and 100 times the rows, streamed and in memory
+http          latencies and memory of `reparam serve` with 32 clients, beside some that misbehave
 """
 
 import argparse
 
 from ..names import add_names
 from .command_line import command_line
+from .http import http
 from .streams import streams
 
-TABLES = {"command-line": command_line, "streams": streams}
+TABLES = {"command-line": command_line, "streams": streams, "http": http}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_names(parser, TABLES, "both")
+    add_names(parser, TABLES, "all")
 
 
 def run(arguments: argparse.Namespace) -> None:

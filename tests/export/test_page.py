@@ -224,3 +224,28 @@ def test_modules_become_one(tmp_path: Path) -> None:
     module = tmp_path / "a.js"
     module.write_text("const one = 1, two = 2;export{one as a,two as b};")
     assert "return { a: one, b: two };" in closed(module, {})
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["plane", "digits"])
+def test_the_page_fills_what_is_erased(name: str, tmp_path: Path) -> None:
+    """The mean is that of Python's importance sampling, and draws spread as Python's do; other noise."""
+    vae, data = page_models.MODELS[name]()
+    python = Answers({name: vae}, data)
+    x = python.ask("data", {}, {"start": 0, "stop": 8})[0]["x"].copy()
+    x[:, 3:6] = np.nan
+    erased = np.isnan(x)
+    with page_of(export_page(vae, tmp_path / "page.html", data, name=name)) as ask:
+        ours, theirs = ask("impute", x=x)[0]["x"][0], python.ask("impute", {"x": x})[0]["x"][0]
+        np.testing.assert_array_equal(ours[~erased], x[~erased])
+        usual = np.broadcast_to(np.mean(data.X, 0).reshape(x.shape[1:]), x.shape)
+        error = np.abs(ours - theirs)[erased].mean()
+        assert error < 0.25 * np.abs(usual - theirs)[erased].mean()
+        drawn = ask("impute", {"draws": 64, "seed": 1}, x=x)[0]["x"]
+        again = python.ask("impute", {"x": x}, {"draws": 64, "seed": 1})[0]["x"]
+        assert drawn.shape == (64, *x.shape)
+        np.testing.assert_array_equal(drawn[:, ~erased], np.broadcast_to(x[~erased], (64, (~erased).sum())))
+        np.testing.assert_allclose(drawn.std(0)[erased].mean(), again.std(0)[erased].mean(), rtol=0.1)
+        bias = (drawn.mean(0) - theirs)[erased]
+        assert np.abs(bias).mean() < 0.1

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Bernoulli, Distribution, Independent, Normal
 from torch.overrides import TorchFunctionMode
 
 from ..distributions import elementwise_log_prob, mean_of
@@ -101,6 +101,32 @@ class Look(Graph):
         return found
 
 
+class Reconstruction(Graph):
+    """x -> the mean of p(x|z) at the codes' means, (n, *E): the numbers of `VAE.reconstruct`."""
+
+    def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
+        x = given["x"]
+        px = self.model.rebuild(x, given.get("y"))
+        return {"reconstruction": mean_of(px).reshape(x.shape[0], *self.model.event)}
+
+
+class Completion(Graph):
+    """x with missing cells -> codes z (S, n, L) of q(z | observed cells) and their log-weights (S, n), from
+    which `evaluation.imputation` fills those cells; noise and draws as in `Score`. Where log p(x|z) is a sum
+    over classes, S = k K: k draws of the first class, then of the next.
+    """
+
+    def __init__(self, score: "Score") -> None:
+        super().__init__(score.model)
+        self.score, self.takes = score, score.takes
+
+    def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
+        trace = self.score.trace(given)
+        z = torch.cat([layer.z for layer in trace.layers], -1)
+        _, log_w = every_class(trace, nan_to_neginf(trace.log_w()))
+        return {"z": z.repeat(log_w.shape[0] // z.shape[0], 1, 1), "log_w": log_w}
+
+
 class PriorDensity(Graph):
     """z (n, L) -> log p(z) in nats, (n,), over all layers."""
 
@@ -147,18 +173,26 @@ class Score(Graph):
             return self.model.observe(x, for_likelihood=self.model.config.has_density, alike=True)
 
     def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
-        model, y, seen = self.model, given.get("y"), self.observed(given["x"])
+        model, y = self.model, given.get("y")
         if not model.config.has_density:
-            return {"log_px": nan_to_neginf(model(seen, y).log_likelihood[0])}
-        with Replayed(self.noise):
-            if not self.whole:
-                log_w = torch.cat(list(log_weights(model, seen, y, self.draws, self.seed)))
-                return {"log_px": log_w.logsumexp(0) - math.log(len(log_w))}
-            draw = common_noise(torch.Generator().manual_seed(self.seed), self.draws, seen.dtype)
-            trace = model(seen, y, samples=self.draws, draw=draw)
-            log_w = nan_to_neginf(trace.log_w())
+            return {"log_px": nan_to_neginf(model(self.observed(given["x"]), y).log_likelihood[0])}
+        if not self.whole:
+            with Replayed(self.noise):
+                pieces = log_weights(model, self.observed(given["x"]), y, self.draws, self.seed)
+                log_w = torch.cat(list(pieces))
+            return {"log_px": log_w.logsumexp(0) - math.log(len(log_w))}
+        trace = self.trace(given)
+        log_w = nan_to_neginf(trace.log_w())
         found = {"log_px": log_w.logsumexp(0) - math.log(len(log_w))}
         return found | ({"cells": by_cell(trace, log_w, given["x"])} if self.cells else {})
+
+    def trace(self, given: Mapping[str, Tensor]) -> Trace:
+        """All draws at once, with the noise held; only where `whole`."""
+        model, seen = self.model, self.observed(given["x"])
+        draw = common_noise(torch.Generator().manual_seed(self.seed), self.draws, seen.dtype)
+        with Replayed(self.noise):
+            trace = model(seen, given.get("y"), samples=self.draws, draw=draw)
+        return trace
 
 
 def by_cell(trace: Trace, log_w: Tensor, x: Tensor) -> Tensor:
@@ -217,12 +251,35 @@ def graphs_of(model: Model, seed: int, *, score: bool = False) -> dict[str, Grap
     return found
 
 
+def completion(model: Model, seed: int) -> Completion | None:
+    """The graph for missing cells; None where the page could not draw from p(x|z), or z is not all that the
+    decoder reads."""
+    config = model.config
+    if model.encoder is None or not config.has_density or config.labels.enumerated or noise_of(model) is None:
+        return None
+    score = Score(model, ("x", "y") if config.labels.observed else ("x",), seed)
+    return Completion(score) if score.whole else None
+
+
+def noise_of(model: Model) -> str | None:
+    """How a number of x is drawn given z: "normal" about its mean, "binary" with it; None for other laws."""
+    labels = model.config.labels
+    code = labels.code(torch.zeros(1, dtype=torch.long))[None] if labels.to_decoder else None
+    px: Any = model.decode(model.prior_state(1), code)
+    while isinstance(px, Independent):
+        px = px.base_dist
+    laws = {"normal": Normal, "binary": Bernoulli}
+    return next((name for name, law in laws.items() if isinstance(px, law)), None)
+
+
 def graphs_of_page(model: Model, seed: int) -> dict[str, Graph]:
-    """What a page asks of a model without a server, by name: log p(x), with that of each cell where the
-    likelihood factorises, and log p(z) where it is a density."""
+    """What a page asks of a model without a server, by name: the reconstruction, log p(x), with that of each
+    cell where the likelihood factorises, and log p(z) where it is a density."""
     config = model.config
     found = graphs_of(model, seed)
     takes = found.pop("look").takes
+    found["reconstruct"] = Reconstruction(model)
+    found["reconstruct"].takes = takes
     found["score"] = Score(model, takes, seed, cells=config.likelihood.factorises)
     if model.encoder is not None and config.posterior.support == "real" and config.has_density:
         found["prior"] = PriorDensity(model)

@@ -149,6 +149,8 @@ def traced(name: str, graph: Graph, given: Mapping[str, Tensor]) -> tuple[bytes,
                 custom_translation_table={
                     torch.ops.aten.hypot.default: hypot,
                     torch.ops.aten.lgamma.default: lgamma,
+                    torch.ops.prims.digamma.default: digamma,
+                    torch.ops.aten._cdist_forward.default: cdist,
                 },
                 verbose=False,
             )
@@ -197,6 +199,41 @@ def lgamma(x: Any) -> Any:
     start = op.Mul(op.Sub(y, number(0.5)), op.Log(y))
     found = op.Add(op.Sub(start, y), op.Add(number(0.5 * math.log(2 * math.pi)), op.Mul(series, inverse)))
     return op.CastLike(op.Sub(found, shift), given)
+
+
+def digamma(x: Any) -> Any:
+    """The derivative of log Gamma at positive x, for which ONNX has no operation: the series of x + 8 less
+    1/x + 1/(x + 1) + ... + 1/(x + 7); as doubles, right to 1e-12."""
+    from onnx import TensorProto
+    from onnx.helper import make_tensor
+    from onnxscript import opset18 as op
+
+    def number(value: float) -> Any:
+        return op.Constant(value=make_tensor("value", TensorProto.DOUBLE, (), [value]))
+
+    given, x = x, op.Cast(x, to=TensorProto.DOUBLE)
+    shift = number(0.0)
+    for i in range(8):
+        shift = op.Add(shift, op.Reciprocal(op.Add(x, number(float(i)))))
+    inverse = op.Reciprocal(op.Add(x, number(8.0)))
+    square = op.Mul(inverse, inverse)
+    series = number(0.0)
+    for coefficient in (-1 / 132, 1 / 240, -1 / 252, 1 / 120, -1 / 12):
+        series = op.Mul(op.Add(series, number(coefficient)), square)
+    start = op.Sub(op.Neg(op.Log(inverse)), op.Mul(number(0.5), inverse))
+    return op.CastLike(op.Sub(op.Add(start, series), shift), given)
+
+
+def cdist(a: Any, b: Any, p: float = 2.0, compute_mode: int | None = None) -> Any:
+    """Euclidean distances of the rows of a (..., n, d) and b (..., m, d): (..., n, m)."""
+    from onnxscript import opset18 as op
+
+    if p != 2.0:
+        raise NotImplementedError(f"distances of order {p}")
+    axis = op.Constant(value_ints=[-1])
+    rows, others = op.Constant(value_ints=[-2]), op.Constant(value_ints=[-3])
+    apart = op.Sub(op.Unsqueeze(a, rows), op.Unsqueeze(b, others))
+    return op.Sqrt(op.ReduceSumSquare(apart, axis, keepdims=0))
 
 
 def reason(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from ..web.data_view import BLOCK
 from ..web.model_answers import ModelAnswers
 from ..web.row_format import DAY, RowFormat, start_of
 from ..web.wire import Arrays, Info
-from .graphs import Graph, Score, graphs_of_page, traceable
+from .graphs import Graph, Score, completion, graphs_of_page, noise_of, traceable
 from .onnx import Said, checked_graph, extreme_rows, random_rows
 
 if TYPE_CHECKING:
@@ -54,17 +54,25 @@ class Weights:
 
 
 def graphs_in(vae: "VAE", said: Said | None) -> tuple[Arrays, Info]:
-    """The graphs `encoder`, `decoder`, `score` and `prior` that ONNX can hold, and the inputs and outputs of
-    each. The decoder and the encoder must be among them (SpecError); `said` is told what is left out."""
+    """The graphs of a page that ONNX can hold, and the inputs and outputs of each. Decoder and encoder must
+    be among them (SpecError); `said` is told what is left out."""
     weights, arrays, info = Weights(), Arrays(), Info()
-    with traceable(vae.model_, missing=vae.preprocessor_.allow_missing) as model, torch.no_grad():
-        tests = [random_rows(vae, model), extreme_rows(vae, model)]
+    missing = vae.preprocessor_.allow_missing
+    with (
+        traceable(vae.model_, missing=missing) as model,
+        traceable(vae.model_, missing=True) as tolerant,
+        torch.no_grad(),
+    ):
+        whole = [random_rows(vae, model), extreme_rows(vae, model)]
         graphs = graphs_of_page(model, vae.seed_)
         if vae.window_ is not None:
             del graphs["score"]  # of a series it is that of the last step, with noise by position
+        elif (impute := completion(tolerant, vae.seed_)) is not None:
+            graphs["impute"] = impute
         if is_standard(vae):
             graphs.pop("prior", None)
         for name, graph in graphs.items():
+            tests = [with_holes(each) for each in whole] if name == "impute" else whole
             try:
                 blob, outputs, difference = checked_or_simpler(name, graph, tests)
             except SpecError as error:
@@ -75,9 +83,18 @@ def graphs_in(vae: "VAE", said: Said | None) -> tuple[Arrays, Info]:
                 continue
             arrays[f"graph.{name}"] = np.frombuffer(weights.moved_out(blob), np.uint8)
             info[name] = {"takes": list(graph.takes), "gives": outputs}
+            if name == "impute":
+                info[name]["noise"] = noise_of(tolerant)
             if said is not None:
                 said(f"{name}: differs from torch by {difference:.1e} at most")
     return arrays | {"weights": np.frombuffer(bytes(weights.blob), np.uint8)}, info
+
+
+def with_holes(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same rows with every third number missing."""
+    x = given["x"]
+    holes = (torch.arange(x.numel()) % 3 == 0).reshape(x.shape)
+    return {**given, "x": x.masked_fill(holes, torch.nan)}
 
 
 def checked_or_simpler(
@@ -168,8 +185,8 @@ def rows_in(asked: ModelAnswers) -> tuple[Arrays, Info]:
 def verbs_of(asked: ModelAnswers, graphs: Info) -> list[str]:
     """What the page answers, of the verbs of `asked`."""
     needs = {"encode": "encoder", "decode": "decoder", "interpolate": "decoder", "sample": "decoder"}
-    out = {name for name, graph in (needs | {"score": "score"}).items() if graph not in graphs}
-    out |= {"impute", "reconstruct"}
+    needs |= {name: name for name in ("score", "reconstruct", "impute")}
+    out = {name for name, graph in needs.items() if graph not in graphs}
     if "prior" not in graphs and not is_standard(asked.vae):
         out.add("prior")
     return sorted(set(asked.verbs) - out)

@@ -20,13 +20,14 @@ export class Layout {
     this.names = info.model.columns.map((/** @type {any} */ column) => column.name);
   }
 
-  /** Rows that the graphs take; of a series, for each step the window that ends in it. @param {Tensor} x @returns {Tensor} */
-  toModel(x) {
+  /** Rows that the graphs take; of a series, for each step the window that ends in it.
+   * @param {Tensor} x @param {boolean} missing whether NaN is a missing cell @returns {Tensor} */
+  toModel(x, missing = this.given.missing) {
     const { kind, size } = this;
     const wanted = kind === "series" ? [1] : this.shape;
     if (x.shape.slice(1).join() !== wanted.join()) throw new Error(`each row of x has shape ${x.shape.slice(1)}; this model takes ${wanted}`);
     const n = x.shape[0];
-    if (!this.given.missing && Array.from(x.data).some(Number.isNaN)) throw new Error("x contains NaN: this model takes no missing cells");
+    if (!missing && Array.from(x.data).some(Number.isNaN)) throw new Error("x contains NaN: this model takes no missing cells");
     if (kind === "series") return tensor(this.windows(x.data, Array.from({ length: n }, (_, i) => i)).data, n, size);
     const found = new Float32Array(n * size);
     for (let i = 0; i < n; i++)

@@ -110,10 +110,11 @@ class Held {
     return { arrays: {}, info: this.info.model };
   }
 
-  /** Rows of numbers, checked, and the class of each where one is given. @param {Tensors} given */
-  asked(given) {
+  /** Rows of numbers, checked, and the class of each where one is given. @param {Tensors} given
+   * @param {boolean} [missing] whether NaN is a missing cell, though training had none */
+  asked(given, missing) {
     if (!given.x) throw new Error("the array x is missing");
-    const x = this.layout.toModel(given.x);
+    const x = this.layout.toModel(given.x, missing);
     const n = x.shape[0];
     return { x, n, y: this.classes(given, n) };
   }
@@ -180,6 +181,44 @@ class Held {
   async decoded(z, y, n) {
     const { arrays } = await this.decode({ z, ...(y && { y }) }, { sd: false });
     return { arrays: { z, x: arrays.x, ...(y && n && { y }) }, info: {} };
+  }
+
+  /** @param {Tensors} given @returns {Promise<Answer>} */
+  async reconstruct(given) {
+    const { x, n, y } = this.asked(given);
+    return { arrays: { x: this.layout.fromModel((await this.run("reconstruct", { x, y })).reconstruction, n) }, info: {} };
+  }
+
+  /** Missing cells: the mean over codes given the observed cells, or draws, as in evaluation/imputation.py.
+   * @param {Tensors} given @param {any} options @returns {Promise<Answer>} */
+  async impute(given, { draws = 0, seed = 0 }) {
+    const { x, n, y } = this.asked(given, true);
+    const { log_w, z } = await this.run("impute", { x, y });
+    const L = this.info.model.latent_dim;
+    const S = log_w.length / n;
+    const weights = Array.from({ length: n }, (_, r) => softmax(Array.from({ length: S }, (_, s) => log_w[s * n + r])));
+    const random = uniform(seed);
+    const each = draws || S;
+    const chosen = Int32Array.from({ length: each * n }, (_, i) => (draws ? index(weights[i % n], random()) : Math.floor(i / n)));
+    const codes = Float32Array.from({ length: each * n * L }, (_, i) => z[(chosen[Math.floor(i / L)] * n + (Math.floor(i / L) % n)) * L + (i % L)]);
+    const K = this.info.log_prior_y?.length ?? 0;
+    const classes = y ? tensor(Int32Array.from({ length: each * n }, (_, i) => y.data[i % n]), each * n)
+      : K ? tensor(chosen.map((s) => Math.floor((s * K) / S)), each * n) : undefined;
+    const found = await this.run("decoder", { z: tensor(codes, each * n, L), y: classes });
+    const size = x.data.length / n;
+    const filled = new Float32Array((draws || 1) * x.data.length);
+    const noise = normals(random, draws ? found.x.length : 0);
+    found.x.forEach((/** @type {number} */ mean, /** @type {number} */ i) => {
+      const row = Math.floor(i / size);
+      if (!draws) filled[i % filled.length] += weights[row % n][chosen[row]] * mean;
+      else filled[i] = this.info.graphs.impute.noise === "binary" ? +(random() < mean) : mean + found.sd[i] * noise[i];
+    });
+    filled.forEach((_, i) => {
+      const known = x.data[i % x.data.length];
+      if (!Number.isNaN(known)) filled[i] = known;
+    });
+    const { data, shape } = this.layout.fromModel(filled, filled.length / size);
+    return { arrays: { x: tensor(/** @type {any} */ (data), draws || 1, n, ...shape.slice(1)) }, info: {} };
   }
 
   /** @param {Tensors} given @returns {Promise<Answer>} */
@@ -257,6 +296,20 @@ class Held {
   training() {
     return { arrays: this.arrays.samples ? { samples: this.arrays.samples } : {}, info: this.info.training };
   }
+}
+
+/** Weights that add up to 1. @param {number[]} logs */
+function softmax(logs) {
+  const most = Math.max(...logs);
+  const each = logs.map((v) => Math.exp(v - most));
+  const sum = each.reduce((a, b) => a + b, 0);
+  return each.map((v) => v / sum);
+}
+
+/** The place of a uniform number among weights. @param {number[]} weights @param {number} at */
+function index(weights, at) {
+  const found = weights.findIndex((w) => (at -= w) < 0);
+  return found < 0 ? weights.length - 1 : found;
 }
 
 /** Codes from the first of two to the second, on a line, or turning by equal angles while the length changes evenly.

@@ -80,6 +80,8 @@ export function DatumView() {
     <div class="edit">
       <h2>${datum?.index >= 0 ? (datum.key ?? `Row ${datum.index}`) : "Your datum"}</h2>
       <${Editor} x=${x} put=${put} tool=${tool} setTool=${setTool} seen=${seen} take=${take} datum=${datum} />
+      ${store.can("impute") ? null : html`<p class="quiet">Gaps are not filled here: draws of this kind of data need Python (reparam explore).</p>`}
+      ${store.can("score") ? null : html`<p class="quiet">log p(x) is not shown here: ${info.kind === "series" ? "that of a window" : "its graph"} needs Python (reparam explore).</p>`}
       ${store.can("data") ? html`<p class="row"><label>row of the data<input type="number" min="0" max=${info.n_data - 1} value=${datum?.index >= 0 ? datum.index : ""}
         aria-label="Row of the data" onChange=${(/** @type {any} */ e) => take(+e.target.value)} /></label>
         <button onClick=${() => take(Math.floor(Math.random() * info.n_data))}>any row</button></p>` : null}
