@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,17 @@ def http() -> None:
     """Prints latencies in milliseconds, the server's memory in MiB, and how wrong requests were answered."""
     data = load("digits")
     vae: VAE = recipe("zeldes").model.set_params(training=Training(epochs=2), random_state=0)
+    assert data.y is not None
     vae.fit(data.X[:900], data.y[:900])
     bodies = {
         "decode": {"z": np.zeros((1, vae.latent_dim_)).tolist(), "y": 3},
         "encode": {"x": data.X[:1].tolist()},
         "score": {"x": data.X[:1].tolist()},
     }
+    classes = vae.classes_
+    assert classes is not None
     bare = {
-        "decode": median_of(lambda: vae.inverse_transform(np.zeros((1, vae.latent_dim_)), vae.classes_[3:4])),
+        "decode": median_of(lambda: vae.inverse_transform(np.zeros((1, vae.latent_dim_)), classes[3:4])),
         "encode": median_of(lambda: (vae.transform(data.X[:1]), vae.predict_proba(data.X[:1]))),
         "score": median_of(lambda: vae.score_samples(data.X[:1])),
     }
@@ -153,7 +157,7 @@ async def everybody(
 
     everyone = [right(i) for i in range(CLIENTS)]
     if faults:
-        everyone += [faulty(name, lambda words=words: words) for name, (words, _) in WRONG.items()]  # type: ignore[misc]
+        everyone += [faulty(name, partial(dict, words)) for name, (words, _) in WRONG.items()]
         everyone += [faulty("endless body", lambda: {"content": endless()})]
         everyone += [faulty("slow sender", lambda: {"content": slow()}) for _ in range(8)]
     await asyncio.gather(*everyone)

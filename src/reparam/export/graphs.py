@@ -191,7 +191,7 @@ class Score(Graph):
         model, seen = self.model, self.observed(given["x"])
         draw = common_noise(torch.Generator().manual_seed(self.seed), self.draws, seen.dtype)
         with Replayed(self.noise):
-            trace = model(seen, given.get("y"), samples=self.draws, draw=draw)
+            trace: Trace = model(seen, given.get("y"), samples=self.draws, draw=draw)
         return trace
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -230,8 +230,7 @@ def cdist(a: Any, b: Any, p: float = 2.0, compute_mode: int | None = None) -> An
 
     if p != 2.0:
         raise NotImplementedError(f"distances of order {p}")
-    axis = op.Constant(value_ints=[-1])
-    rows, others = op.Constant(value_ints=[-2]), op.Constant(value_ints=[-3])
+    axis, rows, others = (cast(Any, op.Constant(value_ints=[each])) for each in (-1, -2, -3))
     apart = op.Sub(op.Unsqueeze(a, rows), op.Unsqueeze(b, others))
     return op.Sqrt(op.ReduceSumSquare(apart, axis, keepdims=0))
 
