@@ -228,10 +228,10 @@ def test_modules_become_one(tmp_path: Path) -> None:
 
 @needs_chromium
 @pytest.mark.slow
-def test_the_page_fills_what_is_erased(tmp_path: Path) -> None:
-    """The mean is that of Python's importance sampling, and draws spread as Python's do; other noise."""
-    name = "plane"
-    vae, data = page_models.plane()
+@pytest.mark.parametrize("name", ["plane", "digits"])
+def test_the_page_fills_what_is_erased(name: str, tmp_path: Path) -> None:
+    """The mean differs from Python's no more than Python's do between seeds, and draws spread as Python's."""
+    vae, data = page_models.MODELS[name]()
     python = Answers({name: vae}, data)
     x = python.ask("data", {}, {"start": 0, "stop": 8})[0]["x"].copy()
     x[:, 3:6] = np.nan
@@ -239,9 +239,9 @@ def test_the_page_fills_what_is_erased(tmp_path: Path) -> None:
     with page_of(export_page(vae, tmp_path / "page.html", data, name=name)) as ask:
         ours, theirs = ask("impute", x=x)[0]["x"][0], python.ask("impute", {"x": x})[0]["x"][0]
         np.testing.assert_array_equal(ours[~erased], x[~erased])
-        usual = np.broadcast_to(np.mean(data.X, 0).reshape(x.shape[1:]), x.shape)
-        error = np.abs(ours - theirs)[erased].mean()
-        assert error < 0.25 * np.abs(usual - theirs)[erased].mean()
+        other = python.ask("impute", {"x": x}, {"seed": 1})[0]["x"][0]
+        between_seeds = np.abs(other - theirs)[erased].mean()
+        assert np.abs(ours - theirs)[erased].mean() < 1.5 * between_seeds
         drawn = ask("impute", {"draws": 64, "seed": 1}, x=x)[0]["x"]
         again = python.ask("impute", {"x": x}, {"draws": 64, "seed": 1})[0]["x"]
         assert drawn.shape == (64, *x.shape)
