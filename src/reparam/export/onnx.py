@@ -148,6 +148,7 @@ def traced(name: str, graph: Graph, given: Mapping[str, Tensor]) -> tuple[bytes,
                 output_names=outputs,
                 custom_translation_table={
                     torch.ops.aten.hypot.default: hypot,
+                    torch.ops.aten.log_sigmoid.default: log_sigmoid,
                     torch.ops.aten.lgamma.default: lgamma,
                     torch.ops.prims.digamma.default: digamma,
                     torch.ops.aten._cdist_forward.default: cdist,
@@ -174,6 +175,13 @@ def hypot(x: Any, y: Any) -> Any:
     from onnxscript import opset18 as op
 
     return op.Sqrt(op.Add(op.Mul(x, x), op.Mul(y, y)))
+
+
+def log_sigmoid(x: Any) -> Any:
+    """-log(1 + exp(-x)); torch's own translation is the logarithm of a sigmoid, -inf from x = -104 on."""
+    from onnxscript import opset18 as op
+
+    return op.Neg(op.Softplus(op.Neg(x)))
 
 
 def lgamma(x: Any) -> Any:
