@@ -14,6 +14,7 @@ ROOMS = [
     "memory",
     "tensors",
     "html_table",
+    "stopwatch",
     "threads",
     "specs",
     "serialization",

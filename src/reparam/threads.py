@@ -6,11 +6,12 @@ run: a step of a small network then takes ten to fifty times as long.
 """
 
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+from .stopwatch import Stopwatch
 
 SMALL = 30_000_000
 """Multiplications of a forward pass up to which one thread is used: 128 rows of a network of 234,000
@@ -55,9 +56,9 @@ class Crowd:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Work on several threads, during which the system may give a processor to another process."""
-        start, before = time.monotonic(), involuntary_switches()
+        watch, before = Stopwatch(), involuntary_switches()
         yield
-        self.seconds += time.monotonic() - start
+        self.seconds += watch.read()
         self.switches += involuntary_switches() - before
 
     def notice(self, threads: int) -> str | None:

@@ -151,7 +151,7 @@ def test_fit_judges_by_the_held_out_rows(tmp_path: Path, capsys: Capture) -> Non
     [
         (("sample", "MODEL", "-o", "g.txt"), 2, "cannot write .txt"),
         (("score", "MODEL", "digits:test", "-o", "scores"), 2, "a file without an extension"),
-        (("fit", "digits", "-o", "FILE", "--epochs", 1), 3, "is a file: give a folder with -o"),
+        (("fit", "digits", "-o", "FILE", "--epochs", 1), 3, "it is a file; name a folder"),
         (("plot", "MODEL", "-o", "FILE"), 3, "FILE"),
         (("fit", "digits", "-o", "x", "--set", "latentdim=3"), 2, "did you mean latent_dim?"),
         (("fit", "digits", "-o", "x", "--set", "training.epoch=3"), 2, "did you mean training.epochs?"),

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import typer
 from PIL import Image
 
 from reparam import MLP, VAE, Training
+from reparam.cli.main import app
 from reparam.data.load import stream
 from reparam.errors import DataError, OutOfMemoryError
 from reparam.memory import enough_for, is_out_of_memory, shortage
@@ -69,23 +71,82 @@ def test_commands_with_too_little_memory_end_with_one_line(tmp_path: Path) -> No
         assert "were asked for and" in found.said and "smaller -" in found.said
 
 
-WRITING = [("fit", "digits", "-o"), ("sample", "none", "-o"), ("score", "none", "digits", "-o")]
+FILES: list[tuple[str, ...]] = [
+    ("sample", "none", "-o", "FILE.csv"),
+    ("score", "none", "digits", "-o", "FILE.csv"),
+    ("encode", "none", "digits", "-o", "FILE.npy"),
+    ("decode", "none", "digits", "-o", "FILE.npy"),
+    ("reconstruct", "none", "digits", "-o", "FILE.npz"),
+    ("predict", "none", "digits", "-o", "FILE.csv"),
+    ("impute", "none", "digits", "-o", "FILE.parquet"),
+    ("detect", "digits", "-o", "FILE.csv"),
+    ("detect", "digits", "--picture", "FILE.png"),
+    ("compare", "none", "other", "digits", "-o", "FILE.csv"),
+    ("evaluate", "none", "digits", "--report", "FILE.html"),
+    ("export", "none", "--html", "FILE.html"),
+]
+FOLDERS: list[tuple[str, ...]] = [
+    ("fit", "digits", "-o", "FILE"),
+    ("plot", "none", "-o", "FILE"),
+    ("export", "none", "-o", "FILE"),
+]
+"""Every option that names what is written."""
 PLACES = [("file/run", "is no folder"), ("folder/run", "is read-only for you")]
 
 
+def at(words: tuple[str, ...], path: Path) -> list[object]:
+    """The words with that path for FILE, and its ending."""
+    return [path.with_name(word.replace("FILE", path.name)) if "FILE" in word else word for word in words]
+
+
 @pytest.mark.parametrize(("place", "message"), PLACES)
-@pytest.mark.parametrize("words", WRITING)
+@pytest.mark.parametrize("words", FILES + FOLDERS, ids=" ".join)
 def test_a_place_that_cannot_be_written_is_named_before_the_work(
-    words: Any, place: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], place: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: Any
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     access = os.access
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "folder" and access(path, mode))
-    path = tmp_path / place if words[0] == "fit" else (tmp_path / place).with_suffix(".csv")
-    monkeypatch.setattr("reparam.cli.load.load_data", None)
-    assert run(*words, path) == 3
+    assert run(*at(words, tmp_path / place)) == 3
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", FILES + FOLDERS, ids=" ".join)
+def test_a_folder_is_no_file_and_a_file_no_folder(
+    words: tuple[str, ...], tmp_path: Path, capsys: Capture
+) -> None:
+    command = at(words, tmp_path / "taken")
+    path = Path(str(command[-1]))
+    if words in FILES:
+        path.mkdir()
+    else:
+        path.touch()
+    assert run(*command) == 3
+    found = capsys.readouterr().err
+    assert ("it is a folder; name a file in it" if words in FILES else "it is a file; name a folder") in found
+
+
+def test_every_option_that_writes_is_checked_before_the_work() -> None:
+    """Each verb with an output stands in the two lists above."""
+    group: Any = typer.main.get_command(app)
+    writing = {
+        (name, option.opts[0])
+        for name, verb in group.commands.items()
+        for option in verb.params
+        if option.opts[0] in ("-o", "--picture", "--report", "--html")
+    }
+    assert writing == {(words[0], words[-2]) for words in FILES + FOLDERS}
+
+
+def test_parents_that_are_missing_are_made(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.eye(9, 4))
+    vae = VAE(2, encoder=MLP((8,)), training=Training(epochs=1), random_state=0)
+    vae.fit(np.eye(9, 4)).save(tmp_path / "model.safetensors")
+    out = tmp_path / "a/b"
+    assert run("sample", tmp_path / "model.safetensors", "-o", out / "s.csv") == 0
+    assert run("export", tmp_path / "model.safetensors", "-o", out / "graphs") == 0
+    assert (out / "s.csv").is_file() and (out / "graphs").is_dir()
 
 
 def test_a_full_disk_is_named_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +155,7 @@ def test_a_full_disk_is_named_before_the_work(tmp_path: Path, monkeypatch: pytes
         atomic.check_writable(tmp_path / "new" / "file.csv")
     monkeypatch.undo()
     atomic.check_writable(tmp_path / "new" / "file.csv")
-    atomic.check_writable(tmp_path)
+    atomic.check_writable(tmp_path, folder=True)
 
 
 def truncate(path: Path) -> None:

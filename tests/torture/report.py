@@ -19,6 +19,8 @@ PARTS = {
     "arrays": "npy, npz, parquet and feather, likewise",
     "pictures": "png, jpeg, webp, bmp, gif, tiff and ppm, likewise, and under another's name",
     "by hand": "bombs, pipes, devices, circles of links, names that are no text, objects, dates",
+    "fuzzing": "atheris, guided by the lines of reparam that an input reaches: values of a header with a "
+    "right checksum, texts of specs, files of data (csv, tsv, jsonl, npy, npz, parquet, feather)",
     "memory": "a verb in a process that may allocate 24 to 200 MiB more than an idle one",
 }
 """How each fault is provoked, by the beginning of its name."""

@@ -32,6 +32,20 @@ def writable(path: Path | None) -> Path | None:
     return path
 
 
+def writable_file(path: Path | None) -> Path | None:
+    """The file to write, whatever its ending, if one is named; an error where it cannot be written."""
+    if path is not None:
+        check_writable(path)
+    return path
+
+
+def writable_folder(path: Path | None) -> Path | None:
+    """The folder to write, if one is named; an error where it cannot be."""
+    if path is not None:
+        check_writable(path, folder=True)
+    return path
+
+
 def is_table(path: Path) -> bool:
     """Whether results are written there as a table."""
     return path == STDOUT or path.suffix.lower() in (".csv", ".parquet")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, ReparamError, SpecError
-from .arguments import AsJson, Data, DataOptions, data_options, unique_names
+from .arguments import AsJson, Data, DataOptions, data_options, unique_names, writable_file
 from .output import cell, print_json
 from .terminal import say, warn
 
@@ -49,7 +49,7 @@ class Row:
 def table_file(path: Path | None) -> Path | None:
     if path is not None and path.suffix.lower() not in TABLES:
         raise SpecError(f"a comparison is written as a table: use {' or '.join(TABLES)}, not {path.name!r}")
-    return path
+    return writable_file(path)
 
 
 @data_options(without=["size"])

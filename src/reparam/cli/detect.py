@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, SpecError
-from .arguments import STDOUT, AsJson, Data, DataOptions, OutputFile, data_options, is_table
+from .arguments import STDOUT, AsJson, Data, DataOptions, OutputFile, data_options, is_table, writable_file
 from .output import note_columns, print_anomalies, print_json, print_path, with_keys
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ def detect(
         float | None, typer.Option(help="fraction of anomalies, e.g. 0.05; default: Tukey's fence")
     ] = None,
     picture: Annotated[
-        Path | None, typer.Option(help="also write a .png: the histogram of scores with the threshold")
+        Path | None,
+        typer.Option(
+            help="also write a .png: the histogram of scores with the threshold", callback=writable_file
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="random seed")] = 0,
     as_json: AsJson = False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecError
-from .arguments import STDOUT, AsJson, Data, DataOptions, ModelPath, OutputFile, data_options
+from .arguments import STDOUT, AsJson, Data, DataOptions, ModelPath, OutputFile, data_options, writable_file
 from .output import (
     check_duplicate_columns,
     print_detection,
@@ -35,7 +35,10 @@ def evaluate(
         int | None,
         typer.Option(min=1, help="also annealed importance sampling, number of temperatures, e.g. 1000"),
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="also write an .html page of metrics and plots")] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="also write an .html page of metrics and plots", callback=writable_file),
+    ] = None,
     delay: Annotated[
         int | None, typer.Option(min=0, help="time steps within which an alarm counts; default 7")
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import DataOptions, ModelPath, data_options
+from .arguments import DataOptions, ModelPath, data_options, writable_file, writable_folder
 
 
 @data_options(without=["size"])
@@ -16,10 +16,12 @@ def export(
         str | None, typer.Argument(help="the rows that the page shows; as for `evaluate`")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="folder of ONNX graphs to write")
+        Path | None,
+        typer.Option("-o", "--output", help="folder of ONNX graphs to write", callback=writable_folder),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option("--html", help="the explorer as one file, for any browser")
+        Path | None,
+        typer.Option("--html", help="the explorer as one file, for any browser", callback=writable_file),
     ] = None,
     score: Annotated[
         bool, typer.Option("--score", help="also the graph x to log p(x), with fixed noise")

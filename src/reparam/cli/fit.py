@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DataError, SpecError
-from .arguments import AsJson, Data, DataOptions, SpecText, data_options, parse_settings, read_toml
+from .arguments import (
+    AsJson,
+    Data,
+    DataOptions,
+    SpecText,
+    data_options,
+    parse_settings,
+    read_toml,
+    writable_folder,
+)
 from .output import kept_epoch, print_json, print_profile, show_progress, with_column_summary
 from .terminal import note, say, warn
 
@@ -18,7 +27,9 @@ if TYPE_CHECKING:
 @data_options()
 def fit(
     data: Data,
-    output: Annotated[Path, typer.Option("-o", "--output", help="run folder to write")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="run folder to write", callback=writable_folder)
+    ],
     options: DataOptions,
     recipe: Annotated[str | None, typer.Option(help="a published model: see `reparam recipes`")] = None,
     config: Annotated[Path | None, typer.Option(help="a TOML file of arguments")] = None,
@@ -54,12 +65,10 @@ def fit(
 ) -> None:
     """Train a model on DATA and write the run folder."""
     from .. import Training
-    from ..serialization.atomic import check_writable
     from ..training.loggers import Tracker
     from .load import build_estimator, load_data, scale_pixels
     from .run_folder import RunFolder, is_first_process
 
-    check_writable(output)
     overrides = read_toml(config) | parse_settings(set_ or [])
     said = {
         "latent_dim": None if latent_dim is None else SpecText(latent_dim),

@@ -2,11 +2,11 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import ReparamError
+from ..stopwatch import Stopwatch
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -27,14 +27,15 @@ class TimedPause:
     def __init__(self, seconds: float, save: Callable[[], None]) -> None:
         self.seconds, self.save = seconds, save
         self.signal: int | None = None
-        self.saved = float("-inf")
+        self.unsaved: Stopwatch | None = None
 
     def wanted(self) -> tuple[bool, bool]:
-        return time.monotonic() - self.saved >= self.seconds, self.signal is not None
+        due = self.unsaved is None or self.unsaved.read() >= self.seconds
+        return due, self.signal is not None
 
     def __call__(self, stop: bool) -> None:
         self.save()
-        self.saved = time.monotonic()
+        self.unsaved = Stopwatch()
         if stop:
             raise Stopped(self.signal or signal.SIGTERM)
 

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from ..errors import SpecError
-from .arguments import DataOptions, data_options, unique_names
+from .arguments import DataOptions, data_options, unique_names, writable_folder
 from .terminal import say
 
 
 @data_options(without=["size", "buffer"])
 def plot(
     model: Annotated[list[Path], typer.Argument(help="one or more models")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="folder to write", callback=writable_folder)],
     options: DataOptions,
     data: Annotated[str | None, typer.Option(help="data for maps and reconstructions")] = None,
 ) -> None:

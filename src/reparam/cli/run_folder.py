@@ -51,8 +51,6 @@ class RunFolder:
     @contextmanager
     def reserved(self, resume: bool, overwrite: bool) -> Iterator[None]:
         """Inside, no other run writes to the folder; what a finished or a stopped run left is not lost."""
-        if self.folder.exists() and not self.folder.is_dir():
-            raise DataError(f"{self.folder} is a file: give a folder with -o")
         if resume and not self._checkpoints():
             raise DataError(f"{self.folder} holds no stopped training: leave --resume out to start a new one")
         with locked(self.folder):

@@ -1,7 +1,6 @@
 """VAE: the scikit-learn estimator, with fitting and all methods of a fitted model."""
 
 import sys
-import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +35,7 @@ from ..model.priors import VampPrior
 from ..nn.networks import Network
 from ..objectives import Term
 from ..specs.spec import Spec, accepts, describe, plain
+from ..stopwatch import Stopwatch
 from ..tensors import Shape, numel, random_from
 from ..training import refit_prior
 from ..training.checkpoint import Pause
@@ -268,7 +268,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """The epochs on the training rows, and those on all rows after an early stop."""
         if self.labels_.partial:
             rows, train = with_labels_repeated(rows), with_labels_repeated(train)
-        since = time.monotonic()
+        since = Stopwatch()
         if not self.trainer_.position.stop:
             yield from self.trainer_.run(train, held_out, pause, since)
             if not self.trainer_.go_on(len(rows[0])):

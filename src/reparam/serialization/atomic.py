@@ -56,8 +56,12 @@ def replacing(path: Path, previous: Path | None = None) -> Iterator[BinaryIO]:
         raise
 
 
-def check_writable(path: Path) -> None:
-    """DataError where a file or a folder cannot be written there, before any work is done for it."""
+def check_writable(path: Path, *, folder: bool = False) -> None:
+    """DataError where a file, or a `folder`, cannot be written there, before any work is done for it."""
+    if folder and path.exists() and not path.is_dir():
+        raise DataError(f"cannot write into {path}: it is a file; name a folder")
+    if path.is_dir() and not folder:
+        raise DataError(f"cannot write {path}: it is a folder; name a file in it")
     place = next(each for each in (path, *path.absolute().parents) if each.exists())
     if place.is_file() and place == path:
         place = path.absolute().parent

@@ -7,7 +7,6 @@ uninterrupted one, and random numbers drawn by the caller have no effect.
 
 import logging
 import math
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from ..memory import enough_for
 from ..model.model import Model
 from ..objectives import Bound, Term, names_of
 from ..specs.schedules import clocks, ramps
+from ..stopwatch import Stopwatch
 from ..tensors import finite, random_from
 from ..threads import Crowd, limited, threads_for
 from .adversary import Adversary
@@ -120,12 +120,12 @@ class Trainer:
         return cast(Bound, next(term for term in self.terms if term.is_bound))
 
     def run(
-        self, data: Rows, held: Rows | None = None, pause: Pause | None = None, since: float | None = None
+        self, data: Rows, held: Rows | None = None, pause: Pause | None = None, since: Stopwatch | None = None
     ) -> Iterator[Progress]:
         """Train to the last epoch, with a Progress after each; with patience the best weights are kept.
-        `pause` is asked after each step whether the training is to be saved or to end. `since`: the time
-        from which seconds are counted, by default now."""
-        n, start, crowd = len(data[0]), time.monotonic() if since is None else since, Crowd()
+        `pause` is asked after each step whether the training is to be saved or to end. `since`: what
+        counts the seconds, by default from now."""
+        n, watch, crowd = len(data[0]), since or Stopwatch(), Crowd()
         epochs = self._begin(data)
         data, held = self._placed(data), self._placed(held) if held else None
         few = min(MONITORED, max(100, n // 20))
@@ -163,7 +163,7 @@ class Trainer:
                 distortion=distortion,
                 terms=terms,
                 validation=bound if checked and rated else None,
-                seconds=time.monotonic() - start,
+                seconds=watch.read(),
                 summed=has_classifier and rated,
                 stopped=stopped,
             )
