@@ -185,7 +185,7 @@ def test_columns_can_be_said() -> None:
     vae = VAE(1, likelihood=Columns((Gaussian(), Bernoulli())), training=Training(epochs=2)).fit(table)
     assert parse(repr(vae.likelihood_), type(vae.likelihood_)) == vae.likelihood_
     said = VAE(1, likelihood={"height": Gaussian()}, training=Training(epochs=2)).fit(table)
-    assert said.likelihood_ == Columns((Gaussian(), Bernoulli()), (0,))
+    assert said.likelihood_ == Columns((Gaussian(), Bernoulli()), (0,), context=64)
     with pytest.raises(DataError, match="no modelled column is called 'hight'"):
         VAE(1, likelihood={"hight": Gaussian()}).fit(table)
 

@@ -24,11 +24,11 @@ REFUSED: dict[str, str] = {"low-rank": "linalg_cholesky_ex"}
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[VAE, pd.DataFrame, Path]:
-    """A table with classes of a column and holes, exported."""
+    """A table with classes of a column and holes, whose cells far off are improbable, exported."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"u": rng.normal(size=60), "kind": np.array(list("abc"))[np.arange(60) % 3]})
     frame.loc[::9, "u"] = np.nan
-    vae = VAE(1, training=Training(epochs=2), random_state=0).fit(frame)
+    vae = VAE(1, training=Training(epochs=60), random_state=0).fit(frame)
     folder = tmp_path_factory.mktemp("onnx")
     export_onnx(vae, folder)
     return vae, frame, folder

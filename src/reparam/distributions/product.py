@@ -77,7 +77,8 @@ class Chain(Product):
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
         x = super().sample(sample_shape)
-        x = torch.full_like(x, torch.nan) if self.rows is None else self.rows.expand(x.shape).clone()
+        empty = torch.tensor(torch.nan, device=x.device) if self.rows is None else self.rows
+        x = empty.expand(x.shape).clone()
         for j in range(x.shape[-1]):
             gone = x[..., j].isnan()
             if gone.any():

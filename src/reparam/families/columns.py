@@ -203,7 +203,7 @@ class ColumnsHead(Conditional):
         rows: Tensor | None,
     ) -> Product:
         """The distribution of each column given those before it in rows (*rows, C), or given none."""
-        x = u.new_full((1, len(self.family.families)), torch.nan) if rows is None else rows
+        x = u.new_full((1, len(self.family.families)), torch.nan) if rows is None else rows.to(u.dtype)
         known, leading = ~x.isnan(), x.shape[:-1]
         own = split_columns(self.standardised(x.reshape(-1, x.shape[-1])), self.family.runs)
         read = [f.inputs(mine).nan_to_num(nan=0.0) for f, mine in zip(self.family.groups, own, strict=True)]
