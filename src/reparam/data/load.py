@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def as_dataset(X: Any, y: Any = None) -> Dataset | None:
 
 
 def load(
-    data: str,
+    data: str | PathLike[str],
     *,
     missing: tuple[str, ...] = (),
     size: tuple[int, int] | None = None,
@@ -78,6 +79,7 @@ def load(
     holds y, if it has that column. `given`: columns that are covariates, for `labels=Covariates()`; y is a
     frame of them.
     """
+    data = fspath(data)
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
         word, split = match.groups()

@@ -1,7 +1,7 @@
 """Warnings about a model, each with a correction, from its metrics; empty where nothing is wrong.
 
 >>> of_latent((0.02,), 0, 10)
-('posterior collapse: KL is 0.02 nats per datum. Warm the KL up with ...',)
+('posterior collapse: KL is 0.02 nats per datum. Train longer, warm the KL up as the default ...',)
 >>> of_latent((8.5,), 9, 10)
 ()
 """
@@ -17,14 +17,17 @@ SCALE_FACTOR = 2.0
 """A fixed scale that differs from that of the residuals by more than this factor is wrong."""
 PRIOR_AUC = 0.7
 """The area under the curve of a classifier from which the aggregate posterior differs from the prior."""
-WARM_UP = "objective=ELBO(beta=Linear(0, 1, 5000)), or give each dimension free nats: ELBO(free_bits=0.1)"
+FREE_NATS = "give each dimension free nats: objective=ELBO(free_bits=0.1)"
 
 
 def of_latent(layers: Sequence[float], active: int, size: int) -> tuple[str, ...]:
     """Posterior collapse, from the mean KL of each layer in nats and the number of `size` active units."""
     collapsed = [str(i + 1) for i, rate in enumerate(layers) if rate < COLLAPSED_KL]
     if layers and len(collapsed) == len(layers):
-        return (f"posterior collapse: KL is {sum(layers):.2f} nats per datum. Warm the KL up with {WARM_UP}",)
+        return (
+            f"posterior collapse: KL is {sum(layers):.2f} nats per datum. Train longer, warm the KL up as "
+            f"the default objective does, or {FREE_NATS}",
+        )
     found = []
     if collapsed:
         which = f"layer {' and '.join(collapsed)} of {len(layers)}"
@@ -39,8 +42,8 @@ def of_latent(layers: Sequence[float], active: int, size: int) -> tuple[str, ...
         )
     elif size - active > size / 2:
         found.append(
-            f"{size - active} of {size} latent dimensions have collapsed. Use fewer, "
-            f"or warm the KL up with {WARM_UP}"
+            f"{size - active} of {size} latent dimensions have collapsed. latent_dim={max(active, 1)} is "
+            f"enough; where more are to be used, {FREE_NATS}"
         )
     return tuple(found)
 
