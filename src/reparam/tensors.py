@@ -51,7 +51,7 @@ def rows_axis() -> int:
 
 
 def nan_to_neginf(x: Tensor) -> Tensor:
-    """Log-densities, with -inf in place of NaN from overflow: such a datum is extremely unlikely."""
+    """Log-densities, with -inf in place of NaN from overflow: such a row is extremely unlikely."""
     return x.masked_fill(x.isnan(), -math.inf)
 
 

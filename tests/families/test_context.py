@@ -1,5 +1,7 @@
 """Columns that depend on the columns before them: one density, whatever is missing, and samples of it."""
 
+import copy
+import pickle
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -171,6 +173,22 @@ def test_imputation_agrees_with_quadrature() -> None:
             found = torch.stack([(drawn[:, 1] == v).double().mean() for v in range(3)])
             np.testing.assert_allclose(found, wanted, atol=0.03)
             assert imputation.best(model, row[None], None, 500, 0)[0, 1] == wanted.argmax()
+
+
+def test_between_epochs_nothing_is_hidden_and_a_copy_has_its_own_margins() -> None:
+    frame = pd.DataFrame({"a": np.linspace(0, 1, 80) ** 2, "b": 30 + 20 * np.cos(np.arange(80.0))})
+    vae = VAE(1, training=Training(epochs=2, missing=0.0), random_state=0)
+    assert not any(vae.model_.training for _ in vae.fit_iter(frame))
+    held = vae.score_samples(frame)
+    again = pickle.loads(pickle.dumps(vae))
+    np.testing.assert_array_equal(again.score_samples(frame), held)
+    other = copy.deepcopy(vae.model_)
+    other.load_state_dict({name: 2 * t for name, t in vae.model_.state_dict().items()})
+    np.testing.assert_array_equal(vae.score_samples(frame), held)
+    x, twice = torch.tensor([[0.5, 20.0]]), torch.tensor([[1.0, 40.0]])
+    torch.testing.assert_close(
+        other.likelihood.standardised(twice), 2 * vae.model_.likelihood.standardised(x)
+    )
 
 
 def test_a_column_that_another_determines_is_drawn_so() -> None:

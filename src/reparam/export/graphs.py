@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Distribution, Independent, Normal
+from torch.distributions import Bernoulli, Distribution, Normal
 from torch.overrides import TorchFunctionMode
 
-from ..distributions import elementwise_log_prob, mean_of
+from ..distributions import base_of, elementwise_log_prob, mean_of
 from ..evaluation.likelihood import common_noise, log_weights
 from ..evaluation.metrics import every_class
 from ..evaluation.posterior import log_prior, spread_of
@@ -265,11 +265,9 @@ def noise_of(model: Model) -> str | None:
     """How a number of x is drawn given z: "normal" about its mean, "binary" with it; None for other laws."""
     labels = model.config.labels
     code = labels.code(torch.zeros(1, dtype=torch.long))[None] if labels.to_decoder else None
-    px: Any = model.decode(model.prior_state(1), code)
-    while isinstance(px, Independent):
-        px = px.base_dist
+    cell = base_of(model.decode(model.prior_state(1), code))
     laws = {"normal": Normal, "binary": Bernoulli}
-    return next((name for name, law in laws.items() if isinstance(px, law)), None)
+    return next((name for name, law in laws.items() if isinstance(cell, law)), None)
 
 
 def graphs_of_page(model: Model, seed: int) -> dict[str, Graph]:

@@ -184,17 +184,28 @@ def log_sigmoid(x: Any) -> Any:
     return op.Neg(op.Softplus(op.Neg(x)))
 
 
-def lgamma(x: Any) -> Any:
-    """log Gamma(x) of positive x, for which ONNX has no operation: Stirling's series of x + 8, which is right
-    to 1e-12 there, less log x (x + 1) ... (x + 7); as doubles."""
+def number(value: float) -> Any:
+    """A double in a graph."""
     from onnx import TensorProto
     from onnx.helper import make_tensor
     from onnxscript import opset18 as op
 
-    def number(value: float) -> Any:
-        return op.Constant(value=make_tensor("value", TensorProto.DOUBLE, (), [value]))
+    return op.Constant(value=make_tensor("value", TensorProto.DOUBLE, (), [value]))
 
-    given, x = x, op.Cast(x, to=TensorProto.DOUBLE)
+
+def as_doubles(x: Any) -> Any:
+    from onnx import TensorProto
+    from onnxscript import opset18 as op
+
+    return op.Cast(x, to=TensorProto.DOUBLE)
+
+
+def lgamma(x: Any) -> Any:
+    """log Gamma(x) of positive x, for which ONNX has no operation: Stirling's series of x + 8, which is right
+    to 1e-12 there, less log x (x + 1) ... (x + 7); as doubles."""
+    from onnxscript import opset18 as op
+
+    given, x = x, as_doubles(x)
     shift = number(0.0)
     for i in range(8):
         shift = op.Add(shift, op.Log(op.Add(x, number(float(i)))))
@@ -212,14 +223,9 @@ def lgamma(x: Any) -> Any:
 def digamma(x: Any) -> Any:
     """The derivative of log Gamma at positive x, for which ONNX has no operation: the series of x + 8 less
     1/x + 1/(x + 1) + ... + 1/(x + 7); as doubles, right to 1e-12."""
-    from onnx import TensorProto
-    from onnx.helper import make_tensor
     from onnxscript import opset18 as op
 
-    def number(value: float) -> Any:
-        return op.Constant(value=make_tensor("value", TensorProto.DOUBLE, (), [value]))
-
-    given, x = x, op.Cast(x, to=TensorProto.DOUBLE)
+    given, x = x, as_doubles(x)
     shift = number(0.0)
     for i in range(8):
         shift = op.Add(shift, op.Reciprocal(op.Add(x, number(float(i)))))

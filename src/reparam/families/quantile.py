@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -89,7 +89,6 @@ class QuantileHead(Head):
         columns = event[0] if len(event) == 1 else 1
         for name, values in joined([standard()] * columns)._asdict().items():
             self.register_buffer(f"margin_{name}", values, persistent=name != "pieces")
-        self.register_load_state_dict_post_hook(lambda *_: self.set_pieces())  # type: ignore[no-untyped-call]
 
     @property
     def margin(self) -> Margin:
@@ -114,6 +113,10 @@ class QuantileHead(Head):
         learned = joined([learn(column[~column.isnan()].double().cpu().numpy()) for column in some])
         for own, values in zip(self.margin, learned, strict=True):
             own.copy_(values)
+        self.set_pieces()
+
+    def _load_from_state_dict(self, *args: Any) -> None:
+        super()._load_from_state_dict(*args)
         self.set_pieces()
 
     @torch.no_grad()

@@ -92,7 +92,7 @@ def with_prior(model: Model, prior: Family | VampPrior, x: Rowwise) -> Model:
 
 @torch.no_grad()
 def codes(model: Model, rows: Rows, samples: int = 1) -> tuple[Tensor, Tensor]:
-    """Draws of q(z_0|x) (N, L) and the weight of each (N,), 1 on average over a datum's draws."""
+    """Draws of q(z_0|x) (N, L) and the weight of each (N,), 1 on average over a row's draws."""
     (x, y), zs, shares = rows, [], []
     for i in range(0, len(x), MONITORED):
         mine = slice(i, i + MONITORED)

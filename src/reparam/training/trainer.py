@@ -153,6 +153,7 @@ class Trainer:
             ended = self.epoch >= epochs or self.stopping.exhausted
             if stopped := ended and self.continues:
                 self.finish()
+            self.model.eval()
             yield Progress(
                 epoch=self.epoch,
                 epochs=epochs,

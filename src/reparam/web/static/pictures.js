@@ -120,7 +120,7 @@ export function Picture({ x, i = 0, model = 0, sd, second, label = "", few = 0, 
 /** How many numbers one datum has. @param {any} info @returns {number} */
 export const sizeOf = (info) => info.shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
 
-/** A row as a list of its columns; `marks` (nats a cell) shades the strange ones.
+/** A row as a list of its columns; `marks` (nats a cell) shades the unlikely ones.
  * @param {{x: ArrayLike<number>, i: number, info: any, few: number}} props */
 function Card({ x, i, info, few }) {
   const columns = few ? info.columns.slice(0, few) : info.columns;

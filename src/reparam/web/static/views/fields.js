@@ -24,7 +24,7 @@ export function TableEditor({ x, put, seen }) {
       const blank = Number.isNaN(value) || value === null;
       const filled = blank && seen.filled ? Array.from({ length: seen.draws }, (_, i) => seen.filled[i * size + j]) : null;
       const nats = seen.cells?.[j];
-      return html`<div class=${`field ${!blank && nats < -6 ? "strange" : ""}`}>
+      return html`<div class=${`field ${!blank && nats < -6 ? "unlikely" : ""}`}>
         <label for=${`c${j}`}>${column.name}</label>
         ${column.categories
           ? html`<select id=${`c${j}`} value=${blank ? "" : value} onChange=${(/** @type {any} */ e) => set(j, e.target.value === "" ? NaN : +e.target.value)}>
