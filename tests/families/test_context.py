@@ -28,28 +28,32 @@ def law(family: Columns = TABLE, batch: int = 2) -> tuple[Any, Tensor]:
     """A head whose columns depend on each other strongly, and raw numbers (batch, n)."""
     torch.manual_seed(0)
     held, n = head(family, (len(family.families),))
-    for weight in held.context.write:
-        torch.nn.init.normal_(weight)
+    torch.nn.init.normal_(held.context.write)
     return held.double().eval(), torch.randn(batch, n, dtype=torch.float64)
 
 
 def by_hand(held: Any, raw: Tensor, x: Sequence[int], place: Sequence[int]) -> float:
     """log p(x_j, j in place) by numpy, each column given those at earlier places."""
     context, total, hidden = held.context, 0.0, raw[-5:].numpy()
+    read, write, bias = (each.detach().numpy() for each in (context.read, context.write, context.bias))
     groups = list(held.family.groups.values())
+    group_of = {j: (g, columns.index(j), len(columns)) for g, columns in enumerate(groups) for j in columns}
     starts = np.cumsum([0, *held.sizes])
+    levels = [
+        1 if size == len(columns) else LEVELS[columns[0]]
+        for size, columns in zip(held.sizes, groups, strict=True)
+    ]
+    firsts = np.cumsum([0, *(k * len(columns) for k, columns in zip(levels, groups, strict=True))])
     for step, j in enumerate(place):
         a = hidden.copy()
         for i in place[:step]:
-            g = next(g for g, columns in enumerate(groups) if i in columns)
-            at, levels = groups[g].index(i), context.read[g].shape[0]
-            seen = np.array([x[i]]) if levels == 1 else np.eye(levels)[x[i]]
-            a += seen @ context.read[g][:, :, at].detach().numpy() + context.bias[:, i].detach().numpy()
+            g, at, n = group_of[i]
+            seen = np.array([x[i]]) if levels[g] == 1 else np.eye(levels[g])[x[i]]
+            a += seen @ read[firsts[g] : firsts[g + 1]].reshape(-1, n, 5)[:, at] + bias[i]
         a = a / (1 + np.exp(-a))
-        g = next(g for g, columns in enumerate(groups) if j in columns)
-        at, n = groups[g].index(j), len(groups[g])
-        own = raw[starts[g] : starts[g + 1]].reshape(-1, n)[:, at].numpy()
-        logits = own + context.write[g][:, :, at].detach().numpy() @ a
+        g, at, n = group_of[j]
+        own = slice(starts[g], starts[g + 1])
+        logits = raw[own].reshape(-1, n)[:, at].numpy() + write[own].reshape(-1, n, 5)[:, at] @ a
         logits = np.array([0.0, logits[0]]) if len(logits) == 1 else logits
         total += logits[x[j]] - np.log(np.exp(logits).sum())
     return float(total)

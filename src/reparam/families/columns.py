@@ -204,11 +204,11 @@ class ColumnsHead(Conditional):
     ) -> Product:
         """The distribution of each column given those before it in rows (*rows, C), or given none."""
         x = u.new_full((1, len(self.family.families)), torch.nan) if rows is None else rows.to(u.dtype)
-        known, leading = ~x.isnan(), x.shape[:-1]
         own = split_columns(self.standardised(x.reshape(-1, x.shape[-1])), self.family.runs)
         read = [f.inputs(mine).nan_to_num(nan=0.0) for f, mine in zip(self.family.groups, own, strict=True)]
-        more = context(u, [part.reshape(*leading, -1) for part in read], known)
-        return self.product([a + b for a, b in zip(raws, more, strict=True)], missing, rows)
+        more = context(u, torch.cat(read, -1).reshape(*x.shape[:-1], -1), ~x.isnan())
+        added = torch.split(more, self.sizes, -1)
+        return self.product([a + b for a, b in zip(raws, added, strict=True)], missing, rows)
 
     def missing(self, raw: Tensor) -> Distribution:
         """Whether cells are missing, from raw numbers (*batch, columns): at 0 as often as in training."""
@@ -230,13 +230,9 @@ class ColumnsHead(Conditional):
 
 def context_of(family: Columns, sizes: Sequence[int]) -> Context:
     """How a column depends on others, for groups of columns with so many raw parameters."""
-    one = torch.zeros(1, 1)
-    shapes = [
-        (
-            own.inputs(one.expand(1, len(columns))).shape[-1] // len(columns),
-            size // len(columns),
-            len(columns),
-        )
-        for (own, columns), size in zip(family.groups.items(), sizes, strict=True)
-    ]
-    return Context(family.runs, shapes, family.context)
+    read, written = list[int](), list[int]()
+    for (own, columns), size in zip(family.groups.items(), sizes, strict=True):
+        inputs = own.inputs(torch.zeros(1, len(columns))).shape[-1]
+        read += columns * (inputs // len(columns))
+        written += columns * (size // len(columns))
+    return Context(read, written, family.context)
