@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..model.model import Model
+from .fitting import Fit
 from .guards import restored_on_error
 from .vae import VAE
 
@@ -15,8 +16,6 @@ def build(vae: VAE, X: Any, y: Any = None) -> Model:
     as the model reads them.
     """
     with restored_on_error(vae):
-        rows = vae._preprocess(X, y, False)
-        vae._resolve(False, rows)
-        vae._build(rows, False)
+        Fit.start(vae, X, y)
         del vae.trainer_
     return vae.model_.to("cpu").train()

@@ -17,6 +17,7 @@ from ..training.checkpoint import Checkpoint
 from ..training.config import Training
 from ..training.trainer import Trainer
 from .defaults import default_objective, resolve
+from .fitting import adopt
 from .preprocessing import Preprocessor
 from .validation import KINDS, model_arguments, stated_seed
 
@@ -62,9 +63,8 @@ def load(
         if type(arguments["random_state"]) is not int:
             raise FormatError(f"{path}: random_state is no whole number")
         vae.preprocessor_ = preprocessor
-        vae._adopt(
-            resolve(vae.get_params(deep=False), preprocessor, stated_seed(arguments["random_state"]), None)
-        )
+        seed = stated_seed(arguments["random_state"])
+        adopt(vae, resolve(vae.get_params(deep=False), preprocessor, seed, None))
         vae.arguments_ = model_arguments(vae)
         vae.history_, vae.trained_on_ = header["history"], header["trained_on"]
         vae.seed_ = int(header.get("seed", vae.random_state_))
@@ -103,7 +103,7 @@ def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
             config = replace(config, objective=held)
     if (vae.training or Training()).learning_rate is None:
         config = replace(config, training=replace(config.training, learning_rate=stopped.learning_rate))
-    vae._adopt(config)
+    adopt(vae, config)
     vae.trainer_ = Trainer(vae.model_, config.terms, config.training, vae.seed_)
 
 

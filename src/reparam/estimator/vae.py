@@ -1,71 +1,45 @@
-"""VAE: the scikit-learn estimator, with fitting and all methods of a fitted model."""
+"""VAE: the scikit-learn estimator. Its methods say what they do; the modules beside this one do it."""
 
-import sys
-import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
-from torch.distributions import Distribution
 
-from ..data.batching import Rows, drawn_once, is_divisible, split, weighted, with_labels_repeated
+from ..data.batching import Rows
 from ..data.codecs.base import Codec
 from ..data.load import as_dataset
 from ..data.stream import dtype_of
-from ..distributions import mean_of, sample_with_missing
-from ..errors import DataError, SpecError
-from ..evaluation import diagnostics, imputation
-from ..evaluation.anomaly import reconstruction_log_prob
-from ..evaluation.evaluate import Evaluation, evaluate
-from ..evaluation.likelihood import score_rows
-from ..evaluation.passes import over_rows, rows_at_once
+from ..evaluation import diagnostics
+from ..evaluation.evaluate import Evaluation
 from ..families import Family
 from ..model.label_head import LabelHead
-from ..model.labels import NoLabels
 from ..model.model import Model
 from ..model.priors import VampPrior
 from ..nn.networks import Network
 from ..objectives import Term
-from ..specs.spec import Spec, accepts, describe, plain
-from ..stopwatch import Stopwatch
-from ..tensors import Shape, numel, random_from
-from ..training import refit_prior
+from ..specs.spec import Spec
+from ..tensors import Shape
 from ..training.checkpoint import Pause
 from ..training.config import Training
 from ..training.display import epochs_shown
 from ..training.trainer import Progress, Trainer
-from . import saving
-from .defaults import FitConfig, resolve
+from . import decoding, fitting, sampling, saving, scoring
+from .defaults import FitConfig
 from .described import html_of
+from .fitted import Array, Fitted, Shown
 from .guards import has_classifier, restored_on_error
 from .parameters import names_unknown, nested, with_fields
-from .preprocessing import Preprocessor, named_like
-from .validation import (
-    KINDS,
-    check_arguments,
-    check_at_least,
-    check_unchanged,
-    check_weights,
-    check_window,
-    model_arguments,
-    seed_of,
-    stated_seed,
-)
+from .preprocessing import Preprocessor
+from .validation import KINDS, check_at_least, check_weights
 
-Array = np.ndarray[Any, Any]
 if TYPE_CHECKING:
     from ..web.widget import Explorer
-
-Shown = Callable[[Distribution], Tensor]
-"""A function of p(x|z): its mean, or a sample."""
 
 
 class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -104,9 +78,27 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ((200, 2), (5, 3), (200,))
     """
 
+    # What a fit sets.
     preprocessor_: Preprocessor
+    model_: Model
     config_: FitConfig
+    encoder_: Network
+    decoder_: Network
+    posterior_: Family
+    prior_: Family | VampPrior
+    likelihood_: Family
+    labels_: LabelHead
+    objective_: Term | tuple[Term, ...]
+    training_: Training
+    window_: int | None
+    random_state_: int
+    latent_dim_: int
+    classes_: Array | None
+    seed_: int
+    history_: list[dict[str, Any]]
+    held_out_: Array
     arguments_: dict[str, Any]
+    trainer_: Trainer
 
     @names_unknown
     def __init__(
@@ -207,115 +199,10 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         further = self.warm_start and hasattr(self, "model_")
         with restored_on_error(self):
-            rows = self._preprocess(X, y, further)
-            if sample_weight is not None:
-                rows = weighted(rows, torch.from_numpy(check_weights(sample_weight, len(rows[0]))))
-            self._resolve(further, rows)
-            train, held_out = self._build(rows, further)
+            fit = fitting.Fit.start(self, X, y, sample_weight, further=further)
             if resume is not None:
                 saving.restore(self, resume)
-        yield from self._train(self._phases(rows, train, held_out, pause), further)
-
-    def _preprocess(self, X: Any, y: Any, further: bool) -> Rows:
-        """The training rows, checked and encoded."""
-        check_arguments(self.get_params(deep=False))
-        (self.training or Training()).resolved_device()
-        labels = self.labels or NoLabels()
-        if further:
-            check_unchanged(self.arguments_, model_arguments(self))
-            return self.preprocessor_.refit(X, y, self.config_.model.has_missing)
-        self.preprocessor_, rows = Preprocessor.fit(
-            X,
-            y,
-            estimator=self,
-            window=check_window(self.window, labels),
-            labels=labels,
-            likelihood=self.likelihood,
-        )
-        return rows
-
-    def _resolve(self, further: bool, rows: Rows) -> None:
-        """Fill in defaults from the data; for a continued training only the training settings."""
-        state, size = stated_seed(self.random_state), (len(rows[0]), is_divisible(rows[0]))
-        if further:
-            training = (self.training or Training()).resolved(*size, table=self.likelihood_.by_column)
-            self._adopt(replace(self.config_, training=training, random_state=state))
-        else:
-            self._adopt(resolve(self.get_params(deep=False), self.preprocessor_, state, size))
-            self.arguments_ = model_arguments(self)
-        self.seed_ = seed_of(state)
-
-    def _build(self, rows: Rows, further: bool) -> tuple[Rows, Rows | None]:
-        """Build the model and its trainer; return the training rows and the held-out rows, if any."""
-        with random_from(self.seed_):
-            if not further:
-                self.model_ = Model(self.preprocessor_.codec.shape, self.config_.model)
-                check_arguments(self.get_params(deep=False), listed=True)
-            share = self.training_.validation or 0.0
-            train, held_out, numbers = split(
-                rows, share, in_order=self.window_ is not None, unlabelled=self.labels_.partial
-            )
-            if not further:
-                self.model_.start(*drawn_once(rows))
-            self.trainer_ = Trainer(self.model_, self.config_.terms, self.training_, self.seed_)
-        self.held_out_: Array = numbers.numpy()  # none once they are trained on
-        self.history_: list[dict[str, Any]] = self.history_ if further else []
-        return train, drawn_once(held_out) if held_out else None
-
-    def _phases(
-        self, rows: Rows, train: Rows, held_out: Rows | None, pause: Pause | None
-    ) -> Iterator[Progress]:
-        """The epochs on the training rows, and those on all rows after an early stop."""
-        if self.labels_.partial:
-            rows, train = with_labels_repeated(rows), with_labels_repeated(train)
-        since = Stopwatch()
-        if not self.trainer_.position.stop:
-            yield from self.trainer_.run(train, held_out, pause, since)
-            if not self.trainer_.go_on(len(rows[0])):
-                return
-        self.held_out_ = self.held_out_[:0]
-        yield from self.trainer_.run(rows, None, pause, since)
-
-    def _train(self, epochs: Iterator[Progress], further: bool) -> Iterator[Progress]:
-        """Run the epochs; their numbers continue those of an earlier fit with warm_start."""
-        earlier = self.history_[-1] if self.history_ and further else {"epoch": 0, "step": 0}
-        is_ending = sys.is_finalizing  # looked up now: modules are empty at interpreter exit
-        try:
-            for own in epochs:
-                progress = replace(
-                    own,
-                    epoch=own.epoch + earlier["epoch"],
-                    epochs=own.epochs + earlier["epoch"],
-                    step=own.step + earlier["step"],
-                )
-                while self.history_ and self.history_[-1]["epoch"] >= progress.epoch:  # it went back
-                    self.history_.pop()
-                self.history_.append(progress.row())
-                yield progress
-        except KeyboardInterrupt:
-            done = self.trainer_.epoch + earlier["epoch"]
-            self.history_ = [row for row in self.history_ if row["epoch"] <= done]
-            raise
-        except GeneratorExit:
-            if not is_ending():
-                self._finish()
-            raise
-        self._finish()
-
-    def _finish(self) -> None:
-        self.trainer_.finish()
-        self.model_.to("cpu").eval()
-        del self.trainer_
-
-    def _adopt(self, config: FitConfig) -> None:
-        """Set the resolved arguments as attributes, e.g. `posterior_`."""
-        self.config_, model = config, config.model
-        self.encoder_, self.decoder_ = model.encoder, model.decoder
-        self.posterior_, self.prior_, self.likelihood_ = model.posterior, model.prior, model.likelihood
-        self.labels_, self.objective_ = model.labels, config.objective
-        self.training_, self.window_, self.random_state_ = config.training, config.window, config.random_state
-        self.latent_dim_ = sum(map(numel, model.latent_shapes))
-        self.classes_: Array | None = self.preprocessor_.targets.classes
+        yield from fit.run(pause)
 
     def save_training(self, path: str | Path, previous: Path | None = None) -> None:
         """Save a checkpoint between two epochs of `fit_iter`, or in its `pause`, for `fit_iter(X, y,
@@ -333,38 +220,28 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         `training` is by default the model's own, but at most about 10,000 steps and without clip, skip
         and ema. Source: Ghosh et al. (2020), "ex-post density estimation"; Dai and Wipf (2019).
         """
-        rows = self._rows(X, y)
-        if not accepts(KINDS["prior"], prior, listed=True):
-            raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
-        if training:
-            refit_prior.check_training(training)
-        training = training or replace(
-            self.training_, epochs=None, validation=None, patience=None, all_rows=None
-        )
-        self.model_ = refit_prior.refit_prior(self.model_, prior, rows, training, self.seed_)
-        self._adopt(replace(self.config_, model=self.model_.config))
+        fitting.replace_prior(self, X, prior, y, training)
         return self
+
+    # -- for the explorer ----------------------------------------------------------------------------
+
+    def _rows(self, X: Any, y: Any = None) -> Rows:
+        return Fitted.of(self).rows(X, y)
+
+    def _decoded(
+        self, state: Callable[[Tensor], Tensor | None], rows: Tensor, label: Any, shown: Shown
+    ) -> Any:
+        return Fitted.of(self).decoded(state, rows, label, shown)
+
+    def _seed(self, random_state: Any) -> int:
+        return Fitted.of(self, random_state).seed
 
     # -- codes and decoded rows ----------------------------------------------------------------------
 
-    def _rows(self, X: Any, y: Any = None) -> Rows:
-        """X as the model reads it, and the labels that it is conditional on."""
-        check_is_fitted(self)
-        self.model_.eval()
-        return self.preprocessor_.transform(X, y)
-
     def transform(self, X: Any, y: Any = None) -> Array:
         """Posterior means (n, L), layers concatenated; deterministic. y with labels=Given or Covariates."""
-        z = self._codes(X, y)
+        z = Fitted.of(self).codes(X, y)
         return z.astype(np.float64 if dtype_of(X) == np.float64 else np.float32)
-
-    def _codes(self, X: Any, y: Any = None) -> Array:
-        return self._passes(lambda a, b: self.model_.encode(a, b), X, y).numpy()
-
-    def _passes(self, f: Callable[[Tensor, Tensor | None], Tensor], X: Any, y: Any) -> Tensor:
-        """f of rows and their labels, in batches that fit in memory."""
-        rows = self._rows(X, y)
-        return over_rows(f, *rows, rows_at_once(self.model_))
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """fit, then transform the same rows."""
@@ -372,51 +249,12 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def inverse_transform(self, Z: Any, label: Any = None) -> Any:
         """Decoded means (n, *E) of codes Z (n, L); `label` is one class, or one per row."""
-        check_is_fitted(self)
-        try:
-            with np.errstate(over="ignore"):
-                Z = np.asarray(Z, dtype=np.float32)
-        except (ValueError, TypeError):
-            raise DataError(
-                f"Z holds text or rows of unequal length; codes are {self.latent_dim_} numbers per row"
-            ) from None
-        if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
-            raise DataError(f"Z has shape {Z.shape}; this model decodes (n, {self.latent_dim_})")
-        if not np.isfinite(Z).all():
-            raise DataError("Z holds NaN, infinity or a number above 3e38; codes are finite numbers")
-        return self._decoded(self.model_.state, torch.as_tensor(Z), label, mean_of)
+        return decoding.decode(Fitted.of(self), Z, label)
 
-    def _decoded(
-        self, state: Callable[[Tensor], Tensor | None], rows: Tensor, label: Any, shown: Shown
-    ) -> Any:
-        """`shown` of p(x | state, label), with the shape and type of X; `state` takes some rows at a time, so
-        that memory is bounded."""
-        n, event = len(rows), self.model_.event
-        condition = self.preprocessor_.targets.condition(label, n)
-
-        def decoded(a: Tensor, c: Tensor | None) -> Tensor:
-            px = self.model_.decode(state(a), None if c is None else self.labels_.code(c)[None])
-            return shown(px).reshape(len(a), *event)
-
-        at_once = max(1, min(n, rows_at_once(self.model_)))
-        found = over_rows(decoded, rows, condition, at_once)
-        return self.preprocessor_.inverse(found.reshape(n, *event))
-
-    @torch.no_grad()
     def reconstruct(self, X: Any, y: Any = None, *, label: Any = None) -> Any:
         """Decoded means of the posterior means (n, *E); deterministic. `label`: as if the rows had that
         class, or those covariates, `{"batch": "B"}`; other covariates stay as in y."""
-        x, condition = self._rows(X, y)
-        other = None if label is None else self.preprocessor_.targets.condition(label, len(x), y)
-        both = [each for each in (condition, other) if each is not None]
-
-        def rebuilt(a: Tensor, b: Tensor | None) -> Tensor:
-            each = iter(() if b is None else b.unbind(1))
-            own = None if condition is None else next(each)
-            return mean_of(self.model_.rebuild(a, own, next(each, None))).reshape(len(a), *self.model_.event)
-
-        stacked = torch.stack(both, 1) if both else None
-        return self.preprocessor_.inverse(over_rows(rebuilt, x, stacked, rows_at_once(self.model_)))
+        return decoding.reconstruct(Fitted.of(self), X, y, label)
 
     def sample(
         self,
@@ -438,40 +276,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Covariates it is `{"age": 40, "batch": "B"}` for all rows, or a frame of n rows.
         `given` fixes columns of a table: p(x | given), by resampling draws of the prior.
         """
-        check_is_fitted(self)
-        check_at_least(1, n=n)
-        drawn: Shown = sample_with_missing if missing else methodcaller("sample")
-        shown = mean_of if mean else drawn
-        if given:
-            return self._sample_given(n, given, shown, random_state)
-        with random_from(self._seed(random_state)):
-            label = self.preprocessor_.targets.drawn(label, n, self.model_.log_prior_y)
-            every = torch.arange(n)
-            return self._decoded(lambda some: self.model_.prior_state(len(some)), every, label, shown)
-
-    def _sample_given(self, n: int, given: dict[str, Any], shown: Shown, random_state: Any) -> Any:
-        if not isinstance(given, Mapping):
-            raise SpecError(f"given takes columns and their values, e.g. {{'age': 30}}; not {given!r}")
-        if self.labels_.reads_y:
-            raise DataError("sample(given=...) is only for models without labels: fit with labels=None")
-        codec = self.preprocessor_.codec
-        x = codec.encode(codec.known(given))[:].expand(n, *codec.shape)
-        self.preprocessor_.supported(x[:1])
-        condition = ", ".join(f"{name}={plain(value)}" for name, value in given.items())
-        drawn, size = imputation.given(self.model_, x, self._seed(random_state), shown)
-        if not size:
-            raise DataError(
-                f"{condition} has probability 0 in this model; use values nearer the training data"
-            )
-        if size < n / 10:
-            warnings.warn(
-                f"effective sample size is only {size:.0f} for {condition}: the {n} rows contain repeats",
-                stacklevel=3,
-            )
-        return self.preprocessor_.inverse(drawn, given)
-
-    def _seed(self, random_state: Any) -> int:
-        return self.seed_ if random_state is None else seed_of(random_state)
+        fitted = Fitted.of(self, random_state)
+        return sampling.sample(fitted, n, label=label, mean=mean, given=given, missing=missing)
 
     def impute(
         self,
@@ -489,30 +295,14 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         to the range of their column in training. Importance sampling with `n_samples` draws of z per row
         (Mattei and Frellsen 2019, equation 13).
         """
-        check_at_least(1, n_samples=n_samples, **({} if draws is None else {"draws": draws}))
-        x, classes = self._cells(X, y)
-        seed, codec = self._seed(random_state), self.preprocessor_.codec
-        if draws is None:
-            return codec.filled(X, imputation.best(self.model_, x, classes, n_samples, seed))
-        each = (imputation.draw(self.model_, x, classes, n_samples, seed + i) for i in range(draws))
-        return [codec.filled(X, filled) for filled in each]
-
-    def _cells(self, X: Any, y: Any) -> tuple[Tensor, Tensor | None]:
-        check_is_fitted(self)
-        self.model_.eval()
-        return self.preprocessor_.cells(X, y)
+        return sampling.impute(Fitted.of(self, random_state), X, y, draws, n_samples)
 
     # -- densities and evaluation --------------------------------------------------------------------
 
     def score_cells(self, X: Any, y: Any = None, n_samples: int = 100) -> Any:
         """E[log p(x_j | z) | x] of each cell in nats (n, cells), NaN where missing; low is anomalous. For a
         frame a frame, with its index and the names of the modelled columns."""
-        check_at_least(1, n_samples=n_samples)
-        x, classes = self._cells(X, y)
-        cells: Array = imputation.log_prob_by_cell(self.model_, x, classes, n_samples, self.seed_).numpy()
-        new = self.preprocessor_.surprise(X)
-        cells = cells if new is None else np.where(new[1] > 0, -new[1], cells)
-        return named_like(X, cells, self.preprocessor_.codec.names())
+        return scoring.score_cells(Fitted.of(self), X, y, n_samples)
 
     def score_samples(self, X: Any, y: Any = None, n_samples: int = 100) -> Array:
         """(n,) nats: the importance-weighted lower bound on log p(x), in the units of X; -inf where
@@ -526,14 +316,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         In a table a value that its column never had in training has probability 1 / (n + 1), n the
         training rows: the cell counts as missing, and lowers the score by log(n + 1).
         """
-        check_at_least(1, n_samples=n_samples)
-        rows = self._rows(X, y)
-        if self.window_ is not None:
-            cells = reconstruction_log_prob(self.model_, rows[0][:], n_samples, self.seed_)
-            return cells[:, -1].double().numpy()
-        found: Array = score_rows(self.model_, rows, n_samples, self.seed_).double().numpy()
-        new = self.preprocessor_.surprise(X)
-        return found if new is None else found - new[0]
+        return scoring.score_samples(Fitted.of(self), X, y, n_samples)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The mean of score_samples, weighted by `sample_weight` (n,)."""
@@ -551,13 +334,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @available_if(has_classifier)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Class probabilities from the classifier, (n, K), columns as in `classes_`."""
-
-        def probabilities(a: Tensor, b: Tensor | None) -> Tensor:
-            logits = self.model_.conditioning(a).logits
-            assert logits is not None
-            return logits.softmax(-1)
-
-        return self._passes(probabilities, X, None).numpy()
+        return scoring.class_probabilities(Fitted.of(self), X)
 
     def evaluate(self, X: Any, y: Any = None, k: int = 100, *, ais: int | None = None) -> Evaluation:
         """Log-likelihood with its standard error, rate, distortion, active units, and warnings. y holds the
@@ -566,12 +343,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         `ais`: also log p(x) by annealed importance sampling with that many temperatures (Neal 2001), for
         at most 100 rows.
         """
-        check_at_least(1, k=k, **({} if ais is None else {"ais": ais}))
-        rows = self._rows(X, y)
-        judged = y is not None and not self.labels_.observed
-        truth = self.preprocessor_.targets.truth(y, len(rows[0]), unlabelled=True) if judged else None
-        names = self.preprocessor_.codec.column_names()
-        found = evaluate(self.model_, rows, k, self.seed_, truth, names=names, ais=ais)
+        found = scoring.evaluation(Fitted.of(self), X, y, k, ais)
         return replace(found, warnings=found.warnings + diagnostics.of_history(self.history_))
 
     def interpolate(self, a: Any, b: Any, n: int = 9, *, label: Any = None) -> Any:
@@ -580,27 +352,11 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         A row is an array (*E), or a frame or series of one row. With labels, `label` is one class or one
         per step; with labels=Given, a is encoded with the first and b with the last.
         """
-        check_at_least(2, n=n)
-        first, last = self.preprocessor_.targets.ends(label, n)
-        za, zb = self._one(a, first), self._one(b, last)
-        share = np.linspace(0, 1, n)[:, None]
-        return self.inverse_transform((1 - share) * za + share * zb, label)
+        return decoding.interpolate(Fitted.of(self), a, b, n, label)
 
     def traverse(self, x: Any, dim: int, n: int = 9, span: float = 3.0, *, label: Any = None) -> Any:
         """n decoded means as latent `dim` goes from -span to span, the others fixed at the code of row x."""
-        check_is_fitted(self)
-        check_at_least(1, n=n)
-        check_at_least(0, dim=dim)
-        if dim >= self.latent_dim_:
-            raise SpecError(f"dim={dim}: the latents are 0 to {self.latent_dim_ - 1}")
-        Z = np.repeat(self._one(x, label), n, 0)
-        Z[:, dim] = np.linspace(-span, span, n)
-        return self.inverse_transform(Z, label)
-
-    def _one(self, x: Any, label: Any) -> Array:
-        """The code (1, L) of one row."""
-        check_is_fitted(self)
-        return self._codes(self.preprocessor_.codec.row(x), label)
+        return decoding.traverse(Fitted.of(self), x, dim, n, span, label)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """The names of the columns of `transform` (L,): vae0, vae1, ..."""
