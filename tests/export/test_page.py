@@ -152,7 +152,11 @@ def test_the_page_gives_the_numbers_of_python(name: str, tmp_path: Path) -> None
         assert ours["index"].tolist() == worst["index"].tolist()
         assert bool(reasons["reasons"]) == bool(more["reasons"])
         if name == "series":
-            assert "score" not in said["verbs"]
+            x, _ = python.ask("data", {}, {"start": 300, "stop": 345})
+            ours, theirs = ask("score", x=x["x"])[0], python.ask("score", {"x": x["x"]})[0]
+            a, b = ours["log_px"][24:], theirs["log_px"][24:]
+            np.testing.assert_allclose(a, b, rtol=0.1, atol=0.1)  # means over 100 draws each
+            assert np.isfinite(ours["log_px"]).all()
             return
         theirs, _ = python.ask("score", {"x": x["x"]})
         ours, _ = ask("score", x=x["x"])
@@ -165,6 +169,9 @@ def test_the_page_gives_the_numbers_of_python(name: str, tmp_path: Path) -> None
             np.testing.assert_allclose(ask("encode", x=x["x"])[0]["mean"], mean, atol=1e-4)
             return
         np.testing.assert_array_equal(np.isnan(ours["cells"]), np.isnan(theirs["cells"]))
+        theirs, ours = python.ask("conditional", {"x": x["x"]})[0], ask("conditional", x=x["x"])[0]
+        np.testing.assert_array_equal(ours["values"], theirs["values"])
+        np.testing.assert_allclose(ours["p"], theirs["p"], atol=1e-3)
         wrong = x["x"].copy()
         wrong[0, 2] = 7
         assert "column sort holds 7: give the index of a category, 0 to 2" in ask.refused("encode", x=wrong)
@@ -228,13 +235,14 @@ def test_modules_become_one(tmp_path: Path) -> None:
 
 @needs_chromium
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plane", "digits"])
+@pytest.mark.parametrize("name", ["plane", "digits", "series"])
 def test_the_page_fills_what_is_erased(name: str, tmp_path: Path) -> None:
     """The mean differs from Python's no more than Python's do between seeds, and draws spread as Python's."""
     vae, data = page_models.MODELS[name]()
     python = Answers({name: vae}, data)
-    x = python.ask("data", {}, {"start": 0, "stop": 8})[0]["x"].copy()
-    x[:, 3:6] = np.nan
+    some = {"start": 100, "stop": 140} if name == "series" else {"start": 0, "stop": 8}
+    x = python.ask("data", {}, some)[0]["x"].copy()
+    x[(slice(30, 34) if name == "series" else (slice(None), slice(3, 6)))] = np.nan
     erased = np.isnan(x)
     with page_of(export_page(vae, tmp_path / "page.html", data, name=name)) as ask:
         ours, theirs = ask("impute", x=x)[0]["x"][0], python.ask("impute", {"x": x})[0]["x"][0]
@@ -249,3 +257,25 @@ def test_the_page_fills_what_is_erased(name: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(drawn.std(0)[erased].mean(), again.std(0)[erased].mean(), rtol=0.1)
         bias = (drawn.mean(0) - theirs)[erased]
         assert np.abs(bias).mean() < 0.1
+
+
+@needs_chromium
+@pytest.mark.slow
+def test_the_page_fills_tables_as_python_does(tmp_path: Path) -> None:
+    """Draws of two cells that depend on each other have Python's shares, means and correlation."""
+    vae, data = page_models.table()
+    python = Answers({"table": vae}, data)
+    x = np.full((1, 4), np.nan)
+    x[0, 3] = 4
+    with page_of(export_page(vae, tmp_path / "page.html", data)) as ask:
+        ours = np.concatenate([ask("impute", {"draws": 64, "seed": s}, x=x)[0]["x"] for s in range(4)])[:, 0]
+        theirs = np.concatenate(
+            [python.ask("impute", {"x": x}, {"draws": 64, "seed": 64 * s})[0]["x"] for s in range(4)]
+        )[:, 0]
+        best = ask("impute", x=x)[0]["x"][0]
+        np.testing.assert_allclose(best[0, :2], python.ask("impute", {"x": x})[0]["x"][0, 0, :2], rtol=0.15)
+    assert np.isfinite(ours).all() and (ours[:, 3] == 4).all()
+    spread = theirs.std(0) / 16
+    np.testing.assert_array_less(np.abs(ours.mean(0) - theirs.mean(0))[:3], 6 * spread[:3])
+    correlations = [np.corrcoef(each[:, 0], each[:, 1])[0, 1] for each in (ours, theirs)]
+    assert correlations[0] == pytest.approx(correlations[1], abs=0.1)

@@ -109,17 +109,43 @@ def test_anomalies_are_the_rows_of_lowest_score(answers: Answers, kind: str, mod
         assert {"column", "value", "expected", "nats"} == set(info["reasons"][0][0])
 
 
-def test_the_distribution_of_columns_given_a_code(models: Models) -> None:
+def test_cells_given_the_others_are_those_that_imputation_draws(models: Models) -> None:
+    """Each column's probabilities add up to 1, and have the shares and mean of many imputations."""
     vae, dataset = models["table"]
-    z = np.zeros((2, 2), np.float32)
-    columns = Answers({"t": vae}, dataset).ask("decode", {"z": z}, {"distribution": True})[1]["columns"]
-    assert [column["name"] for column in columns] == ["real", "group", "count", "day", "yes"]
-    for column in columns:
-        if "probabilities" in column:
-            assert np.sum(column["probabilities"], 1) == pytest.approx([1, 1])
-        else:
-            assert (np.diff(column["quantiles"], axis=1) >= 0).all()
-    assert abs(columns[0]["quantiles"][0][2] - vae.inverse_transform(z)["real"][0]) < 0.5
+    table = Answers({"t": vae}, dataset)
+    x = some(table, 3)["x"]
+    found, _ = table.ask("conditional", {"x": x})
+    values, p = found["values"], found["p"]
+    assert p.shape == (3, *values.shape) and p.sum(1) == pytest.approx(np.ones((3, 5)), abs=1e-5)
+    for j in (0, 1, 4):
+        hidden = x.copy()
+        hidden[:, j] = np.nan
+        drawn = table.ask("impute", {"x": hidden}, {"draws": 64, "seed": 0})[0]["x"][..., j]
+        mean = (p[:, :, j] * values[:, j]).sum(1)
+        assert np.abs(drawn.mean(0) - mean) == pytest.approx(np.zeros(3), abs=4 * drawn.std() / 8)
+
+
+def test_what_a_cell_holds_does_not_change_its_distribution(models: Models) -> None:
+    table = Answers({"t": models["table"][0]})
+    x = np.array([[5.0, 1.0, 3.0, np.nan, 1.0], [7.5, 1.0, 3.0, np.nan, 1.0]])
+    p = table.ask("conditional", {"x": x})[0]["p"]
+    assert p[0, :, 0] == pytest.approx(p[1, :, 0], abs=1e-5)
+    assert not np.allclose(p[0, :, 2], p[1, :, 2], atol=1e-5)
+    with pytest.raises(DataError, match="send 1 to 32 at once"):
+        table.ask("conditional", {"x": np.repeat(x, 20, 0)})
+
+
+def test_erased_pixels_are_left_out_of_the_score(models: Models) -> None:
+    """The score of a picture with erased pixels is that of the others: what was erased does not change it."""
+    vae, dataset = models["digits"]
+    answers = Answers({"m": vae}, dataset)
+    x = some(answers, 1)["x"].repeat(2, 0)
+    x[:, 2:5] = np.nan
+    whole = answers.ask("score", some(answers, 1))[0]
+    found = answers.ask("score", {"x": x}, {"missing": True})[0]
+    assert np.isnan(found["cells"][0, 2:5]).all() and found["log_px"][0] == found["log_px"][1]
+    assert np.nansum(found["cells"][0]) == pytest.approx(whole["cells"][0][~np.isnan(x[0])].sum(), rel=0.3)
+    assert np.isfinite(answers.ask("encode", {"x": x}, {"missing": True})[0]["mean"]).all()
 
 
 def test_the_model_describes_itself(answers: Answers, kind: str) -> None:

@@ -132,7 +132,9 @@ def test_the_same_numbers(name: str, answerer: Any, tmp_path: Path) -> None:
     wanted = asked.python()
     with answerer(asked, tmp_path) as ask:
         for verb, numbers in wanted.items():
-            if answerer is exported_page and name == "series" and verb == "score":
-                continue  # of a series it is that of the last step; the page says so and hides it
             found = ask(verb)
+            if answerer is exported_page and name == "series" and verb == "score":
+                whole = slice(asked.vae.window_, None)  # the page has other noise: means over 100 draws each
+                np.testing.assert_allclose(found[whole], numbers[whole], rtol=0.1, atol=0.1)
+                continue
             np.testing.assert_allclose(found, numbers, rtol=1e-4, atol=1e-4, err_msg=verb)

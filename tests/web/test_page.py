@@ -232,9 +232,11 @@ def test_a_drawn_digit_is_scored_and_erased(visit: Callable[..., Any]) -> None:
     if not can(page, "impute"):
         assert page.get_by_role("button", name="erase to guess").count() == 0
         return
+    whole = state(page, "datum.log_px")
     page.get_by_role("button", name="erase to guess").click()
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.5)
-    until(page, "s.datum.imputations === 6")
+    until(page, "s.datum.imputations === 6 && s.datum.percentile === undefined")
+    assert state(page, "datum.log_px") != whole
 
 
 def test_a_blank_field_of_a_table_is_guessed(visit: Callable[..., Any]) -> None:
@@ -243,12 +245,14 @@ def test_a_blank_field_of_a_table_is_guessed(visit: Callable[..., Any]) -> None:
     page.get_by_label("size", exact=True).fill("8.1")
     page.keyboard.press("Tab")
     until(page, "s.datum.x[0] === 8.1 && Number.isFinite(s.datum.log_px)")
-    if not can(page, "impute"):
-        assert page.get_by_label("blank size").count() == 0
-        return
+    page.get_by_label("sort", exact=True).select_option("lentil")
+    page.get_by_label("weight", exact=True).fill("12")
+    page.keyboard.press("Tab")
+    until(page, "s.datum.x[1] === 12 && s.datum.unlikely?.[0] < 0.05 && s.datum.unlikely[1] < 0.05")
     page.get_by_label("blank size").click()
-    until(page, "s.datum.imputations === 64")
-    assert page.locator(".spread.guess").count() >= 1
+    until(page, "s.datum.imputations === 6 && s.datum.unlikely?.[0] === null")
+    assert page.locator(".field.blank .spread").count() >= 1
+    assert page.locator(".guesses tbody tr").count() == 6
 
 
 def test_a_picture_in_colours_is_read_from_a_file(visit: Callable[..., Any]) -> None:

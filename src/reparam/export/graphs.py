@@ -16,6 +16,7 @@ from torch.distributions import Bernoulli, Distribution, Normal
 from torch.overrides import TorchFunctionMode
 
 from ..distributions import base_of, elementwise_log_prob, mean_of
+from ..evaluation.conditionals import Values, probabilities
 from ..evaluation.likelihood import common_noise, log_weights
 from ..evaluation.metrics import every_class
 from ..evaluation.posterior import log_prior, spread_of
@@ -127,6 +128,19 @@ class Completion(Graph):
         return {"z": z.repeat(log_w.shape[0] // z.shape[0], 1, 1), "log_w": log_w}
 
 
+class Conditional(Graph):
+    """A row of a table with missing cells -> the distribution of these given the others, as probabilities
+    p (n, G, C) of `values`; noise and draws as in `Score`. What stands in observed cells means nothing."""
+
+    def __init__(self, score: "Score", values: Values) -> None:
+        super().__init__(score.model)
+        self.score, self.values, self.takes = score, values, score.takes
+
+    def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
+        trace = self.score.trace(given)
+        return {"p": probabilities(*every_class(trace, nan_to_neginf(trace.log_w())), self.values)}
+
+
 class PriorDensity(Graph):
     """z (n, L) -> log p(z) in nats, (n,), over all layers."""
 
@@ -195,6 +209,19 @@ class Score(Graph):
         return trace
 
 
+class WindowScore(Graph):
+    """Complete windows x -> `cells`, E_q log p(x_j | z) of each number in nats, (n, *E), of which the last is
+    the score of the last time step (`evaluation.anomaly`); noise and draws as in `Score`."""
+
+    def __init__(self, score: Score) -> None:
+        super().__init__(score.model)
+        self.score, self.takes = score, score.takes
+
+    def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
+        trace = self.score.trace(given)
+        return {"cells": trace.average(elementwise_log_prob(trace.px, trace.x)).reshape(given["x"].shape)}
+
+
 def by_cell(trace: Trace, log_w: Tensor, x: Tensor) -> Tensor:
     """E[log p(x_j|z) | x] by the weights of the draws, (n, *E); NaN where x has it."""
     px, log_w = every_class(trace, log_w)
@@ -251,14 +278,18 @@ def graphs_of(model: Model, seed: int, *, score: bool = False) -> dict[str, Grap
     return found
 
 
-def completion(model: Model, seed: int) -> Completion | None:
-    """The graph for missing cells; None where the page could not draw from p(x|z), or z is not all that the
-    decoder reads."""
+def completion(model: Model, seed: int, values: Values | None) -> dict[str, Graph]:
+    """The graph for missing cells, of a table with `values` that of their distributions; none where the page
+    could not draw from p(x|z), or z is not all that the decoder reads."""
     config = model.config
-    if model.encoder is None or not config.has_density or config.labels.enumerated or noise_of(model) is None:
-        return None
+    if model.encoder is None or not config.has_density or config.labels.enumerated:
+        return {}
+    if values is None and noise_of(model) is None:
+        return {}
     score = Score(model, ("x", "y") if config.labels.observed else ("x",), seed)
-    return Completion(score) if score.whole else None
+    if not score.whole:
+        return {}
+    return {"impute": Completion(score)} if values is None else {"conditional": Conditional(score, values)}
 
 
 def noise_of(model: Model) -> str | None:
@@ -270,15 +301,20 @@ def noise_of(model: Model) -> str | None:
     return next((name for name, law in laws.items() if isinstance(cell, law)), None)
 
 
-def graphs_of_page(model: Model, seed: int) -> dict[str, Graph]:
+def graphs_of_page(model: Model, seed: int, *, series: bool = False) -> dict[str, Graph]:
     """What a page asks of a model without a server, by name: the reconstruction, log p(x), with that of each
-    cell where the likelihood factorises, and log p(z) where it is a density."""
+    cell where the likelihood factorises, and log p(z) where it is a density. Of a `series` the score is that
+    of windows, whose missing steps the page must be able to draw."""
     config = model.config
     found = graphs_of(model, seed)
     takes = found.pop("look").takes
     found["reconstruct"] = Reconstruction(model)
     found["reconstruct"].takes = takes
-    found["score"] = Score(model, takes, seed, cells=config.likelihood.factorises)
+    score = Score(model, takes, seed, cells=config.likelihood.factorises)
+    if not series:
+        found["score"] = score
+    elif score.whole and noise_of(model) == "normal":
+        found["score"] = WindowScore(score)
     if model.encoder is not None and config.posterior.support == "real" and config.has_density:
         found["prior"] = PriorDensity(model)
     return found

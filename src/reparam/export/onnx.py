@@ -28,8 +28,8 @@ Array = np.ndarray[Any, Any]
 Said = Callable[[str], None]
 TOLERANCE = 1e-4
 """The largest difference from torch, relative where a number is above 1."""
-CELLS_TOLERANCE = 1e-3
-"""The same for means over draws that are weighted by their density, which rounding moves more."""
+WEIGHTED, WEIGHTED_TOLERANCE = ("cells", "p"), 1e-3
+"""Means over draws that are weighted by their density, which rounding moves more, and their tolerance."""
 ROWS = 16
 """Rows of each check."""
 TRACED = 3
@@ -275,7 +275,7 @@ def compared(name: str, graph: Graph, blob: bytes, outputs: list[str], given: Ma
     worst = 0.0
     for key, ours in zip(outputs, found, strict=True):
         difference = distance(ours, wanted[key].numpy())
-        most = CELLS_TOLERANCE if key == "cells" else TOLERANCE
+        most = WEIGHTED_TOLERANCE if key in WEIGHTED else TOLERANCE
         if difference > most:
             raise SpecError(
                 f"{key!r} of the graph {name!r} differs from torch by {difference:.1e}, more than {most}"

@@ -58,7 +58,7 @@ def export_page(
 def write_page(answers: Answers, file: str | Path, *, said: Said | None = None) -> Path:
     """As `export_page`, of one model or of two that are compared, each with its data."""
     check_extra()
-    parts = [graphs_in(asked.vae, said) for asked in answers.models]
+    parts = [graphs_in(asked, said) for asked in answers.models]
     room = LARGEST - len(page_text(pack(joined([arrays for arrays, _ in parts]), {})))
     models = list[Info]()
     for asked, (arrays, graphs) in zip(answers.models, parts, strict=True):

@@ -53,26 +53,20 @@ class Weights:
         return model.SerializeToString()  # type: ignore[no-any-return]
 
 
-def graphs_in(vae: "VAE", said: Said | None) -> tuple[Arrays, Info]:
+def graphs_in(asked: ModelAnswers, said: Said | None) -> tuple[Arrays, Info]:
     """The graphs of a page that ONNX can hold, and the inputs and outputs of each. Decoder and encoder must
     be among them (SpecError); `said` is told what is left out."""
-    weights, arrays, info = Weights(), Arrays(), Info()
-    missing = vae.preprocessor_.allow_missing
-    with (
-        traceable(vae.model_, missing=missing) as model,
-        traceable(vae.model_, missing=True) as tolerant,
-        torch.no_grad(),
-    ):
+    vae, weights, arrays, info = asked.vae, Weights(), Arrays(), Info()
+    values = asked.cell_values if asked.rows.kind == "table" else None
+    with traceable(vae.model_, missing=True) as model, torch.no_grad():
         whole = [random_rows(vae, model), extreme_rows(vae, model)]
-        graphs = graphs_of_page(model, vae.seed_)
-        if vae.window_ is not None:
-            del graphs["score"]  # of a series it is that of the last step, with noise by position
-        elif (impute := completion(tolerant, vae.seed_)) is not None:
-            graphs["impute"] = impute
+        graphs = graphs_of_page(model, vae.seed_, series=vae.window_ is not None)
+        graphs |= completion(model, vae.seed_, values)
         if is_standard(vae):
             graphs.pop("prior", None)
         for name, graph in graphs.items():
-            tests = [with_holes(each) for each in whole] if name == "impute" else whole
+            holed = [with_holes(each) for each in whole]
+            tests = holed if name in ("impute", "conditional") else [*whole, *holed]
             try:
                 blob, outputs, difference = checked_or_simpler(name, graph, tests)
             except SpecError as error:
@@ -84,7 +78,9 @@ def graphs_in(vae: "VAE", said: Said | None) -> tuple[Arrays, Info]:
             arrays[f"graph.{name}"] = np.frombuffer(weights.moved_out(blob), np.uint8)
             info[name] = {"takes": list(graph.takes), "gives": outputs}
             if name == "impute":
-                info[name]["noise"] = noise_of(tolerant)
+                info[name]["noise"] = noise_of(model)
+            if name == "conditional":
+                arrays["values"] = asked.shown_values
             if said is not None:
                 said(f"{name}: differs from torch by {difference:.1e} at most")
     return arrays | {"weights": np.frombuffer(bytes(weights.blob), np.uint8)}, info
@@ -185,7 +181,9 @@ def rows_in(asked: ModelAnswers) -> tuple[Arrays, Info]:
 def verbs_of(asked: ModelAnswers, graphs: Info) -> list[str]:
     """What the page answers, of the verbs of `asked`."""
     needs = {"encode": "encoder", "decode": "decoder", "interpolate": "decoder", "sample": "decoder"}
-    needs |= {name: name for name in ("score", "reconstruct", "impute")}
+    needs |= {name: name for name in ("score", "reconstruct", "impute", "conditional")}
+    if asked.rows.kind == "table":
+        needs["impute"] = "conditional"
     out = {name for name, graph in needs.items() if graph not in graphs}
     if "prior" not in graphs and not is_standard(asked.vae):
         out.add("prior")

@@ -35,6 +35,7 @@ def describe(vae: "VAE", rows: RowFormat, view: DataView | None, verbs: Sequence
         "latents": latents(vae),
         "latent_dim": vae.latent_dim_,
         "prior": repr(vae.prior_),
+        "missing": vae.model_.config.has_missing,
         "temperature": vae.posterior_.support == "real",
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
         "n_data": 0 if view is None else view.n,

@@ -12,17 +12,17 @@ import torch
 from ..distributions import mean_of, sample_with_missing
 from ..errors import DataError
 from ..estimator.reasons import reasons, usual
+from ..evaluation.conditionals import Values, given_others, values_of
 from ..evaluation.diagnostics import of_history
 from ..evaluation.evaluate import OLD_KEYS
 from ..evaluation.posterior import log_prior, posterior, prior_codes
 from ..tensors import random_from
 from . import options as opt
-from .columns_given_code import columns_given_code
 from .data_view import BLOCK, DataView, classes_of
 from .describe import describe, parted
 from .given import MOST_ROWS, Given
 from .paths import path, percentiles
-from .row_format import format_of
+from .row_format import Tables, format_of
 from .wire import Array, Arrays, Info
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ Options = Mapping[str, Any]
 MOST_DRAWS = 64
 REFERENCE = 2_000
 """Rows of the data, evenly spaced, among whose scores a percentile is taken until all rows are scored."""
+MOST_GIVEN = 32
+"""The most rows whose cells are each given the others at once."""
+DRAWS = 100
+"""Draws of z for a distribution of cells, as in `VAE.score_samples`."""
 EVALUATED = 1_000
 """The most rows that are evaluated for the page."""
 SEEDS = 2**31 - 1
@@ -65,6 +69,8 @@ class ModelAnswers:
             found |= {"encode": self.encode, "decode": self.decode, "interpolate": self.interpolate}
         if has_latent and config.posterior.support == "real" and config.has_density:
             found["prior"] = self.prior
+        if isinstance(self.rows, Tables):
+            found["conditional"] = self.conditional
         if self.view is not None:
             found |= {"data": self.data, "anomalies": self.anomalies}
             found |= {"codes": self.codes} if has_latent else {}
@@ -74,24 +80,19 @@ class ModelAnswers:
     # -- verbs over rows and codes -------------------------------------------------------------------
 
     def encode(self, arrays: Arrays, options: Options) -> Answer:
-        X = self.given.x(arrays)
+        X, vae = self.given.x(arrays), self.reader(options)
         y = self.given.condition(arrays, len(X))
-        found = {name: np.asarray(t) for name, t in posterior(self.vae.model_, self.vae._rows(X, y)).items()}
-        if hasattr(self.vae, "predict_proba"):
-            found["probabilities"] = self.vae.predict_proba(X)
+        found = {name: np.asarray(t) for name, t in posterior(vae.model_, vae._rows(X, y)).items()}
+        if hasattr(vae, "predict_proba"):
+            found["probabilities"] = vae.predict_proba(X)
         return found, {}
 
     def decode(self, arrays: Arrays, options: Options) -> Answer:
         z = self.given.z(arrays)
         label = self.given.labels(arrays, len(z))
         found = {"x": self.rows.numbers(self.vae.inverse_transform(z, label))}
-        if self.rows.kind == "table":
-            wanted = opt.flag(options, "distribution", False)
-            return found, {"columns": columns_given_code(self.vae, z, label)} if wanted else {}
-        if (
-            opt.flag(options, "sd", self.rows.kind != "image")
-            and (spread := self.spread(z, label)) is not None
-        ):
+        wanted = self.rows.kind != "table" and opt.flag(options, "sd", self.rows.kind != "image")
+        if wanted and (spread := self.spread(z, label)) is not None:
             found["sd"] = spread
         return found, {}
 
@@ -123,12 +124,12 @@ class ModelAnswers:
         return {"x": self.rows.numbers(self.vae.reconstruct(X, self.given.condition(arrays, len(X))))}, {}
 
     def score(self, arrays: Arrays, options: Options) -> Answer:
-        X = self.given.x(arrays)
+        X, vae = self.given.x(arrays), self.reader(options)
         y = self.given.condition(arrays, len(X))
-        log_px = self.vae.score_samples(X, y)
+        log_px = vae.score_samples(X, y)
         found, info = {"log_px": log_px}, Info()
-        if self.vae.likelihood_.factorises and opt.flag(options, "cells", True):
-            found["cells"] = self.rows.cells(np.asarray(self.vae.score_cells(X, y)))
+        if vae.likelihood_.factorises and opt.flag(options, "cells", True):
+            found["cells"] = self.rows.cells(np.asarray(vae.score_cells(X, y)))
         if self.view is not None:
             reference = self.reference()
             found["percentile"] = percentiles(reference, log_px)
@@ -152,6 +153,31 @@ class ModelAnswers:
         found = self.tolerant.impute(X, y, draws=draws or None, random_state=seed_of(options))
         each = found if draws else [found]
         return {"x": np.stack([self.rows.numbers(rows) for rows in each])}, {}
+
+    def conditional(self, arrays: Arrays, options: Options) -> Answer:
+        """p(x_j | the other cells of the row) of each column, as probabilities p (n, G, columns) of `values`
+        (G, columns); a column with fewer than G repeats its last one at probability 0."""
+        X = self.given.x(arrays)
+        if len(X) > MOST_GIVEN:
+            raise DataError(f"x has {len(X)} rows: send 1 to {MOST_GIVEN} at once")
+        vae, y = self.tolerant, self.given.condition(arrays, len(X))
+        p = given_others(vae.model_, *vae._cells(X, y), self.cell_values, DRAWS, vae.seed_)
+        return {"values": self.shown_values, "p": p.numpy()}, {}
+
+    @cached_property
+    def cell_values(self) -> Values:
+        """Values of a table's columns, for their distributions."""
+        assert isinstance(self.rows, Tables)
+        return values_of(self.vae.model_, self.rows.categories, self.vae.seed_)
+
+    @cached_property
+    def shown_values(self) -> Array:
+        """The same, (G, columns), as numbers of the page."""
+        return self.rows.numbers(self.vae.codec_.decode(self.cell_values.each))
+
+    def reader(self, options: Options) -> "VAE":
+        """The model that reads rows: `missing` says that they have missing cells on purpose."""
+        return self.tolerant if opt.flag(options, "missing", False) else self.vae
 
     @cached_property
     def tolerant(self) -> "VAE":

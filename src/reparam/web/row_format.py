@@ -162,6 +162,11 @@ class Tables(RowFormat):
         """The columns that the model has, in their order."""
         return self.codec.modelled  # type: ignore[attr-defined, no-any-return]
 
+    @property
+    def categories(self) -> list[int]:
+        """How many each column has, 0 for a number."""
+        return [len(column.categories) for column in self.modelled]
+
     def numbers(self, X: Any) -> Array:
         from ..data.codecs.table import to_pandas
 

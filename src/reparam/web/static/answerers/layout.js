@@ -65,9 +65,14 @@ export class Layout {
 
   /** A decoded number of a column as its cells are written, within the range of training. @param {number} j @param {number} value */
   shown(j, value) {
-    const { origin, scale, low, high, integer, decimals, values, hhmm, categories } = this.given.columns[j];
+    const { origin, scale, integer, categories } = this.given.columns[j];
     const whole = categories || (integer && scale !== 1);
-    let found = origin + scale * (whole ? Math.round(value) : value);
+    return this.nearest(j, origin + scale * (whole ? Math.round(value) : value));
+  }
+
+  /** The number nearest to `found` that a cell of a column may hold. @param {number} j @param {number} found */
+  nearest(j, found) {
+    const { scale, low, high, integer, decimals, values, hhmm } = this.given.columns[j];
     if (values.length) {
       const i = values.findIndex((/** @type {number} */ v, /** @type {number} */ k) => k === values.length - 1 || (v + values[k + 1]) / 2 >= found);
       return values[i];

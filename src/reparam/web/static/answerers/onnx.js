@@ -6,6 +6,9 @@ import { normals, uniform } from "./random.js";
 /** @typedef {import("../safetensors.js").Tensors} Tensors */
 /** @typedef {{arrays: Tensors, info: any}} Answer */
 
+/** Turns between a window's code and its missing steps, as in evaluation/anomaly.py. */
+const TURNS = 10;
+
 /** Base64 of gzip as bytes. @param {string} text @returns {Promise<ArrayBuffer>} */
 export async function unzipped(text) {
   const packed = atob(text);
@@ -128,9 +131,9 @@ class Held {
     return tensor(y, n);
   }
 
-  /** @param {Tensors} given @returns {Promise<Answer>} */
-  async encode(given) {
-    const { x, n, y } = this.asked(given);
+  /** @param {Tensors} given @param {any} options @returns {Promise<Answer>} */
+  async encode(given, { missing }) {
+    const { x, n, y } = this.asked(given, missing);
     const L = this.info.model.latent_dim;
     const found = await this.run("encoder", { x, y });
     /** @type {Tensors} */
@@ -192,6 +195,7 @@ class Held {
   /** Missing cells: the mean over codes given the observed cells, or draws, as in evaluation/imputation.py.
    * @param {Tensors} given @param {any} options @returns {Promise<Answer>} */
   async impute(given, { draws = 0, seed = 0 }) {
+    if (this.arrays.values) return this.imputeCells(given, draws, uniform(seed));
     const { x, n, y } = this.asked(given, true);
     const { log_w, z } = await this.run("impute", { x, y });
     const L = this.info.model.latent_dim;
@@ -217,17 +221,95 @@ class Held {
       const known = x.data[i % x.data.length];
       if (!Number.isNaN(known)) filled[i] = known;
     });
+    if (this.info.model.window) {
+      const last = Float64Array.from({ length: filled.length / size }, (_, r) => (Number.isNaN(given.x.data[r % n]) ? filled[(r + 1) * size - 1] : given.x.data[r % n]));
+      return { arrays: { x: tensor(last, draws || 1, n, 1) }, info: {} };
+    }
     const { data, shape } = this.layout.fromModel(filled, filled.length / size);
     return { arrays: { x: tensor(/** @type {any} */ (data), draws || 1, n, ...shape.slice(1)) }, info: {} };
   }
 
-  /** @param {Tensors} given @returns {Promise<Answer>} */
-  async score(given) {
-    const { x, n, y } = this.asked(given);
-    const found = await this.run("score", { x, y });
+  /** p(x_j | the observed cells) of rows of a table with gaps, (n, G, C).
+   * @param {import("../safetensors.js").Tensor} x @param {import("../safetensors.js").Tensor | undefined} y */
+  async missing(x, y) {
+    const [n, C] = x.shape;
+    const held = this.arrays.values.data.length;
+    const chunk = Math.max(1, Math.floor(20000 / held));
+    const p = new Float32Array(n * held);
+    for (let i = 0; i < n; i += chunk) {
+      const to = Math.min(n, i + chunk);
+      p.set((await this.run("conditional", { x: rows(x, i, to), y: y && rows(y, i, to) })).p, i * held);
+    }
+    return tensor(p, n, held / C, C);
+  }
+
+  /** Each cell given the others of its row, as in evaluation/conditionals.py. @param {Tensors} given @returns {Promise<Answer>} */
+  async conditional(given) {
+    const { x, n, y } = this.asked(given, true);
+    const C = x.shape[1];
+    const G = this.arrays.values.shape[0];
+    const hidden = Float32Array.from({ length: n * C * C }, (_, i) => (Math.floor(i / C) % C === i % C ? NaN : x.data[Math.floor(i / (C * C)) * C + (i % C)]));
+    const each = await this.missing(tensor(hidden, n * C, C), y && tensor(Int32Array.from({ length: n * C }, (_, i) => y.data[Math.floor(i / C)]), n * C));
+    const p = Float32Array.from({ length: n * G * C }, (_, i) => {
+      const [r, k, j] = [Math.floor(i / (G * C)), Math.floor(i / C) % G, i % C];
+      return each.data[((r * C + j) * G + k) * C + j];
+    });
+    return { arrays: { values: this.arrays.values, p: tensor(p, n, G, C) }, info: {} };
+  }
+
+  /** Gaps of a table, column by column, each given what is observed and what was drawn before it; without draws the mean of each,
+   * or the most probable category, given what is observed.
+   * @param {Tensors} given @param {number} draws @param {() => number} random @returns {Promise<Answer>} */
+  async imputeCells(given, draws, random) {
+    const { x, n, y } = this.asked(given, true);
+    const { columns } = this.info.model;
+    const [C, { data: values, shape: [G] }] = [columns.length, this.arrays.values];
+    const m = Math.max(1, draws) * n;
+    const many = (/** @type {any} */ t) => t && tensor(t.data.constructor.from({ length: (m * t.data.length) / n }, (/** @type {any} */ _, /** @type {number} */ i) => t.data[i % t.data.length]), m, ...t.shape.slice(1));
+    const [shown, model, classes] = [many(given.x).data, many(x), many(y)];
+    let found = await this.missing(model, classes);
+    for (let j = 0; j < C; j++) {
+      const open = Array.from({ length: m }, (_, r) => r).filter((r) => Number.isNaN(model.data[r * C + j]));
+      if (!open.length) continue;
+      for (const r of open) {
+        const p = Array.from({ length: G }, (_, k) => found.data[(r * G + k) * C + j]);
+        if (draws || columns[j].categories) shown[r * C + j] = values[(draws ? index(p, random()) : p.indexOf(Math.max(...p))) * C + j];
+        else shown[r * C + j] = this.layout.nearest(j, p.reduce((sum, share, k) => sum + share * values[k * C + j], 0));
+      }
+      if (!draws) continue;
+      for (const r of open) model.data[r * C + j] = this.layout.cell(j, shown[r * C + j]);
+      if (model.data.some(Number.isNaN)) found = await this.missing(model, classes);
+    }
+    return { arrays: { x: tensor(shown, Math.max(1, draws), n, C) }, info: {} };
+  }
+
+  /** Windows whose missing steps are filled by turns of z ~ q(z|x) and x ~ p(x|z), as in evaluation/anomaly.py.
+   * @param {import("../safetensors.js").Tensor} x */
+  async completed(x) {
+    const hole = Array.from(x.data, Number.isNaN);
+    const full = tensor(Float32Array.from(x.data), ...x.shape);
+    const L = this.info.model.latent_dim;
+    const noise = normals(uniform(0), hole.includes(true) ? TURNS * (x.shape[0] * L + hole.length) : 0);
+    for (let at = 0; at < noise.length; ) {
+      const { mean, sd } = await this.run("encoder", { x: full });
+      const z = mean.map((/** @type {number} */ m, /** @type {number} */ i) => m + sd[i] * noise[at + i]);
+      at += z.length;
+      const drawn = await this.run("decoder", { z: tensor(z, x.shape[0], L) });
+      hole.forEach((gone, i) => gone && (full.data[i] = drawn.x[i] + drawn.sd[i] * noise[at + i]));
+      at += hole.length;
+    }
+    return full;
+  }
+
+  /** @param {Tensors} given @param {any} options @returns {Promise<Answer>} */
+  async score(given, { missing }) {
+    const { x, n, y } = this.asked(given, missing);
+    const { window } = this.info.model;
+    const found = await this.run("score", { x: window ? await this.completed(x) : x, y });
+    if (window) found.log_px = Float32Array.from({ length: n }, (_, r) => (Number.isNaN(x.data[(r + 1) * window - 1]) ? NaN : found.cells[(r + 1) * window - 1]));
     /** @type {Tensors} */
     const arrays = { log_px: tensor(Float64Array.from(found.log_px), n) };
-    if (found.cells) arrays.cells = this.layout.ofCells(found.cells, n);
+    if (found.cells && !window) arrays.cells = this.layout.ofCells(found.cells, n);
     if (!this.n) return { arrays, info: {} };
     const sorted = (this.sorted ??= Float64Array.from(this.data_.score.data).filter((v) => !Number.isNaN(v)).sort());
     arrays.percentile = tensor(Float64Array.from(found.log_px, (v) => (100 * sorted.filter((/** @type {number} */ s) => s <= v).length) / Math.max(1, sorted.length)), n);

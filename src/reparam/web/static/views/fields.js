@@ -2,8 +2,12 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { useStore } from "../store.js";
 import { limits, Picture, plot, words } from "../pictures.js";
+import { percent } from "./judge.js";
 
-/** A row of a table, with the distribution of each column. @param {any} props */
+/** A cell is marked where this much of its distribution or less is as far out. */
+export const UNLIKELY = 0.02;
+
+/** A row of a table, with the distribution of each cell given the others. @param {any} props */
 export function TableEditor({ x, put, seen }) {
   const store = useStore();
   const { info } = store;
@@ -17,25 +21,23 @@ export function TableEditor({ x, put, seen }) {
     event.preventDefault();
     put(info.columns.map((/** @type {any} */ column, /** @type {number} */ j) => parse(column, cells[j].trim())));
   };
-  const size = info.columns.length;
   return html`<form class="fields" onPaste=${paste} onSubmit=${(/** @type {Event} */ e) => e.preventDefault()} aria-label="Columns of the row">
     ${info.columns.map((/** @type {any} */ column, /** @type {number} */ j) => {
       const value = x[j];
       const blank = Number.isNaN(value) || value === null;
-      const filled = blank && seen.filled ? Array.from({ length: seen.draws }, (_, i) => seen.filled[i * size + j]) : null;
-      const nats = seen.cells?.[j];
-      return html`<div class=${`field ${!blank && nats < -6 ? "unlikely" : ""}`}>
+      const judged = seen.cells?.[j];
+      return html`<div class=${`field ${blank ? "blank" : judged?.tail < UNLIKELY ? "unlikely" : ""}`}>
         <label for=${`c${j}`}>${column.name}</label>
         ${column.categories
           ? html`<select id=${`c${j}`} value=${blank ? "" : value} onChange=${(/** @type {any} */ e) => set(j, e.target.value === "" ? NaN : +e.target.value)}>
               <option value="" selected=${blank}>–</option>${column.categories.map((/** @type {string} */ c, /** @type {number} */ k) => html`<option value=${k} selected=${k === value}>${c}</option>`)}</select>`
           : html`<input id=${`c${j}`} type=${column.kind === "date" ? "date" : "number"} step="any" value=${blank ? "" : words(column, value)}
               onChange=${(/** @type {any} */ e) => set(j, parse(column, e.target.value))} />`}
-        ${store.can("impute") ? html`<button class="quiet" aria-label=${`blank ${column.name}`} disabled=${blank} onClick=${() => set(j, NaN)}>blank</button>` : html`<span></span>`}
-        <${Spread} column=${column} given=${seen.columns?.[j]} draws=${filled} value=${blank ? NaN : value} />
-        <span class="nats">${blank ? (filled ? "guessed" : "") : Number.isFinite(nats) ? `${nats.toFixed(1)}` : ""}</span></div>`;
+        <button class="quiet" aria-label=${`blank ${column.name}`} disabled=${blank} onClick=${() => set(j, NaN)}>blank</button>
+        ${judged ? html`<${Spread} column=${column} judged=${judged} value=${blank ? NaN : value} />
+        <span class="usual">${judged.usual}</span>` : null}</div>`;
     })}
-    <p class="quiet">Nats of each cell at the right. ${store.can("impute") ? "Blank a field to see what it may be; paste" : "Paste"} a row from a spreadsheet.</p></form>`;
+    <p class="quiet">${seen.cells ? "Beside each field its distribution given the other fields, and what is usual: the likeliest category, or the middle 80 %. " : ""}Blank a field to leave it open; paste a row from a spreadsheet.</p></form>`;
 }
 
 /** @param {any} column @param {string} text */
@@ -48,27 +50,18 @@ function parse(column, text) {
   return column.kind === "date" ? Date.parse(text) / 1000 : +text;
 }
 
-/** p(column | code), or the guesses of a blank, as a small picture. @param {{column: any, given: any, draws: number[] | null, value: number}} props */
-function Spread({ column, given, draws, value }) {
+/** p(column | the other columns) as a small picture. @param {{column: any, judged: import("./judge.js").Judged, value: number}} props */
+function Spread({ column, judged, value }) {
   const [W, H] = [150, 26];
-  const k = column.categories?.length;
-  /** @type {number[]} */
-  let bars = [];
-  const [low, high] = k ? [-0.5, k - 0.5] : [column.low, column.high];
-  if (draws) {
-    const n = k ?? 20;
-    bars = new Array(n).fill(0);
-    for (const d of draws) bars[Math.max(0, Math.min(n - 1, Math.floor(((d - low) / (high - low || 1)) * n)))]++;
-  } else if (given?.probabilities) bars = given.probabilities[0];
-  const top = Math.max(...bars, 1e-9);
-  const across = (/** @type {number} */ v) => Math.max(0, Math.min(W, ((v - low) / (high - low || 1)) * W));
-  const q = given?.quantiles?.[0];
-  const about = bars.length && k ? column.categories.map((/** @type {string} */ c, /** @type {number} */ i) => `${c} ${Math.round((100 * bars[i]) / bars.reduce((a, b) => a + b, 0))} %`).join(", ") : q ? `5 to 95 %: ${words(column, q[0])} to ${words(column, q[q.length - 1])}` : "";
-  return html`<svg class=${`spread ${draws ? "guess" : ""}`} viewBox=${`0 0 ${W} ${H}`} preserveAspectRatio="none" role="img" aria-label=${about}><title>${about}</title>
+  const { bars } = judged;
+  const top = Math.max(...bars);
+  const [low, high] = column.categories ? [-0.5, bars.length - 0.5] : [column.low, column.high];
+  const at = Math.max(0, Math.min(W, ((value - low) / (high - low || 1)) * W));
+  const about = column.categories ? column.categories.map((/** @type {string} */ c, /** @type {number} */ k) => `${c} ${percent(bars[k])}`).slice(0, 12).join(", ") : `the middle 80 %: ${judged.usual}`;
+  return html`<svg class="spread" viewBox=${`0 0 ${W} ${H}`} preserveAspectRatio="none" role="img" aria-label=${`${column.name}: ${about}`}><title>${about}</title>
     <line x1="0" x2=${W} y1=${H - 1} y2=${H - 1} />
-    ${bars.map((b, i) => html`<rect x=${(i + 0.1) * (W / bars.length)} width=${(0.8 * W) / bars.length} y=${H - 1 - (b / top) * (H - 3)} height=${(b / top) * (H - 3)} />`)}
-    ${!bars.length && q ? html`<rect class="far" x=${across(q[0])} width=${Math.max(1, across(q[4]) - across(q[0]))} y="10" height="7" /><rect x=${across(q[1])} width=${Math.max(1, across(q[3]) - across(q[1]))} y="7" height="13" />` : null}
-    ${Number.isFinite(value) ? html`<line class="here" x1=${across(value)} x2=${across(value)} y1="1" y2=${H} />` : null}</svg>`;
+    ${bars.map((b, k) => html`<rect x=${(k + 0.06) * (W / bars.length)} width=${(0.88 * W) / bars.length} y=${H - 1 - (b / top) * (H - 3)} height=${(b / top) * (H - 3)} />`)}
+    ${Number.isFinite(value) ? html`<line class="here" x1=${at} x2=${at} y1="0" y2=${H} />` : null}</svg>`;
 }
 
 /** A window of a series. @param {any} props */
@@ -97,7 +90,10 @@ export function SeriesEditor({ x, put, take, datum, seen }) {
   useEffect(() => {
     const c = canvas.current;
     [c.width, c.height] = [720, 220];
-    plot(c.getContext("2d"), 720, 220, "series", seen.x ?? x, 0, info.window, { ...limits(info), sd: seen.band, second: x });
+    const expected = seen.x ?? x;
+    const far = Array.from(seen.band ?? [], (sd, i) => [expected[i] - 2 * sd, expected[i] + 2 * sd]).flat();
+    const { low, high } = limits(info);
+    plot(c.getContext("2d"), 720, 220, "series", expected, 0, info.window, { low: Math.min(low, ...far), high: Math.max(high, ...far), sd: seen.band, second: x });
   });
   /** @param {PointerEvent} event */
   const erase = (event) => {
