@@ -161,7 +161,7 @@ class ModelAnswers:
         if len(X) > MOST_GIVEN:
             raise DataError(f"x has {len(X)} rows: send 1 to {MOST_GIVEN} at once")
         vae, y = self.tolerant, self.given.condition(arrays, len(X))
-        p = given_others(vae.model_, *vae._cells(X, y), self.cell_values, DRAWS, vae.seed_)
+        p = given_others(vae.model_, *vae.preprocessor_.cells(X, y), self.cell_values, DRAWS, vae.seed_)
         return {"values": self.shown_values, "p": p.numpy()}, {}
 
     @cached_property
