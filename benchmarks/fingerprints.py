@@ -28,7 +28,7 @@ from sklearn.base import clone
 import reparam as rp
 from reparam import VAE
 from reparam.recipes import RECIPES
-from reparam.recipes.recipes import PLAIN
+from reparam.recipes.base import PLAIN
 
 Hashes = dict[str, Any]
 """By what is hashed; the text "" stands for the only thing of its case."""

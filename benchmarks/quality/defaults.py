@@ -13,7 +13,7 @@ import numpy as np
 
 from reparam import ELBO, MLP, VAE, Conv
 from reparam.nn.networks import default_network
-from reparam.recipes.recipes import PLAIN
+from reparam.recipes.base import PLAIN
 
 from ..markdown import Figures
 from .data import data_sets

@@ -15,7 +15,7 @@ import numpy as np
 from reparam import ELBO, MLP, VAE
 from reparam.evaluation.disentanglement import mig
 from reparam.objectives import Term, TotalCorrelation
-from reparam.recipes.recipes import PLAIN
+from reparam.recipes.base import PLAIN
 
 from ..markdown import Figures
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from reparam import ELBO, VAE, FactorTC, LatentCritic, Term, Training
-from reparam.model.model import Trace
+from reparam.model.trace import Trace
 from tests.models import DIGITS, X, small
 
 

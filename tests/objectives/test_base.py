@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor
 
 from reparam import CIWAE, ELBO, IWAE, MIWAE, MMD, PIWAE, VAE, LatentNorm, Renyi, Training
-from reparam.model.model import Trace
+from reparam.model.trace import Trace
 from reparam.objectives import Bound, names_of
 from reparam.specs.spec import Count
 

@@ -26,7 +26,8 @@ from reparam import (
 )
 from reparam.data.load import load
 from reparam.model.config import ModelConfig
-from reparam.model.model import Model, Trace
+from reparam.model.model import Model
+from reparam.model.trace import Trace
 from tests.models import X, small
 
 COPIES, N = 100, 100

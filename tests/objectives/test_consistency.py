@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from reparam import MLP, Consistency, Enumerated, MutualInformation
-from reparam.model.model import Trace
+from reparam.model.trace import Trace
 from reparam.objectives.consistency import unit
 from tests.models import small
 

@@ -33,7 +33,8 @@ from reparam import (
     TotalCorrelation,
 )
 from reparam.model.hierarchy import replaying
-from reparam.model.model import Model, Trace
+from reparam.model.model import Model
+from reparam.model.trace import Trace
 from reparam.objectives import decomposition
 from tests.models import MAFS, Top, X, flat, small
 

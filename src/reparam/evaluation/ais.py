@@ -12,7 +12,8 @@ from torch.distributions import constraints
 from ..distributions import base_of
 from ..errors import SpecError
 from ..model.hierarchy import LatentLayer, generating, replaying
-from ..model.model import Model, Trace
+from ..model.model import Model
+from ..model.trace import Trace
 from ..tensors import Rowwise, log_mean_exp, numel, random_from
 
 LEAPS = 10

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..distributions import blend, elementwise_log_prob, log_prob_of
-from ..model.model import Model, Trace
+from ..model.model import Model
+from ..model.trace import Trace
 from ..tensors import random_from, weighted_sum
 from .metrics import every_class, px_at
 from .passes import CELLS, cells_of

@@ -9,7 +9,8 @@ from torch.distributions import Distribution
 from ..data.batching import Rows
 from ..distributions import sample_with
 from ..model.hierarchy import Draw, inferring
-from ..model.model import Model, Trace
+from ..model.model import Model
+from ..model.trace import Trace
 from ..tensors import nan_to_neginf, random_from
 from .importance import Sums
 from .passes import over_rows, samples_at_once

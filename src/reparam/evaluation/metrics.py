@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..distributions import elementwise_log_prob
-from ..model.model import Model, Trace
+from ..model.model import Model
+from ..model.trace import Trace
 from ..objectives import decomposition
 from ..tensors import Rowwise, weighted_sum
 from .sample_quality import two_sample

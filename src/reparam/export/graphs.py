@@ -21,7 +21,8 @@ from ..evaluation.likelihood import common_noise, log_weights
 from ..evaluation.metrics import every_class
 from ..evaluation.posterior import log_prior, spread_of
 from ..model.hierarchy import averaging
-from ..model.model import Model, Trace
+from ..model.model import Model
+from ..model.trace import Trace
 from ..tensors import nan_to_neginf, random_from, weighted_sum
 
 Outputs = dict[str, Tensor]

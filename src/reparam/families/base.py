@@ -20,13 +20,10 @@ from ..errors import SpecError
 from ..specs.spec import Spec
 from ..tensors import Shape, numel, split_last, to_float32
 from .sources import Fixed, Link, Local, Share, Shared, Source, linked
+from .units import units
 
-CONSTANT = 1e-3
 FAR = 100.0
 """Standard deviations beyond which a new row is read as if it were there, so that no number overflows."""
-PIECE = 1 << 22
-"""Numbers of the data per block, in double precision, when units are computed."""
-
 
 Role = Literal["location", "scale", "rate"]
 Support = Literal["real", "sphere", "codes"]
@@ -282,27 +279,14 @@ class Head(Conditional):
 
     @torch.no_grad()
     def fit_units(self, x: Tensor) -> None:
-        """Set shift and scale from data (n, *E): for each column, or one for images. The scale of a constant
-        is CONSTANT of its size, so that a change of it is improbable."""
+        """Set shift and scale from data (n, *E): for each column, or one for images."""
         if self.reads_rows:
             self.typical.copy_(x.nansum(-1).quantile(0.5))
         if not (self.standard and self.family.roles):
             return
-        axes = (0,) if len(self.event) <= 1 else tuple(range(x.dim()))
-        pieces = torch.split(x, max(1, PIECE // numel(self.event)))
-
-        def over(f: Callable[[Tensor], Tensor]) -> Tensor:
-            return torch.stack([f(self.family.to_unit_axis(piece.double())) for piece in pieces])
-
-        known = over(lambda x: (~x.isnan()).sum(axes, keepdim=True)).sum(0)
-        mean = (over(lambda x: x.nansum(axes, keepdim=True)).sum(0) / known).nan_to_num(nan=0.0)
-        squares = over(lambda x: (x - mean).square().nansum(axes, keepdim=True)).sum(0)
-        spread = (squares / known).sqrt()
-        largest = over(lambda x: x.abs().nan_to_num().amax(axes, keepdim=True)).amax(0)
-        tiny = 1e-6 * largest.clamp_min(torch.finfo(torch.float64).tiny)
-        still = CONSTANT * torch.where(largest > 0, largest, 1.0)
-        self.shift.copy_(mean.reshape(self.shift.shape))
-        self.scale.copy_(torch.where(spread > tiny, spread, still).reshape(self.scale.shape))
+        shift, scale = units(x, self.family.to_unit_axis)
+        self.shift.copy_(shift.reshape(self.shift.shape))
+        self.scale.copy_(scale.reshape(self.scale.shape))
 
     @torch.no_grad()
     def start(self, z: Tensor) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..model.config import ModelConfig
-from ..model.model import Trace
+from ..model.trace import Trace
 from ..nn.networks import MLP
 from .base import Term
 

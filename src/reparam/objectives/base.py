@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import SpecError
 from ..model.config import ModelConfig
-from ..model.model import Trace
+from ..model.trace import Trace
 from ..specs.spec import Spec
 
 

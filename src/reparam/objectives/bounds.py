@@ -9,7 +9,7 @@ from torch.func import functional_call
 
 from ..errors import SpecError
 from ..model.config import ModelConfig
-from ..model.model import Trace
+from ..model.trace import Trace
 from ..specs.schedules import Schedule, at
 from ..specs.spec import AtLeast, Count
 from ..tensors import log_mean_exp

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from ..distributions import Atom, base_of, mean_of
 from ..errors import SpecError
 from ..model.config import ModelConfig
-from ..model.model import Trace
+from ..model.trace import Trace
 from ..specs.schedules import Schedule, at
 from .base import Term, needs_dimensions
 

@@ -1,3 +1,5 @@
 """Published models by name, one expression each."""
 
-from .recipes import ARTICLES, RECIPES, VARIANTS, Recipe, citation, recipe, references
+from .articles import ARTICLES
+from .base import Recipe, references
+from .recipes import RECIPES, VARIANTS, citation, recipe

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ..data.stream import LocalBatch
 from ..model.config import ModelConfig
-from ..model.model import Trace
+from ..model.trace import Trace
 from ..objectives import Critic, Term
 from .config import Adam
 from .distributed import SingleProcess

@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from ..data.stream import LocalBatch
 from ..errors import SpecError
-from ..model.model import Trace
+from ..model.trace import Trace
 from ..specs.schedules import clocks, ramps
 from .distributed import SingleProcess
 from .step import Loss, Step

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..data.stream import LocalBatch
-from ..model.model import Model, Trace
+from ..model.model import Model
+from ..model.trace import Trace
 from ..objectives import Term
 from .config import Masks, Training
 from .distributed import SingleProcess
