@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from scipy.special import logsumexp
-from scipy.stats import genpareto, skew
+from scipy.stats import genpareto
 
 from reparam import (
     FSQ,
@@ -49,17 +49,30 @@ def distrusted(figures: Evaluation) -> bool:
 
 @pytest.mark.parametrize("k", [500, 1000])
 @pytest.mark.parametrize("latent", [2, 10, 50])
-def test_a_bad_q_is_distrusted_and_a_good_one_is_not(latent: int, k: int) -> None:
-    """Widened by 1.2 the estimate holds; too narrow by 0.8 it rests on rare draws; far too wide on few."""
+def test_an_estimate_is_distrusted_where_it_is_wrong(latent: int, k: int) -> None:
+    """A q a little too wide or narrow is good enough, one far too wide or narrow rests on few draws."""
     far = 30.0 if latent == 2 else 8.0
-    for widened, bad in ((1.2, False), (0.8, True), (far, True)):
+    for widened, bad in ((1.2, False), (0.9, False), (0.5, True), (far, True)):
         model, x, exact, _ = linear_gaussian(latent, widened=widened, rows=60)
         figures = evaluate(model, (x, None), k, 0)
         assert distrusted(figures) == bad, (widened, figures.ess, figures.pareto_k)
-        if not bad:
-            assert abs(figures.log_likelihood.mean - exact.mean()) < 0.05
+        off = figures.log_likelihood.mean - float(exact.mean())
+        if bad:
+            assert off < (-0.02 if latent == 2 else -0.2)
+        else:
+            assert abs(off) < 0.05
             curve = list(figures.bound_by_k.values())
             assert curve[0] < curve[3] < exact.mean() and curve[0] == pytest.approx(figures.elbo, abs=0.2)
+
+
+@pytest.mark.parametrize("latent, widened", [(10, 0.7), (50, 1.2)])
+def test_a_bound_that_still_rises_is_distrusted(latent: int, widened: float) -> None:
+    """More than ten draws count, and the tail is not heavy, but more samples raise the bound."""
+    model, x, exact, _ = linear_gaussian(latent, widened=widened, rows=60)
+    few, many = (evaluate(model, (x, None), k, 0) for k in (100, 4000))
+    assert few.ess > 10 and few.pareto_k < 0.7 and distrusted(few)
+    assert few.log_likelihood.mean < float(exact.mean()) - 0.08
+    assert abs(many.log_likelihood.mean - float(exact.mean())) < 0.04
 
 
 def test_weights_in_pieces_are_the_weights_at_once() -> None:
@@ -74,7 +87,6 @@ def test_weights_in_pieces_are_the_weights_at_once() -> None:
     assert list(kept.by_k()) == [1, 2, 5, 10, 20, 50, 100, 200, 500, 537]
     w = np.exp(log_w - log_w.max(0))
     np.testing.assert_allclose(kept.sums.size, w.sum(0) ** 2 / (w**2).sum(0))
-    np.testing.assert_allclose(kept.skew, skew(log_w))
     assert len(kept.tail) < 5 * 3 * math.sqrt(537)
 
 

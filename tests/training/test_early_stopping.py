@@ -12,7 +12,7 @@ from reparam import ELBO, MLP, VAE, Enumerated, Linear, SpecError, Training
 from reparam.data.batching import is_divisible, split, with_labels_repeated
 from reparam.data.stream import Stream
 from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE, peak_rate
-from reparam.training.early_stopping import EarlyStopping
+from reparam.training.early_stopping import RISE, EarlyStopping
 
 X = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
 TABLE = pd.DataFrame(X, columns=list("abcd"))
@@ -136,6 +136,19 @@ def test_patience_waits_for_the_schedules() -> None:
     for epoch in range(10, 13):
         stopping.record(-9.0, model, epoch, step=epoch)
     assert stopping.exhausted
+
+
+def test_small_rises_do_not_keep_training_going() -> None:
+    """The best epoch is kept all the same, and a stopped training goes on where it was."""
+    stopping, model = EarlyStopping(patience=3), torch.nn.Linear(1, 1)
+    bounds = [-1.0, -1.0 + RISE / 2, -1.0 + 1.5 * RISE, *(-1.0 + RISE * (1.5 + k / 4) for k in (1, 2, 3))]
+    for epoch, bound in enumerate(bounds, 1):
+        assert not stopping.exhausted
+        stopping.record(bound, model, epoch, step=epoch)
+        tensors, numbers = stopping.state()
+        stopping = EarlyStopping(patience=3)
+        stopping.restore({"best": {name: t for name, t in tensors.items()}}, numbers)
+    assert stopping.exhausted and stopping.best_epoch == len(bounds)
 
 
 def test_short_epochs_are_not_each_checked() -> None:

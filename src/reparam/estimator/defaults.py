@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from ..families import Gaussian
+from ..families import Columns, Family, Gaussian
 from ..model.config import ModelConfig
 from ..model.label_head import LabelHead
 from ..model.priors import DEFAULTS
@@ -18,7 +18,8 @@ from ..training.config import Training, warm_up
 from .preprocessing import Preprocessor
 from .validation import KINDS
 
-LATENT = 10
+LATENT, LATENT_OF_CHAIN = 10, 5
+"""The latent size, and that of tables whose columns depend on each other, which leave less to say to it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def resolve(
     if size:
         training = training.resolved(*size, table=preprocessor.likelihood.by_column)
     latent_dim = chosen["latent_dim"]
-    latent_dim = default_latent(preprocessor.codec.shape) if latent_dim is None else latent_dim
+    if latent_dim is None:
+        latent_dim = default_latent(preprocessor.codec.shape, preprocessor.likelihood)
     model = ModelConfig(
         latent_dim=latent_sizes(latent_dim),
         encoder=encoder,
@@ -88,9 +90,10 @@ def resolve(
     return FitConfig(model, objective, training, preprocessor.window, random_state)
 
 
-def default_latent(event: Shape) -> int:
-    """The latent size where none is given: LATENT, or one less than the number of columns."""
-    return max(1, min(LATENT, numel(event) - 1))
+def default_latent(event: Shape, likelihood: Family) -> int:
+    """The latent size where none is given, at most one less than the number of columns."""
+    chained = isinstance(likelihood, Columns) and likelihood.context
+    return max(1, min(LATENT_OF_CHAIN if chained else LATENT, numel(event) - 1))
 
 
 def default_objective(labels: LabelHead, steps: int | None) -> Term | tuple[Term, ...]:

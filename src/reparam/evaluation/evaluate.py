@@ -15,7 +15,7 @@ from ..model.model import Model
 from ..tensors import finite, random_from
 from . import diagnostics
 from .ais import Annealed, annealed, not_annealable
-from .importance import group_sizes, reliability_warning
+from .importance import group_sizes, last_rise, reliability_warning
 from .metric_names import named
 from .metrics import aggregate, calibration_error
 from .row_figures import RowFigures, row_figures
@@ -197,8 +197,10 @@ def of_estimate(model: Model, every: RowFigures, means: dict[str, Any], k: int) 
         )
     if every.log_likelihood is None:
         yield "a Point posterior has no density: rate, ELBO and log-likelihood are not defined"
-    elif words := reliability_warning(k, means["sample_size"], known(means["pareto_k"]), means["skew"]):
-        yield words
+    elif every.bounds is not None:
+        rise = last_rise(bound_by_k(every.bounds, k))
+        if words := reliability_warning(k, means["sample_size"], known(means["pareto_k"]), rise):
+            yield words
     if getattr(model.likelihood.family, "grey", None) == "expected":
         yield (
             "log_likelihood is that of pixels binarised at random with their grey value as probability, at a "

@@ -4,6 +4,7 @@ Weights come in pieces and are not stored: memory does not grow with k, except f
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +14,8 @@ TRUSTED_SIZE = 10.0
 """An effective sample size below it means more than 1 / (2 * 10) = 0.05 nat of bias."""
 TRUSTED_TAIL = 0.7
 """With Pareto k above it, the mean of the weights converges too slowly (Vehtari et al. 2024)."""
+TRUSTED_RISE = 0.04
+"""Nats: where twice as many samples raise the bound by more, about 0.1 nat is still missing."""
 
 
 def pareto_k(tail: Tensor) -> Tensor:
@@ -86,8 +89,6 @@ class ImportanceWeights:
 
     k: int
     sums: Sums = field(default_factory=Sums)
-    moments: Tensor | None = None
-    centre: Tensor | None = None
     tail: Tensor | None = None
     levels: list[list[Tensor]] = field(default_factory=list)
     totals: dict[int, tuple[Tensor, int]] = field(default_factory=dict)
@@ -96,10 +97,6 @@ class ImportanceWeights:
         """Log weights (S, B)."""
         log_w = log_w.double()
         self.sums.add(log_w)
-        self.centre = log_w.mean(0) if self.centre is None else self.centre
-        off = log_w - self.centre
-        sums = torch.stack([off.sum(0), off.square().sum(0), off.pow(3).sum(0)])
-        self.moments = sums if self.moments is None else self.moments + sums
         kept = log_w if self.tail is None else torch.cat((self.tail, log_w))
         size = tail_size(self.k) + 1
         self.tail = kept.topk(size, 0).values if len(kept) > 4 * size else kept
@@ -134,15 +131,6 @@ class ImportanceWeights:
             return torch.full_like(self.sums.once, math.nan)
         return pareto_k(self.tail.topk(size + 1, 0).values)
 
-    @property
-    def skew(self) -> Tensor:
-        """The skewness of the log weights, (B,): above 0 where a few weights are large."""
-        assert self.moments is not None
-        m, second, third = self.moments / self.k
-        variance = second - m.square()
-        skew: Tensor = (third - 3 * m * second + 2 * m**3) / variance.clamp_min(1e-12).pow(1.5)
-        return skew
-
     def by_k(self) -> dict[int, Tensor]:
         """The bound (B,) with 1, 2, 5, 10, ... and with all k draws: means over disjoint groups, unbiased."""
         for level, blocks in enumerate(self.levels):
@@ -152,13 +140,25 @@ class ImportanceWeights:
         return means | {self.k: self.sums.log_mean}
 
 
-def reliability_warning(k: int, size: float, shape: float | None, skew: float) -> str | None:
-    """Why the estimate is not reliable, or None, from means over rows of `ImportanceWeights` statistics."""
-    words = f"effective sample size {size:.1f} of {k}"
-    words += "" if shape is None else f", Pareto k of the weights {shape:.2f}"
-    cure = "raise k, use ais=1000, or train with IWAE, which widens q"
-    if k > 1 and (size < min(TRUSTED_SIZE, k / 2) or (shape is not None and shape > TRUSTED_TAIL)):
-        return f"{words}: the log-likelihood is too low by an unknown amount; {cure}"
-    if shape is not None and shape > 0.3 and skew > 0.1:
-        return f"{words}, heavy-tailed: q(z|x) is narrower than the posterior; {cure}"
-    return None
+def last_rise(bounds: Mapping[int, float]) -> float:
+    """By how many nats the bound rises while the number of samples doubles to k, from `bound_by_k`.
+
+    >>> round(last_rise({10: -3.0, 20: -2.5, 50: -2.25, 60: -2.2}), 3)
+    0.189
+    """
+    k = max(bounds)
+    half = max((size for size in bounds if size <= k / 2), default=k)
+    return 0.0 if half == k else (bounds[k] - bounds[half]) / math.log2(k / half)
+
+
+def reliability_warning(k: int, size: float, shape: float | None, rise: float) -> str | None:
+    """Why the estimate is not reliable, or None, from means over rows of `ImportanceWeights` statistics and
+    the `last_rise`."""
+    thin = k > 1 and size < min(TRUSTED_SIZE, k / 2)
+    if not thin and (shape is None or shape <= TRUSTED_TAIL) and rise <= TRUSTED_RISE:
+        return None
+    tail = "" if shape is None else f", Pareto k of the weights {shape:.2f}"
+    return (
+        f"effective sample size {size:.1f} of {k}{tail}, {rise:.2f} nats above half as many samples: the log-"
+        "likelihood is too low by an unknown amount; raise k, use ais=1000, or train with IWAE: it widens q"
+    )

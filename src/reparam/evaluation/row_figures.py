@@ -32,7 +32,6 @@ class RowFigures:
     bounds: Tensor | None = None  # the bound with fewer samples (`importance.group_sizes`), (n, sizes)
     sample_size: Tensor | None = None  # effective, of the weights, (n,)
     pareto_k: Tensor | None = None  # (n,)
-    skew: Tensor | None = None  # of the log weights, (n,)
 
     def means(self) -> dict[str, float | list[float] | None]:
         """The mean over rows of each metric, without NaN."""
@@ -72,7 +71,6 @@ def of_batch(model: Model, x: Tensor, y: Tensor | None, k: int, cells: bool) -> 
     return found | {
         "log_likelihood": weights.sums.log_mean,
         "sample_size": weights.sums.size,
-        "skew": weights.skew,
         "pareto_k": weights.shape,
         "bounds": torch.stack(list(weights.by_k().values()), -1),
     }

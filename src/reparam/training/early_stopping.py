@@ -7,10 +7,13 @@ from torch import Tensor, nn
 
 CHECKED = 20
 """Steps between two checks of the bound, or more."""
+RISE = 0.02
+"""Nats by which the bound must rise within the patience."""
 
 
 class EarlyStopping:
-    """Training stops when the bound has not risen for `patience` epochs; the best epoch's weights are kept.
+    """Training stops when the bound has risen by RISE or less in `patience` epochs; the best epoch's weights
+    are kept.
 
     Epochs count from step `settled` on, when the schedules of the objective have ended. With patience None
     it does nothing.
@@ -20,6 +23,8 @@ class EarlyStopping:
         self.patience, self.settled, self.interval = patience, settled, 1
         self.best, self.best_epoch, self.best_step, self.stale_epochs = -math.inf, 0, 0, 0
         self.best_weights: dict[str, Tensor] = {}
+        self.passed = -math.inf
+        """The bound from which the next rise counts."""
 
     @property
     def exhausted(self) -> bool:
@@ -38,18 +43,22 @@ class EarlyStopping:
         if self.patience is None:
             return
         if bound > self.best:
-            self.best, self.best_epoch, self.best_step, self.stale_epochs = bound, epoch, step, 0
+            self.best, self.best_epoch, self.best_step = bound, epoch, step
             self.best_weights = {name: t.detach().clone() for name, t in model.state_dict().items()}
+        if bound > self.passed + RISE:
+            self.passed, self.stale_epochs = bound, 0
         elif step >= self.settled:
             self.stale_epochs += self.interval
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        best = self.best if math.isfinite(self.best) else None
+        best, passed = (bound if math.isfinite(bound) else None for bound in (self.best, self.passed))
         tensors = {f"best.{name}": t for name, t in self.best_weights.items()}
         numbers = {name: getattr(self, name) for name in ("stale_epochs", "best_epoch", "best_step")}
-        return tensors, numbers | {"best": best}
+        return tensors, numbers | {"best": best, "passed": passed}
 
     def restore(self, parts: dict[str, dict[str, Tensor]], numbers: dict[str, Any]) -> None:
         self.best_weights, self.stale_epochs = parts.get("best", {}), numbers["stale_epochs"]
         self.best = -math.inf if numbers["best"] is None else numbers["best"]
+        passed = numbers.get("passed", numbers["best"])
+        self.passed = -math.inf if passed is None else passed
         self.best_epoch, self.best_step = numbers.get("best_epoch", 0), numbers.get("best_step", 0)
