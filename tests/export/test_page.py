@@ -177,6 +177,27 @@ def test_the_page_gives_the_numbers_of_python(name: str, tmp_path: Path) -> None
         assert "column sort holds 7: give the index of a category, 0 to 2" in ask.refused("encode", x=wrong)
 
 
+@needs_chromium
+@pytest.mark.slow
+def test_covariates_are_given_to_the_graphs(tmp_path: Path) -> None:
+    vae, data = page_models.conditional()
+    python = Answers({"conditional": vae}, data)
+    given = {"covariates": np.array([[61.0, 1.0]])}
+    with page_of(export_page(vae, tmp_path / "page.html", data)) as ask:
+        assert "sample" not in ask("model")[1]["verbs"]
+        rows, _ = python.ask("data", {}, {"start": 0, "stop": 5})
+        held = ask("data", {"start": 0, "stop": 5})[0]["covariates"]
+        np.testing.assert_array_equal(held, rows["covariates"])
+        for verb, name in (("encode", "mean"), ("score", "log_px"), ("conditional", "p")):
+            for more in (given, {"covariates": rows["covariates"]}, {}):
+                asked = {"x": rows["x"]} | more
+                found, expected = ask(verb, None, **asked)[0][name], python.ask(verb, asked)[0][name]
+                np.testing.assert_allclose(found, expected, atol=1e-3, rtol=1e-4)
+        z = np.linspace(-2, 2, 8, dtype=np.float32).reshape(4, 2)
+        decoded = python.ask("decode", {"z": z} | given)[0]["x"]
+        np.testing.assert_allclose(ask("decode", None, z=z, **given)[0]["x"], decoded, atol=1e-4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "without"),

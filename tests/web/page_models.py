@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from reparam import MLP, VAE, Fixed, Gaussian, Local, Sigmoid, Training
+from reparam import MLP, VAE, Covariates, Fixed, Gaussian, Local, Sigmoid, Training
 from reparam.data.load import Dataset, load
 from reparam.recipes import recipe
 
@@ -75,4 +75,24 @@ def series() -> Fitted:
     return Fitted(vae.fit(frame), Dataset("data", frame))
 
 
-MODELS = {"digits": digits, "plane": plane, "table": table, "colours": colours, "series": series}
+@cache
+def conditional() -> Fitted:
+    rng = np.random.default_rng(0)
+    sex = np.array(["f", "m"])[rng.integers(0, 2, 300)]
+    given = pd.DataFrame({"age": rng.integers(20, 80, 300), "sex": sex})
+    height = (164 + 13 * (sex == "m") + rng.normal(0, 6, 300)).round(1)
+    weight = (0.9 * (height - 95) + 0.1 * given["age"] + rng.normal(0, 7, 300)).round(1)
+    smokes = np.where(rng.random(300) < 0.3, "yes", "no")
+    frame = pd.DataFrame({"height": height, "weight": weight, "smokes": smokes})
+    vae = VAE(2, labels=Covariates(), training=Training(epochs=30), random_state=0)
+    return Fitted(vae.fit(frame, given), Dataset("data", frame, given))
+
+
+MODELS = {
+    "digits": digits,
+    "plane": plane,
+    "table": table,
+    "colours": colours,
+    "series": series,
+    "conditional": conditional,
+}

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from reparam import VAE, Dataset
+from reparam import VAE, Covariates, Dataset, Training
 from reparam.errors import DataError
 from reparam.web.answers import Answers
 from reparam.web.row_format import format_of
@@ -146,6 +147,36 @@ def test_erased_pixels_are_left_out_of_the_score(models: Models) -> None:
     assert np.isnan(found["cells"][0, 2:5]).all() and found["log_px"][0] == found["log_px"][1]
     assert np.nansum(found["cells"][0]) == pytest.approx(whole["cells"][0][~np.isnan(x[0])].sum(), rel=0.3)
     assert np.isfinite(answers.ask("encode", {"x": x}, {"missing": True})[0]["mean"]).all()
+
+
+def test_covariates_go_with_rows_and_codes() -> None:
+    """Given by number or left out, when they are usual ones; each row of the data has its own."""
+    rng = np.random.default_rng(0)
+    y = pd.DataFrame({"age": rng.integers(20, 80, 100), "sex": np.array(["f", "m"])[np.arange(100) % 2]})
+    X = pd.DataFrame({"u": rng.normal(0.1 * y["age"], 1.0), "v": rng.normal(size=100)})
+    vae = VAE(1, labels=Covariates(), training=Training(epochs=2), random_state=0).fit(X, y)
+    answers = Answers({"m": vae}, Dataset("data", X, y))
+    age, sex = answers.ask("model", {}, {"evaluation": True})[1]["covariates"]
+    assert age["usual"] == pytest.approx(y["age"].mean()) and sex["categories"] == ["f", "m"]
+    rows, _ = answers.ask("data", {}, {"start": 0, "stop": 6})
+    assert rows["covariates"].tolist() == [[a, i % 2] for i, a in enumerate(y["age"][:6])]
+    for verb, name, expected in (
+        ("score", "log_px", vae.score_samples(X[:6], y[:6])),
+        ("encode", "mean", vae.transform(X[:6], y[:6])),
+    ):
+        assert answers.ask(verb, rows)[0][name] == pytest.approx(expected, abs=1e-5)
+    z = np.zeros((2, 1), np.float32)
+    own = {"z": z, "covariates": np.array([[20.0, 1.0]])}
+    expected = vae.inverse_transform(z, {"age": 20.0, "sex": "m"})
+    assert answers.ask("decode", own)[0]["x"] == pytest.approx(expected.to_numpy())
+    assert answers.ask("decode", {"z": z})[0]["x"].shape == (2, 2)
+    assert answers.ask("sample", {}, {"n": 3})[0].keys() == {"z", "x"}
+    assert len(answers.ask("anomalies", {}, {"n": 3})[1]["reasons"]) == 3
+    assert answers.ask("conditional", rows)[0]["p"].shape[0] == 6
+    with pytest.raises(DataError, match="covariate 'sex' takes the index of a category, 0 to 1"):
+        answers.ask("decode", {"z": z, "covariates": np.array([[20.0, 2.0]])})
+    with pytest.raises(DataError, match="finite numbers for age, sex"):
+        answers.ask("decode", {"z": z, "covariates": np.array([[np.nan, 2.0]])})
 
 
 def test_the_model_describes_itself(answers: Answers, kind: str) -> None:

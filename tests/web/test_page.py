@@ -255,6 +255,22 @@ def test_a_blank_field_of_a_table_is_guessed(visit: Callable[..., Any]) -> None:
     assert page.locator(".guesses tbody tr").count() == 6
 
 
+def test_covariates_change_what_is_decoded_and_come_with_a_row(visit: Callable[..., Any]) -> None:
+    page = visit("conditional", view="sliders")
+    page.get_by_label("sex", exact=True).select_option("f")
+    until(page, "s.covariates[1] === 0")
+    height = "+document.querySelector('.stage .card dd')?.textContent"
+    until(page, f"{height} > 100")
+    female = page.evaluate(height)
+    page.get_by_label("sex", exact=True).select_option("m")
+    until(page, f"{height} > {female + 4}")
+    page.get_by_role("button", name="Your datum", exact=True).click()
+    page.get_by_label("Row of the data").fill("7")
+    page.keyboard.press("Tab")
+    until(page, "s.datum?.index === 7 && Number.isFinite(s.datum.log_px)")
+    assert state(page, "covariates")[0] == page_models.conditional().data.y["age"][7]
+
+
 def test_a_picture_in_colours_is_read_from_a_file(visit: Callable[..., Any]) -> None:
     from PIL import Image
 

@@ -163,7 +163,9 @@ def rows_in(asked: ModelAnswers) -> tuple[Arrays, Info]:
     """The rows of the data, with codes, scores and keys."""
     view = asked.required_view()
     blocks = [asked.data({}, {"start": i, "stop": i + BLOCK}) for i in range(0, view.n, BLOCK)]
-    arrays: Arrays = {"x": np.concatenate([block["x"] for block, _ in blocks]), "y": view.y}
+    names = blocks[0][0].keys() - {"y"}
+    arrays: Arrays = {name: np.concatenate([block[name] for block, _ in blocks]) for name in names}
+    arrays["y"] = view.y
     info: Info = {"keys": None}
     if view.has_keys:
         info["keys"] = [key for _, each in blocks for key in each["keys"]]
@@ -185,6 +187,8 @@ def verbs_of(asked: ModelAnswers, graphs: Info) -> list[str]:
     if asked.rows.kind == "table":
         needs["impute"] = "conditional"
     out = {name for name, graph in needs.items() if graph not in graphs}
+    if asked.rows.kind == "table" and asked.vae.labels_.measured:
+        out.add("sample")  # the page holds its draws, and these would be for other covariates
     if "prior" not in graphs and not is_standard(asked.vae):
         out.add("prior")
     return sorted(set(asked.verbs) - out)
@@ -200,7 +204,7 @@ def contents(asked: ModelAnswers, graphs: Info) -> tuple[Arrays, Info]:
     info: Info = {"model": described, "graphs": graphs, "layout": form, "standard": is_standard(vae)}
     info |= {"training": history, "rows": None, "log_prior_y": None}
     arrays = order | pool_of(asked) | trained
-    if vae.labels_.to_decoder:
+    if vae.labels_.to_decoder and not vae.labels_.measured:
         info["log_prior_y"] = vae.model_.log_prior_y.tolist()
     if asked.view is not None:
         rows, info["rows"] = rows_in(asked)

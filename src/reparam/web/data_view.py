@@ -64,6 +64,10 @@ class DataView:
         held = self.dataset.y
         return held[start:stop] if held is not None and self.vae.labels_.observed else None
 
+    def chosen_labels(self, rows: Array) -> Any:
+        """As `labels`, of rows by number."""
+        return self.vae.preprocessor_.targets.chosen(self.dataset.y, self.n, rows)
+
     def keys(self, rows: Array, X: Any) -> list[str] | None:
         """The name of each row: its file, time or the first key column; `X` are those rows."""
         if self.dataset.keys is not None:
@@ -97,8 +101,7 @@ class DataView:
         """The scores of some rows, not of a series."""
         new = rows[~self.scored[rows]]
         if len(new):
-            held = self.dataset.y if self.vae.labels_.observed else None
-            self.scores[new] = self.vae.score_samples(self.take(new), None if held is None else held[new])
+            self.scores[new] = self.vae.score_samples(self.take(new), self.chosen_labels(new))
             self.scored[new] = True
         return self.scores[rows]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..evaluation import diagnostics
 from ..recipes.recipes import citation
 from ..tensors import numel
+from .covariates import described
 from .data_view import DataView
 from .row_format import RowFormat
 from .wire import Info
@@ -30,7 +31,8 @@ def describe(vae: "VAE", rows: RowFormat, view: DataView | None, verbs: Sequence
         "columns": rows.columns(some),
         "window": vae.window_,
         "classes": [] if view is None and vae.classes_ is None else classes(vae, view),
-        "labels": type(head).__name__ if head.to_decoder else None,
+        "labels": type(head).__name__ if head.to_decoder and not head.measured else None,
+        "covariates": described(head),
         "conditional": head.observed,
         "latents": latents(vae),
         "latent_dim": vae.latent_dim_,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError
+from .covariates import values_of
 from .row_format import RowFormat
 from .wire import Array, Arrays
 
@@ -49,7 +50,10 @@ class Given:
         return found
 
     def labels(self, arrays: Arrays, n: int) -> Any:
-        """The labels y (n,) that decoding takes; None where none are given or the model has none."""
+        """The labels y (n,) or covariates that decoding takes; None where none are given or the model has
+        none. Covariates that are not given are usual ones."""
+        if self.vae.labels_.measured:
+            return values_of(self.vae.labels_, arrays.get("covariates"), n)
         if "y" not in arrays or self.vae.classes_ is None:
             return None
         y = arrays["y"].reshape(-1)

@@ -18,6 +18,7 @@ from ..evaluation.evaluate import OLD_KEYS
 from ..evaluation.posterior import log_prior, posterior, prior_codes
 from ..tensors import random_from
 from . import options as opt
+from .covariates import numbers_of
 from .data_view import BLOCK, DataView, classes_of
 from .describe import describe, parted
 from .given import MOST_ROWS, Given
@@ -115,7 +116,7 @@ class ModelAnswers:
             z = prior_codes(model, n, temperature)
             x = self.vae._decoded(model.state, z, label, mean_of if show_mean else sample_with_missing)
         found = {"z": z.numpy(), "x": self.rows.numbers(x)}
-        if label is not None:
+        if label is not None and not self.vae.labels_.measured:
             found["y"] = np.array([self.classes.index(each) for each in label.tolist()], np.int32)
         return found, {}
 
@@ -227,7 +228,10 @@ class ModelAnswers:
         rows = view.index(arrays["index"]) if "index" in arrays else np.arange(*self.bounds(options))
         X = view.take(rows)
         x = self.windows(rows) if self.vae.window_ and "index" in arrays else self.rows.numbers(X)
-        return {"x": x, "y": view.y[rows]}, {"keys": view.keys(rows, X), "n": view.n}
+        found = {"x": x, "y": view.y[rows]}
+        if self.vae.labels_.measured:
+            found["covariates"] = numbers_of(self.vae.labels_, view.chosen_labels(rows), len(rows))
+        return found, {"keys": view.keys(rows, X), "n": view.n}
 
     def windows(self, rows: Array) -> Array:
         """The windows of a series that end in these rows, (m, window, 1)."""
@@ -251,16 +255,18 @@ class ModelAnswers:
         scores = np.nan_to_num(view.score_all(), nan=np.inf, neginf=-1e30)
         index = np.argsort(scores, kind="stable")[:n]
         found = {"index": index.astype(np.int32), "score": scores[index].astype(np.float32)}
-        if self.rows.kind != "table" or self.vae.labels_.observed:
+        if self.rows.kind != "table":
             return found, {"reasons": None}
-        X = view.take(np.sort(index))
-        by_row = dict(zip(np.sort(index), reasons(self.vae, X, None, self.usual, 3), strict=True))
+        rows = np.sort(index)
+        why = reasons(self.vae, view.take(rows), view.chosen_labels(rows), self.usual, 3)
+        by_row = dict(zip(rows, why, strict=True))
         return found, {"reasons": [[reason._asdict() for reason in by_row[row]] for row in index]}
 
     @cached_property
     def usual(self) -> Array:
         """The usual log-probability of each column of the data."""
-        return usual(self.vae, self.required_view().X)
+        view = self.required_view()
+        return usual(self.vae, view.X, view.dataset.y if self.vae.labels_.observed else None)
 
     def bounds(self, options: Options) -> tuple[int, int]:
         start = opt.whole(options, "start", 0, 0, 2**40)
@@ -288,8 +294,9 @@ class ModelAnswers:
             X, y = view.part(0, EVALUATED), None
         else:
             rows = np.unique(np.linspace(0, view.n - 1, EVALUATED).astype(int))
-            held = view.dataset.y
-            X, y = view.take(rows), None if held is None or self.vae.classes_ is None else held[rows]
+            X, y = view.take(rows), view.chosen_labels(rows)
+            if self.vae.classes_ is not None and view.dataset.y is not None:
+                y = view.dataset.y[rows]
         found = self.vae.evaluate(X, y)
         warnings = dict.fromkeys([*found.warnings, *of_history(self.vae.history_)])
         figures = {name: value for name, value in found.to_dict().items() if name not in OLD_KEYS}

@@ -54,8 +54,21 @@ function App({ element }) {
       <button class="quiet theme" aria-label=${`Colours: ${state.theme}; change to ${next}`} title=${`colours: ${state.theme}`} onClick=${() => (remember("reparam.theme", next), store.set({ theme: next }))}>${{ auto: "◐", light: "○", dark: "●" }[state.theme]}</button>
     </header>
     ${state.error ? html`<p class="error" role="alert">${state.error}<button class="quiet" aria-label="Close the message" onClick=${() => store.set({ error: "" })}>close</button></p>` : null}
-    <main>${store.codes[state.model] ? html`<${View} key=${`${shown}${state.model}`} />` : html`<p class="loading" role="status">Reading…</p>`}</main>
+    ${store.info.covariates.length ? html`<${Covariates} />` : null}
+    <main>${store.codes[state.model] ? html`<${View} key=${`${shown} ${state.model} ${state.covariates}`} />` : html`<p class="loading" role="status">Reading…</p>`}</main>
   </div>`;
+}
+
+/** What the model is conditional on, for all views. */
+function Covariates() {
+  const store = useStore();
+  const { covariates } = store.state;
+  /** @param {number} j @param {number} value */
+  const set = (j, value) => Number.isFinite(value) && store.set({ covariates: covariates.map((v, k) => (k === j ? value : v)) });
+  return html`<form class="row given" aria-label="Covariates" onSubmit=${(/** @type {Event} */ e) => e.preventDefault()}><span class="quiet">given</span>
+    ${store.info.covariates.map((/** @type {any} */ c, /** @type {number} */ j) => html`<label>${c.name}${c.categories
+      ? html`<select aria-label=${c.name} value=${covariates[j]} onChange=${(/** @type {any} */ e) => set(j, +e.target.value)}>${c.categories.map((/** @type {string} */ name, /** @type {number} */ k) => html`<option value=${k} selected=${k === covariates[j]}>${name}</option>`)}</select>`
+      : html`<input type="number" step="any" aria-label=${c.name} value=${+covariates[j].toPrecision(5)} onChange=${(/** @type {any} */ e) => e.target.value !== "" && set(j, +e.target.value)} />`}</label>`)}</form>`;
 }
 
 /** A code of another model's length. @param {number[]} z @param {number} L */

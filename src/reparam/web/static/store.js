@@ -10,7 +10,7 @@ import { matrix, tensor } from "./safetensors.js";
 /** @typedef {{name: string, direction: number[], amount: number}} Direction */
 /** @typedef {{view: string, model: number, z: number[], y: number, axes: [number, number], projection: string, turn: number,
  *   colour: string, selection: number[], kl: number[], hover: any, datum: any, ready: boolean, lastDecodeMs: number,
- *   a: number[], b: number[], directions: Direction[], theme: string, error: string, loaded: number, layers: string[]}} State */
+ *   a: number[], b: number[], directions: Direction[], covariates: number[], theme: string, error: string, loaded: number, layers: string[]}} State */
 
 export const BLOCK = 16384;
 export const StoreContext = createContext(null);
@@ -50,7 +50,7 @@ export class Store {
     /** @type {State} */
     this.state = {
       view: "map", model: 0, z: [], y: -1, axes: [0, 1], projection: "axes", turn: 0, colour: "class", selection: [], kl: [],
-      hover: null, datum: null, ready: false, lastDecodeMs: 0, a: [], b: [], directions: [], theme: "auto", error: "", loaded: 0,
+      hover: null, datum: null, ready: false, lastDecodeMs: 0, a: [], b: [], directions: [], covariates: [], theme: "auto", error: "", loaded: 0,
       layers: ["density"],
     };
   }
@@ -112,7 +112,10 @@ export class Store {
 
   /** @param {string} verb @param {Tensors} arrays @param {object} options */
   async ask(verb, arrays = {}, options = {}) {
-    return this.answerer.ask(verb, arrays, { model: this.state.model, ...options });
+    const { covariates: m } = this.infos[/** @type {any} */ (options).model ?? this.state.model];
+    const { covariates } = this.state;
+    const given = m.length && m.length === covariates.length ? { covariates: tensor(Float64Array.from(covariates), 1, m.length) } : {};
+    return this.answerer.ask(verb, { ...given, ...arrays }, { model: this.state.model, ...options });
   }
 
   /** What the decoder gives for codes; `y` one class for all, or one each.
@@ -135,7 +138,8 @@ export class Store {
     for (let m = 1; m < first.models.length; m++) this.infos.push((await this.answerer.ask("model", {}, { model: m })).info);
     const y = first.labels && first.classes.length ? 0 : -1;
     const colour = first.classes.length ? "class" : "score";
-    this.set({ z: new Array(first.latent_dim).fill(0), y, colour, axes: [0, Math.min(1, Math.max(0, first.latent_dim - 1))] });
+    const covariates = first.covariates.map((/** @type {any} */ c) => c.usual);
+    this.set({ z: new Array(first.latent_dim).fill(0), y, colour, covariates, axes: [0, Math.min(1, Math.max(0, first.latent_dim - 1))] });
     if (this.address) this.set(this.fromHash());
     const directions = remembered(`reparam.directions.${first.name}`);
     if (Array.isArray(directions)) this.set({ directions: directions.filter((d) => d.direction?.length === first.latent_dim) });
@@ -188,7 +192,8 @@ export class Store {
     const codes = this.codes[this.state.model];
     const y = arrays.y?.data[0] ?? codes.y[index];
     const x = Array.from(arrays.x.data);
-    this.set({ datum: { index, key: info.keys?.[0] ?? null, y, x, shape: arrays.x.shape.slice(1) } });
+    const covariates = arrays.covariates ? Array.from(arrays.covariates.data) : this.state.covariates;
+    this.set({ covariates, datum: { index, key: info.keys?.[0] ?? null, y, x, shape: arrays.x.shape.slice(1) } });
     const z = codes.mean.slice(index * codes.L, (index + 1) * codes.L);
     if (codes.L) this.move(z, this.info.labels && y >= 0 ? y : this.state.y);
   }

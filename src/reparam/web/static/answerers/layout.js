@@ -17,6 +17,7 @@ export class Layout {
     this.size = this.shape.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b, 1);
     this.order = order;
     this.given = info.layout;
+    this.conditions = info.model.covariates;
     this.names = info.model.columns.map((/** @type {any} */ column) => column.name);
   }
 
@@ -84,6 +85,16 @@ export class Layout {
       found = minutes < 80 ? 100 * hours + Math.min(minutes, 59) : 100 * (hours + 1);
     }
     return Math.max(low, Math.min(high, found));
+  }
+
+  /** Covariates as the graphs read them, standardised or one-hot, (n, width); usual ones where none are given.
+   * @param {Tensor | undefined} given @param {number} n @returns {Tensor} */
+  covariates(given, n) {
+    const rows = Array.from({ length: n }, (_, i) => this.conditions.flatMap((/** @type {any} */ { usual, mean, sd, categories }, /** @type {number} */ j) => {
+      const value = given ? given.data[(given.shape[0] === 1 ? 0 : i) * this.conditions.length + j] : usual;
+      return categories ? categories.map((/** @type {string} */ _, /** @type {number} */ k) => +(k === value)) : [(value - mean) / sd];
+    }));
+    return tensor(Float32Array.from(rows.flat()), n, rows[0].length);
   }
 
   /** Numbers by cell of the model in the page's layout. @param {Float32Array} cells @param {number} n @returns {Tensor} */

@@ -102,7 +102,7 @@ class Held {
     for (const key of this.info.graphs[name].takes) {
       if (!given[key]) throw new Error(key === "y" ? "a class is needed: this model is conditional on it" : `the array ${key} is missing`);
       const { data, shape } = given[key];
-      feeds[key] = key === "y" ? new ort.Tensor("int64", BigInt64Array.from(data, BigInt), shape) : new ort.Tensor("float32", Float32Array.from(data), shape);
+      feeds[key] = key === "y" && data instanceof Int32Array ? new ort.Tensor("int64", BigInt64Array.from(data, BigInt), shape) : new ort.Tensor("float32", Float32Array.from(data), shape);
     }
     const found = await this.queued(() => session.run(feeds));
     return Object.fromEntries(this.info.graphs[name].gives.map((/** @type {string} */ key) => [key, found[key].data]));
@@ -124,6 +124,7 @@ class Held {
 
   /** One class each. @param {Tensors} given @param {number} n */
   classes(given, n) {
+    if (this.info.model.covariates.length) return this.layout.covariates(given.covariates, n);
     if (!given.y || !this.info.log_prior_y) return undefined;
     const { data } = given.y;
     const y = Int32Array.from({ length: n }, (_, i) => data[data.length === 1 ? 0 : i]);
@@ -352,7 +353,8 @@ class Held {
     const { keys } = this.info.rows;
     const { window } = this.info.model;
     const x = window && index ? this.layout.windows(this.data_.x.data, which) : chosen(this.data_.x, which);
-    return { arrays: { x, y: chosen(this.data_.y, which) }, info: { keys: keys && which.map((i) => keys[i]), n: this.n } };
+    const { y, covariates } = this.data_;
+    return { arrays: { x, y: chosen(y, which), ...(covariates && { covariates: chosen(covariates, which) }) }, info: { keys: keys && which.map((i) => keys[i]), n: this.n } };
   }
 
   /** @param {Tensors} _ @param {any} options @returns {Answer} */

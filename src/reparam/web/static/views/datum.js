@@ -146,6 +146,6 @@ function drawn(info, filled, i) {
 function strangeness(cells) {
   const sorted = cells.filter(Number.isFinite).sort((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const strange = cells.map((v) => Math.max(0, middle - v));
+  const strange = cells.map((v) => (Number.isFinite(v) ? Math.max(0, middle - v) : 0));
   return { strange, strong: Math.max(1, ...strange) };
 }

@@ -19,7 +19,7 @@ function Slider({ k, kl }) {
   const codes = useMemo(() => (open ? Array.from({ length: 9 }, (_, i) => z.map((v, j) => (j === k ? -3 + (6 * i) / 8 : v))) : []), [open, z]);
   return html`<li class="slider">
     <label for=${`z${k}`}>z${k}</label>
-    <input id=${`z${k}`} type="range" min=${-REACH} max=${REACH} step="0.01" value=${z[k]} aria-valuetext=${z[k].toFixed(2)}
+    <input id=${`z${k}`} type="range" min=${-REACH} max=${REACH} step="0.01" value=${z[k]} style=${`--at:${(100 * (Math.max(-REACH, Math.min(REACH, z[k])) + REACH)) / (2 * REACH)}%`} aria-valuetext=${z[k].toFixed(2)}
       onInput=${(/** @type {any} */ e) => store.move(z.map((v, j) => (j === k ? +e.target.value : v)))} />
     <output>${z[k].toFixed(2)}</output>
     <span class="kl" title="what this dimension says of a datum, in nats">${kl === undefined ? "" : html`<i style=${`--share:${kl / most}`}></i>${kl.toFixed(2)}`}</span>
