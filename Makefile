@@ -96,10 +96,10 @@ bench-smoke: setup  ## a rehearsal of the same: ours alone, tiny, nothing writte
 reproduce: setup  ## recompute our figures beside the published ones
 	$(BIN)/python -m benchmarks reproduce
 
-SECONDS := 7200
+SHARE := 1
 
-torture: setup  ## kills, damaged and hostile files, little memory: two hours, or SECONDS=600; writes docs/reliability.md
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture --seconds $(SECONDS) -o docs/reliability.md
+torture: setup  ## kills, damaged and hostile files, little memory: an hour and a half, or SHARE=0.1; writes docs/reliability.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture --share $(SHARE) -o docs/reliability.md
 
 # torch's local version is not one of the index; its public one is.
 audit: setup  ## known vulnerabilities of what is installed, and a CycloneDX list of parts in build/parts.json

@@ -2,8 +2,9 @@
 
 The targets: `headers`, a model file with some values of its header replaced and a right checksum; `specs`,
 the text of an argument; `readers`, the content of a file of data. FOLDER gets the inputs that lead to new
-lines of reparam, and `found.json`: the cases by their end, and the faults. Modules of reparam are imported in
-functions, because only what is imported under atheris's eyes guides it.
+lines of reparam, and `found.json`: the seconds, the cases by their end, and the faults. What stands there is
+gone on with, until SECONDS in all. Modules of reparam are imported in functions, because only what is
+imported under atheris's eyes guides it.
 """
 
 import json
@@ -36,7 +37,6 @@ def fuzzed(target: str, folder: Path, seconds: float) -> "Tally | None":
     """What a target found in so many seconds, in another process; None where atheris is not installed."""
     from .outcome import Tally
 
-    folder.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", __name__, target, str(folder), str(seconds)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=seconds + 300)
     if "No module named 'atheris'" in done.stderr:
@@ -46,10 +46,18 @@ def fuzzed(target: str, folder: Path, seconds: float) -> "Tally | None":
         found = json.loads(file.read_text())
         tally.ends.update(found["ends"])
         tally.cases, tally.faults = sum(found["ends"].values()), list(found["faults"].values())
+        tally.seconds = found["seconds"]
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if "ERROR" in line or "SUMMARY" in line]
         tally.faults.append(f"exit status {done.returncode}: {' '.join(said)[:200]}")
     return tally
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a file that is whole at any time."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
 
 
 class Watched:
@@ -59,10 +67,13 @@ class Watched:
         from reparam.errors import ReparamError
         from reparam.memory import is_out_of_memory
 
-        self.run, self.folder, self.end = run, folder, time.monotonic() + seconds
+        file = folder / "found.json"
+        held = json.loads(file.read_text()) if file.is_file() else {"seconds": 0.0, "ends": {}, "faults": {}}
+        self.run, self.file, self.begun = run, file, time.monotonic() - held["seconds"]
+        self.seconds = seconds
         self.expected, self.is_out_of_memory = ReparamError, is_out_of_memory
-        self.ends: Counter[str] = Counter()
-        self.faults: dict[str, str] = {}
+        self.ends: Counter[str] = Counter(held["ends"])
+        self.faults: dict[str, str] = held["faults"]
         self.written = 0.0
 
     def __call__(self, data: bytes) -> None:
@@ -75,12 +86,11 @@ class Watched:
                 self.ends["refused"] += 1
             else:
                 self.add(error, data)
-        now = time.monotonic()
-        if now >= min(self.end, self.written + EVERY):
-            found = {"ends": self.ends, "faults": self.faults}
-            (self.folder / "found.json").write_text(json.dumps(found))
+        now = time.monotonic() - self.begun
+        if now >= min(self.seconds, self.written + EVERY):
+            replace_text(self.file, json.dumps({"seconds": now, "ends": self.ends, "faults": self.faults}))
             self.written = now
-        if now >= self.end:
+        if now >= self.seconds:
             os._exit(0)
 
     def add(self, error: Exception, data: bytes) -> None:
@@ -89,7 +99,7 @@ class Watched:
         self.ends["an error"] += 1
         if place not in self.faults:
             self.faults[place] = f"{place}: {str(error)[:150]}"
-            (self.folder / f"fault-{len(self.faults)}").write_bytes(data)
+            self.file.with_name(f"fault-{len(self.faults)}").write_bytes(data)
 
 
 def headers(folder: Path) -> Callable[[bytes], str]:
@@ -100,7 +110,7 @@ def headers(folder: Path) -> Callable[[bytes], str]:
     from reparam.serialization.header import UNSIGNED
 
     from . import models
-    from .headers import JUNK, assembled, changed, leaves, split
+    from .headers import JUNK, assembled, changed, leaves, split, value_at
 
     place = folder / "models"
     place.mkdir(exist_ok=True)
@@ -126,12 +136,6 @@ def headers(folder: Path) -> Callable[[bytes], str]:
         return "loads"
 
     return run
-
-
-def value_at(header: Any, at: tuple[Any, ...]) -> Any:
-    for key in at:
-        header = header[key]
-    return header
 
 
 def replacement(source: Any, junk: Sequence[Any], other: Any) -> Any:
@@ -204,7 +208,7 @@ def sound() -> Iterator[tuple[str, bytes]]:
 
 def seeds(target: str, folder: Path) -> None:
     """The first inputs of a target."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     if target == "headers":
         rng = random.Random(0)
         first = [rng.randbytes(60) for _ in range(50)]
@@ -239,6 +243,7 @@ def main(target: str, folder: Path, seconds: float) -> None:
         import reparam.estimator.vae
         import reparam.recipes  # noqa: F401
 
+    folder = folder.absolute()
     seeds(target, folder / "corpus")
     run = {"headers": headers, "specs": specs, "readers": readers}[target](folder)
     options = ["-timeout=60", "-rss_limit_mb=6000", f"-max_len={LONGEST[target]}", "-seed=1", "-verbosity=0"]

@@ -103,6 +103,12 @@ def leaves(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from leaves(each, (*at, key))
 
 
+def value_at(header: Any, at: tuple[Any, ...]) -> Any:
+    for key in at:
+        header = header[key]
+    return header
+
+
 def changed(header: dict[str, Any], at: tuple[Any, ...], value: Any, remove: bool = False) -> dict[str, Any]:
     """A copy of a header with another value at a place, or without it."""
     copy: Any = json.loads(json.dumps(header))
