@@ -64,11 +64,10 @@ def test_a_training_names_the_batch_that_may_fit(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit is that of Linux")
 def test_commands_with_too_little_memory_end_with_one_line(tmp_path: Path) -> None:
     write_data(tmp_path)
-    (tmp_path / "out").mkdir()
-    for verb in ("score", "sample"):
-        found = limited(verb, 40 << 20, tmp_path)
+    verbs = ("impute", "decode", "sample")
+    for found in limited([(verb, 20 << 20) for verb in verbs], tmp_path):
         assert not found.fault and found.status == 3
-        assert "were asked for and" in found.said and "smaller -" in found.said
+        assert "were asked for and" in found.said and "are free. Use " in found.said
 
 
 FILES: list[tuple[str, ...]] = [

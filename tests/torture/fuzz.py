@@ -68,7 +68,8 @@ class Watched:
         from reparam.memory import is_out_of_memory
 
         file = folder / "found.json"
-        held = json.loads(file.read_text()) if file.is_file() else {"seconds": 0.0, "ends": {}, "faults": {}}
+        held: dict[str, Any] = {"seconds": 0.0, "ends": {}, "faults": {}}
+        held |= json.loads(file.read_text()) if file.is_file() else {}
         self.run, self.file, self.begun = run, file, time.monotonic() - held["seconds"]
         self.seconds = seconds
         self.expected, self.is_out_of_memory = ReparamError, is_out_of_memory

@@ -27,19 +27,19 @@ IMPORTED = (
 ROWS, COLUMNS = 3000, 2000
 VERBS = {
     "fit": "DATA --epochs 1 --set encoder=MLP((32,)) --overwrite -o OUT/run",
-    "evaluate": "MODEL DATA -k 20 --json",
+    "evaluate": "MODEL DATA -k 5 --json",
     "compare": "MODEL MODEL DATA -k 5 --json",
     "score": "MODEL DATA -k 5 -o OUT/scores.csv",
     "encode": "MODEL DATA -o OUT/z.npy",
     "reconstruct": "MODEL DATA -o OUT/x.npy",
     "impute": "MODEL DATA -k 5 -o OUT/filled.npy",
     "predict": "LABELLED DATA -o OUT/classes.csv",
-    "decode": "MODEL CODES.npy -o OUT/decoded.npy",
+    "decode": "MODEL CODES -o OUT/decoded.npy",
     "sample": "MODEL -n 30000 -o OUT/sample.npy",
     "plot": "MODEL --data DATA -o OUT/figures",
     "detect": "TABLE --seed 0 -o OUT/anomalies.csv",
 }
-"""A verb, and arguments with which it needs tens or hundreds of MiB."""
+"""A verb, and arguments with which it needs tens of MiB or more."""
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def run_memory(folder: Path, rng: random.Random, n: int) -> Iterator[tuple[str, 
     memory.write_data(folder)
     for verb in memory.VERBS:
         tally, started = Tally(), time.monotonic()
-        cases = [(verb, rng.randrange(24 << 20, 200 << 20)) for _ in range(n)]
+        cases = [(verb, rng.randrange(2 << 20, 64 << 20)) for _ in range(n)]
         for (_, extra), found in zip(cases, memory.limited(cases, folder), strict=True):
             tally.add(f"exit {found.status}", f"{extra >> 20} MiB: {found.fault}" if found.fault else "")
         tally.seconds = time.monotonic() - started
@@ -191,7 +191,7 @@ PARTS = {
     "arrays": Part(partial(run_data, "arrays", data.arrays, "table"), {"arrays": 500}),
     "pictures": Part(partial(run_data, "pictures", data.pictures, "images"), {"pictures": 500}),
     "hand": Part(run_by_hand, {"by hand": 22}),
-    "memory": Part(run_memory, {f"memory: {verb}": 6 for verb in memory.VERBS}),
+    "memory": Part(run_memory, {f"memory: {verb}": 5 for verb in memory.VERBS}),
     **{
         f"fuzz-{target}": Part(partial(run_fuzzing, target), {f"fuzzing: {target}": seconds}, timed=True)
         for target, seconds in (("specs", 120), ("headers", 1800), ("readers", 1800))

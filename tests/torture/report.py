@@ -41,7 +41,8 @@ def written(parts: Sequence[Mapping[str, Any]], system: str) -> str:
             "## The last run",
             "",
             f"{cases:,} cases in {minutes:.0f} minutes, one part after the other, seed "
-            f"{several(parts, 'seed')}, commit {several(parts, 'commit')}, {faults} faults; {system}. *Wanted* is what a full run reaches.",
+            f"{several(parts, 'seed')}, commit {several(parts, 'commit')}, {faults} faults; {system}. "
+            "*Wanted* is what a full run reaches.",
             "",
             "| provoked | cases | wanted | how they ended | faults |",
             "|---|---:|---:|---|---:|",

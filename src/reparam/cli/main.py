@@ -68,6 +68,9 @@ MEMORY_CURES = {
     "fit": "Use --set training.batch_size=N with N below 128, a smaller network, or --buffer MIB",
     **dict.fromkeys(("evaluate", "compare", "score", "impute"), SMALLER_K),
     **dict.fromkeys(("encode", "reconstruct", "predict"), BUFFER),
+    "decode": "Use fewer rows of codes, in several files",
+    "detect": "Use fewer rows or columns",
+    "plot": "Use fewer rows",
     "sample": "Use a smaller -n, and several files with another --seed each",
 }
 """What to do where memory does not suffice, by command."""

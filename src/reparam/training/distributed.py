@@ -7,6 +7,10 @@ those of its own rows: so two processes train like one with the same batches.
 import atexit
 import logging
 import os
+import subprocess
+import sys
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -58,14 +62,12 @@ class MultiProcess(SingleProcess):
 
     def total(self, x: Tensor) -> Tensor:
         try:
-            summed: Tensor = self.fabric.all_reduce(x, reduce_op="sum")
+            with OTHERS:
+                summed: Tensor = self.fabric.all_reduce(x, reduce_op="sum")
         except RuntimeError as error:  # what gloo and NCCL say depends on who notices first
             if is_out_of_memory(error):
                 raise
-            raise LostProcessError(
-                f"process {self.rank + 1} of {self.size} ends because another one has: see what that one "
-                "said. The same command with --resume goes on from the last checkpoint"
-            ) from error
+            raise LostProcessError(lost(self.rank, self.size)) from error
         return summed
 
     def noise(self, batch: LocalBatch) -> AbstractContextManager[Any]:
@@ -90,6 +92,59 @@ class MultiProcess(SingleProcess):
                 t.copy_(own.view_as(t))
 
 
+def lost(rank: int, size: int) -> str:
+    """What a process says that ends because another one has."""
+    return (
+        f"process {rank + 1} of {size} ends because another one has: see what that one said. The same "
+        "command with --resume goes on from the last checkpoint"
+    )
+
+
+class Others:
+    """The processes that this one has started. Where one of them fails, this one ends once it waits for it.
+
+    Fabric's own observer kills this process without a word, whatever it is at: writing a checkpoint, or
+    evaluating after the training. Gloo raises in this process once it communicates; NCCL may wait for ever.
+    """
+
+    EVERY = 0.5
+    """Seconds between two looks."""
+
+    def __init__(self, patience: float = 10.0) -> None:
+        self.patience = patience
+        """Seconds that a communication with a process that has failed may take."""
+        self.waits_since: float | None = None
+        self.failed = threading.Event()
+
+    def __enter__(self) -> None:
+        self.waits_since = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        self.waits_since = None
+
+    def watch(self, child_processes: list[subprocess.Popen[Any]]) -> None:
+        threading.Thread(target=self._watch, args=(child_processes,), daemon=True).start()
+
+    def _watch(self, processes: list[subprocess.Popen[Any]]) -> None:
+        while not any(process.poll() for process in processes):
+            if all(process.returncode == 0 for process in processes):
+                return
+            time.sleep(self.EVERY)
+        self.failed.set()
+        since = time.monotonic()
+        while True:
+            time.sleep(self.EVERY)
+            waits = self.waits_since
+            if waits is not None and time.monotonic() - max(waits, since) > self.patience:
+                for process in processes:
+                    process.kill()
+                print(f"reparam: {lost(0, 1 + len(processes))}", file=sys.stderr, flush=True)
+                os._exit(LostProcessError.status)
+
+
+OTHERS = Others()
+
+
 def launched(devices: int, device: torch.device) -> SingleProcess:
     """This process among those that share a training on several devices."""
     if devices == 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
@@ -104,6 +159,7 @@ def _launched(devices: int, kind: str) -> SingleProcess:
     torchrun = "TORCHELASTIC_RUN_ID" in os.environ
     try:
         from lightning_fabric import Fabric
+        from lightning_fabric.strategies.launchers import subprocess_script
     except ImportError:
         raise SpecError(f"devices={devices} needs pip install 'reparam[devices]'") from None
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -112,8 +168,10 @@ def _launched(devices: int, kind: str) -> SingleProcess:
     if "LT_CLI_USED" in os.environ:
         fabric = Fabric()
     else:
+        subprocess_script._launch_process_observer = OTHERS.watch
         fabric = Fabric(accelerator=kind, devices=here, num_nodes=nodes, strategy="ddp")
-        fabric.launch()
+        with OTHERS:
+            fabric.launch()
     if fabric.global_rank:
         warnings.simplefilter("ignore")
     atexit.register(leave)
