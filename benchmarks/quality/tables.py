@@ -43,13 +43,18 @@ def names(only: str | None) -> list[str]:
 
 
 def coverage(tables: list[pd.DataFrame], truth: pd.DataFrame, seen: pd.DataFrame) -> float:
-    """The share of hidden numbers within the 90 % interval of the draws, the mean over columns."""
+    """The share of hidden numbers within the 90 % interval of the draws, the mean over columns.
+
+    The interval is between order statistics at p (n + 1) of n draws, interpolated: if the truth is one more
+    draw of the same distribution, it is inside with probability .95 - .05. numpy's usual quantiles of 20
+    draws would hold 81 %.
+    """
     each = []
     for name in truth.select_dtypes("number"):
         asked = (seen[name].isna() & truth[name].notna()).to_numpy()
         if asked.any():
             drawn = np.stack([table[name][asked].to_numpy(dtype=float) for table in tables])
-            low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
+            low, high = np.quantile(drawn, [0.05, 0.95], axis=0, method="weibull")
             real = truth[name][asked].to_numpy(dtype=float)
             each.append(((low <= real) & (real <= high)).mean())
     return float(np.mean(each))

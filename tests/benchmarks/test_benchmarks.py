@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -13,6 +15,7 @@ from benchmarks import ROOT
 from benchmarks.__main__ import COMMANDS, main
 from benchmarks.markdown import fill
 from benchmarks.peers import environment
+from benchmarks.quality.tables import DRAWS, coverage
 from benchmarks.speed.training import VAES
 from benchmarks.torch_nets import PLAIN
 from reparam import Training
@@ -103,3 +106,10 @@ def test_fingerprints_equal_themselves_and_say_what_differs(
         assert capsys.readouterr().out == "5 hashes, 2 differ\nsparse/scores\nsparse/lost\n"
     finally:
         torch.set_num_threads(threads)
+
+
+def test_intervals_of_perfect_draws_hold_nine_tenths() -> None:
+    rng = np.random.default_rng(0)
+    *drawn, truth = (pd.DataFrame({"a": rng.gumbel(size=20_000)}) for _ in range(DRAWS + 1))
+    seen = truth.where(rng.random(truth.shape) < 0.5)
+    assert coverage(drawn, truth, seen) == pytest.approx(0.9, abs=0.01)
