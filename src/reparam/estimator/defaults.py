@@ -18,8 +18,9 @@ from ..training.config import Training, warm_up
 from .preprocessing import Preprocessor
 from .validation import KINDS
 
-LATENT, LATENT_OF_CHAIN = 10, 5
-"""The latent size, and that of tables whose columns depend on each other, which leave less to say to it."""
+LATENT, COLUMNS_A_DIMENSION = 10, 3
+"""The most latent dimensions, and how many columns of a table there are for each but the first, where columns
+depend on each other and leave less to say to the latent."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,15 @@ def resolve(
 
 
 def default_latent(event: Shape, likelihood: Family) -> int:
-    """The latent size where none is given, at most one less than the number of columns."""
+    """The latent size where none is given.
+
+    >>> families = (Gaussian(),) * 9
+    >>> [default_latent((9,), Columns(families, context=width)) for width in (0, 64)]
+    [8, 4]
+    """
+    n = numel(event)
     chained = isinstance(likelihood, Columns) and likelihood.context
-    return max(1, min(LATENT_OF_CHAIN if chained else LATENT, numel(event) - 1))
+    return max(1, min(LATENT, 1 + n // COLUMNS_A_DIMENSION if chained else n - 1))
 
 
 def default_objective(labels: LabelHead, steps: int | None) -> Term | tuple[Term, ...]:

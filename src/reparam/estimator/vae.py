@@ -48,7 +48,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Main arguments (None takes the default given here; the resolved values are `posterior_` and so on):
 
     - latent_dim: latent size L, or one for each stochastic layer from the top; 0 needs `labels=Given(...)`.
-      Default: 10, or 5 for tables whose columns depend on each other; less than the number of columns.
+      Default: one less than the number of columns, for tables one more than a third of it, at most 10.
     - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
       data frame a family for each column by its type and values; {column: family} sets some of them.
     - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on the class y, Covariates() on a
