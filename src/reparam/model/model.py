@@ -22,7 +22,7 @@ from .priors import VampPrior, check_compatible
 from .trace import Trace
 
 UNIT_CELLS = 1 << 22
-"""Cells of a sparse matrix from which units are computed."""
+"""The most cells of a sparse matrix or a stream from which units are computed."""
 
 
 class Model(nn.Module):
@@ -68,7 +68,8 @@ class Model(nn.Module):
         """Set units, class frequencies and pseudo-inputs from the data (n, *E)."""
         self.n_data = len(x)
         few = max(1, UNIT_CELLS // numel(self.event))
-        self.likelihood.fit_units(x if isinstance(x, Tensor) else x[torch.randint(len(x), (few,))])
+        whole = isinstance(x, Tensor) or len(x) <= few
+        self.likelihood.fit_units(x[:] if whole else x[torch.randint(len(x), (few,))])
         frequencies = None if y is None else self.config.labels.log_frequencies(y)
         if frequencies is not None:
             self.log_prior_y.copy_(frequencies)
