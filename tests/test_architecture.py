@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -42,17 +43,23 @@ HEAVY = {"cli": {"typer"}, "web": {"fastapi", "uvicorn", "starlette"}}
 """What is imported in these rooms alone."""
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module by its dotted name inside the package."""
     names = {p: list(p.relative_to(SRC).with_suffix("").parts) for p in SRC.rglob("*.py")}
     return {".".join(n[:-1] if n[-1] == "__init__" else n): p for p, n in names.items()}
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path, name: str, *, deep: bool) -> set[str]:
     """The modules of the package that a file imports: at its top level, or `deep` in functions too."""
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
     known, found = modules(), set()
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     for node in ast.walk(tree) if deep else tree.body:
         if isinstance(node, ast.ImportFrom) and node.level:
             base = [*package[: len(package) - node.level + 1], *filter(None, [node.module])]
@@ -91,7 +98,7 @@ def test_files_make_no_circle() -> None:
 
 def test_frameworks_stay_in_their_rooms() -> None:
     for name, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
             for place, frameworks in HEAVY.items():
@@ -131,7 +138,7 @@ def defined() -> dict[str, set[str]]:
     """Every class of the package, and the rooms that define one of that name."""
     found: dict[str, set[str]] = {}
     for name, path in modules().items():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef):
                 found.setdefault(node.name, set()).add(room(name))
     return found
@@ -141,7 +148,7 @@ def test_no_room_asks_for_the_class_of_another_rooms_part() -> None:
     """`isinstance` on a part stays where the part lives; elsewhere a part is asked what it can do."""
     homes, spec = defined(), {"Spec", "Ramp", "Clocked"}
     for name, path in modules().items():
-        tree = ast.parse(path.read_text())
+        tree = parsed(path)
         ours = {
             alias.asname or alias.name
             for node in ast.walk(tree)

@@ -103,7 +103,7 @@ def test_the_command_line_needs_no_extra(tmp_path: Path) -> None:
     for i in range(3):
         Image.fromarray(rng.integers(0, 255, (6, 6), np.uint8)).save(tmp_path / "pictures" / f"{i}.png")
     start = "from reparam.cli import start; start()"
-    for data in ("rows.csv", "rows.parquet", "pictures"):
+    for data in ("rows.csv", "pictures"):
         words = ("fit", data, "-o", f"run-{data}", "--epochs", "1", "--json")
         status, out, err = alone(start, tmp_path, *words)
         assert (status, json.loads(out)["model"]) == (0, f"run-{data}"), err

@@ -3,6 +3,7 @@
 import ast
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn"}
 """Where a distribution's import is not its name with underscores."""
 
 
+@cache
 def reached() -> set[str]:
     """The packages that some file of reparam imports, or reaches through Lightning's loggers by name."""
     found = set(HOMES) | {home.partition(".")[0] for home, _ in HOMES.values()}

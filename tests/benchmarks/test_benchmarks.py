@@ -60,6 +60,7 @@ def test_a_name_that_a_command_does_not_know_is_refused(
     assert "'nonsense' (choose from" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_rehearsal_of_every_part() -> None:
     words = [sys.executable, "-m", "benchmarks", "speed", "--small", "--threads", "1"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)

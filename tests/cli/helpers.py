@@ -15,3 +15,12 @@ def run(*words: object) -> int:
     with patch.object(sys, "argv", ["reparam", *map(str, words)]), pytest.raises(SystemExit) as stop:
         main()
     return int(stop.value.code or 0)
+
+
+def fit(*words: object) -> int:
+    """The same of `reparam fit WORDS`, without its figures and with few rows to evaluate.
+
+    What a fit draws at its end is looked at in test_run_folder.py, and drawn in test_core.py.
+    """
+    with patch("reparam.plotting.model_plots.plot"), patch("reparam.cli.run_folder.EVALUATION_ROWS", 64):
+        return run("fit", *words)

@@ -9,7 +9,7 @@ import pytest
 
 from reparam.data.load import load
 from reparam.errors import DataError
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 NUMBERS = np.random.default_rng(0).normal(size=30).round(3).tolist()
 
@@ -53,7 +53,7 @@ FIT = {
 def test_a_table_that_cannot_be_fitted(fault: str, tmp_path: Path, capsys: Capture) -> None:
     data, message = FIT[fault]
     (tmp_path / "t.csv").write_bytes(data)
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 3
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 3
     err = capsys.readouterr().err.strip().splitlines()
     assert len(err) == 1 and message in err[0]
     assert "t.csv" in err[0] or fault == "nothing varies"
@@ -70,20 +70,20 @@ def test_a_table_that_cannot_be_fitted(fault: str, tmp_path: Path, capsys: Captu
 def test_what_is_fitted_with_a_warning(data: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(data)
     with pytest.warns(UserWarning, match=f"t.csv, {message.replace('+', '.')}"):
-        assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+        assert fit(tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
 
 
 def test_numbers_and_a_word_may_be_classes(tmp_path: Path) -> None:
     """Whole numbers of few values beside a word are kinds, as in "0, 1, 2, 4+"."""
     (tmp_path / "t.csv").write_bytes(b"a,b\n" + b"1.5,0\n2.5,1\n2.7,2\n" * 9 + b"3.5,4+\n")
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("bad")
     (path / "t.csv").write_bytes(table())
-    assert run("fit", path / "t.csv", "-o", path / "run", "--epochs", 2) == 0
+    assert fit(path / "t.csv", "-o", path / "run", "--epochs", 2) == 0
     return path / "run"
 
 
@@ -136,16 +136,16 @@ def test_arrays_with_no_numbers_in_places(value: float, tmp_path: Path, capsys: 
     X = np.random.default_rng(0).normal(size=(9, 4))
     X[2, 3] = value
     np.save(tmp_path / "a.npy", X)
-    assert run("fit", tmp_path / "a.npy", "-o", tmp_path / "run") == 3
+    assert fit(tmp_path / "a.npy", "-o", tmp_path / "run") == 3
     assert "row 2, column 3; correct it, or let NaN mean missing with" in capsys.readouterr().err
     np.save(tmp_path / "a.npy", X[:1])
-    assert run("fit", tmp_path / "a.npy", "-o", tmp_path / "run") == 3
+    assert fit(tmp_path / "a.npy", "-o", tmp_path / "run") == 3
 
 
 def test_labels_of_one_class(tmp_path: Path, capsys: Capture) -> None:
     np.savez(tmp_path / "a.npz", X=np.random.default_rng(0).normal(size=(9, 4)), y=np.zeros(9, int))
     words = ("-o", tmp_path / "run", "--set", "labels=Auxiliary(2)")
-    assert run("fit", tmp_path / "a.npz", *words) == 3
+    assert fit(tmp_path / "a.npz", *words) == 3
     assert "y has one class, 0: leave labels out, or add another class" in capsys.readouterr().err
 
 
@@ -177,11 +177,11 @@ def test_lines_are_those_of_the_file(tmp_path: Path, capsys: Capture) -> None:
     """Blank lines and lines within quotes count too."""
     rows = ['"a\nb",1', "", "x,2.1", "y,3", *["x,4.5", "y,5"] * 10, "x,oops"]
     (tmp_path / "t.csv").write_text("\n".join(["w,v", *rows]) + "\n")
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run") == 3
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "run") == 3
     assert "line 27, column 'v' holds 'oops'" in capsys.readouterr().err
 
 
 def test_a_semicolon_is_named_whatever_the_numbers(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "t.csv").write_text("a;b\n" + "1,5;2,5\n" * 9)
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run") == 3
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "run") == 3
     assert "line 1 has ';' between its cells" in capsys.readouterr().err

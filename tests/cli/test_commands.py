@@ -9,14 +9,7 @@ import pandas as pd
 import pytest
 
 from reparam.serialization.header import CHECKSUM, UNSIGNED, VERSION, signed
-from tests.cli.helpers import Capture, run
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "z"
-    assert run("fit", "digits", "--recipe", "zeldes", "--epochs", 3, "-o", out) == 0
-    return out
+from tests.cli.helpers import Capture, fit, run
 
 
 def test_evaluate_prints_one_object(model: Path, capsys: Capture) -> None:
@@ -37,7 +30,7 @@ def test_a_report_is_one_page_with_all_in_it(model: Path, tmp_path: Path, capsys
 
 
 def test_fit_ends_with_what_is_wrong(tmp_path: Path, capsys: Capture) -> None:
-    assert run("fit", "digits", "--recipe", "zeldes", "--epochs", 2, "-o", tmp_path / "sick") == 0
+    assert fit("digits", "--recipe", "zeldes", "--epochs", 2, "-o", tmp_path / "sick") == 0
     assert "latent dimensions have collapsed. latent_dim=" in capsys.readouterr().err
 
 
@@ -60,7 +53,7 @@ def test_verbs_write_their_files(model: Path, tmp_path: Path) -> None:
 
 def test_pixels_are_whole_numbers_where_the_likelihood_counts(tmp_path: Path) -> None:
     words = ("--set", "likelihood=DiscretizedLogistic(17)", "--latent-dim", 2, "--epochs", 1)
-    assert run("fit", "digits", *words, "-o", tmp_path / "run") == 0
+    assert fit("digits", *words, "-o", tmp_path / "run") == 0
     assert run("plot", tmp_path / "run", "--data", "digits:test", "-o", tmp_path / "figures") == 0
     assert (tmp_path / "figures" / "reconstructions.png").is_file()
 
@@ -103,7 +96,7 @@ def test_a_wrong_shape_and_an_empty_file(model: Path, tmp_path: Path, capsys: Ca
     assert run("score", model, tmp_path / "wide.npy", "-o", tmp_path / "s.csv") == 3
     assert "this model was fitted on (8, 8)" in capsys.readouterr().err
     (tmp_path / "empty.npy").touch()
-    assert run("fit", tmp_path / "empty.npy", "-o", tmp_path / "run") == 3
+    assert fit(tmp_path / "empty.npy", "-o", tmp_path / "run") == 3
     assert not (tmp_path / "s.csv").exists() and not (tmp_path / "run").exists()
 
 
@@ -177,7 +170,7 @@ def test_stumbles_are_told_before_the_work(
 
 
 def test_profile_shares_out_a_step(tmp_path: Path, capsys: Capture) -> None:
-    run("fit", "digits", "--recipe", "zeldes", "--epochs", 1, "--profile", "--json", "-o", tmp_path / "run")
+    fit("digits", "--recipe", "zeldes", "--epochs", 1, "--profile", "--json", "-o", tmp_path / "run")
     printed = capsys.readouterr()
     json.loads(printed.out)
     assert "matrix products and convolutions" in printed.err and "100%" in printed.err
@@ -186,7 +179,7 @@ def test_profile_shares_out_a_step(tmp_path: Path, capsys: Capture) -> None:
 def test_what_the_columns_were_taken_for_is_said(tmp_path: Path, capsys: Capture) -> None:
     rows = "".join(f"{i},{i * 0.5},{'ab'[i % 2]},x\n" for i in range(30))
     (tmp_path / "t.csv").write_text("id,v,kind,same\n" + rows)
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
     err = capsys.readouterr().err
     assert "v: real, Quantile()" in err and "kind: categorical, Categorical(2)" in err
     assert "id: key, left out" in err and "same: constant, left out" in err
@@ -198,7 +191,7 @@ def test_a_row_beyond_every_number_is_named_in_the_figures(tmp_path: Path, capsy
     frame = pd.DataFrame(np.random.default_rng(0).normal(scale=1e-3, size=(60, 2)), columns=["a", "b"])
     frame.to_csv(tmp_path / "t.csv", index=False)
     likelihood = ("--set", "columns.a=Gaussian(scale=Shared())")
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "r", "--epochs", 20, *likelihood) == 0
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "r", "--epochs", 20, *likelihood) == 0
     frame.loc[7, "a"] = 9e17
     frame.to_csv(tmp_path / "far.csv", index=False)
     words = ("evaluate", tmp_path / "r", tmp_path / "far.csv", "-k", 2)
@@ -214,7 +207,7 @@ def test_draws_are_compared_with_real_rows(tmp_path: Path, capsys: Capture) -> N
     table = pd.DataFrame({"a": z, "b": z + rng.normal(size=300), "kind": np.where(z > 0, "up", "down")})
     table[:200].to_csv(tmp_path / "train.csv", index=False)
     table[200:].to_csv(tmp_path / "test.csv", index=False)
-    assert run("fit", tmp_path / "train.csv", "-o", tmp_path / "run", "--epochs", 20) == 0
+    assert fit(tmp_path / "train.csv", "-o", tmp_path / "run", "--epochs", 20) == 0
     words = ("evaluate", tmp_path / "run", tmp_path / "test.csv", "-k", 5)
     draws = ("--draws", 200, "--training", tmp_path / "train.csv", "--target", "kind")
     capsys.readouterr()

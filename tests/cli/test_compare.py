@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reparam.cli.compare import paired_difference
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 N = 300
 
@@ -42,11 +42,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     labelled = {"whole": (), "learnt": ("labels=Auxiliary(2)",), "given": ("labels=Given(2)",)}
     for name, words in plain.items():
-        assert run("fit", folder / "plain.csv", "--latent-dim", 2, *words, "-o", folder / name) == 0
+        assert fit(folder / "plain.csv", "--latent-dim", 2, *words, "-o", folder / name) == 0
     for name, settings in labelled.items():
         label = ("--label", "kind") if settings else ()
         chosen = [word for each in settings for word in ("--set", each)]
-        assert run("fit", folder / "t.csv", "--epochs", 5, *label, *chosen, "-o", folder / name) == 0
+        assert fit(folder / "t.csv", "--epochs", 5, *label, *chosen, "-o", folder / name) == 0
     return folder
 
 
@@ -150,7 +150,7 @@ def test_a_model_without_a_density_has_no_difference(runs: Path, capsys: Capture
 def test_pixels_of_other_ranges(tmp_path: Path, capsys: Capture) -> None:
     for name, top in (("coarse", 5), ("fine", 17)):
         words = ("--set", f"likelihood=DiscretizedLogistic({top})", "--latent-dim", 1, "--epochs", 1)
-        assert run("fit", "digits:test", *words, "-o", tmp_path / name) == 0
+        assert fit("digits:test", *words, "-o", tmp_path / name) == 0
     _, warnings = compared(tmp_path / "coarse", tmp_path / "fine", "digits:test", "-k", 2, capsys=capsys)
     assert "pixels up to 4 and up to 16" in warnings
 
@@ -203,11 +203,11 @@ def test_series_and_streams(tmp_path: Path, capsys: Capture) -> None:
     np.save(tmp_path / "x.npy", rng.normal(size=(300, 4)).astype(np.float32))
     for window in (5, 6):
         words = ("--window", window, "--epochs", 1, "--latent-dim", 1)
-        assert run("fit", tmp_path / "s.csv", *words, "-o", tmp_path / f"w{window}") == 0
+        assert fit(tmp_path / "s.csv", *words, "-o", tmp_path / f"w{window}") == 0
     rows, warnings = compared(*(tmp_path / name for name in ("w5", "w6", "s.csv")), "-k", 2, capsys=capsys)
     assert "windows of 5 and 6 points" in warnings and rows["w6"]["difference"] is not None
     for name in ("a", "b"):
-        assert run("fit", tmp_path / "x.npy", "--epochs", 1, "-o", tmp_path / name) == 0
+        assert fit(tmp_path / "x.npy", "--epochs", 1, "-o", tmp_path / name) == 0
     arguments = [tmp_path / name for name in ("a", "b", "x.npy")]
     whole, _ = compared(*arguments, "-k", 2, capsys=capsys)
     streamed, _ = compared(*arguments, "-k", 2, "--buffer", 1, capsys=capsys)

@@ -10,7 +10,7 @@ import pytest
 
 from reparam import VAE, Category, Number
 
-from .helpers import Capture, run
+from .helpers import Capture, fit, run
 
 
 def table(path: Path) -> Path:
@@ -31,7 +31,7 @@ def test_columns_of_a_file_are_told(
 ) -> None:
     data, out = table(tmp_path / name), tmp_path / "run"
     words = ("--given-columns", "age,batch", "--set", "encoder=MLP((16,))", "--epochs", 30)
-    assert run("fit", data, *words, *buffer, "-o", out) == 0
+    assert fit(data, *words, *buffer, "-o", out) == 0
     vae = VAE.load(out / "model.safetensors")
     age, batch = vae.labels_.known
     assert isinstance(age, Number) and batch == Category("batch", ("A", "B"))
@@ -55,9 +55,9 @@ def test_columns_of_a_file_are_told(
 def test_rows_as_if_they_had_other_covariates(tmp_path: Path, capsys: Capture) -> None:
     data, out = table(tmp_path / "t.csv"), tmp_path / "run"
     words = ("--recipe", "conditional-table", "--epochs", 30)
-    assert run("fit", data, *words, "-o", out) == 2
+    assert fit(data, *words, "-o", out) == 2
     assert "name their columns, --given-columns age,batch" in capsys.readouterr().err
-    assert run("fit", data, *words, "--given-columns", "age,batch", "-o", out) == 0
+    assert fit(data, *words, "--given-columns", "age,batch", "-o", out) == 0
     capsys.readouterr()
     means = []
     for batch in "AB":
@@ -93,10 +93,10 @@ def test_faults_are_named(
     words: tuple[str, ...], status: int, message: str, tmp_path: Path, capsys: Capture
 ) -> None:
     data = table(tmp_path / "t.csv")
-    assert run("fit", data, *words, "--epochs", 1, "-o", tmp_path / "run") == status
+    assert fit(data, *words, "--epochs", 1, "-o", tmp_path / "run") == status
     assert message in capsys.readouterr().err
 
 
 def test_arrays_have_no_columns(tmp_path: Path, capsys: Capture) -> None:
-    assert run("fit", "digits", "--given-columns", "age", "-o", tmp_path / "run") == 3
+    assert fit("digits", "--given-columns", "age", "-o", tmp_path / "run") == 3
     assert "takes columns of a table" in capsys.readouterr().err

@@ -13,7 +13,7 @@ import pytest
 import reparam
 from reparam.cli.main import EXIT_CODES
 from reparam.errors import ReparamError
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 from tools.command_reference import page
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame.to_csv(folder / "rows.csv", index=False)
     frame.to_parquet(folder / "rows.parquet", row_group_size=20)
     words = ("--label", "kind", "--set", "labels=Auxiliary(2)", "--epochs", 1, "--quiet")
-    assert run("fit", folder / "rows.csv", *words, "-o", folder / "m") == 0
+    assert fit(folder / "rows.csv", *words, "-o", folder / "m") == 0
     return folder
 
 
@@ -89,7 +89,7 @@ def test_rows_of_a_table_go_to_stdout_and_images_want_a_file(
         assert run(*words) == 0
         table = pd.read_csv(io.StringIO(capsys.readouterr().out))
         assert len(table) == 60 and {"u", "v"} <= set(table.columns)
-    assert run("fit", "digits:test", "--epochs", 1, "-o", tmp_path / "digits") == 0
+    assert fit("digits:test", "--epochs", 1, "-o", tmp_path / "digits") == 0
     images: list[tuple[object, ...]] = [
         ("sample", tmp_path / "digits"),
         ("reconstruct", tmp_path / "digits", "digits:test"),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from reparam import Training
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 
 def labelled(path: Path) -> Path:
@@ -30,9 +30,9 @@ def test_a_table_s_labels_are_remembered(
     if buffer:
         data = data.with_suffix(".parquet")
         pd.read_csv(tmp_path / "kinds.csv").to_parquet(data, row_group_size=30)
-    brief = Training(epochs=40, batch_size=16)
+    brief = Training(epochs=20, batch_size=16, learning_rate=1e-2)
     words = ("--label", "kind", "--set", f"labels={head}(3)", "--set", f"training={brief}")
-    assert run("fit", data, *words, *buffer, "-o", out) == 0
+    assert fit(data, *words, "--set", "encoder=MLP((16,))", *buffer, "-o", out) == 0
     assert run("evaluate", out, data, "-k", 5, "--json", *buffer) == 0
     said = capsys.readouterr()
     accuracy = json.loads(said.out.splitlines()[-1])["accuracy"]
@@ -48,17 +48,17 @@ def test_a_table_s_labels_are_remembered(
         table = pd.read_csv(tmp_path / "p.csv")
         assert list(table) == ["row", "a", "b", "c"] and len(table) == 90
         np.testing.assert_allclose(table[["a", "b", "c"]].sum(axis=1), 1, rtol=1e-5)
-    assert run("fit", data, "--label", "sort", *buffer, "-o", tmp_path / "other") == 3
+    assert fit(data, "--label", "sort", *buffer, "-o", tmp_path / "other") == 3
     assert "has no column 'sort'" in capsys.readouterr().err
 
 
 def test_labels_that_nothing_learns_are_said(tmp_path: Path, capsys: Capture) -> None:
     data, out = labelled(tmp_path / "kinds.csv"), tmp_path / "run"
-    assert run("fit", data, "--label", "kind", "--epochs", 1, "-o", out) == 0
+    assert fit(data, "--label", "kind", "--epochs", 1, "-o", out) == 0
     assert "kind is not in the model; --set 'labels=Auxiliary(3)' would add it" in capsys.readouterr().err
     assert run("evaluate", out, data, "-k", 2) == 0
     assert "was not in training" not in capsys.readouterr().err
-    assert run("fit", data, "--label", "u", "--epochs", 1, "--overwrite", "-o", out) == 0
+    assert fit(data, "--label", "u", "--epochs", 1, "--overwrite", "-o", out) == 0
     said = capsys.readouterr().err
     assert "u is not in the model; it holds real numbers and labels are classes" in said
     assert "Auxiliary" not in said
@@ -79,7 +79,7 @@ device = "cpu"
 def test_a_toml_file_holds_typed_values_and_specs(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "c.toml").write_text(TOML)
     words = ("--config", tmp_path / "c.toml", "--set", "training.learning_rate=0.01")
-    assert run("fit", "digits:test", "-o", tmp_path / "run", *words, "--epochs", 1) == 0
+    assert fit("digits:test", "-o", tmp_path / "run", *words, "--epochs", 1) == 0
     assert len((tmp_path / "run/history.jsonl").read_text().splitlines()) == 1
     capsys.readouterr()
     assert run("show", tmp_path / "run") == 0
@@ -101,7 +101,7 @@ def test_a_toml_file_holds_typed_values_and_specs(tmp_path: Path, capsys: Captur
 )
 def test_values_of_a_toml_file_are_checked(line: str, message: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "c.toml").write_text(line)
-    status = run("fit", "digits:test", "-o", tmp_path / "run", "--config", tmp_path / "c.toml")
+    status = fit("digits:test", "-o", tmp_path / "run", "--config", tmp_path / "c.toml")
     assert message in capsys.readouterr().err and status == (2 if message else 0)
 
 
@@ -109,7 +109,7 @@ def test_a_label_is_left_out_of_what_a_verb_reads(tmp_path: Path, capsys: Captur
     """Every verb that reads a table takes --label, also of a model that was fitted without the column."""
     data = labelled(tmp_path / "kinds.csv")
     pd.read_csv(data).drop(columns="kind").to_csv(tmp_path / "plain.csv", index=False)
-    assert run("fit", tmp_path / "plain.csv", "--epochs", 1, "-o", tmp_path / "run") == 0
+    assert fit(tmp_path / "plain.csv", "--epochs", 1, "-o", tmp_path / "run") == 0
     capsys.readouterr()
     for verb in ("score", "encode", "reconstruct", "impute"):
         assert run(verb, tmp_path / "run", data, "--label", "kind", "-o", tmp_path / f"{verb}.csv") == 0
@@ -121,7 +121,7 @@ def test_impute_and_reconstruct_block_by_block(tmp_path: Path, capsys: Capture) 
     frame.iloc[::7, 1] = np.nan
     frame.to_parquet(tmp_path / "t.parquet", row_group_size=30)
     model, data = tmp_path / "run", tmp_path / "t.parquet"
-    assert run("fit", data, "--epochs", 1, "-o", model) == 0
+    assert fit(data, "--epochs", 1, "-o", model) == 0
     for verb in ("impute", "reconstruct"):
         assert run(verb, model, data, "--buffer", 1, "-o", tmp_path / "o.parquet") == 0
         filled = pd.read_parquet(tmp_path / "o.parquet")
@@ -134,7 +134,7 @@ def test_result_columns_of_the_users_own_name_are_refused(tmp_path: Path, capsys
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(30, 2)), columns=["draw", "score"])
     frame.to_csv(tmp_path / "t.csv", index=False)
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1) == 0
     for words in (("impute", "--draws", 2), ("score", "--per-cell")):
         verb, *options = words
         assert run(verb, tmp_path / "run", tmp_path / "t.csv", "-o", tmp_path / "o.csv", *options) == 3
@@ -144,7 +144,7 @@ def test_result_columns_of_the_users_own_name_are_refused(tmp_path: Path, capsys
 def test_options_that_nothing_reads_are_refused(tmp_path: Path, capsys: Capture) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(20, 3)))
     out = tmp_path / "run"
-    assert run("fit", tmp_path / "x.npy", "-o", out, "--epochs", 1) == 0
+    assert fit(tmp_path / "x.npy", "-o", out, "--epochs", 1) == 0
     capsys.readouterr()
     for words, message in (
         (("evaluate", out, tmp_path / "x.npy", "--delay", 3), "--delay is only for a time series"),
@@ -176,11 +176,11 @@ def test_labels_may_be_missing_where_they_are_judged(tmp_path: Path, capsys: Cap
     frame.loc[frame.index % 3 == 0, "kind"] = np.nan
     frame.to_csv(tmp_path / "h.csv", index=False)
     words = ("--label", "kind", "--epochs", 1, "--set")
-    assert run("fit", tmp_path / "h.csv", "-o", tmp_path / "r", *words, "labels=Auxiliary(2)") == 3
+    assert fit(tmp_path / "h.csv", "-o", tmp_path / "r", *words, "labels=Auxiliary(2)") == 3
     assert "no label in row 0" in capsys.readouterr().err
-    assert run("fit", tmp_path / "t.csv", "-o", tmp_path / "r", *words, "labels=Auxiliary(2)") == 0
+    assert fit(tmp_path / "t.csv", "-o", tmp_path / "r", *words, "labels=Auxiliary(2)") == 0
     assert run("evaluate", tmp_path / "r", tmp_path / "h.csv", "-k", 2, "--json") == 0
-    assert run("fit", tmp_path / "h.csv", "-o", tmp_path / "e", *words, "labels=Enumerated(2)") == 0
+    assert fit(tmp_path / "h.csv", "-o", tmp_path / "e", *words, "labels=Enumerated(2)") == 0
     capsys.readouterr()
     assert run("evaluate", tmp_path / "r", tmp_path / "t.csv", "--label", "a") == 3
     assert "is data, not a label" in capsys.readouterr().err

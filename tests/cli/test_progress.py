@@ -21,7 +21,7 @@ from reparam import (
     Training,
 )
 from reparam.training.display import epoch_summary, folded
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 Y = np.arange(90) % 3
 X = np.random.default_rng(0).normal(size=(90, 4)) + 4 * Y[:, None]
@@ -100,7 +100,7 @@ def test_a_bound_that_is_no_number_is_left_out() -> None:
 def test_fit_and_show_print_the_same_line(tmp_path: Path, capsys: Capture) -> None:
     np.savez(tmp_path / "x.npz", X=X, y=Y)
     words = ("--set", "labels=Auxiliary(3)", "--set", "encoder=MLP((8,))", "--epochs", 3)
-    assert run("fit", tmp_path / "x.npz", "-o", tmp_path / "run", *words) == 0
+    assert fit(tmp_path / "x.npz", "-o", tmp_path / "run", *words) == 0
     said = capsys.readouterr()
     line = re.search(SUMMED["default"][1], said.out).group()
     assert "(summed over classes);" in said.err and "weighted cross-entropy" in said.err

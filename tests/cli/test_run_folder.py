@@ -10,14 +10,7 @@ from reparam import VAE
 from reparam.cli import run_folder as runs
 from reparam.training.update import Update
 from reparam.web.run_history import RunHistory
-from tests.cli.helpers import Capture, run
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "z"
-    assert run("fit", "digits", "--recipe", "zeldes", "--epochs", 3, "-o", out) == 0
-    return out
+from tests.cli.helpers import Capture, fit, run
 
 
 def test_run_folder(model: Path) -> None:
@@ -44,25 +37,25 @@ def test_a_training_is_followed_while_it_runs(tmp_path: Path, monkeypatch: pytes
         seen.append((history.running, [row["epoch"] for row in history.rows()]))
 
     monkeypatch.setattr(runs.RunFolder, "write_history", noted)
-    fit = ("fit", "digits", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
-    assert run(*fit, 2) == run(*fit, 3, "--resume") == 0
+    words = ("digits:test", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
+    assert fit(*words, 2) == fit(*words, 3, "--resume") == 0
     assert seen == [(True, [1]), (True, [1, 2]), (True, [1, 2, 3])]
     assert not history.running and [row["epoch"] for row in history.rows(1)] == [2, 3]
 
 
 def test_samples_of_many_epochs_are_thinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "SAMPLE_BYTES", 4 * 10 * 64 * 4)
-    fit = ("fit", "digits", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
-    assert run(*fit, 5) == run(*fit, 9, "--resume") == 0
+    words = ("digits:test", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
+    assert fit(*words, 5) == fit(*words, 9, "--resume") == 0
     held = np.load(tmp_path / "run/samples.npz")
     assert held["epochs"].tolist() == [1, 5, 9] and held["samples"].shape == (3, 10, 8, 8)
 
 
 def test_resume_is_as_if_never_stopped(model: Path, tmp_path: Path, capsys: Capture) -> None:
-    fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs")
-    assert run(*fit, 3, "--resume") == 3
+    words = ("digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs")
+    assert fit(*words, 3, "--resume") == 3
     assert "no stopped training" in capsys.readouterr().err
-    assert run(*fit, 2) == run(*fit, 3, "--resume") == 0
+    assert fit(*words, 2) == fit(*words, 3, "--resume") == 0
     whole, resumed = (np.load(path / "samples.npz")["samples"] for path in (model, tmp_path / "run"))
     np.testing.assert_array_equal(whole, resumed)
     scores = [tmp_path / "a.npy", tmp_path / "b.npy"]
@@ -84,11 +77,11 @@ def test_an_interrupted_fit_goes_on_as_if_never_stopped(
             raise KeyboardInterrupt
         return take_step(update, epoch)
 
-    fit = ("fit", "digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs", 3)
+    words = ("digits", "--recipe", "zeldes", "-o", tmp_path / "run", "--epochs", 3)
     monkeypatch.setattr(Update, "__call__", interrupted)
-    assert run(*fit) == 130 and "stopped" in capsys.readouterr().err
+    assert fit(*words) == 130 and "stopped" in capsys.readouterr().err
     monkeypatch.undo()
-    assert run(*fit, "--resume") == 0
+    assert fit(*words, "--resume") == 0
     for name, path in (("a.npy", model), ("b.npy", tmp_path / "run")):
         assert run("encode", path, "digits:test", "-o", tmp_path / name) == 0
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
@@ -104,29 +97,29 @@ def test_an_interrupted_fit_goes_on_as_if_never_stopped(
 def test_resume_refuses_other_data_and_fewer_epochs(
     words: tuple[object, ...], message: str, tmp_path: Path, capsys: Capture
 ) -> None:
-    fit = ("--recipe", "zeldes", "-o", tmp_path / "run")
-    assert run("fit", "digits", *fit, "--epochs", 2) == 0
-    assert run("fit", *words, *fit, "--resume") == 2
+    same = ("--recipe", "zeldes", "-o", tmp_path / "run")
+    assert fit("digits", *same, "--epochs", 2) == 0
+    assert fit(*words, *same, "--resume") == 2
     assert message in capsys.readouterr().err
 
 
 def test_nothing_of_an_earlier_run_stays(tmp_path: Path, capsys: Capture) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(50, 3)))
-    assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1) == 0
+    assert fit("digits:test", "-o", tmp_path / "run", "--epochs", 1) == 0
     assert (tmp_path / "run/samples.npz").exists()
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{i / 7},{i % 3}\n" for i in range(40)))
-    again = ("fit", tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1)
+    again = (tmp_path / "t.csv", "-o", tmp_path / "run", "--epochs", 1)
     before = (tmp_path / "run/model.safetensors").read_bytes()
-    assert run(*again) == 2 and (tmp_path / "run/model.safetensors").read_bytes() == before
+    assert fit(*again) == 2 and (tmp_path / "run/model.safetensors").read_bytes() == before
     assert "--overwrite" in capsys.readouterr().err
-    assert run(*again, "--overwrite") == 0
+    assert fit(*again, "--overwrite") == 0
     assert not (tmp_path / "run/samples.npz").exists()
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_trackers_hear_of_each_epoch(tmp_path: Path) -> None:
     words = ("--recipe", "zeldes", "--epochs", 2, "--log", "csv", "--log", "tensorboard")
-    assert run("fit", "digits:test", "-o", tmp_path / "run", *words) == 0
+    assert fit("digits:test", "-o", tmp_path / "run", *words) == 0
     rows = (tmp_path / "run/log/metrics.csv").read_text().splitlines()
     assert len(rows) == 3 and {"bound", "rate", "step", "term/ELBO"} <= set(rows[0].split(","))
     assert list((tmp_path / "run/tensorboard").glob("events.*"))
@@ -139,5 +132,5 @@ def test_a_tracker_that_is_not_there(
     name: str, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pytorch_lightning", None)
-    assert run("fit", "digits:test", "-o", tmp_path / "run", "--epochs", 1, "--log", name) == 2
+    assert fit("digits:test", "-o", tmp_path / "run", "--epochs", 1, "--log", name) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "run").exists()

@@ -14,7 +14,7 @@ from typer.models import ParameterInfo
 
 from reparam import cli
 from reparam.cli.main import VERBS, app, common
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 SMOKE = {
     "fit": "DATA -o OUT/run --epochs 1 --json",
@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame.assign(kind=np.array(["a", "b"])[classes]).to_csv(path / "DATA.csv", index=False)
     words = ("--label", "kind", "--set", "labels=Auxiliary(2)", "--latent-dim", 2, "--epochs", 2)
     for seed, name in enumerate(("MODEL", "OTHER")):
-        assert run("fit", path / "DATA.csv", *words, "--seed", seed, "-o", path / name) == 0
+        assert fit(path / "DATA.csv", *words, "--seed", seed, "-o", path / name) == 0
     np.save(path / "CODES.npy", rng.normal(size=(5, 2)).astype(np.float32))
     return path
 

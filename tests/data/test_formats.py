@@ -15,7 +15,7 @@ from PIL import Image
 from reparam.data.load import load
 from reparam.data.readers import archives, text
 from reparam.errors import DataError
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 FRAME = pd.DataFrame({"u": [1.5, None, 3.25], "kind": ["a", "b, c", "a"], "n": [1, 2, 3]})
 FORMS: dict[str, Callable[[Path], object]] = {
@@ -47,7 +47,7 @@ def test_csv_on_stdin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: C
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
 
     pipe(rows)
-    assert run("fit", "-", "--epochs", 1, "-o", tmp_path / "m") == 0
+    assert fit("-", "--epochs", 1, "-o", tmp_path / "m") == 0
     pipe(rows)
     capsys.readouterr()
     assert run("score", tmp_path / "m", "-") == 0
@@ -91,7 +91,7 @@ def test_faults_name_file_line_and_column(
     name: str, content: bytes, fault: str, tmp_path: Path, capsys: Capture
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    assert run("fit", tmp_path / name, "--epochs", 1, "-o", tmp_path / "m") == 3
+    assert fit(tmp_path / name, "--epochs", 1, "-o", tmp_path / "m") == 3
     said = capsys.readouterr().err
     assert fault in said and said.count("\n") == 1
 

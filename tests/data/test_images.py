@@ -15,7 +15,7 @@ from reparam.data.readers import images
 from reparam.data.stream import Stream
 from reparam.errors import DataError, SpecError
 from reparam.nn.networks import MLP, Conv, default_network
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 256, (6, 10), dtype=np.uint8)
@@ -157,7 +157,7 @@ def test_from_a_folder_to_figures_and_back(tmp_path: Path, capsys: Capture) -> N
     pixels = {f"{c}__{i}": RNG.integers(0, 256, (37, 51, 3), dtype=np.uint8) for c in "uv" for i in range(4)}
     data, out = folder(tmp_path / "data", **pixels), tmp_path / "run"
     words = ("--set", "labels=Auxiliary(2)", "--epochs", 2, "--size", "19x33")
-    assert run("fit", data, "-o", out, *words) == 0
+    assert fit(data, "-o", out, *words) == 0
     assert "8 images read as 19x33 RGB" in capsys.readouterr().err
     other = folder(tmp_path / "other", u__x=GREY, v__y=DEEP, v__z=ALPHA)
     (other / "v/bad.png").write_bytes(b"bad")

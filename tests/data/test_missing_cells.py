@@ -41,7 +41,7 @@ def holed() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fitted() -> VAE:
-    training = Training(epochs=120, batch_size=100)
+    training = Training(epochs=60, batch_size=100)
     return VAE(3, encoder=MLP((64,)), training=training, random_state=0).fit(holed())
 
 

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from reparam import VAE, Auxiliary, DataError, SpecError, Stream, Training, load, stream
-from reparam.cli.main import main
 from reparam.data.batching import shuffled
 from reparam.data.readers import arrays, images
 from reparam.estimator import preprocessing
+from tests.cli.helpers import fit, run
 
 QUICK = Training(epochs=2, batch_size=50)
 
@@ -135,23 +135,16 @@ def test_faults_name_their_place(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         stream(folder / "cube.npy")
 
 
-@pytest.mark.parametrize("output", ["z.npy", "z.csv", "z.parquet", "z.npz"])
-def test_encode_streams_in_and_out(folder: Path, output: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--epochs", "1", "--latent-dim", "2", "--buffer", "1"]
-    run("fit", str(folder / "shards"), "-o", str(folder / "run"), *words)
-    run("encode", str(folder / "run"), str(folder / "shards"), "-o", str(folder / output))
-    run("encode", str(folder / "run"), str(folder / "table.parquet"), "-o", str(folder / f"other-{output}"))
-    a, b = (load(str(folder / name)).X for name in (output, f"other-{output}"))
-    np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=1e-6)
-    assert a.shape == (400, 3 if Path(output).suffix in {".csv", ".parquet"} else 2)
-
-
-def run(*words: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["reparam", *words])
-        with pytest.raises(SystemExit) as status:
-            main()
-        assert not status.value.code
+def test_encode_streams_in_and_out(folder: Path) -> None:
+    words = ("--epochs", 1, "--latent-dim", 2, "--buffer", 1)
+    assert fit(folder / "shards", "-o", folder / "run", *words) == 0
+    for output in ("z.npy", "z.csv", "z.parquet", "z.npz"):
+        other = f"other-{output}"
+        assert run("encode", folder / "run", folder / "shards", "-o", folder / output) == 0
+        assert run("encode", folder / "run", folder / "table.parquet", "-o", folder / other) == 0
+        a, b = (load(str(folder / name)).X for name in (output, other))
+        np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=1e-6)
+        assert a.shape == (400, 3 if Path(output).suffix in {".csv", ".parquet"} else 2)
 
 
 PEAK = """
@@ -166,6 +159,7 @@ print(status.split("VmHWM:")[1].split()[0])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peaks are read where Linux says them")
 def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
     peaks = []

@@ -45,7 +45,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def fitted() -> VAE:
-    return VAE(3, encoder=MLP((32,)), training=Training(epochs=250, batch_size=50), random_state=0).fit(
+    return VAE(3, encoder=MLP((32,)), training=Training(epochs=120, batch_size=50), random_state=0).fit(
         people()
     )
 

@@ -70,9 +70,9 @@ def test_a_scale_that_is_off(scale: float, words: str) -> None:
     assert words in warnings_of(fitted(likelihood=Gaussian(scale=Fixed(scale)), epochs=20))
 
 
-def test_a_scale_that_is_right() -> None:
-    learned = fitted(likelihood=Gaussian(scale=Shared()))
-    assert "decoder scale" not in warnings_of(learned)
+def test_a_scale_that_is_right(healthy: VAE) -> None:
+    assert healthy.likelihood_ == Gaussian(scale=Shared())
+    assert "decoder scale" not in warnings_of(healthy)
     assert "decoder scale" not in warnings_of(fitted(likelihood=Gaussian(scale=Fixed(0.15))))
 
 

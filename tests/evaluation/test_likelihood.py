@@ -18,10 +18,13 @@ from reparam.model.model import Model
 from reparam.nn.networks import MLP
 from tests.models import linear_gaussian
 
-MNIST = pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA")
+MNIST = [
+    pytest.mark.slow,
+    pytest.mark.skipif("REPARAM_DATA" not in os.environ, reason="no MNIST in $REPARAM_DATA"),
+]
 
 
-@pytest.mark.parametrize("latent", [2, 5, 10, 20, 50])
+@pytest.mark.parametrize("latent", [2, 10, 50])
 def test_estimate_meets_closed_form(latent: int) -> None:
     model, x, exact, _ = linear_gaussian(latent, max(24, latent), seed=latent, centred=False)
     torch.manual_seed(0)

@@ -121,12 +121,12 @@ def test_vamp_prior_is_the_mean_of_q_at_the_pseudo_inputs() -> None:
 
 @cache
 def fitted(q: Family, p: Family | VampPrior) -> VAE:
-    training = Training(epochs=10, batch_size=50)
+    training = Training(epochs=5, batch_size=50)
     return VAE(3, encoder=MLP((32,)), posterior=q, prior=p, training=training, random_state=0).fit(DIGITS)
 
 
 @pytest.mark.parametrize(("q", "p"), PAIRS, ids=repr)
-def test_sixty_steps_improve_and_the_file_agrees(q: Family, p: Family | VampPrior, tmp_path: Path) -> None:
+def test_thirty_steps_improve_and_the_file_agrees(q: Family, p: Family | VampPrior, tmp_path: Path) -> None:
     vae = fitted(q, p)
     assert vae.history_[-1]["loss"] < vae.history_[0]["loss"] - 1
     vae.save(tmp_path / "m.safetensors")

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 
 from reparam import ELBO, IWAE, MLP, VAE, Auxiliary, CrossEntropy, Enumerated, Training
@@ -39,6 +40,7 @@ def test_enumerated_evidence_by_hand() -> None:
             assert (trace.bound <= truth + 0.02).all()
 
 
+@pytest.mark.slow
 def test_semi_supervised_labels_help() -> None:
     """With 50 labels of 1,437 digits M2's classifier beats logistic regression on the 50."""
     from sklearn.linear_model import LogisticRegression

@@ -25,6 +25,16 @@ def coarse(monkeypatch):
     monkeypatch.setattr(style, "DPI", 40)  # faster; nothing here counts dots
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Files have their names and endings, and no picture in them."""
+
+    def encoded(drawn):
+        return "gif" if isinstance(drawn, style.Animation) else "png", bytes(2000)
+
+    monkeypatch.setattr(gallery, "encoded", encoded)
+
+
 def words(axes):
     """The title, the labels of the columns and those of the rows."""
     ticks = [[t.get_text() for t in labels] for labels in (axes.get_xticklabels(), axes.get_yticklabels())]
@@ -270,14 +280,21 @@ OF_DATA = {"latent_map", "reconstructions"}
         "no latent",
     ],
 )
-def test_plot_writes_what_applies(model, rows, expected, tmp_path):
+def test_plot_writes_what_applies(model, rows, expected, tmp_path, undrawn):
     written = gallery.plot({"model": model}, rows, tmp_path / "figures")
     assert names(written) == expected
     assert {path.parent for path in written} == {tmp_path / "figures"}
     assert all((path.suffix == ".gif") == (path.stem == "traversal") for path in written)
 
 
-def test_several_models_get_a_folder_each_and_a_comparison(tmp_path):
+@pytest.mark.parametrize(
+    ("model", "rows"), [(Model(2, classes=[0, 1]), data()), (Model(3, (30,)), data((30,)))]
+)
+def test_every_figure_is_encoded(model, rows, tmp_path):
+    assert names(gallery.plot({"model": model}, rows, tmp_path))
+
+
+def test_several_models_get_a_folder_each_and_a_comparison(tmp_path, undrawn):
     models = {"beta=4": Model(), "runs/ae": Model(3), "labels": Model(3, classes=[0, 1])}
     written = gallery.plot(models, None, tmp_path)
     assert {path.parent.name for path in written[:-1]} == {"beta=4", "runs_ae", "labels"}

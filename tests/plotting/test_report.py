@@ -72,8 +72,12 @@ def images():
     return vae.fit(X, y), X, y
 
 
-def test_a_model_of_images_has_fit_latent_samples_and_model(images):
-    read = report(*images)
+@pytest.fixture(scope="module")
+def read(images):
+    return report(*images)
+
+
+def test_a_model_of_images_has_fit_latent_samples_and_model(read):
     assert [h for h in read.headings if "warning" not in h] == [
         "Fit",
         "Use of the latent",
@@ -116,8 +120,7 @@ def test_every_kind_of_model_has_a_report(vae, X, y):
     assert report(vae, X, y).headings[-1] == "Model"
 
 
-def test_colours_of_figures_are_those_of_the_page(images):
-    read = report(*images)
+def test_colours_of_figures_are_those_of_the_page(read):
     drawn = read.text[read.text.index("<svg") :]
     for colour in (style.INK, style.FAINT, style.BLUE, style.ORANGE):
         assert f": {colour}" not in drawn
@@ -127,8 +130,8 @@ def test_colours_of_figures_are_those_of_the_page(images):
     assert re.search(r"@media screen and \(prefers-color-scheme: dark\)", CSS) and "@media print" in CSS
 
 
-def test_the_same_report_is_the_same_page(images):
-    assert report(*images).text == report(*images).text
+def test_the_same_report_is_the_same_page(images, read):
+    assert report(*images).text == read.text
 
 
 @pytest.mark.parametrize("sheet", [LIGHT, DARK], ids=["light", "dark"])

@@ -26,9 +26,9 @@ BRIEF = Training(epochs=6, batch_size=50)
 
 
 def digits(name: str) -> tuple[np.ndarray, Any]:
-    """500 digits as the recipe reads them, and labels or covariates where it wants them."""
+    """300 digits as the recipe reads them, and labels or covariates where it wants them."""
     r, data = RECIPES[name], load("digits")
-    X, y = (data.X[: r.rows], np.arange(r.rows)) if r.rows else (data.X[:500], data.y[:500])
+    X, y = (data.X[: r.rows], np.arange(r.rows)) if r.rows else (data.X[:300], data.y[:300])
     if r.model.window:
         return np.sin(np.arange(400) / 5), None
     if isinstance(r.model.likelihood, DiscretizedLogistic):
@@ -42,10 +42,10 @@ def digits(name: str) -> tuple[np.ndarray, Any]:
 
 @cache
 def fitted(name: str) -> VAE:
-    """Sixty steps of the recipe."""
+    """Forty steps of the recipe."""
     r = RECIPES[name]
-    epochs = 60 if r.rows else 6
-    vae = clone(r.model).set_params(training=replace(r.model.training or BRIEF, epochs=epochs, batch_size=50))
+    epochs = 40 if r.rows else 4
+    vae = clone(r.model).set_params(training=replace(r.model.training or BRIEF, epochs=epochs, batch_size=30))
     return vae.set_params(random_state=0).fit(*digits(name))
 
 
@@ -68,7 +68,7 @@ def test_a_recorded_step_is_the_plain_one(name: str, monkeypatch: pytest.MonkeyP
         training = replace(RECIPES[name].model.training or BRIEF, epochs=1, batch_size=50, compile=compile)
         X, y = digits(name)
         vae = clone(RECIPES[name].model).set_params(training=training, random_state=0)
-        vae.fit(X[:150], None if y is None else y[:150])
+        vae.fit(X[:100], None if y is None else y[:100])
         weights = torch.cat([p.flatten() for p in vae.model_.parameters()]).detach()
         found.append((weights, [row["loss"] for row in vae.history_]))
     torch.testing.assert_close(found[0], found[1])
@@ -137,7 +137,7 @@ def test_two_steps_learn_the_labels(name: str) -> None:
 def test_prior_is_refitted_where_the_recipe_says_so() -> None:
     brief = RECIPES["fsq-vae"]
     model = clone(brief.model).set_params(training=BRIEF, random_state=0)
-    vae = replace(brief, model=model).fit(load("digits").X[:500])
+    vae = replace(brief, model=model).fit(load("digits").X[:200])
     assert vae.prior_ == brief.then
 
 

@@ -13,7 +13,7 @@ from reparam.cli.pause import TimedPause
 from reparam.stopwatch import Stopwatch
 from reparam.threads import Crowd
 from reparam.training.update import Update
-from tests.cli.helpers import run
+from tests.cli.helpers import fit
 
 YEAR = 365 * 86400.0
 
@@ -73,7 +73,7 @@ def test_a_training_ends_with_the_same_bits_whatever_the_clock_does(
 ) -> None:
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32))
     words: tuple[Any, ...] = ("--epochs", 3, "--set", "encoder=MLP((8,))", "--set", "training.batch_size=10")
-    assert run("fit", tmp_path / "x.npy", *words, "-o", tmp_path / "quiet") == 0
+    assert fit(tmp_path / "x.npy", *words, "-o", tmp_path / "quiet") == 0
     take, clock = Update.__call__, Clock(monkeypatch)
 
     def jumping(update: Update, epoch: int) -> bool:
@@ -81,7 +81,7 @@ def test_a_training_ends_with_the_same_bits_whatever_the_clock_does(
         return take(update, epoch)
 
     monkeypatch.setattr(Update, "__call__", jumping)
-    assert run("fit", tmp_path / "x.npy", *words, "-o", tmp_path / "jumped") == 0
+    assert fit(tmp_path / "x.npy", *words, "-o", tmp_path / "jumped") == 0
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("quiet", "jumped")]
     assert files[0] == files[1]
     rows = (tmp_path / "jumped/history.jsonl").read_text().splitlines()

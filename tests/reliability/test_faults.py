@@ -17,7 +17,7 @@ from reparam.serialization.header import read_header
 from reparam.serialization.model_file import read, write
 from reparam.training.checkpoint import Pause
 from reparam.training.update import Update
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
@@ -69,7 +69,7 @@ def test_a_signal_ends_a_training_at_the_next_step_and_a_model_is_there(
     number: signal.Signals, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(tmp_path / "x.npy", X)
-    fit, take_step = ("fit", tmp_path / "x.npy", *FIT, "-o"), Update.__call__
+    words, take_step = (tmp_path / "x.npy", *FIT, "-o"), Update.__call__
 
     def signalled(update: Update, epoch: int) -> bool:
         if update.step == 3:
@@ -79,16 +79,16 @@ def test_a_signal_ends_a_training_at_the_next_step_and_a_model_is_there(
     monkeypatch.setattr(Update, "__call__", signalled)
     before = signal.signal(number, signal.default_int_handler)  # one that the caller ignores stays ignored
     try:
-        assert run(*fit, tmp_path / "run") == 128 + number
+        assert fit(*words, tmp_path / "run") == 128 + number
     finally:
         signal.signal(number, before)
     assert f"stopped by {number.name} and saved" in capsys.readouterr().err
     monkeypatch.undo()
     assert read_header(tmp_path / "run/training.safetensors")["training"]["step"] == 4
     assert run("score", tmp_path / "run", tmp_path / "x.npy", "-k", 2, "-o", tmp_path / "s.npy") == 0
-    assert run(*fit, tmp_path / "run") == 2 and "--resume continues it" in capsys.readouterr().err
+    assert fit(*words, tmp_path / "run") == 2 and "--resume continues it" in capsys.readouterr().err
     (tmp_path / "run/.reparam-left").write_bytes(b"half a file")
-    assert run(*fit, tmp_path / "run", "--resume") == run(*fit, tmp_path / "whole") == 0
+    assert fit(*words, tmp_path / "run", "--resume") == fit(*words, tmp_path / "whole") == 0
     files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("run", "whole")]
     assert files[0] == files[1]
     assert not [p.name for p in (tmp_path / "run").iterdir() if p.name.startswith(".")]
@@ -98,7 +98,7 @@ def test_a_signal_ends_a_training_at_the_next_step_and_a_model_is_there(
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faults")
     np.save(path / "x.npy", X)
-    assert run("fit", path / "x.npy", *FIT, "-o", path / "run") == 0
+    assert fit(path / "x.npy", *FIT, "-o", path / "run") == 0
     return path
 
 
@@ -117,8 +117,8 @@ def test_every_flipped_bit_is_noticed(folder: Path, tmp_path: Path) -> None:
 def test_verify_names_the_damaged_file_and_resume_uses_the_one_before(
     folder: Path, tmp_path: Path, capsys: Capture
 ) -> None:
-    fit = ("fit", folder / "x.npy", *FIT, "-o", tmp_path / "run")
-    assert run(*fit) == run("verify", tmp_path / "run") == 0
+    words = (folder / "x.npy", *FIT, "-o", tmp_path / "run")
+    assert fit(*words) == run("verify", tmp_path / "run") == 0
     path = tmp_path / "run/training.safetensors"
     whole, model = path.read_bytes(), (tmp_path / "run/model.safetensors").read_bytes()
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -126,14 +126,14 @@ def test_verify_names_the_damaged_file_and_resume_uses_the_one_before(
     assert run("verify", tmp_path / "run", "--json") == 5
     found = json.loads(capsys.readouterr().out)
     assert [fault != "sound" for fault in found.values()] == [False, True, False]
-    assert run(*fit, "--resume") == 0
+    assert fit(*words, "--resume") == 0
     assert "training goes on from the checkpoint before it" in capsys.readouterr().err
     assert (tmp_path / "run/model.safetensors").read_bytes() == model
 
 
 def test_a_folder_in_use_is_refused(folder: Path, capsys: Capture) -> None:
     with locked(folder / "run"):
-        assert run("fit", folder / "x.npy", *FIT, "-o", folder / "run", "--overwrite") == 3
+        assert fit(folder / "x.npy", *FIT, "-o", folder / "run", "--overwrite") == 3
     assert "another run is writing" in capsys.readouterr().err
 
 

@@ -13,7 +13,7 @@ import torch
 
 from reparam import VAE, DataError, Training, load
 from reparam.cli.write_results import write
-from tests.cli.helpers import Capture, run
+from tests.cli.helpers import Capture, fit, run
 from tests.torture.data import arrays, by_hand, pictures, tables
 from tests.torture.models import write_models
 from tests.torture.outcome import outcome
@@ -109,7 +109,7 @@ def test_names_cannot_command_the_terminal(tmp_path: Path, capsys: Capture) -> N
     frame = pd.DataFrame({"\x1b[2Jred": rng.normal(size=40), "[/bold]": rng.normal(size=40)})
     frame.to_parquet(tmp_path / "t.parquet")
     assert run("detect", tmp_path / "t.parquet", "--seed", 0, "-o", tmp_path / "a.csv") == 0
-    assert run("fit", tmp_path / "t.parquet", "--epochs", 1, "-o", tmp_path / "run") == 0
+    assert fit(tmp_path / "t.parquet", "--epochs", 1, "-o", tmp_path / "run") == 0
     assert run("show", tmp_path / "run") == 0
     assert run("score", tmp_path / "run", tmp_path / "\x1b[2J.csv") == 3
     said = capsys.readouterr()

@@ -2,11 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 
 from reparam import ELBO, MLP, VAE, Enumerated, Linear, SpecError, Training
 from reparam.data.batching import is_divisible, split, with_labels_repeated
@@ -68,8 +70,19 @@ def stop_of(vae: VAE) -> int:
     return next(row["epoch"] for row in vae.history_ if row["stopped"])
 
 
-def test_same_seed_same_bits_with_early_stopping() -> None:
-    a, b = (VAE(2, encoder=SMALL, training=FAST, random_state=3).fit(TABLE) for _ in range(2))
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A training that stops early, and in `saved` its checkpoint after each epoch."""
+    vae: Any = VAE(2, encoder=SMALL, training=FAST, random_state=3)
+    vae.saved, folder = {}, tmp_path_factory.mktemp("stopped")
+    for progress in vae.fit_iter(TABLE):
+        vae.saved[progress.epoch] = folder / f"{progress.epoch}.safetensors"
+        vae.save_training(vae.saved[progress.epoch])
+    return vae
+
+
+def test_same_seed_same_bits_with_early_stopping(stopped: Any) -> None:
+    a, b = stopped, clone(stopped).fit(TABLE)
     assert len(a.history_) == len(b.history_)
     assert stop_of(a) < (a.training_.epochs or 0)
     for p, q in zip(a.model_.state_dict().values(), b.model_.state_dict().values(), strict=True):
@@ -77,22 +90,13 @@ def test_same_seed_same_bits_with_early_stopping() -> None:
 
 
 @pytest.mark.parametrize("after", [-5, 0, 1, 3])
-def test_a_resumed_training_ends_as_the_whole_one(after: int, tmp_path: Path) -> None:
-    """Before the stop, at it, and on all rows."""
-
-    def estimator() -> VAE:
-        return VAE(2, encoder=SMALL, training=FAST, random_state=3)
-
-    whole, half = estimator().fit(TABLE), estimator()
-    for progress in half.fit_iter(TABLE):
-        if progress.epoch == stop_of(whole) + after:
-            half.save_training(tmp_path / "t.safetensors")
-            break
-    resumed = estimator()
-    for _ in resumed.fit_iter(TABLE, resume=tmp_path / "t.safetensors"):
+def test_a_resumed_training_ends_as_the_whole_one(after: int, stopped: Any) -> None:
+    """Saved before the stop, at it, and on all rows; `stopped` is the whole one."""
+    resumed = clone(stopped)
+    for _ in resumed.fit_iter(TABLE, resume=stopped.saved[stop_of(stopped) + after]):
         pass
-    assert len(resumed.history_) == len(whole.history_)
-    np.testing.assert_array_equal(resumed.transform(TABLE), whole.transform(TABLE))
+    assert len(resumed.history_) == len(stopped.history_)
+    np.testing.assert_array_equal(resumed.transform(TABLE), stopped.transform(TABLE))
 
 
 def test_after_the_stop_all_rows_are_trained_on_and_the_rate_falls_to_zero() -> None:

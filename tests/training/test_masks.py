@@ -45,6 +45,7 @@ def test_tables_are_masked_and_arrays_are_not() -> None:
             Masks(**wrong)
 
 
+@pytest.mark.slow
 def test_whole_rows_are_enough_to_learn_to_fill_gaps() -> None:
     """Columns that are linear in four Gaussian factors: the best guess is the conditional mean of a normal
     distribution, with covariance C and cells m missing of o observed: C_mo C_oo^-1 x_o."""

@@ -40,7 +40,7 @@ FAST = Training(epochs=40, batch_size=50, learning_rate=5e-3)
 def trained() -> VAE:
     X = load("digits").X
     training = Training(epochs=40, batch_size=50)
-    return VAE(5, encoder=MLP((64,)), training=training, random_state=0).fit(X[:1000])
+    return VAE(5, encoder=MLP((64,)), training=training, random_state=0).fit(X[:600])
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def trained() -> VAE:
 )
 def test_refit_raises_the_held_out_bound(prior: Family | VampPrior, trained: VAE, tmp_path: Path) -> None:
     X, vae = load("digits").X, copy.deepcopy(trained)
-    vae.refit_prior(X[:1000], prior, training=FAST)
+    vae.refit_prior(X[:600], prior, training=FAST)
     before, after = trained.evaluate(X[1000:], k=50), vae.evaluate(X[1000:], k=50)
     assert after.elbo > before.elbo + 0.1
     assert after.log_likelihood.mean > before.log_likelihood.mean + 0.1
@@ -83,14 +83,14 @@ def test_refit_makes_an_autoencoder_draw_digits() -> None:
     training = Training(epochs=40, batch_size=50)
     vae = VAE(
         5, encoder=MLP((64,)), posterior=Point(), objective=ELBO(0), training=training, random_state=0
-    ).fit(X[:1000])
+    ).fit(X[:600])
 
     def distance() -> float:
         drawn = vae.sample(200, mean=True).reshape(200, 1, -1)
         return float(np.sqrt(((drawn - X[1000:].reshape(1, -1, 64)) ** 2).sum(-1)).min(1).mean())
 
     before = distance()
-    vae.refit_prior(X[:1000], Mixture(FullGaussian(), 10), training=FAST)
+    vae.refit_prior(X[:600], Mixture(FullGaussian(), 10), training=FAST)
     assert distance() < 0.8 * before
 
 
