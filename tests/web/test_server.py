@@ -175,3 +175,24 @@ def test_codes_beyond_float32_are_told_so(models: Models) -> None:
     app = create_app(Answers({"m": models["plane"][0]}))
     found = post(app, "/api/v1/decode", json={"z": [[1e135, 0.0]]})
     assert found.status_code == 422 and "above 3e38" in found.json()["error"]
+
+
+def test_covariates_are_records_beside_the_rows() -> None:
+    from tests.web.page_models import conditional
+
+    (vae, data), path = conditional(), "/api/v1/score"
+    app = create_app(Answers({"m": vae}, data), hosts=["127.0.0.1"])
+    x, y = records_or_lists(data.X[:3]), records_or_lists(data.y[:3])
+    scores = vae.score_samples(data.X[:3], data.y[:3])
+    each = send(app, *(("POST", path, {"json": {"x": x[i : i + 1], "y": y[i]}}) for i in range(3)))
+    together = post(app, path, json={"x": x, "y": y}).json()["log_px"]
+    for found in (together, [answer.json()["log_px"][0] for answer in each]):
+        assert found == pytest.approx(scores, rel=1e-5)
+    for wrong, words in (
+        ({"age": 3.0}, "y takes age, sex: 'sex' is lacking or none of them"),
+        ("f", "y takes a record with age, sex"),
+        ({"age": "old", "sex": "f"}, "covariate 'age' is a finite number, not 'old'"),
+        ({"age": [1], "sex": "f"}, "a covariate takes a number"),
+    ):
+        answer = post(app, path, json={"x": x[:1], "y": wrong})
+        assert answer.status_code == 422 and words in answer.json()["error"]

@@ -26,7 +26,7 @@ ABOUT = {
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "x": {"type": "array", "minItems": 1, "description": "rows: lists of numbers, or records of a table"},
     "z": {"type": "array", "minItems": 1, "items": {"type": "array", "items": {"type": "number"}}},
-    "y": {"description": "a class of the model, or one for each row"},
+    "y": {"description": "a class of the model or a record of its covariates, or one for each row"},
     "n": {"type": "integer", "minimum": 1, "maximum": 10_000},
     "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
     "draws": {"type": "integer", "minimum": 0, "maximum": 64},

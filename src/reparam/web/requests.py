@@ -129,9 +129,11 @@ def rows_of(rows: list[Any], form: RowFormat) -> Any:
 
 
 def labels_of(y: Any, vae: "VAE", n: int) -> Array | None:
-    """Labels, one or n, as classes of the model."""
+    """Labels, one or n, as classes of the model, (n,); covariates, one record or n, as (n, m)."""
     if y is None:
         return None
+    if vae.labels_.measured:
+        return covariates_of(y, [column.name for column in vae.labels_.known], n)
     if vae.classes_ is None:
         raise DataError("this model has no labels: leave y out")
     known = {str(label): label for label in vae.classes_.tolist()}
@@ -142,6 +144,22 @@ def labels_of(y: Any, vae: "VAE", n: int) -> Array | None:
     if absent := [word for word in words if word not in known]:
         raise DataError(f"{opt.shown(absent[0])} is not a class of this model: {', '.join(known)}")
     return np.broadcast_to(np.array([known[word] for word in words], dtype=vae.classes_.dtype), (n,))
+
+
+def covariates_of(y: Any, names: list[str], n: int) -> Array:
+    """Covariates (n, m), one record for all rows or n of them."""
+    given = y if isinstance(y, list) else [y]
+    if len(given) not in (1, n) or any(not isinstance(record, dict) for record in given):
+        raise DataError(f"y takes a record with {', '.join(names)}, or one for each of {n} rows")
+    for record in given:
+        if other := sorted(set(record) ^ set(names)):
+            raise DataError(f"y takes {', '.join(names)}: {opt.shown(other[0])} is lacking or none of them")
+        if any(isinstance(value, dict | list) for value in record.values()):
+            raise DataError("a covariate takes a number, text, true or false")
+    held = np.empty((len(given), len(names)), dtype=object)
+    for row, record in enumerate(given):
+        held[row] = [record[name] for name in names]
+    return np.broadcast_to(held, (n, len(names)))
 
 
 def records_or_lists(rows: Any) -> Any:

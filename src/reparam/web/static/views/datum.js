@@ -80,7 +80,7 @@ export function DatumView() {
   const Editor = info.kind === "image" ? ImageEditor : info.kind === "table" ? TableEditor : info.kind === "series" ? SeriesEditor : VectorEditor;
   return html`<section class="view datum-view">
     <div class="edit">
-      <h2>${datum?.index >= 0 ? `${info.window ? "Window to " : ""}${datum.key ?? `row ${datum.index}`}` : "Your datum"}</h2>
+      <h2>${datum?.index >= 0 ? info.window ? `Window to ${datum.key ?? datum.index}` : (datum.key ?? `Row ${datum.index}`) : "Your datum"}</h2>
       <${Editor} x=${x} put=${put} tool=${tool} setTool=${setTool} seen=${seen} take=${take} datum=${datum} />
       ${store.can("impute") ? null : html`<p class="quiet">Gaps are not filled here: draws of this kind of data need Python (reparam explore).</p>`}
       ${store.can("score") ? null : html`<p class="quiet">log p(x) is not shown here: ${info.kind === "series" ? "that of a window" : "its graph"} needs Python (reparam explore).</p>`}
