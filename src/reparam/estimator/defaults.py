@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
-from ..families import Columns, Family, Gaussian
+from ..families import Family, Gaussian
 from ..model.config import ModelConfig
 from ..model.label_head import LabelHead
 from ..model.priors import DEFAULTS
@@ -94,13 +94,13 @@ def resolve(
 def default_latent(event: Shape, likelihood: Family) -> int:
     """The latent size where none is given.
 
+    >>> from reparam import Columns
     >>> families = (Gaussian(),) * 9
     >>> [default_latent((9,), Columns(families, context=width)) for width in (0, 64)]
     [8, 4]
     """
     n = numel(event)
-    chained = isinstance(likelihood, Columns) and likelihood.context
-    return max(1, min(LATENT, 1 + n // COLUMNS_A_DIMENSION if chained else n - 1))
+    return max(1, min(LATENT, 1 + n // COLUMNS_A_DIMENSION if likelihood.is_chain else n - 1))
 
 
 def default_objective(labels: LabelHead, steps: int | None) -> Term | tuple[Term, ...]:

@@ -96,6 +96,11 @@ class Family(Spec, abc.ABC):
         return False
 
     @property
+    def is_chain(self) -> bool:
+        """Whether the columns of a row depend on each other given z."""
+        return False
+
+    @property
     def atoms(self) -> tuple[int, int] | None:
         """(K, d) where every d numbers of a latent are one of K codebook rows; None for real numbers."""
         return None

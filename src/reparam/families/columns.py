@@ -101,6 +101,10 @@ class Columns(Family):
         ):
             raise SpecError(f"Columns.missing takes numbers of columns, in order, not {self.missing}")
 
+    @property
+    def is_chain(self) -> bool:
+        return self.context > 0
+
     @cached_property
     def groups(self) -> dict[Family, list[int]]:
         """The distinct families and the columns of each."""
