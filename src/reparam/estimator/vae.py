@@ -9,9 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
-from ..data.batching import Rows
 from ..data.codecs.base import Codec
 from ..data.load import as_dataset
 from ..data.stream import dtype_of
@@ -32,7 +30,7 @@ from ..training.trainer import Progress, Trainer
 from . import decoding, fitting, sampling, saving, scoring
 from .defaults import FitConfig
 from .described import html_of
-from .fitted import Array, Fitted, Shown
+from .fitted import Array, Fitted
 from .guards import has_classifier, restored_on_error
 from .parameters import names_unknown, nested, with_fields
 from .preprocessing import Preprocessor
@@ -222,19 +220,6 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         fitting.replace_prior(self, X, prior, y, training)
         return self
-
-    # -- for the explorer ----------------------------------------------------------------------------
-
-    def _rows(self, X: Any, y: Any = None) -> Rows:
-        return Fitted.of(self).rows(X, y)
-
-    def _decoded(
-        self, state: Callable[[Tensor], Tensor | None], rows: Tensor, label: Any, shown: Shown
-    ) -> Any:
-        return Fitted.of(self).decoded(state, rows, label, shown)
-
-    def _seed(self, random_state: Any) -> int:
-        return Fitted.of(self, random_state).seed
 
     # -- codes and decoded rows ----------------------------------------------------------------------
 

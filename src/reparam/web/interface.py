@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..estimator.fitted import Fitted
 from ..evaluation.posterior import posterior
 from . import options as opt
 from .model_answers import MOST_DRAWS, ModelAnswers, seed_of
@@ -56,7 +57,7 @@ class Interface:
 
     def encode(self, call: Call) -> Found:
         y = self.condition(call)
-        found = posterior(self.vae.model_, self.vae._rows(call.rows, y))
+        found = posterior(self.vae.model_, Fitted.of(self.vae).rows(call.rows, y))
         held: Found = {name: np.asarray(found[name]) for name in ("mean", "sd")}
         if hasattr(self.vae, "predict_proba"):
             held["probabilities"] = self.vae.predict_proba(call.rows)

@@ -11,6 +11,7 @@ import torch
 
 from ..distributions import mean_of, sample_with_missing
 from ..errors import DataError
+from ..estimator.fitted import Fitted
 from ..estimator.reasons import reasons, usual
 from ..evaluation.conditionals import Values, given_others, values_of
 from ..evaluation.diagnostics import of_history
@@ -83,7 +84,7 @@ class ModelAnswers:
     def encode(self, arrays: Arrays, options: Options) -> Answer:
         X, vae = self.given.x(arrays), self.reader(options)
         y = self.given.condition(arrays, len(X))
-        found = {name: np.asarray(t) for name, t in posterior(vae.model_, vae._rows(X, y)).items()}
+        found = {name: np.asarray(t) for name, t in posterior(vae.model_, Fitted.of(vae).rows(X, y)).items()}
         if hasattr(vae, "predict_proba"):
             found["probabilities"] = vae.predict_proba(X)
         return found, {}
@@ -101,7 +102,7 @@ class ModelAnswers:
         """The standard deviation of p(x|z), laid out like x; None where the likelihood has none."""
         model, codes = self.vae.model_, torch.as_tensor(z)
         try:
-            sd = self.vae._decoded(model.state, codes, label, lambda px: px.stddev)
+            sd = Fitted.of(self.vae).decoded(model.state, codes, label, lambda px: px.stddev)
         except NotImplementedError:
             return None
         return self.rows.numbers(sd)
@@ -111,10 +112,11 @@ class ModelAnswers:
         temperature = opt.real(options, "temperature", 1.0, 0.0, 4.0)
         label, model = self.given.labels(arrays, n), self.vae.model_
         show_mean = opt.flag(options, "mean", self.rows.kind != "table")
-        with random_from(self.vae._seed(seed_of(options))):
+        fitted = Fitted.of(self.vae, seed_of(options))
+        with random_from(fitted.seed):
             label = self.vae.preprocessor_.targets.drawn(label, n, model.log_prior_y)
             z = prior_codes(model, n, temperature)
-            x = self.vae._decoded(model.state, z, label, mean_of if show_mean else sample_with_missing)
+            x = fitted.decoded(model.state, z, label, mean_of if show_mean else sample_with_missing)
         found = {"z": z.numpy(), "x": self.rows.numbers(x)}
         if label is not None and not self.vae.labels_.measured:
             found["y"] = np.array([self.classes.index(each) for each in label.tolist()], np.int32)
@@ -210,7 +212,7 @@ class ModelAnswers:
             none = np.zeros((0, self.vae.latent_dim_), np.float32)
             return {"mean": none, "sd": none, "y": view.y[:0]}, {"n": view.n, "start": start, "stop": stop}
         first = start if self.vae.window_ is None else max(0, start - self.vae.window_ + 1)
-        rows = self.vae._rows(view.part(first, stop), view.labels(first, stop))
+        rows = Fitted.of(self.vae).rows(view.part(first, stop), view.labels(first, stop))
         found = {name: np.asarray(t[start - first :]) for name, t in posterior(self.vae.model_, rows).items()}
         info: Info = {"n": view.n, "start": start, "stop": stop, "kl": None}
         if (kl := found.pop("kl", None)) is not None:
