@@ -60,7 +60,7 @@ def compared(*words: object, capsys: Capture) -> tuple[dict[str, dict[str, objec
 
 def test_the_difference_is_paired(runs: Path, capsys: Capture) -> None:
     """Its standard error is below that of unpaired means, and its mean is the difference of theirs."""
-    rows, warnings = compared(runs / "long", runs / "short", runs / "plain.csv", capsys=capsys)
+    rows, warnings = compared(runs / "long", runs / "short", runs / "plain.csv", "-k", 20, capsys=capsys)
     a, b = rows["long"]["log_likelihood"], rows["short"]["log_likelihood"]
     difference = rows["short"]["difference"]
     assert isinstance(a, dict) and isinstance(b, dict) and isinstance(difference, dict)

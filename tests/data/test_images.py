@@ -156,7 +156,16 @@ def test_from_a_folder_to_figures_and_back(tmp_path: Path, capsys: Capture) -> N
     """A fit, and every verb on another folder of other sizes and modes."""
     pixels = {f"{c}__{i}": RNG.integers(0, 256, (37, 51, 3), dtype=np.uint8) for c in "uv" for i in range(4)}
     data, out = folder(tmp_path / "data", **pixels), tmp_path / "run"
-    words = ("--set", "labels=Auxiliary(2)", "--epochs", 2, "--size", "19x33")
+    words = (
+        "--set",
+        "labels=Auxiliary(2)",
+        "--epochs",
+        2,
+        "--size",
+        "19x33",
+        "--set",
+        "encoder=Conv((4, 8))",
+    )
     assert fit(data, "-o", out, *words) == 0
     assert "8 images read as 19x33 RGB" in capsys.readouterr().err
     other = folder(tmp_path / "other", u__x=GREY, v__y=DEEP, v__z=ALPHA)

@@ -63,7 +63,7 @@ def test_types_are_those_of_the_table(fitted: VAE) -> None:
 def test_none_is_missing_where_that_is_asked(fitted: VAE) -> None:
     assert not fitted.sample(500, missing=False, random_state=0).isna().any().any()
     assert not fitted.sample(500, mean=True, random_state=0).isna().any().any()
-    assert not fitted.impute(holed()).isna().any().any()
+    assert not fitted.impute(holed().head(200)).isna().any().any()
 
 
 def test_given_cells_are_never_missing(fitted: VAE) -> None:

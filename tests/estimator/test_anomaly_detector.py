@@ -35,7 +35,7 @@ TRUTH = np.arange(315) >= 300
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few training steps, where scores need not be good."""
-    monkeypatch.setattr(anomaly_detector, "DEEP_STEPS", 300)
+    monkeypatch.setattr(anomaly_detector, "DEEP_STEPS", 100)
 
 
 @pytest.mark.parametrize("novelty", [False, True])

@@ -144,8 +144,8 @@ def test_parents_that_are_missing_are_made(tmp_path: Path) -> None:
     vae.fit(np.eye(9, 4)).save(tmp_path / "model.safetensors")
     out = tmp_path / "a/b"
     assert run("sample", tmp_path / "model.safetensors", "-o", out / "s.csv") == 0
-    assert run("export", tmp_path / "model.safetensors", "-o", out / "graphs") == 0
-    assert (out / "s.csv").is_file() and (out / "graphs").is_dir()
+    assert run("plot", tmp_path / "model.safetensors", "-o", out / "figures") == 0
+    assert (out / "s.csv").is_file() and (out / "figures").is_dir()
 
 
 def test_a_full_disk_is_named_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
