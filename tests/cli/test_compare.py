@@ -35,7 +35,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table().to_csv(folder / "t.csv", index=False)
     table().drop(columns="kind").to_csv(folder / "plain.csv", index=False)
     plain = {
-        "long": ("--epochs", 60),
+        "long": ("--epochs", 30),
         "short": ("--epochs", 5, "--seed", 1),
         "density": ("--epochs", 1, "--set", "columns.count=Gaussian()"),
         "point": ("--epochs", 1, "--set", "posterior=Point()", "--set", "objective=ELBO(beta=0)"),

@@ -74,7 +74,7 @@ def test_new_rows_need_novelty(short: None) -> None:
             AnomalyDetector(contamination=wrong).fit(NORMAL)
 
 
-def test_a_changed_constant_is_the_strangest() -> None:
+def test_a_changed_constant_is_the_strangest(short: None) -> None:
     rows = np.column_stack([NORMAL, np.full(300, 7.0)])
     new = rows[:3].copy()
     new[1, 4], new[2, 0] = 7.5, 12.0

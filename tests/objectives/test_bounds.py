@@ -72,6 +72,7 @@ def test_path_gradient_is_unbiased_with_two_layers() -> None:
     assert largest_z(a, b) < 4.5
 
 
+@pytest.mark.slow
 def test_the_refused_estimators_are_biased() -> None:
     """What a careless library would offer: STL on IWAE (q's score dropped), DReG on two layers."""
 
