@@ -98,3 +98,11 @@ def test_every_recipe_is_exported_or_says_why_not(name: str, tmp_path: Path) -> 
     found = export_onnx(vae, tmp_path)
     assert {"decoder", "look"} <= found.difference.keys()
     assert max(found.difference.values()) <= TOLERANCE
+
+
+def test_the_table_of_the_docs_has_every_recipe() -> None:
+    text = (Path(__file__).parents[2] / "docs/do/deployment.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w-]+) \| .*\|$", text.partition("onnx_recipes.py")[2], re.M)
+    assert rows[1:] == sorted(NAMES), "run: python tools/onnx_recipes.py"
+    refused = re.findall(r"^\| ([\w-]+) \| this model has no graph", text, re.M)
+    assert refused == sorted(REFUSED)

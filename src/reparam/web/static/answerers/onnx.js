@@ -204,18 +204,18 @@ class Held {
     const weights = Array.from({ length: n }, (_, r) => softmax(Array.from({ length: S }, (_, s) => log_w[s * n + r])));
     const random = uniform(seed);
     const each = draws || S;
-    const chosen = Int32Array.from({ length: each * n }, (_, i) => (draws ? index(weights[i % n], random()) : Math.floor(i / n)));
-    const codes = Float32Array.from({ length: each * n * L }, (_, i) => z[(chosen[Math.floor(i / L)] * n + (Math.floor(i / L) % n)) * L + (i % L)]);
+    const taken = Int32Array.from({ length: each * n }, (_, i) => (draws ? index(weights[i % n], random()) : Math.floor(i / n)));
+    const codes = Float32Array.from({ length: each * n * L }, (_, i) => z[(taken[Math.floor(i / L)] * n + (Math.floor(i / L) % n)) * L + (i % L)]);
     const K = this.info.log_prior_y?.length ?? 0;
-    const classes = y ? tensor(Int32Array.from({ length: each * n }, (_, i) => y.data[i % n]), each * n)
-      : K ? tensor(chosen.map((s) => Math.floor((s * K) / S)), each * n) : undefined;
+    const classes = y ? chosen(y, Array.from({ length: each * n }, (_, i) => i % n))
+      : K ? tensor(taken.map((s) => Math.floor((s * K) / S)), each * n) : undefined;
     const found = await this.run("decoder", { z: tensor(codes, each * n, L), y: classes });
     const size = x.data.length / n;
     const filled = new Float32Array((draws || 1) * x.data.length);
     const noise = normals(random, draws ? found.x.length : 0);
     found.x.forEach((/** @type {number} */ mean, /** @type {number} */ i) => {
       const row = Math.floor(i / size);
-      if (!draws) filled[i % filled.length] += weights[row % n][chosen[row]] * mean;
+      if (!draws) filled[i % filled.length] += weights[row % n][taken[row]] * mean;
       else filled[i] = this.info.graphs.impute.noise === "binary" ? +(random() < mean) : mean + found.sd[i] * noise[i];
     });
     filled.forEach((_, i) => {
@@ -250,7 +250,7 @@ class Held {
     const C = x.shape[1];
     const G = this.arrays.values.shape[0];
     const hidden = Float32Array.from({ length: n * C * C }, (_, i) => (Math.floor(i / C) % C === i % C ? NaN : x.data[Math.floor(i / (C * C)) * C + (i % C)]));
-    const each = await this.missing(tensor(hidden, n * C, C), y && tensor(Int32Array.from({ length: n * C }, (_, i) => y.data[Math.floor(i / C)]), n * C));
+    const each = await this.missing(tensor(hidden, n * C, C), y && chosen(y, Array.from({ length: n * C }, (_, i) => Math.floor(i / C))));
     const p = Float32Array.from({ length: n * G * C }, (_, i) => {
       const [r, k, j] = [Math.floor(i / (G * C)), Math.floor(i / C) % G, i % C];
       return each.data[((r * C + j) * G + k) * C + j];
@@ -266,7 +266,7 @@ class Held {
     const { columns } = this.info.model;
     const [C, { data: values, shape: [G] }] = [columns.length, this.arrays.values];
     const m = Math.max(1, draws) * n;
-    const many = (/** @type {any} */ t) => t && tensor(t.data.constructor.from({ length: (m * t.data.length) / n }, (/** @type {any} */ _, /** @type {number} */ i) => t.data[i % t.data.length]), m, ...t.shape.slice(1));
+    const many = (/** @type {any} */ t) => t && chosen(t, Array.from({ length: m }, (_, i) => i % n));
     const [shown, model, classes] = [many(given.x).data, many(x), many(y)];
     let found = await this.missing(model, classes);
     for (let j = 0; j < C; j++) {
