@@ -12,6 +12,7 @@ import pytest
 
 import reparam
 from reparam import MLP, VAE, Adam, FormatError, RMSprop, SpecError, Training
+from reparam.data.load import stream
 from reparam.serialization.atomic import locked
 from reparam.serialization.header import read_header
 from reparam.serialization.model_file import read, write
@@ -160,6 +161,18 @@ def test_resume_compares_all_of_the_data(folder: Path, tmp_path: Path) -> None:
     many[-1, 0] += 1
     with pytest.raises(ValueError, match="other data"):
         list(small().fit_iter(many, resume=tmp_path / "t"))
+
+
+def test_resume_compares_all_rows_of_a_stream(tmp_path: Path) -> None:
+    many = np.random.default_rng(0).normal(size=(1500, 3)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", many)
+    vae = small()
+    with pytest.raises(Stop):
+        list(vae.fit_iter(stream(tmp_path / "rows.npy"), pause=SaveAt(vae, 2, tmp_path / "t")))
+    many[-1, 0] += 1
+    np.save(tmp_path / "rows.npy", many)
+    with pytest.raises(ValueError, match="other data"):
+        list(small().fit_iter(stream(tmp_path / "rows.npy"), resume=tmp_path / "t"))
 
 
 def test_a_file_of_format_2_loads_with_a_warning_that_it_has_no_checksum() -> None:

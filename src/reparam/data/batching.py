@@ -123,15 +123,16 @@ def survey(x: Rowwise) -> Values:
 
 
 def digest_of(rows: Rows) -> str:
-    """Number and digests of the first rows and of all; of a stream, whose rows are read where they are
-    needed, of its blocks' sizes in the place of all."""
+    """Number and digests of the first rows and of all; of a stream that of its blocks' sizes before that of
+    all, because older checkpoints end there."""
     x, y = rows
-    digest = hashlib.sha256()
+    digest, streamed = hashlib.sha256(), ""
     if isinstance(x, Weighted):
         digest.update(x.weights.numpy().data)
         x = x.rows
     if isinstance(x, Stream):
         digest.update(repr(x.sizes).encode())
+        streamed = f", {digest_of_blocks(x)}"
     elif isinstance(x, Sparse):
         for part in (x.matrix.data, x.matrix.indices, x.matrix.indptr):
             digest.update(np.ascontiguousarray(part).data)
@@ -140,7 +141,15 @@ def digest_of(rows: Rows) -> str:
     if y is not None:
         digest.update(np.ascontiguousarray(y.cpu().numpy()).data)
     first = zlib.crc32(x[:DIGESTED].cpu().numpy().tobytes())
-    return f"{len(x)} rows, {first:08x}, {digest.hexdigest()[:16]}"
+    return f"{len(x)} rows, {first:08x}, {digest.hexdigest()[:16]}{streamed}"
+
+
+def digest_of_blocks(x: Stream) -> str:
+    """A digest of all rows of a stream, in one pass."""
+    digest = hashlib.sha256()
+    for block in x:
+        digest.update(np.ascontiguousarray(block.cpu().numpy()).data)
+    return digest.hexdigest()[:16]
 
 
 def is_sparse(x: Rowwise) -> bool:
