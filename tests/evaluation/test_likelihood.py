@@ -61,14 +61,15 @@ def by_numpy(model: Model, x: np.ndarray, k: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ["digits", pytest.param("mnist", marks=MNIST)])
 def test_estimate_of_a_trained_model_meets_brute_force(name: str) -> None:
-    """Within 0.1 nat, the mean and the middle row. Both draw 20,000 codes a row of their own, of which few
-    count for an odd row."""
+    """Within 0.1 nat, the mean and the middle row, of rows for which 50 of 20,000 codes count: of some odd
+    digits one does, and neither estimate holds. Both draw codes of their own."""
     X = (load(name).X[:6000] > 0.5).astype(np.float32)
     training = Training(epochs=20)
     vae = VAE(8, encoder=MLP((64,), "tanh"), objective=IWAE(10), training=training, random_state=0).fit(X)
     torch.manual_seed(0)
-    ours, _ = log_likelihood(vae.model_, torch.tensor(X[:50]), None, 20_000, None)
-    off = ours.numpy() - by_numpy(vae.model_, X[:50], 20_000)
+    ours, counted = log_likelihood(vae.model_, torch.tensor(X[:50]), None, 20_000, None)
+    off = (ours.numpy() - by_numpy(vae.model_, X[:50], 20_000))[counted.numpy() > 50]
+    assert len(off) > 20
     assert np.median(np.abs(off)) < 0.1 and abs(off.mean()) < 0.1
 
 

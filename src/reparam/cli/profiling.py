@@ -34,7 +34,7 @@ def profile_step(vae: VAE, X: Any, y: Any = None) -> dict[str, float]:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     own = clone(vae)
     training = replace(own.training or Training(), epochs=3)
-    rows = min(X.shape[0], STEPS * training.batch_size)
+    rows = min(X.shape[0], STEPS * training.batch)
     head, labels = (X.iloc if hasattr(X, "iloc") else X)[:rows], None if y is None else y[:rows]
     epochs = own.set_params(training=training).fit_iter(head, labels)
     steps = next(epochs).step

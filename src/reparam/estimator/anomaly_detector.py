@@ -16,7 +16,7 @@ from ..errors import SpecError
 from ..families import Family, StudentT
 from ..model.label_head import LabelHead
 from ..nn.networks import MLP
-from ..training.config import Training
+from ..training.config import BATCH, Training
 from .reasons import Reason, reasons, usual
 from .vae import VAE
 
@@ -156,7 +156,7 @@ def default_vaes(X: Any, novelty: bool, labels: LabelHead | None = None) -> list
 
 def of_steps(steps: int, n: int) -> Training:
     """Training for at least so many steps."""
-    return Training(epochs=math.ceil(steps / math.ceil(n / Training().batch_size)), missing=0.0)
+    return Training(epochs=math.ceil(steps / math.ceil(n / BATCH)), batch_size=BATCH, missing=0.0)
 
 
 def heavy_tailed(X: Any) -> Family | dict[str, Family] | None:

@@ -52,7 +52,7 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on the class y, Covariates() on a
       frame y of numbers and categories.
     - objective: one or more terms. Default: ELBO(), whose KL is warmed up, and with a classifier its terms.
-    - training: Training(epochs=..., batch_size=128, ...). Without `epochs` a tenth of the rows is held out,
+    - training: Training(epochs=..., batch_size=..., ...). Without `epochs` a tenth of the rows is held out,
       training stops when their bound no longer rises, and the best epoch is kept.
     - window: X is a time series, a frame with a `timestamp` and a `value` column (or values alone). Each
       row is a time step with the last `window` values; `y` marks known anomalies with 1, and training

@@ -36,7 +36,7 @@ class CompiledStep:
                 f"Training.compile with {bad[0]}: schedules without an end would be compiled at each step, "
                 "and critics are trained separately. Leave compile out"
             )
-        self.eager, self.batch_size = eager, training.batch_size
+        self.eager, self.batch_size = eager, training.batch
         self.settled = max((ramp.steps for ramp in moving), default=0)
         self.operations = Operations(model, lambda x, y: loss(x, y, self.settled)[:2])
 

@@ -20,6 +20,8 @@ PATIENCE, LEAST_PATIENCE = 300, 10
 ALL_ROWS = 0.25
 """Where nothing is said: the steps over all rows after the stop, as a share of those up to the best epoch."""
 
+BATCH, BATCH_OF_TABLES = 128, 256
+"""Rows in a batch where nothing is said."""
 RATE = 2e-3
 MOST_STEPS, LEAST_STEPS, STEPS_A_ROW = 10_000, 800, 6
 
@@ -133,6 +135,7 @@ class Training(Spec):
       over the first twentieth of the steps.
     - `epochs=None`: training stops when the bound of held-out rows no longer rises, after 10,000 steps, or
       6 for each row, at the latest, but not before 20 epochs. `epochs=N` trains N epochs on all rows.
+    - `batch_size=None`: BATCH rows; for tables, where `epochs` is None, BATCH_OF_TABLES.
     - `validation`: the fraction of rows held out; None: a tenth of LEAST rows or more where `epochs` is
       None, else none.
     - `patience`: training stops when the held-out bound has not risen for that many epochs, and the weights
@@ -157,7 +160,7 @@ class Training(Spec):
     """
 
     epochs: Count | None = None
-    batch_size: Count = 128
+    batch_size: Count | None = None
     learning_rate: Schedule | None = None
     optimiser: Annotated[Optimiser, Adam, RMSprop] = Adam()
     validation: float | None = None
@@ -195,6 +198,11 @@ class Training(Spec):
         if self.ema is not None and not 0 < self.ema < 1:
             raise SpecError(f"Training.ema must be in (0, 1), e.g. 0.999; not {self.ema}")
 
+    @property
+    def batch(self) -> int:
+        """The rows of a batch."""
+        return self.batch_size or BATCH
+
     def rate(self, step: int, epoch: int) -> float:
         """The learning rate with schedule and decay."""
         decay = self.decay or Decay(1.0)
@@ -204,6 +212,9 @@ class Training(Spec):
     def resolved(self, n: int, divisible: bool = True, table: bool = False) -> "Training":
         """With values for n rows where they are None. `divisible`: whether some of the rows can be held out;
         `table`: whether columns have families of their own."""
+        if self.batch_size is None:
+            sized = replace(self, batch_size=BATCH_OF_TABLES if table and self.epochs is None else BATCH)
+            return sized.resolved(n, divisible, table)
         validation, patience, all_rows = self.validation, self.patience, self.all_rows
         stops = self.epochs is None and divisible and n >= LEAST
         if all_rows is None:
@@ -244,7 +255,7 @@ class Training(Spec):
 
     def steps_per_epoch(self, n: int, validation: float) -> int:
         """The batches of n rows of which that fraction is held out."""
-        return math.ceil((n - int(n * validation)) / self.batch_size)
+        return math.ceil((n - int(n * validation)) / self.batch)
 
     def resolved_device(self) -> torch.device:
         """The device; SpecError where torch cannot use it on this machine."""

@@ -62,7 +62,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
         top: Any = new.latents.top
         if top is not None:
             top.start(codes(new, train)[0])
-        products = training.batch_size * sum(p.numel() for p in new.parameters() if p.requires_grad)
+        products = training.batch * sum(p.numel() for p in new.parameters() if p.requires_grad)
         with limited(training.threads or threads_for(products)):
             after = search(new, fixed, train, training)
     model.to("cpu")
@@ -121,7 +121,7 @@ def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Trai
     optimiser = training.optimiser.build(ours)
     for epoch in range(training.resolved(len(rows[0])).epochs or 0):
         z, share = codes(model, rows)
-        for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch_size):
+        for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch):
             p = model.latents.prior(model.pseudo_features())
             loss = -(share[some] * p.log_prob(z[some])).mean()
             for each in ours:

@@ -30,7 +30,7 @@ class Loss:
     def products(self) -> int:
         """The multiplications of a batch's forward pass, at most."""
         labels = self.model.config.labels
-        rows = self.training.batch_size * self.draws * (labels.n_classes if labels.enumerated else 1)
+        rows = self.training.batch * self.draws * (labels.n_classes if labels.enumerated else 1)
         return rows * self.model.products
 
     def __call__(self, x: Tensor, y: Tensor | None, step: int) -> tuple[Tensor, Tensor, Trace]:

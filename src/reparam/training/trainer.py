@@ -133,7 +133,7 @@ class Trainer:
         recent = Rollback(self)
         while self.epoch < epochs and not self.stopping.exhausted:
             recent.keep()
-            with limited(self.threads), crowd.watched(), enough_for("batch_size", self.training.batch_size):
+            with limited(self.threads), crowd.watched(), enough_for("batch_size", self.training.batch):
                 means = self._epoch(data, recent, pause or NeverPause())
                 if not math.isfinite(means[0]):
                     recent.diverged(data, means[0])
@@ -193,7 +193,7 @@ class Trainer:
         training = self.training.resolved(n)
         assert training.epochs is not None
         epochs = training.epochs + (self.position.stop.epoch if self.position.stop else 0)
-        self.stopping.check_every(math.ceil(n / training.batch_size))
+        self.stopping.check_every(math.ceil(n / training.batch))
         if not digest.startswith(self.position.data):  # older ones end after the first rows
             raise SpecError("the stopped training had other data: use the same data, or start a new training")
         if self.epoch > epochs:
@@ -266,7 +266,7 @@ class Trainer:
         self.model.train()
         schedules = clocks(self.model)
         done, random = self.position.batches, self.position.random
-        batches = shuffled(x, self.training.batch_size, process.rank, process.size, process.device)
+        batches = shuffled(x, self.training.batch, process.rank, process.size, process.device)
         for _ in islice(batches, done):
             pass
         if done:
