@@ -161,12 +161,13 @@ def run_by_hand(folder: Path, rng: random.Random, n: int) -> Iterator[tuple[str,
 def run_memory(folder: Path, rng: random.Random, n: int) -> Iterator[tuple[str, Tally]]:
     """Each verb with little memory, of several sizes."""
     memory.write_data(folder)
-    for verb in memory.VERBS:
-        tally, started = Tally(), time.monotonic()
-        cases = [(verb, rng.randrange(2 << 20, 64 << 20)) for _ in range(n)]
-        for (_, extra), found in zip(cases, memory.limited(cases, folder), strict=True):
-            tally.add(f"exit {found.status}", f"{extra >> 20} MiB: {found.fault}" if found.fault else "")
-        tally.seconds = time.monotonic() - started
+    started, tallies = time.monotonic(), {verb: Tally() for verb in memory.VERBS}
+    cases = [(verb, rng.randrange(2 << 20, 64 << 20)) for verb in memory.VERBS for _ in range(n)]
+    for (verb, extra), found in zip(cases, memory.limited(cases, folder), strict=True):
+        fault = f"{extra >> 20} MiB: {found.fault}" if found.fault else ""
+        tallies[verb].add(f"exit {found.status}", fault)
+    for verb, tally in tallies.items():
+        tally.seconds = (time.monotonic() - started) / len(tallies)
         yield f"memory: {verb}", tally
 
 
