@@ -13,24 +13,25 @@ import torch
 
 from .stopwatch import Stopwatch
 
-SMALL = 30_000_000
+SMALL, SMALL_TABLE = 30_000_000, 60_000_000
 """Multiplications of a forward pass up to which one thread is used: 128 rows of a network of 234,000
-weights, which is that of a table unless it is wide."""
+weights, or 256 rows of a table, most of whose work is in small operations."""
 NOTICED = 2.0
 """Seconds of work after which other processes are noticed."""
 CROWDED = 60.0
 """Involuntary switches per second of a thread from which on other processes are said to take its place."""
 
 
-def threads_for(products: int) -> int | None:
-    """The threads for work with so many multiplications in a forward pass; None: as many as the caller has.
+def threads_for(products: int, small: int = SMALL) -> int | None:
+    """The threads for work with so many multiplications in a forward pass, one for `small` work or less;
+    None: as many as the caller has.
 
     It depends on the sizes alone, so that a seed gives the same bits on a busy and on a quiet machine.
 
     >>> threads_for(128 * 150_000), threads_for(128 * 1_500_000)
     (1, None)
     """
-    return 1 if products <= SMALL else None
+    return 1 if products <= small else None
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from ..objectives import Bound, Term, names_of
 from ..specs.schedules import clocks, ramps
 from ..stopwatch import Stopwatch
 from ..tensors import finite, random_from
-from ..threads import Crowd, limited, threads_for
+from ..threads import SMALL, SMALL_TABLE, Crowd, limited, threads_for
 from .adversary import Adversary
 from .checkpoint import NeverPause, Pause, Position, Stop, set_random_state
 from .compiled_step import CompiledStep
@@ -80,7 +80,8 @@ class Trainer:
         self.adversary = Adversary(terms, model.config, self.process)
         loss = Loss(model, terms, self.adversary.critics, training)
         on_cpu = self.process.device.type == "cpu"
-        self.threads = training.threads or (threads_for(loss.products) if on_cpu else None)
+        small = SMALL_TABLE if model.likelihood.family.by_column else SMALL
+        self.threads = training.threads or (threads_for(loss.products, small) if on_cpu else None)
         eager = EagerStep(loss, parameters, self.process)
         self.step: Step = CompiledStep(loss, eager, self.process) if training.compile else eager
         moving = ramps([*terms, *clocks(model)])
