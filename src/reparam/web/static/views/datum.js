@@ -101,8 +101,8 @@ function Verdict({ seen, x }) {
   useEffect(() => {
     if (!heat.current || !seen.pixels) return;
     [heat.current.height, heat.current.width] = shape;
-    const { strange, strong } = strangeness(seen.pixels);
-    heat.current.getContext("2d").putImageData(heatOf(strange, [...shape.slice(0, 2), shape[2]], strong), 0, 0);
+    const { unlikely, most } = unlikelihood(seen.pixels);
+    heat.current.getContext("2d").putImageData(heatOf(unlikely, [...shape.slice(0, 2), shape[2]], most), 0, 0);
   });
   if (!seen.mean && seen.log_px === undefined) return html`<div class="verdict"><p class="quiet">${info.kind === "image" ? "Draw, drop a picture on the page, or take a row." : "Take a row, or enter one."}</p></div>`;
   const p = seen.probabilities;
@@ -112,7 +112,7 @@ function Verdict({ seen, x }) {
         <p class="quiet">${seen.percentile < 1 ? "less likely than almost all of the data" : `as likely as, or likelier than, ${seen.percentile.toFixed(0)} % of the data`}</p>` : null}` : null}
     ${p ? html`<h3>Class</h3><ul class="bars">${info.classes.map((/** @type {string} */ name, /** @type {number} */ k) => html`<li class=${p[k] === Math.max(...p) ? "top" : ""}><span>${name}</span><i><b style=${`width:${100 * p[k]}%`}></b></i><span>${(100 * p[k]).toFixed(0)}%</span></li>`)}</ul>` : null}
     ${(info.kind === "image" || info.kind === "vector") && seen.x ? html`<div class="pair"><figure><figcaption>reconstruction</figcaption><${Picture} x=${seen.x} model=${state.model} label="reconstruction" /></figure>
-      ${info.kind === "image" && seen.pixels ? html`<figure><figcaption>strange pixels</figcaption><span class="stack"><${Picture} x=${x} model=${state.model} label="datum" /><canvas ref=${heat} role="img" aria-label="pixels that are less likely than usual in red"></canvas></span></figure>` : null}</div>` : null}
+      ${info.kind === "image" && seen.pixels ? html`<figure><figcaption>unlikely pixels</figcaption><span class="stack"><${Picture} x=${x} model=${state.model} label="datum" /><canvas ref=${heat} role="img" aria-label="pixels that are less likely than usual in red"></canvas></span></figure>` : null}</div>` : null}
     ${seen.cells ? html`<${Unlikely} cells=${seen.cells} x=${x} info=${info} />` : null}
     ${seen.filled && info.kind === "table" ? html`<${Guesses} filled=${seen.filled} x=${x} info=${info} />` : null}
     ${seen.filled && info.kind !== "table" ? html`<h3>What might be there</h3><div class="tiles">${Array.from({ length: DRAWS }, (_, i) => html`<span class="tile"><${Picture} x=${drawn(info, seen.filled, i)} model=${state.model} label=${`imputation ${i + 1}`} /></span>`)}</div>` : null}
@@ -143,9 +143,9 @@ function drawn(info, filled, i) {
 }
 
 /** How much less likely than the datum's median each cell is, nats. @param {number[]} cells */
-function strangeness(cells) {
+function unlikelihood(cells) {
   const sorted = cells.filter(Number.isFinite).sort((a, b) => a - b);
   const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const strange = cells.map((v) => (Number.isFinite(v) ? Math.max(0, middle - v) : 0));
-  return { strange, strong: Math.max(1, ...strange) };
+  const unlikely = cells.map((v) => (Number.isFinite(v) ? Math.max(0, middle - v) : 0));
+  return { unlikely, most: Math.max(1, ...unlikely) };
 }
