@@ -106,6 +106,50 @@ def test_probabilities_of_all_patterns_sum_to_one() -> None:
     assert log_missing(Gaussian().distribution((1,), loc=torch.zeros(1), scale=torch.ones(1)), x) == 0
 
 
+def test_cells_are_missing_by_columns_without_gaps_and_by_each_other() -> None:
+    """Against the formula of `MissingGiven` in numpy; values of columns with gaps change nothing."""
+    family = Columns((Gaussian(), Categorical(3), Gaussian()), (0, 2), context=4)
+    held, n = head(family, (3,))
+    torch.manual_seed(0)
+    torch.nn.init.normal_(held.holes.write)
+    held.double().eval()
+    raw = torch.randn(1, n, dtype=torch.float64)
+    r, u = np.split(raw[0, -6:].numpy(), [2])
+    read, known, write = (
+        each.detach().numpy() for each in (held.holes.read, held.holes.known, held.holes.write)
+    )
+    total = 0.0
+    for a, b in product([0, 1], repeat=2):
+        x = torch.tensor([[torch.nan if a else 7.0, 1.0, torch.nan if b else 9.0]], dtype=torch.float64)
+        found = log_missing(held(raw, x), x.isnan())
+        logits = [
+            r[j] + write[j] @ (h / (1 + np.exp(-h)))
+            for j, h in enumerate([u + read[1], u + read[1] + a * known[0]])
+        ]
+        wanted = sum(-np.log1p(np.exp(-t if m else t)) for t, m in zip(logits, (a, b), strict=True))
+        np.testing.assert_allclose(found.item(), wanted, rtol=1e-6)
+        total += np.exp(wanted)
+    assert total == pytest.approx(1.0)
+    some = torch.tensor([[7.0, 1.0, 9.0]], dtype=torch.float64).expand(20_000, 3)
+    with torch.no_grad():
+        drawn = held(raw, some).missing.sample()
+        share = held(raw, some[:1]).missing.log_prob(torch.ones(1, 2, dtype=torch.float64)).exp()
+    assert drawn.prod(-1).mean().item() == pytest.approx(share.item(), abs=0.015)
+
+
+def test_a_column_that_is_missing_exactly_when_another_says_so_is_drawn_so() -> None:
+    rng = np.random.default_rng(0)
+    smokes = rng.choice(["no", "yes"], 800)
+    age = rng.normal(40, 10, 800)
+    table = pd.DataFrame({"smokes": smokes, "age": age, "packs": rng.gamma(2.0, 1.0, 800).round(2)})
+    table["since"] = (age - rng.gamma(3.0, 4.0, 800)).round(1)
+    table.loc[smokes == "no", ["packs", "since"]] = np.nan
+    drawn = VAE(2, training=Training(epochs=60), random_state=0).fit(table).sample(2000, random_state=0)
+    assert (drawn.packs.isna() == (drawn.smokes == "no")).mean() > 0.98
+    assert (drawn.packs.isna() == drawn.since.isna()).mean() > 0.98
+    assert 0.4 < drawn.packs.isna().mean() < 0.6
+
+
 @pytest.mark.slow
 def test_the_compiled_step_and_the_eager_one_agree() -> None:
     table = holed().head(200)[["a", "b", "e"]]

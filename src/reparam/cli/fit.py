@@ -42,7 +42,9 @@ def fit(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="random seed")] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
-    precision: Annotated[str | None, typer.Option(help="32-true or bf16-mixed")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="32-true, medium or bf16-mixed; default: by the size of the network")
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="processor threads; default: by the size of the network")
     ] = None,

@@ -27,6 +27,7 @@ from .discrete import (
     nearest,
 )
 from .flows import CachedTransform, FlowDistribution
+from .missing import MissingCells
 from .mixtures import GaussianMixture, mixture
 from .ordinal import OrderedLogistic
 from .product import (

@@ -35,8 +35,7 @@ def split_columns(x: Tensor, runs: Runs) -> list[Tensor]:
 class Product(Unvalidated):
     """p(x) = prod_i p_i(x_i): columns with different distributions, each part with event (n_i,).
 
-    `missing` says which cells of some `columns` are missing. It is apart from x, of which alone log_prob and
-    sample are.
+    `missing` says which cells of some `columns` are missing, given x. log_prob and sample are of x alone.
     """
 
     def __init__(
@@ -98,6 +97,7 @@ def log_missing(d: Distribution, missing: Tensor) -> Tensor | float:
 def sample_with_missing(d: Distribution) -> Tensor:
     """A sample, with NaN in the cells that are missing, where that is modelled."""
     x = d.sample()
+    d = d.given(x) if isinstance(d, Chain) else d
     if isinstance(d, Product) and d.missing is not None:
         hidden = torch.zeros_like(x, dtype=torch.bool)
         hidden[..., d.columns] = d.missing.sample().bool()

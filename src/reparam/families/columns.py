@@ -20,6 +20,7 @@ from .context import Context
 from .continuous import Beta, ContinuousBernoulli, Gaussian, Laplace, LogNormal, StudentT
 from .counts import NegativeBinomial, Poisson, ZeroInflated
 from .discrete import Bernoulli, Categorical, DiscretizedLogistic
+from .missing import MissingGiven
 from .ordinal import OrderedLogistic
 from .quantile import Quantile
 from .sources import Shared
@@ -73,8 +74,9 @@ class Columns(Family):
     probability that depends on the latent. Training learns it, and samples have such cells; log p(x) is that
     of the observed cells alone.
 
-    `context`: p(x) = prod_j p_j(x_j | x_i, i before j) instead, through a network of that width (`Context`);
-    with 0 columns are independent given the latent.
+    `context`: p(x) = prod_j p_j(x_j | x_i, i before j) instead, through a network of that width (`Context`),
+    and which cells are missing also depends on the other columns and on each other (`MissingGiven`); with 0
+    columns are independent given the latent.
     Source: Nazabal et al., "Handling incomplete heterogeneous data using VAEs" (2020).
 
     >>> Columns((Gaussian(), Categorical(3), Gaussian())).inputs(torch.tensor([[0.5, 1.0, 2.0]]))
@@ -169,6 +171,8 @@ class ColumnsHead(Conditional):
         )
         self.sizes = [sum(head.sizes) for head in self.heads]
         self.context = context_of(family, self.sizes) if family.context else None
+        holes = family.missing if family.context else ()
+        self.holes = MissingGiven(numbers_read(family), holes, family.context) if holes else None
         self.memory = max(1, family.context // USUAL_WIDTH)
         self.reads_rows = self.context is not None or any(head.reads_rows for head in self.heads)
         self.widths = [*self.sizes, len(family.missing), family.context]
@@ -186,10 +190,11 @@ class ColumnsHead(Conditional):
         if self.layer is None:
             return self.product([h] * len(self.sizes), None, rows)
         *raws, holes, u = torch.split(to_float32(self.layer(h)), self.widths, -1)
-        missing = self.missing(holes) if self.family.missing else None
+        holes = holes + self.missing_logits  # at 0 as often as in training
         if self.context is None:
-            return self.product(raws, missing, rows)
-        return Chain(partial(self.given, self.context, raws, u, missing), rows)
+            own = by_torch.Bernoulli(logits=holes, validate_args=False)
+            return self.product(raws, event(own, 1) if self.family.missing else None, rows)
+        return Chain(partial(self.given, self.context, raws, u, holes), rows)
 
     def product(
         self, raws: Sequence[Tensor | None], missing: Distribution | None, rows: Tensor | None
@@ -203,20 +208,17 @@ class ColumnsHead(Conditional):
         context: Context,
         raws: Sequence[Tensor],
         u: Tensor,
-        missing: Distribution | None,
+        holes: Tensor,
         rows: Tensor | None,
     ) -> Product:
         """The distribution of each column given those before it in rows (*rows, C), or given none."""
         x = u.new_full((1, len(self.family.families)), torch.nan) if rows is None else rows.to(u.dtype)
         own = split_columns(self.standardised(x.reshape(-1, x.shape[-1])), self.family.runs)
         read = [f.inputs(mine).nan_to_num(nan=0.0) for f, mine in zip(self.family.groups, own, strict=True)]
-        more = context(u, torch.cat(read, -1).reshape(*x.shape[:-1], -1), ~x.isnan())
-        added = torch.split(more, self.sizes, -1)
+        numbers = torch.cat(read, -1).reshape(*x.shape[:-1], -1)
+        missing = self.holes(holes, u, numbers) if self.holes else None
+        added = torch.split(context(u, numbers, ~x.isnan()), self.sizes, -1)
         return self.product([a + b for a, b in zip(raws, added, strict=True)], missing, rows)
-
-    def missing(self, raw: Tensor) -> Distribution:
-        """Whether cells are missing, from raw numbers (*batch, columns): at 0 as often as in training."""
-        return event(by_torch.Bernoulli(logits=raw + self.missing_logits, validate_args=False), 1)
 
     def standardised(self, x: Tensor) -> Tensor:
         own = zip(self.heads, split_columns(x, self.family.runs), strict=True)
@@ -232,11 +234,17 @@ class ColumnsHead(Conditional):
         self.missing_logits.copy_(shares.clamp(1e-3, 1 - 1e-3).logit())
 
 
+def numbers_read(family: Columns) -> list[int]:
+    """The column of each number of `inputs`."""
+    read = list[int]()
+    for own, columns in family.groups.items():
+        read += columns * (own.inputs(torch.zeros(1, len(columns))).shape[-1] // len(columns))
+    return read
+
+
 def context_of(family: Columns, sizes: Sequence[int]) -> Context:
     """How a column depends on others, for groups of columns with so many raw parameters."""
-    read, written = list[int](), list[int]()
-    for (own, columns), size in zip(family.groups.items(), sizes, strict=True):
-        inputs = own.inputs(torch.zeros(1, len(columns))).shape[-1]
-        read += columns * (inputs // len(columns))
+    written = list[int]()
+    for columns, size in zip(family.groups.values(), sizes, strict=True):
         written += columns * (size // len(columns))
-    return Context(read, written, family.context)
+    return Context(numbers_read(family), written, family.context)

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, pad, silu
 
 ALIKE = 8
+"""Columns whose counts of numbers differ by less than this factor are one product of matrices, in which those
+with fewer are filled with zeros."""
 
 
 class Context(nn.Module):
@@ -25,25 +27,38 @@ class Context(nn.Module):
     so that the latent is used: Bowman et al. (2016), "Generating sentences from a continuous space", 3.1.
     """
 
+    place: Tensor
     order: Tensor
+    kept: Tensor
 
     def __init__(self, inputs: Sequence[int], outputs: Sequence[int], width: int) -> None:
         """The column of each number that is read, and of each raw parameter that is written."""
         super().__init__()
         n = max(outputs) + 1
-        self.inputs, self.outputs = Ragged(inputs), Ragged(outputs)
         self.read = nn.Parameter(torch.randn(len(inputs), width))
         self.bias = nn.Parameter(torch.randn(n, width))
         self.write = nn.Parameter(torch.zeros(len(outputs), width))
-        self.register_buffer("order", torch.ones(n, n, dtype=torch.bool).tril(-1), persistent=False)
+        read, written = numbers_of(inputs), numbers_of(outputs)
+        self.sizes = list[int]()
+        places, slots = list[int](), list[int]()
+        for i, columns in enumerate(parts_of([len(mine) for mine in read], [len(mine) for mine in written])):
+            places += columns
+            self.sizes.append(len(columns))
+            for name, own, none in (("read", read, len(inputs)), ("written", written, len(outputs))):
+                numbers = filled([own[column] for column in columns], none)
+                self.register_buffer(f"{name}{i}", torch.tensor(numbers), persistent=False)
+            slots += [slot for row in numbers for slot in row]
+        self.register_buffer("place", torch.tensor(places), persistent=False)
+        self.register_buffer("order", self.place[:, None] > self.place, persistent=False)
+        kept = torch.tensor(slots).argsort()[: len(outputs)]
+        self.register_buffer("kept", kept, persistent=False)
 
     def forward(self, u: Tensor, x: Tensor, observed: Tensor) -> Tensor:
         """u (*batch, H), the numbers read (*rows, n), which cells are observed (*rows, C) -> what is added to
         the raw parameters, (*batch, m)."""
-        each = self.inputs.sums(x.flatten(0, -2), self.read) + self.bias
-        read = each.reshape(*observed.shape, -1)
-        hidden = silu(u[..., None, :] + self.seen(observed).to(u.dtype) @ read)
-        return self.outputs.products(hidden.flatten(0, -3), self.write).reshape(*hidden.shape[:-2], -1)
+        seen = self.seen(observed[..., self.place]).to(u.dtype)
+        hidden = silu(u[..., None, :] + seen @ self.sums(x.flatten(0, -2)).reshape(*observed.shape, -1))
+        return self.products(hidden.flatten(0, -3)).reshape(*hidden.shape[:-2], -1)
 
     def seen(self, observed: Tensor) -> Tensor:
         """Whether column j (the last axis but one) sees column i (the last), (*rows, C, C)."""
@@ -57,69 +72,60 @@ class Context(nn.Module):
         first = place[..., None, :] < place[..., :, None]
         return first & (torch.rand(first.shape, device=first.device) < share)
 
+    def numbers(self, name: str) -> list[Tensor]:
+        """The numbers of each part's columns."""
+        return [getattr(self, f"{name}{i}") for i in range(len(self.sizes))]
 
-class Ragged(nn.Module):
-    """Numbers i of columns c(i), to some columns more than to others.
+    def sums(self, x: Tensor) -> Tensor:
+        """W_i^T x_i + b_i of each column: x (R, n) -> (R, C, H)."""
+        biases = torch.split(embedding(self.place, self.bias)[:, None], self.sizes)
+        own = zip(biases, self.numbers("read"), strict=True)
+        each = [torch.baddbmm(b, taken(x.T, i).mT, taken(self.read, i)) for b, i in own]
+        return torch.cat(each).transpose(0, 1)
 
-    Columns are computed in parts that differ in size by less than ALIKE, where smaller ones are filled with
-    zeros: a part is one product of matrices.
-    """
-
-    place: Tensor
-    kept: Tensor
-
-    def __init__(self, columns: Sequence[int]) -> None:
-        """The column of each number; each column has one or more."""
-        super().__init__()
-        parts = parts_of(columns)
-        order = torch.cat([mine for mine, _ in parts])
-        slots = torch.cat([numbers.flatten() for _, numbers in parts])
-        self.register_buffer("place", order.argsort(), persistent=False)
-        self.register_buffer("kept", slots.argsort()[: len(columns)], persistent=False)
-        for i, (mine, numbers) in enumerate(parts):
-            self.register_buffer(f"columns{i}", mine, persistent=False)
-            self.register_buffer(f"numbers{i}", numbers, persistent=False)
-        self.parts = len(parts)
-
-    def part(self, i: int) -> tuple[Tensor, Tensor]:
-        return getattr(self, f"columns{i}"), getattr(self, f"numbers{i}")
-
-    def sums(self, x: Tensor, w: Tensor) -> Tensor:
-        """y_rc = sum of x_ri w_i over the numbers i of column c: x (R, n), w (n, H) -> (R, C, H)."""
-        each = [
-            taken(x.T, numbers).mT @ taken(w, numbers) for _, numbers in map(self.part, range(self.parts))
-        ]
-        return torch.cat(each)[self.place].transpose(0, 1)
-
-    def products(self, h: Tensor, w: Tensor) -> Tensor:
-        """y_ri = <h_rc, w_i>, c the column of i: h (R, C, H), w (n, H) -> (R, n)."""
-        own = h.transpose(0, 1)
-        each = [
-            (own[columns] @ taken(w, numbers).mT).mT.flatten(0, 1)
-            for columns, numbers in map(self.part, range(self.parts))
-        ]
+    def products(self, h: Tensor) -> Tensor:
+        """V_j^T h_j of each column: h (R, C, H) -> (R, m)."""
+        own = zip(torch.split(h.transpose(0, 1), self.sizes), self.numbers("written"), strict=True)
+        each = [(mine @ taken(self.write, i).mT).mT.flatten(0, 1) for mine, i in own]
         return embedding(self.kept, torch.cat(each)).T
 
 
-def parts_of(columns: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
-    """Columns with about as many numbers, and the numbers of each (c, most); where it has fewer, n.
+def numbers_of(columns: Sequence[int]) -> list[list[int]]:
+    """The numbers i of each column c(i).
 
-    >>> parts_of([0, 1, 0, 0])
-    [(tensor([0, 1]), tensor([[0, 2, 3],
-            [1, 4, 4]]))]
+    >>> numbers_of([0, 1, 0, 0])
+    [[0, 2, 3], [1]]
     """
-    own: dict[int, list[int]] = {}
+    own: list[list[int]] = [[] for _ in range(max(columns) + 1)]
     for i, column in enumerate(columns):
-        own.setdefault(column, []).append(i)
-    left = sorted(own, key=lambda column: -len(own[column]))
+        own[column].append(i)
+    return own
+
+
+def parts_of(read: Sequence[int], written: Sequence[int]) -> list[list[int]]:
+    """Columns in parts, in which the counts of numbers differ by less than ALIKE.
+
+    >>> parts_of([1, 20, 3], [1, 20, 2])
+    [[1], [2, 0]]
+    """
+    left = sorted(range(len(read)), key=lambda column: (-written[column], -read[column]))
     parts = []
     while left:
-        most = len(own[left[0]])
-        mine = [column for column in left if ALIKE * len(own[column]) > most]
-        left = left[len(mine) :]
-        filled = [own[column] + [len(columns)] * (most - len(own[column])) for column in mine]
-        parts.append((torch.tensor(mine), torch.tensor(filled)))
+        most = left[0]
+        mine = [c for c in left if alike(read[c], read[most]) and alike(written[c], written[most])]
+        left = [column for column in left if column not in mine]
+        parts.append(mine)
     return parts
+
+
+def alike(a: int, b: int) -> bool:
+    return max(a, b) < ALIKE * min(a, b)
+
+
+def filled(rows: Sequence[Sequence[int]], none: int) -> list[list[int]]:
+    """Rows of one length, `none` after the ends of shorter ones."""
+    most = max(map(len, rows))
+    return [[*row, *[none] * (most - len(row))] for row in rows]
 
 
 def taken(x: Tensor, numbers: Tensor) -> Tensor:

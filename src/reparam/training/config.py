@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from ..errors import SpecError
 from ..specs.schedules import Linear, Schedule, at
 from ..specs.spec import Count, Spec
 from .optimisers import FusedAdamW, FusedOptimiser, FusedRMSprop
+from .precision import Precision
 
 HELD_OUT, MOST_HELD_OUT, LEAST = 0.1, 5_000, 50
 """Where nothing is said: the fraction of rows held out, the most rows, and the fewest of which some are."""
@@ -152,6 +153,9 @@ class Training(Spec):
     - `devices`: the number of processes that share each batch. The loss is that of one process where the
       objective is a sum over rows; MMD, TotalCorrelation, Consistency and critics use only a process's own
       rows, and a VQ codebook is updated from those of the first.
+    - `precision`: "32-true"; "medium", float32 with products of matrices in bfloat16, on a GPU in TF32; or
+      "bf16-mixed", torch's autocast. None: "medium" on a GPU, and on a processor with AMX for networks that
+      train on more than one thread; else as torch is set. Evaluation is always as torch is set.
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs, once no schedule of
       the objective changes. Control flow in custom modules is fixed at the first call. Compilation takes 15
       to 30 seconds and needs a C++ compiler.
@@ -169,7 +173,7 @@ class Training(Spec):
     skip: float | None = None
     ema: float | None = 0.999
     device: str = "auto"
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Precision | None = None
     decay: Decay | None = None
     missing: float | Annotated[Masks, Masks] | None = None
     devices: Count = 1

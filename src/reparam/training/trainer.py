@@ -8,7 +8,7 @@ uninterrupted one, and random numbers drawn by the caller have no effect.
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, cast
@@ -32,6 +32,7 @@ from .compiled_step import CompiledStep
 from .config import Training
 from .distributed import launched
 from .early_stopping import EarlyStopping
+from .precision import multiplied, precision_for
 from .rollback import BETWEEN, Rollback
 from .step import EagerStep, Loss, Step
 from .update import Update
@@ -82,6 +83,7 @@ class Trainer:
         on_cpu = self.process.device.type == "cpu"
         small = SMALL_TABLE if model.likelihood.family.by_column else SMALL
         self.threads = training.threads or (threads_for(loss.products, small) if on_cpu else None)
+        self.precision = training.precision or precision_for(loss.products, self.process.device)
         eager = EagerStep(loss, parameters, self.process)
         self.step: Step = CompiledStep(loss, eager, self.process) if training.compile else eager
         moving = ramps([*terms, *clocks(model)])
@@ -134,7 +136,7 @@ class Trainer:
         recent = Rollback(self)
         while self.epoch < epochs and not self.stopping.exhausted:
             recent.keep()
-            with limited(self.threads), crowd.watched(), enough_for("batch_size", self.training.batch):
+            with self._as_planned(), crowd.watched(), enough_for("batch_size", self.training.batch):
                 means = self._epoch(data, recent, pause or NeverPause())
                 if not math.isfinite(means[0]):
                     recent.diverged(data, means[0])
@@ -169,6 +171,12 @@ class Trainer:
                 summed=has_classifier and rated,
                 stopped=stopped,
             )
+
+    @contextmanager
+    def _as_planned(self) -> Iterator[None]:
+        """Inside, torch has the threads and the precision of this training."""
+        with limited(self.threads), multiplied(self.precision):
+            yield
 
     def finish(self) -> None:
         """Set the model's weights to those of the best epoch, or to the averaged ones."""

@@ -1,0 +1,57 @@
+"""In which numbers matrices are multiplied while a model trains."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+from ..threads import SMALL
+
+Precision = Literal["32-true", "medium", "bf16-mixed"]
+"""Float32 throughout; float32 whose products of matrices are of bfloat16 on a processor and of TF32 on a GPU,
+summed in float32; or bfloat16 wherever torch's autocast takes it."""
+PRODUCTS = {"32-true": "highest", "medium": "medium"}
+
+
+def precision_for(products: int, device: torch.device) -> Precision | None:
+    """ "medium" where it is faster for work with so many multiplications in a forward pass: on a GPU, and for
+    all but small work on a processor with AMX. None: as torch is set.
+
+    On a processor products of small matrices in bfloat16 take longer, up to twice as long, and without AMX
+    those of large ones do too.
+
+    >>> precision_for(128 * 150_000, torch.device("cpu"))
+    """
+    if device.type == "cpu":
+        return "medium" if products > SMALL and torch.cpu._is_amx_tile_supported() else None
+    return "medium" if device.type == "cuda" else None
+
+
+@contextmanager
+def multiplied(precision: Precision | None) -> Iterator[None]:
+    """Inside, torch multiplies in this precision; afterwards, and with None or "bf16-mixed", as it is set.
+
+    Nothing is changed where the precision is set for each backend by itself
+    (`torch.backends.mkldnn.matmul.fp32_precision`).
+    """
+    wanted, before = PRODUCTS.get(precision or ""), products_now()
+    if wanted is None or before is None:
+        yield
+        return
+    convolutions = torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision(wanted)
+    torch.backends.cudnn.allow_tf32 = wanted == "medium"
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.allow_tf32 = convolutions
+
+
+def products_now() -> str | None:
+    """How torch multiplies now; None where backends are set one by one."""
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
