@@ -197,6 +197,9 @@ FAMILIES = {
         lambda x, v: stats.bernoulli(1 / (1 + np.exp(-v["logit"]))).logpmf(x),
     ),
     "categorical": LikelihoodRow(Categorical(4), numbers(4), lambda rng, n: rng.integers(0, 4, n), softmax),
+    "levels": LikelihoodRow(
+        Categorical(4, ordered=True), numbers(4), lambda rng, n: rng.integers(0, 4, n), softmax
+    ),
     "pixels": LikelihoodRow(
         DiscretizedLogistic(), numbers(256), lambda rng, n: rng.integers(0, 256, n), discretized
     ),

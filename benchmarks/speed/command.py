@@ -31,7 +31,7 @@ PARTS: dict[str, Callable[[Effort], Rows]] = {
     "warmup": warmup,
     "growth": growth,
 }
-OURS = ("floor", "expert", "hand", "reparam", "compiled", "bf16")
+OURS = ("floor", "expert", "hand", "reparam", "float32", "compiled", "bf16")
 TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
     "training": (
         "training",
@@ -66,7 +66,8 @@ TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
 
 def about(effort: Effort) -> dict[str, object]:
     """What the figures were measured with."""
-    versions: dict[str, object] = {"torch": torch.__version__}
+    has_amx = torch.cpu._is_amx_tile_supported()
+    versions: dict[str, object] = {"AMX": "yes" if has_amx else "no", "torch": torch.__version__}
     for peer in PEERS if effort.peers else ():
         try:
             versions[peer] = installed(peer)

@@ -27,7 +27,7 @@ VAES: dict[str, VAE] = {
 """The nets of `PLAIN` in reparam's words."""
 
 PAIRS = (
-    *(("reparam", who) for who in ("floor", "hand", "compiled", "bf16")),
+    *(("reparam", who) for who in ("floor", "hand", "float32", "compiled", "bf16")),
     ("compiled", "floor"),
     *((who, "reparam") for who in ("expert", *PEERS)),
     ("expert", "compiled"),
@@ -132,7 +132,8 @@ def ours(name: str, steps: int, effort: Effort) -> dict[str, Turn]:
         "hand": hand(net, x, y),
         "reparam": reparam(name, x, y),
     }
-    ways: dict[str, dict[str, object]] = {} if effort.small else {"compiled": {"compile": True}}
+    ways: dict[str, dict[str, object]] = {"float32": {"precision": "32-true"}}
+    ways |= {} if effort.small else {"compiled": {"compile": True}}
     ways |= {"bf16": {"precision": "bf16-mixed"}} if effort.bf16 else {}
     return turns | {way: reparam(name, x, y, **words) for way, words in ways.items()}
 

@@ -176,7 +176,7 @@ def test_from_a_folder_to_figures_and_back(tmp_path: Path, capsys: Capture) -> N
         assert pd.read_csv(tmp_path / "s.csv").file.tolist() == ["u/x.png", "v/y.png", "v/z.png"]
     assert "v/bad.png (not an image); left out" in capsys.readouterr().err
     assert run("encode", out, other, "-o", tmp_path / "z.npy", "--skip-bad") == 0
-    assert np.load(tmp_path / "z.npy").shape == (3, 10)
+    assert np.load(tmp_path / "z.npy").shape == (3, 32)
     assert run("evaluate", out, other, "-k", 3, "--json", "--skip-bad") == 0
     assert '"accuracy"' in capsys.readouterr().out
     assert run("reconstruct", out, data, "-o", tmp_path / "r.npy") == 0

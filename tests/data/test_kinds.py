@@ -175,7 +175,7 @@ def test_a_named_family_stays() -> None:
 
 def test_levels_of_numbers_have_any_frequencies() -> None:
     rng = np.random.default_rng(0)
-    assert column(rng.choice([4, 6, 8], 200)).family() == Categorical(3)
+    assert column(rng.choice([4, 6, 8], 200)).family() == Categorical(3, ordered=True)
     ordered = pd.Categorical(rng.choice(list("SML"), 200), categories=list("SML"), ordered=True)
     assert column_of("size", pd.Series(ordered)).family() == DiscretizedLogistic(3)
 

@@ -45,6 +45,7 @@ from .spherical import PowerSpherical, UniformSphere
 from .univariate import (
     ContinuousBernoulli,
     DiscretizedLogistic,
+    Levels,
     NegativeBinomial,
     Nominal,
     Normal,

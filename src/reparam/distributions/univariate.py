@@ -9,7 +9,7 @@ from torch.distributions import Categorical, Distribution, Normal as TorchNormal
 from torch.nn.functional import log_softmax, logsigmoid, mse_loss, softplus
 
 from ..tensors import broadcast_shape, log_gamma_ratio, numel
-from .base import Unvalidated, sum_last, total
+from .base import Unvalidated, blend, mean_of, sum_last, total, weighted_mean
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -98,7 +98,7 @@ class Nominal(Categorical):
         Distribution.__init__(self, logits.shape[:-1], validate_args=False)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> "Nominal":
-        return Nominal(self.logits.expand(*batch_shape, -1))
+        return type(self)(self.logits.expand(*batch_shape, -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
         k = value.long()
@@ -106,6 +106,25 @@ class Nominal(Categorical):
         k = k.expand(shape).unsqueeze(-1)
         chosen: Tensor = self.logits.expand(*shape, -1).gather(-1, k)
         return chosen.squeeze(-1)
+
+
+class Levels(Nominal):
+    """P(x = k) = softmax(logits)_k of ordered classes, whose point prediction is the median."""
+
+
+@mean_of.register
+def _(d: Levels) -> Tensor:
+    return median(d.probs)
+
+
+@blend.register
+def _(d: Levels, weights: Tensor) -> Tensor:
+    return median(weighted_mean(d.probs, weights))
+
+
+def median(probs: Tensor) -> Tensor:
+    """The first class k with P(x <= k) >= 1/2, probabilities (*batch, K) -> (*batch,)."""
+    return (probs.cumsum(-1)[..., :-1] < 0.5).sum(-1).to(probs.dtype)
 
 
 class Poisson(TorchPoisson):

@@ -1,5 +1,6 @@
 """Defaults that depend on the data: from the arguments of a `VAE` to a fully resolved configuration."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,11 @@ from ..training.config import Training, warm_up
 from .preprocessing import Preprocessor
 from .validation import KINDS
 
-LATENT, COLUMNS_A_DIMENSION = 10, 3
-"""The most latent dimensions, and how many columns of a table there are for each but the first, where columns
-depend on each other and leave less to say to the latent."""
+LATENT, MOST_LATENT = 10, 32
+"""Latent dimensions of up to 100 numbers, and the most."""
+COLUMNS_A_DIMENSION = 3
+"""Columns of a table for each latent dimension but the first, where columns depend on each other and leave
+less to say to the latent."""
 
 
 @dataclass(frozen=True)
@@ -92,15 +95,20 @@ def resolve(
 
 
 def default_latent(event: Shape, likelihood: Family) -> int:
-    """The latent size where none is given.
+    """The latent size where none is given: of n numbers the root of n from LATENT to MOST_LATENT, of a table
+    whose columns depend on each other fewer.
 
     >>> from reparam import Columns
     >>> families = (Gaussian(),) * 9
     >>> [default_latent((9,), Columns(families, context=width)) for width in (0, 64)]
     [8, 4]
+    >>> [default_latent(event, Gaussian()) for event in [(30,), (28, 28), (64, 64, 3)]]
+    [10, 28, 32]
     """
     n = numel(event)
-    return max(1, min(LATENT, 1 + n // COLUMNS_A_DIMENSION if likelihood.is_chain else n - 1))
+    if likelihood.is_chain:
+        return min(LATENT, 1 + n // COLUMNS_A_DIMENSION)
+    return max(1, min(n - 1, max(LATENT, math.isqrt(n)), MOST_LATENT))
 
 
 def default_objective(labels: LabelHead, steps: int | None) -> Term | tuple[Term, ...]:

@@ -58,7 +58,8 @@ class Bernoulli(Factorized):
 @dataclass(frozen=True, repr=False)
 class Categorical(Factorized):
     """P(x = k) = softmax(logits)_k over whole numbers 0 .. classes - 1. The point prediction is the most
-    probable class; the encoder reads one-hot vectors, for an image the classes as channels.
+    probable class, of `ordered` ones, such as the values of a number that has few, the median; the encoder
+    reads one-hot vectors, for an image the classes as channels.
 
     >>> Categorical(3).inputs(torch.tensor([[2.0, 0.0]]))
     tensor([[0., 1., 0., 0., 1., 0.]])
@@ -66,6 +67,7 @@ class Categorical(Factorized):
 
     classes: Several
     logits: AnySource = Local()
+    ordered: bool = False
     links: ClassVar[dict[str, Link]] = {"logits": Identity()}
     measurement: ClassVar[Measurement | None] = "nominal"
 
@@ -78,7 +80,7 @@ class Categorical(Factorized):
 
     def cell_distribution(self, event: Shape, **values: Tensor) -> Distribution:
         logits = values["logits"].movedim(-1 - len(event), -1)
-        return distributions.Nominal(logits)
+        return (distributions.Levels if self.ordered else distributions.Nominal)(logits)
 
     def support_error(self, x: Array) -> Violation | None:
         outside = (x < 0) | (x >= self.classes) | (x != np.floor(x))

@@ -105,7 +105,7 @@ class Column:
     def family(self) -> Family:
         """The default family of the column. Levels of numbers have any frequencies, so a categorical one."""
         if self.kind == "ordinal" and not self.dtype.startswith("category"):
-            return Categorical(len(self.categories))
+            return Categorical(len(self.categories), ordered=len(self.categories) > 2)
         return Quantile() if self.quantile else self.parametric_family()
 
     def parametric_family(self) -> Family:
