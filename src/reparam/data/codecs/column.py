@@ -238,10 +238,14 @@ def written_as(dates: "pd.Series[Any]", sample: str) -> "pd.Series[Any]":
 
 def moments(values: "pd.Series[Any]") -> "pd.Series[Any]":
     """Dates, NaT where a value is none; those of several zones in UTC, as is one without a zone."""
+    form: dict[str, Any] = {"errors": "coerce", "format": "ISO8601"}
     try:
-        return pd.to_datetime(values, errors="coerce", format="ISO8601")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # pandas 2 makes objects of several zones
+            dates = pd.to_datetime(values, **form)
     except ValueError:
-        return pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
+        return pd.to_datetime(values, utc=True, **form)
+    return dates if dates.dtype.kind == "M" else pd.to_datetime(values, utc=True, **form)
 
 
 def plain(value: Any) -> Any:
