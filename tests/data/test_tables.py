@@ -328,3 +328,10 @@ def test_a_level_not_seen_is_shown_as_a_number() -> None:
         UserWarning, match=r"row 0, column 'level' holds 35, a value not seen in training \(0, 5"
     ):
         codec.encode(other)
+
+
+def test_a_constant_of_another_type_fills_what_is_missing() -> None:
+    table = pd.DataFrame({"planet": "Earth", "x": np.random.default_rng(0).normal(size=60)})
+    vae = VAE(1, training=Training(epochs=1), random_state=0).fit(table)
+    filled = vae.impute(pd.DataFrame({"planet": [3.0, np.nan], "x": [0.5, np.nan]}))
+    assert filled.planet.tolist() == [3.0, "Earth"] and filled.x.notna().all()

@@ -40,6 +40,15 @@ def test_a_forged_header_gives_one_line_and_an_exit_status(
             assert each.status in (0, 3, 5) and len(each.said.splitlines()) <= 3
 
 
+def test_an_empty_list_of_classes_is_none(folder: Path, tmp_path: Path) -> None:
+    """What a model of covariates alone has."""
+    outer, header, weights = split(folder / "covariates.safetensors")
+    header |= {"sha256": UNSIGNED, "classes": []}
+    (tmp_path / "m.safetensors").write_bytes(assembled(outer, json.dumps(header), weights))
+    for each in used(tmp_path / "m.safetensors", rows_of(folder, "covariates"), tmp_path):
+        assert not each.fault
+
+
 FORGED = [
     ("table", ("codec", "columns", 0, "low"), 10**400, "a range that no table has"),
     ("table", ("codec", "columns", 0, "low"), 9.5, "a range that no table has"),
@@ -50,6 +59,7 @@ FORGED = [
     ("table", ("codec", "columns", 5, "categories"), [1, 10**300, 2, 3, 4], "categories that no table has"),
     ("table", ("codec", "columns", 6, "value"), "2024-13-45", "damaged header"),
     ("table", ("codec", "columns", 6, "high"), 1e12, "a value that no table has"),
+    ("table", ("codec", "columns", 7, "value"), "nan", "a value that no table has"),
     ("table", ("codec", "columns", 7, "rows"), -1, "a number of rows that no table has"),
     ("table", ("codec", "columns", 0, "spike"), [1], "frequent numbers of columns"),
     ("table", ("codec", "columns", 0, "spike"), ["a", "b"], "frequent numbers of columns"),

@@ -112,7 +112,7 @@ class Targets:
         known = labels.n_classes if labels.reads_y and not labels.measured else 0
         if len(classes or ()) != known:
             raise ValueError("classes contradict the spec")
-        return cls(labels, None if classes is None else np.asarray(classes))
+        return cls(labels, np.asarray(classes) if classes else None)
 
 
 def labels_of(y: Any, n: int, head: LabelHead, unlabelled: bool) -> Array:

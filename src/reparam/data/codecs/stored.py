@@ -84,8 +84,8 @@ def _has_value(column: Column) -> bool:
     try:
         if column.kind == "date":
             column.decode(np.array([column.low, column.high], dtype=float))
-        elif column.kind == "constant":
-            _ = column.constant
+        elif column.kind == "constant" and column.constant is not None:
+            return _holds(column.dtype, (type(column.value),), (column.value,))
     except REFUSED:
         return False
     return True

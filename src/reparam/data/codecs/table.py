@@ -111,14 +111,18 @@ class TableCodec:
         frame = to_pandas(X, [c.name for c in self.columns]).copy()
         guesses = self.guesses(x).set_index(frame.index)
         for column in self.columns:
-            if column.name in guesses and column.name in frame:
+            if column.name in guesses and column.name in frame and frame[column.name].isna().any():
                 held, guess = frame[column.name], guesses[column.name]
                 if column.kind == "date" and not is_datetime64_any_dtype(held.dtype) and held.notna().any():
                     guess = written_as(guess, str(held.dropna().iloc[0]))
                 if isinstance(held.dtype, pd.CategoricalDtype):
                     new = [c for c in guess[held.isna()].unique() if c not in held.cat.categories]
                     held = held.cat.add_categories(new)
-                frame[column.name] = held.where(held.notna(), guess.astype(held.dtype))
+                try:
+                    guess = guess.astype(held.dtype)
+                except (TypeError, ValueError):  # a constant of another type
+                    held = held.astype(object)
+                frame[column.name] = held.where(held.notna(), guess)
         if is_polars(X):
             return to_polars(frame)
         return frame.set_axis(X.columns, axis=1) if isinstance(X, pd.DataFrame) else frame
