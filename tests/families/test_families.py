@@ -117,7 +117,8 @@ def test_samples_follow_the_density(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in NAMES if name not in ("categorical", "levels", "ordered", "student", "quantile")]
+    "name",
+    [name for name in NAMES if name not in ("categorical", "levels", "ordered", "student", "quantile")],
 )
 def test_best_guess_is_the_mean(name: str) -> None:
     row, law, raw = set_up(name)

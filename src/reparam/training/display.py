@@ -87,6 +87,7 @@ def epochs_shown(training: "Iterable[Progress]", verbose: int) -> "Iterator[Prog
             yield progress
     finally:
         if started:
+            bar.refresh()  # a notebook's bar is not when it stops
             bar.stop()
 
 
