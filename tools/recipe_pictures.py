@@ -1,6 +1,6 @@
-"""The pictures of docs/recipes.md, docs/_static/recipes/NAME.png: `python tools/recipe_pictures.py [NAME ...]`.
+"""The pictures of docs/recipes.md, in docs/_static/recipes: `python tools/recipe_pictures.py [NAME ...]`.
 
-Eight digits of 8 x 8 pixels, the means of p(x|z) for draws of z, after EPOCHS epochs on scikit-learn's digits, or
+Eight digits of 8 x 8 pixels, the means of p(x|z) for draws of z, after EPOCHS epochs on scikit-learn's, or
 MEMORISED on a few of them where the recipe takes few rows.
 """
 

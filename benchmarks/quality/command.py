@@ -8,11 +8,12 @@ against-time     static MNIST after 60 and 300 seconds, beside a plain loop and 
 vae .. ladder-*  priors, free bits and ladders, each beside the same model without it
 m2, m1m2         MNIST with ten labels a class
 beta-*           disentanglement of dSprites, which $REPARAM_DATA holds
+latents          fits of a default but for the size of the latent, of data sets of $REPARAM_DATA
 breast-cancer    hidden cells filled, half of them under five masks
 imputation       hidden cells of --table filled, beside scikit-learn's imputers
 synthesis        drawn rows of --table beside real ones; its last column is the classifier's target
 
-The last three print their tables; the others go to docs/results.json and docs/results.md.
+The last four print their tables; the others go to docs/results.json and docs/results.md.
 """
 
 import argparse
@@ -22,12 +23,12 @@ from dataclasses import replace
 from reparam.data.load import load
 
 from .. import results
-from ..markdown import Rows
+from ..markdown import Rows, markdown
 from . import tables
 from .against_time import against_time
 from .anomaly import anomaly
 from .data import data_sets
-from .defaults import compared
+from .defaults import compared, latents
 from .disentanglement import DISENTANGLEMENT
 from .few_labels import FEW_LABELS
 from .imputation import breast_cancer, imputation
@@ -65,10 +66,15 @@ def rows(name: str, budget: dict[str, int], seeds: tuple[int, ...], only: str | 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     results.add_arguments(
-        parser, [*RECORDED, "breast-cancer", *OF_A_TABLE], DISENTANGLEMENT, "all that need no --table"
+        parser,
+        [*RECORDED, "latents", "breast-cancer", *OF_A_TABLE],
+        DISENTANGLEMENT,
+        "all that need no --table",
     )
     parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}")
-    parser.add_argument("--only", metavar="SET", help="one data set of defaults, labels, gaps or draws")
+    parser.add_argument(
+        "--only", metavar="SET", help="one data set of defaults, latents, labels, gaps or draws"
+    )
     parser.add_argument("--table", metavar="CSV", help=f"for {' and '.join(OF_A_TABLE)}")
 
 
@@ -82,6 +88,13 @@ def run(arguments: argparse.Namespace) -> None:
             OF_A_TABLE[name](load(arguments.table).X)
         elif name == "breast-cancer":
             breast_cancer()
+        elif name == "latents":
+            for each in [arguments.only] if arguments.only else data_sets():
+                print(
+                    markdown(
+                        latents(each), {"nats": "nats", "steps": "steps", "active": "active"}, "data, size"
+                    )
+                )
         else:
             for found in rows(name, budget, tuple(range(arguments.seeds)), arguments.only):
                 results.record("quality", name, found, budget)

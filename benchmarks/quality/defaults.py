@@ -18,7 +18,7 @@ from reparam.recipes.base import PLAIN
 from ..markdown import Figures
 from .data import data_sets
 
-LIMIT, SEEDS = 60.0, (0, 1, 2)
+LIMIT, SEEDS, SIZES = 60.0, (0, 1, 2), (10, 16, 24, 32)
 
 
 @dataclass(frozen=True)
@@ -82,4 +82,14 @@ def compared(name: str, seeds: tuple[int, ...] = SEEDS, limit: float = LIMIT) ->
         "steps": round(statistics.mean(each.steps for each in new)),
         "active": round(statistics.mean(each.active for each in new), 1),
         "seeds": len(seeds),
+    }
+
+
+def latents(name: str, sizes: tuple[int, ...] = SIZES, limit: float = LIMIT) -> dict[str, Figures]:
+    """What a latent of each size gives on a data set, all else as it is by default."""
+    train, test = data_sets()[name]()
+    found = {f"{name}, {size}": fitted(train, test, {"latent_dim": size}, 0, limit) for size in sizes}
+    return {
+        row: {"nats": float(each.scores.mean()), "steps": each.steps, "active": each.active}
+        for row, each in found.items()
     }
