@@ -46,7 +46,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Main arguments (None takes the default given here; the resolved values are `posterior_` and so on):
 
     - latent_dim: latent size L, or one for each stochastic layer from the top; 0 needs `labels=Given(...)`.
-      Default: one less than the number of columns, for tables one more than a third of it, at most 10.
+      Default: one less than the number of columns up to 10, and from 100 on its root, up to 32 (28 for
+      MNIST); for tables one more than a third of it, at most 10.
     - likelihood: p(x|z). Default: Bernoulli() for values in {0, 1}, else Gaussian(scale=Shared()); for a
       data frame a family for each column by its type and values; {column: family} sets some of them.
     - labels: Auxiliary(K) also trains a classifier, Given(K) conditions on the class y, Covariates() on a
