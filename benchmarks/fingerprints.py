@@ -138,7 +138,7 @@ def recipe(name: str) -> Hashes:
     vae, found = fitted(clone(model).set_params(training=training), X, y)
     found |= uses(vae, X, y)
     if then is not None:
-        vae.refit_prior(X, then, y, training=BRIEF)
+        vae.refit_prior(X, then, y, training=rp.Training(epochs=2, batch_size=50, learning_rate=1e-3))
         found["refit"] = digest(*vae.model_.state_dict().values(), vae.sample(4, random_state=1))
     return found
 
