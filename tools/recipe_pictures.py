@@ -31,7 +31,7 @@ def strip(r: Recipe) -> Image.Image:
     )
     model.fit((X * top).round() if top > 1 else X, y if model.labels else None)
     drawn = np.asarray(model.sample(DIGITS, mean=True, random_state=0)) / top
-    framed = np.pad(drawn.clip(0, 1), ((0, 0), (0, 0), (0, 1)), constant_values=1)
+    framed = np.pad(drawn.clip(0, 1), ((0, 0), (0, 0), (0, 1)))
     return Image.fromarray((255 * (1 - np.hstack(list(framed)))).astype(np.uint8))
 
 
