@@ -105,9 +105,9 @@ torture: setup  ## kills, damaged and hostile files, little memory: an hour and 
 audit: setup  ## known vulnerabilities of what is installed, and a CycloneDX list of parts in build/parts.json
 	mkdir -p build
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' > build/installed.txt
-	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r build/installed.txt
 	$(BIN)/python -m cyclonedx_py environment $(VENV) --pyproject pyproject.toml --of JSON -o build/parts.json
 	@echo "parts: build/parts.json"
+	$(BIN)/python -m pip_audit --strict --no-deps --disable-pip -r build/installed.txt
 
 clean:  ## remove caches and build products; .venv and runs stay
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis src/*.egg-info
