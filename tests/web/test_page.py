@@ -194,7 +194,7 @@ def test_sliders_move_undo_and_every_class(visit: Callable[..., Any]) -> None:
     page.get_by_role("button", name="undo", exact=True).click()
     until(page, "s.z.every((v) => v === 0)")
     page.locator(".classes .names button").nth(7).click()
-    assert state(page, "y") == 7
+    until(page, "s.y === 7")
     page.get_by_role("button", name="random", exact=True).click()
     until(page, "s.z.some((v) => v !== 0)")
     page.get_by_role("button", name="this code as A").click()
