@@ -1,6 +1,7 @@
 """How the distribution of a column depends on the other columns of its row."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -39,19 +40,18 @@ class Context(nn.Module):
         self.bias = nn.Parameter(torch.randn(n, width))
         self.write = nn.Parameter(torch.zeros(len(outputs), width))
         read, written = numbers_of(inputs), numbers_of(outputs)
-        self.sizes = list[int]()
-        places, slots = list[int](), list[int]()
-        for i, columns in enumerate(parts_of([len(mine) for mine in read], [len(mine) for mine in written])):
-            places += columns
+        self.sizes, place, kept = list[int](), list[int](), list[int]()
+        for i, columns in enumerate(parts_of(list(map(len, read)), list(map(len, written)))):
+            sources = filled([read[column] for column in columns], len(inputs))
+            targets = filled([written[column] for column in columns], len(outputs))
+            self.register_buffer(f"read{i}", torch.tensor(sources), persistent=False)
+            self.register_buffer(f"written{i}", torch.tensor(targets), persistent=False)
             self.sizes.append(len(columns))
-            for name, own, none in (("read", read, len(inputs)), ("written", written, len(outputs))):
-                numbers = filled([own[column] for column in columns], none)
-                self.register_buffer(f"{name}{i}", torch.tensor(numbers), persistent=False)
-            slots += [slot for row in numbers for slot in row]
-        self.register_buffer("place", torch.tensor(places), persistent=False)
+            place += columns
+            kept += chain.from_iterable(targets)
+        self.register_buffer("place", torch.tensor(place), persistent=False)
         self.register_buffer("order", self.place[:, None] > self.place, persistent=False)
-        kept = torch.tensor(slots).argsort()[: len(outputs)]
-        self.register_buffer("kept", kept, persistent=False)
+        self.register_buffer("kept", torch.tensor(kept).argsort()[: len(outputs)], persistent=False)
 
     def forward(self, u: Tensor, x: Tensor, observed: Tensor) -> Tensor:
         """u (*batch, H), the numbers read (*rows, n), which cells are observed (*rows, C) -> what is added to
