@@ -65,7 +65,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any
 def test_two_processes_lose_as_one(results: dict[str, dict[str, Any]]) -> None:
     one, two = results["of1-0"]["losses"], results["of2-0"]["losses"]
     for name, losses in one.items():
-        assert losses == pytest.approx(two[name], rel=1e-5), name
+        assert losses == pytest.approx(two[name], rel=5e-5), f"{name}: float32 sums in another order"
 
 
 def test_processes_stop_at_the_same_epoch(results: dict[str, dict[str, Any]]) -> None:
