@@ -13,6 +13,7 @@ from reparam import VAE, Categorical, Columns, Gaussian, SpecError, Training, lo
 from reparam.cli.main import app
 from reparam.distributions import log_missing, sample_with_missing
 from reparam.families import Likelihood
+from reparam.families.missing import GAIN
 from reparam.nn.networks import MLP
 from reparam.specs.parse import parse
 from tests.parts import head
@@ -111,21 +112,16 @@ def test_cells_are_missing_by_columns_without_gaps_and_by_each_other() -> None:
     family = Columns((Gaussian(), Categorical(3), Gaussian()), (0, 2), context=4)
     held, n = head(family, (3,))
     torch.manual_seed(0)
-    torch.nn.init.normal_(held.holes.write)
+    for weights in (held.holes.read, held.holes.known):
+        torch.nn.init.normal_(weights)
     held.double().eval()
     raw = torch.randn(1, n, dtype=torch.float64)
-    r, u = np.split(raw[0, -6:].numpy(), [2])
-    read, known, write = (
-        each.detach().numpy() for each in (held.holes.read, held.holes.known, held.holes.write)
-    )
-    total = 0.0
+    r, total = raw[0, -6:-4].numpy(), 0.0
+    read, known = (each.detach().numpy() for each in (held.holes.read, held.holes.known))
     for a, b in product([0, 1], repeat=2):
         x = torch.tensor([[torch.nan if a else 7.0, 1.0, torch.nan if b else 9.0]], dtype=torch.float64)
         found = log_missing(held(raw, x), x.isnan())
-        logits = [
-            r[j] + write[j] @ (h / (1 + np.exp(-h)))
-            for j, h in enumerate([u + read[1], u + read[1] + a * known[0]])
-        ]
+        logits = [r[0] + GAIN * read[0, 1], r[1] + GAIN * (read[1, 1] + a * known[1, 0])]
         wanted = sum(-np.log1p(np.exp(-t if m else t)) for t, m in zip(logits, (a, b), strict=True))
         np.testing.assert_allclose(found.item(), wanted, rtol=1e-6)
         total += np.exp(wanted)
@@ -144,7 +140,8 @@ def test_a_column_that_is_missing_exactly_when_another_says_so_is_drawn_so() -> 
     table = pd.DataFrame({"smokes": smokes, "age": age, "packs": rng.gamma(2.0, 1.0, 800).round(2)})
     table["since"] = (age - rng.gamma(3.0, 4.0, 800)).round(1)
     table.loc[smokes == "no", ["packs", "since"]] = np.nan
-    drawn = VAE(2, training=Training(epochs=60), random_state=0).fit(table).sample(2000, random_state=0)
+    vae = VAE(2, encoder=MLP((32,)), training=Training(epochs=200), random_state=0).fit(table)
+    drawn = vae.sample(2000, random_state=0)
     assert (drawn.packs.isna() == (drawn.smokes == "no")).mean() > 0.98
     assert (drawn.packs.isna() == drawn.since.isna()).mean() > 0.98
     assert 0.4 < drawn.packs.isna().mean() < 0.6

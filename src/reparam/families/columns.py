@@ -172,7 +172,7 @@ class ColumnsHead(Conditional):
         self.sizes = [sum(head.sizes) for head in self.heads]
         self.context = context_of(family, self.sizes) if family.context else None
         holes = family.missing if family.context else ()
-        self.holes = MissingGiven(numbers_read(family), holes, family.context) if holes else None
+        self.holes = MissingGiven(numbers_read(family), holes) if holes else None
         self.memory = max(1, family.context // USUAL_WIDTH)
         self.reads_rows = self.context is not None or any(head.reads_rows for head in self.heads)
         self.widths = [*self.sizes, len(family.missing), family.context]
@@ -216,7 +216,7 @@ class ColumnsHead(Conditional):
         own = split_columns(self.standardised(x.reshape(-1, x.shape[-1])), self.family.runs)
         read = [f.inputs(mine).nan_to_num(nan=0.0) for f, mine in zip(self.family.groups, own, strict=True)]
         numbers = torch.cat(read, -1).reshape(*x.shape[:-1], -1)
-        missing = self.holes(holes, u, numbers) if self.holes else None
+        missing = self.holes(holes, numbers) if self.holes else None
         added = torch.split(context(u, numbers, ~x.isnan()), self.sizes, -1)
         return self.product([a + b for a, b in zip(raws, added, strict=True)], missing, rows)
 
