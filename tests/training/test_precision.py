@@ -8,7 +8,7 @@ import torch
 from reparam import ELBO, MLP, Bernoulli, Gaussian, StandardNormal, Training
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
-from reparam.threads import SMALL
+from reparam.threads import SMALL, SMALL_TABLE
 from reparam.training.precision import Precision, multiplied, precision_for
 from reparam.training.step import Loss
 from reparam.training.trainer import Trainer
@@ -63,6 +63,7 @@ def test_large_networks_on_processors_that_have_amx(has_amx: bool, monkeypatch: 
     cpu = torch.device("cpu")
     assert precision_for(SMALL, cpu) is None
     assert precision_for(SMALL + 1, cpu) == ("medium" if has_amx else None)
+    assert precision_for(SMALL_TABLE, cpu, SMALL_TABLE) is None, "as tables have one thread"
     assert precision_for(1, torch.device("cuda")) == "medium"
 
 

@@ -14,9 +14,9 @@ summed in float32; or bfloat16 wherever torch's autocast takes it."""
 PRODUCTS = {"32-true": "highest", "medium": "medium"}
 
 
-def precision_for(products: int, device: torch.device) -> Precision | None:
+def precision_for(products: int, device: torch.device, small: int = SMALL) -> Precision | None:
     """ "medium" where it is faster for work with so many multiplications in a forward pass: on a GPU, and for
-    all but small work on a processor with AMX. None: as torch is set.
+    more than `small` work on a processor with AMX. None: as torch is set.
 
     On a processor products of small matrices in bfloat16 take longer, up to twice as long, and without AMX
     those of large ones do too.
@@ -24,7 +24,7 @@ def precision_for(products: int, device: torch.device) -> Precision | None:
     >>> precision_for(128 * 150_000, torch.device("cpu"))
     """
     if device.type == "cpu":
-        return "medium" if products > SMALL and torch.cpu._is_amx_tile_supported() else None
+        return "medium" if products > small and torch.cpu._is_amx_tile_supported() else None
     return "medium" if device.type == "cuda" else None
 
 

@@ -83,7 +83,7 @@ class Trainer:
         on_cpu = self.process.device.type == "cpu"
         small = SMALL_TABLE if model.likelihood.family.by_column else SMALL
         self.threads = training.threads or (threads_for(loss.products, small) if on_cpu else None)
-        self.precision = training.precision or precision_for(loss.products, self.process.device)
+        self.precision = training.precision or precision_for(loss.products, self.process.device, small)
         eager = EagerStep(loss, parameters, self.process)
         self.step: Step = CompiledStep(loss, eager, self.process) if training.compile else eager
         moving = ramps([*terms, *clocks(model)])

@@ -1,4 +1,4 @@
-/** A picture to draw on, for a datum of the reader's own. */
+/** A picture to draw on: a new datum. */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { useStore } from "../store.js";
 import { imageOf } from "../pictures.js";
