@@ -142,9 +142,10 @@ class Poisson(TorchPoisson):
 
 
 class NegativeBinomial(Unvalidated):
-    """P(x) = Gamma(x + r) / (Gamma(r) x!) (m a)^x (1 + m a)^-(x + r), mean m, dispersion a, r = 1 / a.
+    """P(x) = [Gamma(x + r) / Gamma(r) a^x / x!] m^x (1 + m a)^-(x + r), mean m, dispersion a, r = 1 / a.
 
-    In float64: for small a the log-gamma terms are large but their difference is not.
+    In float64: terms are large, for large counts and for small a, but their sum is not. The bracket does not
+    depend on the mean, so draws of z share it.
     """
 
     rate: Tensor
@@ -159,16 +160,21 @@ class NegativeBinomial(Unvalidated):
         return self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
-        x, a = value.double(), unexpanded(self.dispersion).double()
-        r, odds = 1 / a, (self.rate.double() * a).clamp_min(1e-300)
-        choices = torch.lgamma(x + r) - torch.lgamma(r) - torch.lgamma(x + 1)
-        return (choices + x * odds.log() - (x + r) * torch.log1p(odds)).to(self.rate.dtype)
+        x, m, a = value.double(), self.rate.double(), unexpanded(self.dispersion).double()
+        log_m = m.clamp_min(1e-300).log()
+        return (log_ways(x, a) + x * log_m - (x + 1 / a) * torch.log1p(m * a)).to(self.rate.dtype)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = ()) -> Tensor:
         """Poisson counts with a rate from Gamma(r) with mean m."""
         a = self.dispersion.expand(self._extended_shape(sample_shape))
         return torch.poisson(torch._standard_gamma(1 / a) * a * self.rate)
+
+
+def log_ways(x: Tensor, a: Tensor) -> Tensor:
+    """log of Gamma(x + r) / Gamma(r) a^x / x!, r = 1 / a."""
+    r = 1 / a
+    return torch.lgamma(x + r) - torch.lgamma(r) + x * a.log() - torch.lgamma(x + 1)
 
 
 class StudentT(Unvalidated):

@@ -13,7 +13,7 @@ from ..model.model import Model
 from ..model.trace import Trace
 from ..tensors import nan_to_neginf, random_from
 from .importance import Sums
-from .passes import over_rows, samples_at_once
+from .passes import over_rows, rows_when_sampled, samples_at_once
 
 
 def common_noise(generator: torch.Generator, samples: int, dtype: torch.dtype) -> Draw:
@@ -71,4 +71,4 @@ def score_rows(model: Model, rows: Rows, k: int, seed: int) -> Tensor:
             return nan_to_neginf(model(seen, y).log_likelihood[0])
         return log_likelihood(model, seen, y, draws, seed)[0]
 
-    return over_rows(scored, *rows)
+    return over_rows(scored, *rows, rows_when_sampled(model))

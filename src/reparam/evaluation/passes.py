@@ -14,6 +14,9 @@ rows passed with it."""
 CELLS = 1 << 20
 """Numbers per batch that are decoded, or else read: they fit in a processor's cache for any k."""
 
+DRAWS = 8
+"""Draws of z at once, or more, where a row is not wider than CELLS by itself."""
+
 
 def cells_of(model: Model) -> int:
     """Numbers in memory for a decoded row, by which rows at once are bounded."""
@@ -35,9 +38,15 @@ def rows_at_once(model: Model) -> int:
     return max(1, min(8 * ROWS, CELLS // cells_of(model)))
 
 
+def rows_when_sampled(model: Model) -> int:
+    """Rows per batch where z is drawn many times: of wide rows fewer than ROWS, so that what depends on x
+    alone is computed once for several draws."""
+    return max(1, min(ROWS, CELLS // (DRAWS * cells_of(model))))
+
+
 def samples_at_once(model: Model, k: int) -> int:
-    """How many of k samples are drawn at once."""
-    return max(1, min(k, 100, CELLS // (ROWS * cells_of(model))))
+    """How many of k samples are drawn at once, for `rows_when_sampled` rows."""
+    return max(1, min(k, 100, CELLS // (rows_when_sampled(model) * cells_of(model))))
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from ..tensors import log_mean_exp, nan_to_neginf
 from .importance import ImportanceWeights
 from .likelihood import log_weights
 from .metrics import distortion_by_cell, kl_by_layer, residuals
-from .passes import each_row, samples_at_once
+from .passes import each_row, rows_when_sampled, samples_at_once
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class RowFigures:
 
 def row_figures(model: Model, rows: Rows, k: int, *, cells: bool) -> RowFigures:
     """Every metric of rows (x, y) with k importance samples; `cells`: also the distortion of each cell."""
-    return RowFigures(**each_row(lambda x, y: of_batch(model, x, y, k, cells), *rows))
+    found = each_row(lambda x, y: of_batch(model, x, y, k, cells), *rows, rows_when_sampled(model))
+    return RowFigures(**found)
 
 
 def of_batch(model: Model, x: Tensor, y: Tensor | None, k: int, cells: bool) -> dict[str, Tensor]:
