@@ -1,7 +1,9 @@
 """A compiled step is the same step."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,20 @@ from reparam import (
     MLP,
     VAE,
     Auxiliary,
+    Columns,
+    Conv,
     Cyclic,
+    Gaussian,
     GumbelSoftmax,
     LatentCritic,
     Linear,
     SpecError,
     Training,
 )
+from reparam.training import compiled_step
 from reparam.training.compiled_step import Operations
 from reparam.training.distributed import SingleProcess
+from reparam.training.trainer import Progress, Trainer
 
 TRAINING = Training(epochs=3, batch_size=64)
 X = np.random.default_rng(0).normal(size=(300, 6)).astype(np.float32)
@@ -108,6 +115,74 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
     assert len(vae.history_) == TRAINING.epochs
     with pytest.raises(SpecError, match=r"Training\.compile cannot trace this step: .*Leave it out"):
         vae.set_params(training=replace(TRAINING, compile=True)).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("parts", "training", "pays"),
+    [
+        ({}, Training(epochs=1600), True),  # of 5 steps
+        ({}, Training(epochs=1599), False),
+        ({}, Training(epochs=1600, compile=False), False),
+        ({}, Training(epochs=1600, validation=0.1, patience=100), False),
+        ({}, Training(epochs=50, batch_size=1, validation=0.1, patience=10), True),
+        ({"encoder": Conv((4,))}, Training(epochs=1600), False),
+        ({"objective": ELBO(beta=Cyclic(0, 1, 10))}, Training(epochs=1600), False),
+        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600), False),
+    ],
+)
+def test_where_nothing_is_said_it_depends_on_the_plan(
+    parts: dict[str, Any], training: Training, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first step is that of a training of which the others are not made."""
+    steps: list[object] = []
+
+    def begun(trainer: Trainer, *_: Any) -> Iterator[Progress]:
+        trainer._begin((torch.zeros(300, 36), None))
+        steps.append(trainer.step)
+        yield from ()
+
+    monkeypatch.setattr(Trainer, "run", begun)
+    rows = np.random.default_rng(0).normal(size=(300, 6, 6) if "encoder" in parts else (300, 36))
+    batch = training.batch_size or 64
+    list(VAE(2, **parts, training=replace(training, batch_size=batch)).fit_iter(rows))
+    assert [type(step) is compiled_step.CompiledStep for step in steps] == [pays]
+
+
+@pytest.mark.parametrize("largest", [1, 600])
+def test_what_nobody_asked_for_runs_eagerly_where_it_fails(
+    largest: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def compiler(*_: object, **__: object) -> Any:
+        def fail(*_: object) -> None:
+            raise RuntimeError("no C++ compiler")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", compiler)
+    monkeypatch.setattr(compiled_step, "PAYS", 1)
+    monkeypatch.setattr(compiled_step, "LARGEST", largest)
+    losses = []
+    with caplog.at_level("INFO", "reparam"):
+        for compile in (False, None):
+            vae = VAE(2, training=replace(TRAINING, compile=compile), random_state=0).fit(X)
+            losses.append([row["loss"] for row in vae.history_])
+    assert losses[0] == losses[1]
+    assert ["no C++ compiler" in caplog.text, "operations" in caplog.text] == [largest > 1, largest == 1]
+
+
+def test_a_training_that_goes_on_has_the_same_steps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Compiled where nothing is said, stopped after an epoch and continued: the same numbers."""
+    monkeypatch.setattr(torch, "compile", lambda operations, **_: operations)
+    monkeypatch.setattr(compiled_step, "PAYS", 1)
+    whole = VAE(2, training=TRAINING, random_state=0).fit(X)
+    part = VAE(2, training=TRAINING, random_state=0)
+    epochs = part.fit_iter(X)
+    next(epochs)
+    part.save_training(tmp_path / "stopped")
+    again = VAE(2, training=TRAINING, random_state=0)
+    list(again.fit_iter(X, resume=tmp_path / "stopped"))
+    for mine, other in zip(whole.model_.parameters(), again.model_.parameters(), strict=True):
+        assert torch.equal(mine, other)
 
 
 def test_it_is_for_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,11 @@ autograd and Python control flow are not part of the graph. Random numbers are d
 in the same order, so the noise is that of the eager step.
 """
 
+import logging
+import math
+import platform
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +19,7 @@ from torch.func import functional_call
 from ..data.stream import LocalBatch
 from ..errors import SpecError
 from ..model.trace import Trace
-from ..specs.schedules import clocks, ramps
+from ..specs.schedules import Ramp, clocks, ramps
 from .distributed import SingleProcess
 from .step import Loss, Step
 
@@ -23,27 +27,77 @@ Scored = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 """(x, y) -> the loss of a batch, and its metrics."""
 
 
-class CompiledStep:
-    """A compiled step for batches of full size, once no schedule changes; other steps run eagerly."""
+PAYS = 8_000
+"""Steps of a plan that pay for compilation, where nothing is said."""
+FEW_EPOCHS = 50
+"""The most epochs of a plan with early stopping that is taken to be carried out whole."""
+LARGEST = 600
+"""Operations of a graph that takes longer to compile than most trainings take."""
 
-    def __init__(self, loss: Loss, eager: Step, process: SingleProcess) -> None:
-        model, terms, training = loss.model, loss.terms, loss.training
-        if process.size > 1:
-            raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
-        moving = ramps([*terms, *clocks(model)])
-        if bad := [*loss.critics, *(ramp for ramp in moving if not ramp.settles)]:
-            raise SpecError(
-                f"Training.compile with {bad[0]}: schedules without an end would be compiled at each step, "
-                "and critics are trained separately. Leave compile out"
-            )
-        self.eager, self.batch_size = eager, training.batch
-        self.settled = max((ramp.steps for ramp in moving), default=0)
-        self.operations = Operations(model, lambda x, y: loss(x, y, self.settled)[:2])
+
+X86 = ("x86_64", "AMD64")
+"""Machines whose instructions torch knows from the processor, without trial compilations."""
+
+
+class CompiledStep:
+    """A compiled step for batches of full size, once no schedule changes; other steps run eagerly.
+
+    `asked`: SpecError for what cannot be compiled; else all steps of it run eagerly.
+    """
+
+    def __init__(self, loss: Loss, eager: Step, process: SingleProcess, asked: bool = True) -> None:
+        if asked and (why := obstacle(loss, process)):
+            raise SpecError(why)
+        self.eager, self.batch_size, self.asked, self.fails = eager, loss.training.batch, asked, False
+        self.settled = max((ramp.steps for ramp in moving(loss)), default=0)
+        scored = partial(figures_of, loss, self.settled)
+        self.operations = Operations(loss.model, scored, math.inf if asked else LARGEST)
 
     def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace | None]:
-        if step < self.settled or len(batch.x) != self.batch_size:
+        if self.fails or step < self.settled or len(batch.x) != self.batch_size:
             return self.eager(batch, y, step)
-        return self.operations(batch.x, y), None
+        first = self.operations.run is None
+        try:
+            return self.operations(batch.x, y), None
+        except Exception as error:
+            if self.asked or not first:
+                raise
+            logging.getLogger("reparam").info("the step is not compiled: %s", error)
+            self.fails = True
+            return self.eager(batch, y, step)
+
+
+def figures_of(loss: Loss, step: int, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The loss and its metrics."""
+    return loss(x, y, step)[:2]
+
+
+def moving(loss: Loss) -> list[Ramp]:
+    """The schedules of the objective and of the model."""
+    return ramps([*loss.terms, *clocks(loss.model)])
+
+
+def obstacle(loss: Loss, process: SingleProcess) -> str | None:
+    """Why the step cannot be compiled."""
+    if process.size > 1:
+        return "Training.compile is for one process: leave it out, or start without torchrun"
+    if bad := [*loss.critics, *(ramp for ramp in moving(loss) if not ramp.settles)]:
+        return (
+            f"Training.compile with {bad[0]}: schedules without an end would be compiled at each step, "
+            "and critics are trained separately. Leave compile out"
+        )
+    return None
+
+
+def pays(loss: Loss, process: SingleProcess, n: int) -> bool:
+    """Whether to compile where nothing is said, for n rows: on a processor, where many steps are planned and
+    will probably be taken, of a network without convolutions, which compilation makes no faster. By the plan
+    alone, so that a seed gives the same numbers."""
+    model, training, epochs = loss.model, loss.training, loss.training.epochs or 0
+    many = epochs * math.ceil(n / training.batch) >= PAYS
+    likely = training.patience is None or epochs <= FEW_EPOCHS
+    dense = all(p.dim() <= 2 for p in model.parameters()) and not model.likelihood.family.by_column
+    return many and likely and dense and process.device.type == "cpu" and not obstacle(loss, process)
 
 
 class Scoring(nn.Module):
@@ -58,9 +112,13 @@ class Scoring(nn.Module):
 
 
 class Operations:
-    """(x, y) -> metrics of a batch of fixed size; gradients are in `.grad`."""
+    """(x, y) -> metrics of a batch of fixed size; gradients are in `.grad`.
 
-    def __init__(self, model: nn.Module, scored: Scored) -> None:
+    `largest`: SpecError where the graph has more operations.
+    """
+
+    def __init__(self, model: nn.Module, scored: Scored, largest: float = math.inf) -> None:
+        self.largest = largest
         self.scoring = Scoring(model, scored)
         parameters = dict(self.scoring.named_parameters())
         self.learned = {name: p for name, p in parameters.items() if p.requires_grad and p.numel()}
@@ -92,7 +150,11 @@ class Operations:
         except RuntimeError as error:
             why = str(error).strip().partition("\n")[0]
             raise SpecError(f"Training.compile cannot trace this step: {why}. Leave it out") from error
+        if (found := len(listed.graph.nodes)) > self.largest:
+            raise SpecError(f"{found} operations, where {self.largest} take as long as compiling is worth")
         options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
+        if platform.machine() in X86:
+            options["cpp.vec_isa_ok"] = True
         return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
 
     def _step(self, *tensors: Tensor) -> tuple[Tensor | None, ...]:

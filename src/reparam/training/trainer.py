@@ -28,7 +28,7 @@ from ..tensors import finite, random_from
 from ..threads import SMALL, SMALL_TABLE, Crowd, limited, threads_for
 from .adversary import Adversary
 from .checkpoint import NeverPause, Pause, Position, Stop, set_random_state
-from .compiled_step import CompiledStep
+from .compiled_step import CompiledStep, pays
 from .config import Training
 from .distributed import launched
 from .early_stopping import EarlyStopping
@@ -79,13 +79,13 @@ class Trainer:
         parameters: list[Tensor] = [p for p in model.parameters() if p.numel()]
         self.update = Update(parameters, training)
         self.adversary = Adversary(terms, model.config, self.process)
-        loss = Loss(model, terms, self.adversary.critics, training)
+        self.loss = loss = Loss(model, terms, self.adversary.critics, training)
         on_cpu = self.process.device.type == "cpu"
         small = SMALL_TABLE if model.likelihood.family.by_column else SMALL
         self.threads = training.threads or (threads_for(loss.products, small) if on_cpu else None)
         self.precision = training.precision or precision_for(loss.products, self.process.device, small)
-        eager = EagerStep(loss, parameters, self.process)
-        self.step: Step = CompiledStep(loss, eager, self.process) if training.compile else eager
+        self.eager = EagerStep(loss, parameters, self.process)
+        self.step: Step = CompiledStep(loss, self.eager, self.process) if training.compile else self.eager
         moving = ramps([*terms, *clocks(model)])
         settled = max((ramp.steps for ramp in moving), default=0)
         self.stopping = EarlyStopping(training.patience, settled)
@@ -113,6 +113,8 @@ class Trainer:
     def begin_at(self, stop: Stop) -> None:
         """Replace settings, optimiser and early stopping by those for the epochs over all rows."""
         self.training = self.training.on_all_rows(stop.rows, stop.best_step, stop.best_epoch)
+        if self.training.compile is None:
+            self.step = self.eager
         self.update = Update(self.update.parameters, self.training, stop.step)
         self.stopping = EarlyStopping(None)
         self.position = Position(stop.epoch, stop=stop)
@@ -199,6 +201,8 @@ class Trainer:
         n = len(data[0])
         self.model.n_data = n
         digest = digest_of(data)
+        if self.training.compile is None and not self.position.stop and pays(self.loss, self.process, n):
+            self.step = CompiledStep(self.loss, self.eager, self.process, asked=False)
         training = self.training.resolved(n)
         assert training.epochs is not None
         epochs = training.epochs + (self.position.stop.epoch if self.position.stop else 0)
