@@ -27,6 +27,8 @@ NOT_HERE = {
     "pip install": "a new environment: make release-check",
     "reparam explore": "waits for a browser: tests/web",
     "torchrun": "needs two machines",
+    "s3://": "needs a bucket: tests/data/test_remote.py",
+    "hf:": "needs the hub: tests/data/test_remote.py",
     "push_to_hub": "needs the hub: tests/export/test_hub.py",
 }
 """Blocks and commands with these words are not run, and why."""

@@ -1,4 +1,4 @@
-"""Load data: a name (`digits`, `mnist:test`) or a path becomes a `Dataset` of rows.
+"""Load data: a name (`digits`, `mnist:test`), a path or an address becomes a `Dataset` of rows.
 
 Named data sets are read from the folder `$REPARAM_DATA`, or downloaded once, with a checksum. Files are
 read by extension; nothing is ever unpickled. Every failure is a one-line `DataError`.
@@ -10,7 +10,7 @@ read by extension; nothing is ever unpickled. Every failure is a one-line `DataE
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -23,6 +23,8 @@ from .codecs.base import Codec
 from .named import NAMES, SETS
 from .readers.archives import ARCHIVES, ArchiveFiles, FolderFiles
 from .readers.arrays import Array, Rows, read_h5ad, read_npy, read_npz, reading, stream_npy
+from .readers.embedded import RowFiles, column_of_images
+from .readers.remote import HUB, RemoteFile, find, is_remote
 from .readers.text import BINARY, STDIN, TEXT, table_ending
 from .stream import BUFFER, LARGE, Stream
 
@@ -70,7 +72,8 @@ def load(
     label: str | None = None,
     given: tuple[str, ...] = (),
 ) -> Dataset:
-    """The rows of a named data set or a path, with an optional `:train`, `:valid` or `:test`.
+    """The rows of a named data set, a path, an address (`s3://bucket/rows.csv`, or what else fsspec opens) or
+    a data set of the hub (`hf:USER/NAME`), with an optional `:train`, `:valid` or `:test`.
 
     `missing`: more codes for a missing cell in a .csv or .tsv file. `size` (height, width) and `skip_bad`,
     which leaves out images that cannot be read, are for images. `like`: read for a model with this codec,
@@ -80,6 +83,21 @@ def load(
     frame of them.
     """
     data = fspath(data)
+    if is_remote(data):
+        files, split = find(data, buffer)
+        if len(files) > 1 or isinstance(files[0], RemoteFile) or data.startswith(HUB):
+            return _shards(data, files, like, buffer or BUFFER, label, given, size, skip_bad)
+        found = load(
+            f"{files[0]}:{split}" if split else files[0],
+            missing=missing,
+            size=size,
+            skip_bad=skip_bad,
+            like=like,
+            buffer=buffer,
+            label=label,
+            given=given,
+        )
+        return replace(found, name=data)
     word, split = data, ""
     if match := re.fullmatch(r"(.+):(\w+)", data):
         word, split = match.groups()
@@ -103,7 +121,7 @@ def load(
         if not (path / part).is_dir():
             raise DataError(f"{path} has no folder {split!r}; leave ':{split}' out")
         if shards := sorted((path / part).glob("*.parquet")):
-            return _shards(data, shards, like, buffer or BUFFER, label, given)
+            return _shards(data, shards, like, buffer or BUFFER, label, given, size, skip_bad)
         event = like.event if like else None
         return Dataset(data, *images.read(FolderFiles(path / part), size, event, skip_bad, buffer))
     if word and holds_images(path):
@@ -161,14 +179,27 @@ def stream(path: str | Path, buffer: int = BUFFER) -> Stream:
 
 def _shards(
     name: str,
-    paths: list[Path],
+    paths: Sequence[Path | RemoteFile],
     like: Codec | None,
     buffer: int,
     label: str | None,
     given: tuple[str, ...],
+    size: tuple[int, int] | None = None,
+    skip_bad: bool = False,
 ) -> Dataset:
-    from .readers import tables as frames
+    """The rows of .parquet files: of tables a stream, or the images that they hold."""
+    from pyarrow import parquet  # type: ignore[import-untyped]
 
+    from .readers import images, tables as frames
+
+    with reading(paths[0], "write it again as .parquet"), frames.source(paths[0]) as file:
+        column = column_of_images(parquet.read_schema(file))
+    if column:
+        local = [path for path in paths if isinstance(path, Path)]
+        if len(local) < len(paths):
+            raise DataError(f"{name} holds more than {LARGE >> 30} GiB of images; copy them into a folder")
+        files = RowFiles(name, local, column, label)
+        return Dataset(name, *images.read(files, size, like.event if like else None, skip_bad, None))
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)
         columns = [name for name in given or (label or "",) if name in rows[:1].columns]

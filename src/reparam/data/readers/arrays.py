@@ -14,6 +14,7 @@ from ...errors import DataError
 from ...memory import is_out_of_memory
 from .. import sparse
 from ..stream import Stream
+from .remote import RemoteFile
 from .text import Unchanged, check_expansion
 
 Array = NDArray[Any]
@@ -25,10 +26,10 @@ BLOCK = 4 << 20  # bytes that a stream reads at once
 
 
 @contextmanager
-def reading(path: Path, cure: str) -> Iterator[None]:
+def reading(path: Path | RemoteFile, cure: str) -> Iterator[None]:
     """A parser may raise anything on a damaged file; every exception becomes a DataError."""
     try:
-        if path.is_file() and path.stat().st_size == 0:
+        if isinstance(path, Path) and path.is_file() and path.stat().st_size == 0:
             raise DataError(f"{path} is empty (0 bytes); {cure}")
         yield
     except (DataError, MemoryError):

@@ -5,6 +5,8 @@ import io
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from ...errors import DataError, extra
 from ..codecs.base import LARGEST
 from ..stream import Stream
 from .csv_cells import original
+from .remote import RemoteFile
 from .text import EXPANDED, Unchanged, check_expansion, content_of, opened, table_ending
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
@@ -119,14 +122,15 @@ def _excel(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is not an .xlsx file ({error}); save it again") from None
 
 
-def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> Stream:
+def stream(paths: Sequence[Path | RemoteFile], buffer: int, columns: list[str] | None = None) -> Stream:
     """The rows of .parquet shards, a row group at a time, or some of their columns; rows are numbered across
     all shards."""
     from pyarrow import parquet
 
-    groups, sizes, first = list[tuple[Path, int]](), list[int](), None
+    groups, sizes, first = list[tuple[Path | RemoteFile, int]](), list[int](), None
     for path in paths:
-        about = parquet.read_metadata(path)
+        with source(path) as file:
+            about = parquet.read_metadata(file)
         names = about.schema.to_arrow_schema().names
         first = first or names
         if names != first:
@@ -141,13 +145,18 @@ def stream(paths: list[Path], buffer: int, columns: list[str] | None = None) -> 
 
     def read(i: int) -> pd.DataFrame:
         path, group = groups[i]
-        with files[path].read():
-            frame: pd.DataFrame = parquet.ParquetFile(path).read_row_group(group, columns).to_pandas()
+        with files[path].read(), source(path) as file:
+            frame: pd.DataFrame = parquet.ParquetFile(file).read_row_group(group, columns).to_pandas()
         frame.index = pd.RangeIndex(starts[i], starts[i + 1])
         frame.attrs["file"] = str(path)
         return frame
 
     return Stream(sizes, read, buffer)
+
+
+def source(path: Path | RemoteFile) -> AbstractContextManager[Any]:
+    """What pyarrow reads: a path, or the open file of an address."""
+    return nullcontext(path) if isinstance(path, Path) else path.open()
 
 
 def _rectangular(path: Path, content: bytes | None, separator: str) -> None:

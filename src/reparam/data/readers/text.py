@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from ...errors import DataError
+from .remote import RemoteFile, reached
 
 STDIN = "-"
 """DATA that is csv on stdin."""
@@ -99,13 +100,17 @@ def _bounded(file: IO[bytes], name: str, stored: int | None = None) -> bytes:
 
 
 class Unchanged:
-    """A file that is read again and again: each time it is what it was at first, by size and time."""
+    """A file that is read again and again: each time it is what it was at first, by size and time, or at an
+    address by its version."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | RemoteFile) -> None:
         self.path = path
         self.before = self._now()
 
-    def _now(self) -> tuple[int, int]:
+    def _now(self) -> object:
+        if isinstance(self.path, RemoteFile):
+            with reached(str(self.path)):
+                return self.path.version
         try:
             found = self.path.stat()
         except OSError as error:
