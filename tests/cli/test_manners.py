@@ -13,6 +13,7 @@ import pytest
 import reparam
 from reparam.cli.main import EXIT_CODES
 from reparam.errors import ReparamError
+from reparam.plotting import model_plots
 from tests.cli.helpers import Capture, fit, run
 from tools.command_reference import page
 
@@ -125,10 +126,15 @@ def test_quiet_and_verbose(place: Path, tmp_path: Path, capsys: Capture) -> None
     said = capsys.readouterr().err
     assert "epoch 1 of 2: bound" in said and "u: real" in said
     assert run(*words, "--verbose", "--quiet") == 2
-    with pytest.raises(ReparamError):
-        run("score", place / "m", place / "none.csv", "--verbose")
+    capsys.readouterr()
     assert run("score", place / "m", place / "none.csv", "--quiet") == 3
     assert "no such file" in capsys.readouterr().err
+
+
+def test_verbose_shows_the_traceback_and_ends_with_the_same_status(place: Path, capsys: Capture) -> None:
+    assert run("score", place / "m", place / "none.csv", "--verbose") == 3
+    *traceback, line = capsys.readouterr().err.splitlines()
+    assert traceback[0].startswith("Traceback") and line.startswith("reparam: ") and "no such file" in line
 
 
 def test_a_closed_pipe_is_no_error(place: Path) -> None:
@@ -157,3 +163,25 @@ def test_every_error_has_its_exit_code() -> None:
 
 def test_every_option_has_help() -> None:
     assert "a number" not in page()
+
+
+def test_a_plot_is_coloured_by_a_column_that_is_data(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers as a quantity, text as classes; a missing one has no colour."""
+    coloured: list[np.ndarray] = []
+    drawn = model_plots.latent_map
+    monkeypatch.setattr(
+        model_plots, "latent_map", lambda Z, y, *words: coloured.append(y) or drawn(Z, y, *words)
+    )
+    frame = pd.read_csv(place / "rows.csv")
+    frame.loc[3, ["u", "kind"]] = None
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    words = ("--epochs", 1, "--latent-dim", 2, "--quiet", "-o", tmp_path / "m")
+    assert fit(tmp_path / "rows.csv", *words) == 0
+    for label in ("u", "kind"):
+        words = ("--data", tmp_path / "rows.csv", "--label", label, "-o", tmp_path / label)
+        assert run("plot", tmp_path / "m", *words) == 0
+        assert pd.isna(coloured[-1][3])
+        assert [*np.delete(coloured[-1], 3)] == [*frame[label].drop(3)]
+    assert coloured[0].dtype.kind == "f"

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -98,6 +99,14 @@ def shortened(message: object) -> str:
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}"
 
 
+def reported(error: ReparamError, cause: BaseException) -> int:
+    """The exit status of an error, said in one line; with --verbose below the traceback of its cause."""
+    if settings.verbose:
+        traceback.print_exception(cause)
+    note(shortened(error), quiet=False)
+    return error.status
+
+
 def print_version(wanted: bool) -> None:
     if wanted:
         from .. import __version__
@@ -123,19 +132,14 @@ def main() -> None:
     try:
         status = app(standalone_mode=False, prog_name="reparam")
     except ReparamError as error:
-        if settings.verbose:
-            raise
-        note(shortened(error), quiet=False)
-        status = error.status
+        status = reported(error, error)
     except (MemoryError, RuntimeError, ImportError) as error:
-        if settings.verbose or not is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
-        found = shortage(error, MEMORY_CURES.get(settings.verb, "Use less data, or a smaller model"))
-        note(shortened(found), quiet=False)
-        status = found.status
+        cure = MEMORY_CURES.get(settings.verb, "Use less data, or a smaller model")
+        status = reported(shortage(error, cure), error)
     except OSError as error:
-        note(shortened(f"{error.filename or 'a file'}: {error.strerror or error}"), quiet=False)
-        status = DataError.status
+        status = reported(DataError(f"{error.filename or 'a file'}: {error.strerror or error}"), error)
     except typer.Abort:
         status = 130
     except Exception as error:
