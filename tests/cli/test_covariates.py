@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,11 @@ def test_rows_as_if_they_had_other_covariates(tmp_path: Path, capsys: Capture) -
         assert run("reconstruct", out, data, "--as-if", f"batch={batch}") == 0
         means.append(pd.read_csv(io.StringIO(capsys.readouterr().out))["weight"].mean())
     assert means[1] - means[0] > 2
+    assert run("sample", out) == 2
+    told = capsys.readouterr().err.split("--label ")[-1].strip()
+    assert re.fullmatch(r"age=\d+\.\d,batch=A", told)
+    assert run("sample", out, "--label", told) == 0
+    capsys.readouterr()
     assert run("reconstruct", out, data, "--as-if", "B") == 2
     assert "--as-if 'B': this model takes covariates" in capsys.readouterr().err
     assert run("detect", data, "--given-columns", "batch", "-o", tmp_path / "a.csv") == 0

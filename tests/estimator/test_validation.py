@@ -85,6 +85,8 @@ FITS: dict[str, tuple[Callable[[], Any], str]] = {
     "y with None": (lambda: small(labels=Given(2)).fit(X, [None, *Y[1:]]), "y has no label in row 0"),
     "all unlabelled": (lambda: small(labels=Enumerated(2)).fit(X, np.full(60, -1)), "every row of y is -1"),
     "infinity": (lambda: small().fit(TABLE.assign(height=np.inf)), "column 'height' holds inf"),
+    "text in an array": (lambda: small().fit(TABLE.to_numpy(object)), "X holds text: give a frame"),
+    "text in lists": (lambda: small().fit([["a", 1], ["b", 2]]), "X holds text: give a frame"),
     "no rows": (lambda: small().fit(TABLE[:0]), r"the table has shape \(0, 11\)"),
     "columns of one name": (lambda: small().fit(TWICE), "two columns are called 'sex'; rename one"),
     "support": (lambda: small(likelihood={"height": Bernoulli()}).fit(TABLE), "in row 1, column 'height'"),

@@ -187,6 +187,10 @@ def checked(
     try:
         X = validate_data(estimator, X, reset=reset, **words)
     except ValueError as error:
+        if "could not convert string" in str(error) or "bytes/strings" in str(error):
+            raise DataError(
+                "X holds text: give a frame (pandas or polars), whose columns may be text"
+            ) from None
         if not str(error).startswith("Input X contains"):
             raise DataError(str(error)) from None
         cure = "correct it, or let NaN mean missing with likelihood=Gaussian(scale=Shared())"

@@ -1,6 +1,7 @@
 """Covariates: the columns of y that a model is conditional on, and the numbers that it reads for them."""
 
 import abc
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
@@ -84,7 +85,9 @@ class Number(Covariate):
 
     @property
     def typical(self) -> Any:
-        return self.mean
+        if self.mean is None or self.sd is None:
+            return None
+        return round(self.mean, max(0, 1 - math.floor(math.log10(self.sd))))
 
     @property
     def as_number(self) -> str:
