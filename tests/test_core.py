@@ -12,7 +12,8 @@ from pathlib import Path
 TABLES = ["polars", "openpyxl"]
 TRACKERS = ["lightning_fabric", "pytorch_lightning", "tensorboard", "wandb", "mlflow"]
 ONNX = ["onnx", "onnxscript", "onnxruntime"]
-EXTRAS = [*TABLES, *TRACKERS, *ONNX]
+PAGES = ["fastapi", "uvicorn", "anywidget", "huggingface_hub"]
+EXTRAS = [*TABLES, *TRACKERS, *ONNX, *PAGES]
 HIDE = f"""
 import sys
 
@@ -64,6 +65,10 @@ MISSING = [
     ("Tracker('csv', Path('.'))", "--log csv", "trackers"),
     ("Tracker('wandb', Path('.'))", "--log wandb", "trackers"),
     ("export_onnx(None, '.')", "an export to ONNX", "onnx"),
+    ("reparam.load('rows.xlsx')", "an .xlsx file", "excel"),
+    ("import_module('reparam.web.server')", "this command", "web"),
+    ("import_module('reparam.web.widget')", "the explorer in a notebook", "notebook"),
+    ("reparam.VAE.from_pretrained('user/name')", "the model hub", "hub"),
 ]
 """Code, what it asks for, and the extra that holds it."""
 
@@ -71,7 +76,9 @@ MISSING = [
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     code = f"""
 import numpy as np, reparam
+from importlib import import_module
 from pathlib import Path
+Path("rows.xlsx").write_bytes(b"PK")
 from reparam.data.codecs.table import to_polars
 from reparam.data.codecs.choose import from_header
 from reparam.export.onnx import export_onnx
