@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 FILES = HERE.parent / "build" / "docs-files"
 FILES.mkdir(parents=True, exist_ok=True)
 os.environ["REPARAM_DOCS_FILES"] = str(FILES)  # what a page's cells write there stands beside the pages
-os.environ.update(COLUMNS="92", NO_COLOR="1", PYTHONWARNINGS="ignore::DeprecationWarning")
+os.environ.update(COLUMNS="92", NO_COLOR="1", TTY_COMPATIBLE="0", PYTHONWARNINGS="ignore::DeprecationWarning")
 
 import reparam  # noqa: E402
 
@@ -34,6 +34,7 @@ extensions = [
     "math_svg",
     "docstrings",
     "glossary_links",
+    "streams",
 ]
 exclude_patterns = ["_ext"]
 templates_path = []

@@ -81,3 +81,17 @@ def test_a_fault_of_a_site_is_found(tmp_path: Path, body: str, said: str) -> Non
     assert not list(faults(tmp_path))
     (tmp_path / "other.html").write_text(body)
     assert [fault for fault in faults(tmp_path) if said in fault]
+
+
+def test_what_a_cell_prints_in_pieces_is_joined_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("myst_nb")
+    monkeypatch.syspath_prepend(str(DOCS / "_ext"))
+    joined = importlib.import_module("streams").joined
+
+    def piece(name: str, text: str) -> dict[str, str]:
+        return {"output_type": "stream", "name": name, "text": text}
+
+    picture = {"output_type": "display_data"}
+    outputs = [piece("stdout", "two wo"), piece("stderr", "no"), picture, piece("stdout", "rds\n")]
+    assert joined(outputs) == [piece("stdout", "two words\n"), piece("stderr", "no"), picture]
+    assert outputs[0]["text"] == "two wo"

@@ -38,6 +38,17 @@ def test_verbose_shows_epochs_on_stderr_and_changes_nothing(capsys: pytest.Captu
         small(verbose=-1).fit(X)
 
 
+def test_the_bar_moves_on_terminals_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """FORCE_COLOR, which a notebook sets for its commands, is none."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
+    small(verbose=1).fit(X)
+    said = capsys.readouterr().err
+    assert said.count("bound") == 1 and "\x1b" not in said
+
+
 def test_in_a_notebook_the_bar_is_in_the_cell(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

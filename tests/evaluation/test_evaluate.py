@@ -4,6 +4,8 @@ Every oracle is a closed form, an enumeration, a quadrature or the same draws ta
 """
 
 import math
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,18 @@ def test_evaluation_in_nats_and_bits() -> None:
     np.testing.assert_allclose(by_column, -np.nanmean(each, 0), rtol=1e-9)
     one = evaluate(model, (torch.tensor(x[:1]), None), 3, 0)
     assert one.log_likelihood is not None and one.log_likelihood.se is None
+
+
+def test_print_shows_the_main_figures_with_units_and_the_warnings() -> None:
+    rows = torch.zeros(40, 6, dtype=torch.float64)
+    found = evaluate(blind(Gaussian(scale=Fixed(0.5)), 6), (rows, None), 5, 0)
+    found = replace(found, warnings=("ill",))
+    first, *lines, last = str(found).splitlines()
+    assert first == "40 rows, k = 5" and last == "warning: ill"
+    figures = dict(re.split(r" {2,}", line, maxsplit=1) for line in lines)
+    assert figures["log-likelihood"] == f"{found.log_likelihood} nats"
+    assert figures["ELBO"] == f"{found.elbo:.2f} nats" and figures["active units"] == str(found.active_units)
+    assert "accuracy" not in figures and "bound_by_k" in repr(found)
 
 
 def test_a_unit_is_active_above_one_hundredth() -> None:

@@ -20,7 +20,7 @@ from .metric_names import named
 from .metrics import aggregate, calibration_error
 from .row_figures import RowFigures, row_figures
 
-IN_NOTEBOOK = {
+SHOWN = {
     "log_likelihood",
     "bits_per_dim",
     "elbo",
@@ -33,7 +33,7 @@ IN_NOTEBOOK = {
     "accuracy",
     "calibration_error",
 }
-"""The metrics that a notebook shows."""
+"""The metrics that `print` and a notebook show."""
 OLD_KEYS = {"rate_by_rung": "rate_by_layer", "told_apart": "prior_auc"}
 """Keys of version 0.1 in the JSON of an evaluation, kept for one release."""
 
@@ -92,12 +92,21 @@ class Evaluation:
     ais: Annealed | None = None
     log_likelihood_by_row: Tensor | None = field(default=None, repr=False, compare=False)
 
+    def _shown(self) -> dict[str, str]:
+        """The main metrics by name, with their units."""
+        return {name: f"{value} {unit}".strip() for key, name, value, unit in named(self) if key in SHOWN}
+
+    def __str__(self) -> str:
+        """What `print` shows: the main metrics, a line each, and the warnings; `repr` has all."""
+        rows = self._shown()
+        width = max(map(len, rows))
+        lines = [f"{name:{width}}  {value}" for name, value in rows.items()]
+        notes = [f"warning: {warning}" for warning in self.warnings]
+        return "\n".join([f"{self.n:,} rows, k = {self.k}", *lines, *notes])
+
     def _repr_html_(self) -> str:
-        """What a notebook shows: the metrics that are defined, and the warnings."""
-        rows = {
-            name: f"{value} {unit}".strip() for key, name, value, unit in named(self) if key in IN_NOTEBOOK
-        }
-        return html_table(f"{self.n:,} rows, k = {self.k}", rows, self.warnings)
+        """What a notebook shows: the same."""
+        return html_table(f"{self.n:,} rows, k = {self.k}", self._shown(), self.warnings)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: without the values by row, and with the keys of version 0.1 in addition."""

@@ -75,7 +75,9 @@ def epochs_shown(training: "Iterable[Progress]", verbose: int) -> "Iterator[Prog
     from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    console = Console() if in_notebook() else Console(stderr=True)
+    # FORCE_COLOR, which notebooks set for their commands, is no terminal on which a bar moves
+    moves = None if sys.stderr.isatty() else False
+    console = Console() if in_notebook() else Console(stderr=True, force_terminal=moves)
     bar = Bar(*columns, console=console)
     task, started = bar.add_task("epochs", total=None), False
     try:
