@@ -112,6 +112,7 @@ def test_reasons_name_the_cell_and_what_was_expected() -> None:
     detector = AnomalyDetector(random_state=0).fit(frame)
     heavy = detector.explain(frame.iloc[[5, 7]])[0][0]
     assert heavy.column == "weight" and heavy.value == 200 and 20 < heavy.expected < 75 and heavy.nats > 5
+    assert repr([heavy]).startswith("[<weight=200 (expected ")
     assert str(heavy).startswith("weight=200 (expected ")
     assert set(np.argsort(detector.scores_)[:2]) == {5, 7}
     assert len(detector.explain(frame.head(4), most=2)) == 4

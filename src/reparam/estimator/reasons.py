@@ -28,6 +28,9 @@ class Reason(NamedTuple):
     def __str__(self) -> str:
         return f"{self.column}={shown(self.value)} (expected {shown(self.expected)})"
 
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
 
 def shown(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
