@@ -5,15 +5,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 import reparam
 from reparam.cli.main import EXIT_CODES
 from reparam.errors import ReparamError
-from reparam.plotting import model_plots
+from reparam.plotting.latent_figures import latent_map
 from tests.cli.helpers import Capture, fit, run
 from tools.command_reference import page
 
@@ -170,18 +172,20 @@ def test_a_plot_is_coloured_by_a_column_that_is_data(
 ) -> None:
     """Numbers as a quantity, text as classes; a missing one has no colour."""
     coloured: list[np.ndarray] = []
-    drawn = model_plots.latent_map
-    monkeypatch.setattr(
-        model_plots, "latent_map", lambda Z, y, *words: coloured.append(y) or drawn(Z, y, *words)
-    )
+
+    def watched(Z: np.ndarray, y: np.ndarray, *words: Any) -> Figure:
+        coloured.append(y)
+        return latent_map(Z, y, *words)
+
+    monkeypatch.setattr("reparam.plotting.model_plots.latent_map", watched)
     frame = pd.read_csv(place / "rows.csv")
     frame.loc[3, ["u", "kind"]] = None
     frame.to_csv(tmp_path / "rows.csv", index=False)
     words = ("--epochs", 1, "--latent-dim", 2, "--quiet", "-o", tmp_path / "m")
     assert fit(tmp_path / "rows.csv", *words) == 0
     for label in ("u", "kind"):
-        words = ("--data", tmp_path / "rows.csv", "--label", label, "-o", tmp_path / label)
-        assert run("plot", tmp_path / "m", *words) == 0
+        shown = ("--data", tmp_path / "rows.csv", "--label", label, "-o", tmp_path / label)
+        assert run("plot", tmp_path / "m", *shown) == 0
         assert pd.isna(coloured[-1][3])
         assert [*np.delete(coloured[-1], 3)] == [*frame[label].drop(3)]
     assert coloured[0].dtype.kind == "f"
