@@ -72,6 +72,10 @@ FITS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: small(labels=Auxiliary).fit(X, Y),
         r"not the class Auxiliary; write Auxiliary\(\.\.\.",
     ),
+    "a class of modules": (
+        lambda: small(encoder=nn.Linear).fit(X),
+        r"not the class Linear; write Wrap\(Linear\(\.\.\.",
+    ),
     "a function": (
         lambda: small(encoder=lambda n: nn.Identity()).fit(X),
         r"class Mine\(Network\) with encoder",

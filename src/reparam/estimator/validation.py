@@ -61,6 +61,8 @@ def check_arguments(held: Mapping[str, Any], *, listed: bool = False) -> None:
         elif not accepts(kind, value, listed=listed):
             cls = value.__name__ if isinstance(value, type) else None
             shown = f"the class {cls}; write {cls}(...)" if cls else repr(value)
+            if isinstance(value, type) and issubclass(value, nn.Module):
+                shown = f"the class {cls}; write Wrap({cls}(...))"
             if isinstance(value, nn.Module):
                 cure = f"write {name}=Wrap(module); VAE.load(path, modules={{{name!r}: module}}) loads it"
                 raise SpecError(f"VAE.{name} takes a spec, not the module {type(value).__name__}; {cure}")
