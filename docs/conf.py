@@ -39,6 +39,7 @@ extensions = [
 exclude_patterns = ["_ext"]
 templates_path = []
 default_role = "literal"
+smartquotes_action = "qe"  # no dashes: an option begins with two
 nitpicky = True
 nitpick_ignore_regex = [("py:.*", r".*")]  # annotations name classes of torch and numpy, which are elsewhere
 suppress_warnings = ["mystnb.unknown_mime_type"]
