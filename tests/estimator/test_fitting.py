@@ -63,6 +63,8 @@ def test_a_callback_sees_each_epoch_and_may_stop() -> None:
     seen: list[Progress] = []
     small().fit(X, callback=seen.append)
     assert [progress.epoch for progress in seen] == [1, 2, 3, 4]
+    again = small().fit(X, callback=lambda progress: np.bool(progress.epoch == 2))
+    assert len(again.history_) == 2
     vae = small().fit(X, callback=lambda progress: progress.epoch == 2)
     assert [row["epoch"] for row in vae.history_] == [1, 2] and vae.transform(X).shape == (60, 2)
     by_hand = small()

@@ -163,7 +163,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         epochs = self.fit_iter(X, y, sample_weight=sample_weight)
         try:
             for progress in epochs_shown(epochs, self.verbose):
-                if callback is not None and callback(progress) is True:
+                ends = callback is not None and callback(progress)
+                if isinstance(ends, bool | np.bool) and ends:
                     break
         finally:
             epochs.close()
