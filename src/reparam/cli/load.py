@@ -156,7 +156,7 @@ def model_columns(vae: VAE) -> list[str]:
 def find_class(vae: VAE, label: str | None, option: str = "--label") -> Any:
     """The class with this name, or the covariates of "age=40,batch=B", the value of `option`."""
     if label is None and vae.labels_.measured and option == "--label":
-        usual = ",".join(f"{name}={value}" for name, value in vae.labels_.typical.items())
+        usual = ",".join(f"{name}={value}" for name, value in vae.labels_.example.items())
         raise SpecError(f"this model is conditional on covariates: use for example --label {quote(usual)}")
     if label is not None and vae.labels_.measured:
         return dict(covariate(vae, word, option) for word in label.split(","))

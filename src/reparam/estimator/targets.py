@@ -74,7 +74,7 @@ class Targets:
             label = self.classes[0]
         if label is None:
             raise DataError(
-                f"label is needed: {self.labels.typical!r} for example, or a frame with a row for each"
+                f"label is needed: {self.labels.example!r} for example, or a frame with a row for each"
             )
         return self.numbers("label", label, n, under)
 

@@ -33,6 +33,11 @@ class Covariate(Spec, abc.ABC):
         """A usual value."""
 
     @property
+    def example(self) -> Any:
+        """The same, as one would write it."""
+        return self.typical
+
+    @property
     @abc.abstractmethod
     def as_number(self) -> str:
         """How the model's numbers follow from a value, in words."""
@@ -85,6 +90,10 @@ class Number(Covariate):
 
     @property
     def typical(self) -> Any:
+        return self.mean
+
+    @property
+    def example(self) -> Any:
         if self.mean is None or self.sd is None:
             return None
         return round(self.mean, max(0, 1 - math.floor(math.log10(self.sd))))

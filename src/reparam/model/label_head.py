@@ -100,6 +100,11 @@ class LabelHead(Spec, abc.ABC):
         """A usual value of each covariate: a mean, or the first category."""
         return {column.name: column.typical for column in self.known}
 
+    @property
+    def example(self) -> dict[str, Any]:
+        """The same, as one would write it."""
+        return {column.name: column.example for column in self.known}
+
     def classifier(self, event: Shape, n_features: int) -> nn.Module | None:
         """A module (x, features) -> logits (B, K), or None where there is no classifier."""
         return None
