@@ -26,7 +26,7 @@ QUICK = ["README.md", "docs/do/own-loop.md", "docs/do/own-parts.md", "docs/do/si
 NOT_HERE = {
     "pip install": "a new environment: make release-check",
     "reparam explore": "waits for a browser: tests/web",
-    "torchrun": "needs two machines",
+    "torchrun": "needs two machines: tests/training/test_distributed.py",
     "s3://": "needs a bucket: tests/data/test_remote.py",
     "hf:": "needs the hub: tests/data/test_remote.py",
     "push_to_hub": "needs the hub: tests/export/test_hub.py",

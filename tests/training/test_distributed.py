@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +106,27 @@ def test_noise_is_a_share_of_the_batch(name: str) -> None:
         with SharedNoise(LocalBatch(torch.arange(n), torch.empty(n), start, n, 7)), rows_on_axis(axis):
             parts.append(draw(n))
     torch.testing.assert_close(torch.cat(parts, axis), together)
+
+
+@pytest.mark.slow
+def test_two_nodes_of_torchrun_train_as_one_process(tmp_path: Path) -> None:
+    """Two machines, here two launchers with one process each, as docs/do/larger-than-memory.md says."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    fit = ["-m", "reparam", "fit", "digits", "--epochs", "2", "--seed", "0", "--quiet", "-o"]
+    words = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port]
+    launcher = [sys.executable, "-m", "torch.distributed.run", *words]
+    same = os.environ | {"MKL_CBWR": "AVX2", "OMP_NUM_THREADS": "1"}
+    nodes = [
+        subprocess.Popen([*launcher, "--node-rank", rank, *fit, str(tmp_path / "two")], env=same)
+        for rank in "01"
+    ]
+    assert [node.wait(timeout=200) for node in nodes] == [0, 0]
+    subprocess.run([sys.executable, *fit, str(tmp_path / "one")], check=True, timeout=200, env=same)
+    two, one = (
+        [json.loads(line)["loss"] for line in (tmp_path / run / "history.jsonl").read_text().splitlines()]
+        for run in ("two", "one")
+    )
+    assert len(one) == 2
+    assert two == pytest.approx(one, rel=1e-5)

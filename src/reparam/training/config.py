@@ -158,7 +158,7 @@ class Training(Spec):
       train on more than one thread; else as torch is set. Evaluation is always as torch is set.
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs, once no schedule of
       the objective changes. Control flow in custom modules is fixed at the first call. Compilation takes 10
-      to 30 seconds, 3 when it is repeated, and needs a C++ compiler. None: on a processor, where 8,000 steps
+      to 30 seconds, 5 when it is repeated, and needs a C++ compiler. None: on a processor, where 8,000 steps
       or more are planned, of a network without convolutions, and torch can compile it; early stopping with
       more than 50 epochs counts as fewer.
     - `threads`: of the processor, while the model trains. None: one for small networks, by the number of
