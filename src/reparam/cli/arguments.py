@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -79,6 +80,19 @@ RowsFile = Annotated[
         "a table",
         callback=writable,
     ),
+]
+
+
+class Engine(StrEnum):
+    """What computes the blocks of DATA: this process, or those of a Ray cluster."""
+
+    local = "local"
+    ray = "ray"
+
+
+EngineOption = Annotated[
+    Engine,
+    typer.Option("--engine", help="ray: blocks of streamed DATA by a Ray cluster, the one of $RAY_ADDRESS"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print only one JSON object on stdout")]
 Seed = Annotated[int | None, typer.Option(min=0, help="random seed; default: that of the model")]

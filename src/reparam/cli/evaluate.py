@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import SpecError
-from .arguments import STDOUT, AsJson, Data, DataOptions, ModelPath, OutputFile, data_options, writable_file
+from .arguments import (
+    STDOUT,
+    AsJson,
+    Data,
+    DataOptions,
+    Engine,
+    EngineOption,
+    ModelPath,
+    OutputFile,
+    data_options,
+    writable_file,
+)
 from .output import (
     check_duplicate_columns,
     print_detection,
@@ -129,6 +140,7 @@ def score(
     output: OutputFile = STDOUT,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples per row")] = 100,
     per_cell: Annotated[bool, typer.Option("--per-cell", help="also the score of each column")] = False,
+    engine: EngineOption = Engine.local,
 ) -> None:
     """One score per row: the importance-weighted bound on log p(x), in nats, beside the row's key."""
     import numpy as np
@@ -146,4 +158,4 @@ def score(
         of_cells = np.asarray(vae.score_cells(block.X, block.y, k))
         return np.concatenate([of_rows, of_cells.reshape(len(of_rows), -1)], 1)
 
-    write_by_block(output, vae, dataset, scores, ["score", *cells])
+    write_by_block(output, vae, dataset, scores, ["score", *cells], engine)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..errors import DataError, SpecError
-from .arguments import STDOUT, is_table
+from .arguments import STDOUT, Engine, is_table
 from .terminal import note, printable, say, settings, warn
 
 if TYPE_CHECKING:
@@ -145,12 +145,18 @@ def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], out
 
 
 def write_by_block(
-    path: Path, vae: "VAE", dataset: "Dataset", f: "Callable[[Dataset], Any]", names: list[str] | None = None
+    path: Path,
+    vae: "VAE",
+    dataset: "Dataset",
+    f: "Callable[[Dataset], Any]",
+    names: list[str] | None = None,
+    engine: Engine = Engine.local,
 ) -> None:
-    """f of each block of the data, with one block in memory at a time.
+    """f of each block of the data, with one block in memory at a time, or by several processes of an engine.
 
     `names`: the columns of f, written beside the key of each row.
     """
+    from .cluster import on_ray
     from .write_results import write_pieces
 
     def result(block: "Dataset") -> Any:
@@ -158,7 +164,8 @@ def write_by_block(
         return values if names is None else with_keys(vae, block, values, names, path)
 
     top = vae.likelihood_.top if names is None else None
-    write_pieces(path, map(result, dataset.blocks()), dataset.X.shape[0], names, top)
+    pieces = on_ray(result, dataset) if engine == Engine.ray else map(result, dataset.blocks())
+    write_pieces(path, pieces, dataset.X.shape[0], names, top)
     print_path(path)
 
 

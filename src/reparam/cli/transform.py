@@ -5,18 +5,35 @@ from typing import Annotated
 import typer
 
 from ..errors import DataError, SpecError
-from .arguments import STDOUT, Data, DataOptions, ModelPath, OutputFile, RowsFile, Seed, data_options
+from .arguments import (
+    STDOUT,
+    Data,
+    DataOptions,
+    Engine,
+    EngineOption,
+    ModelPath,
+    OutputFile,
+    RowsFile,
+    Seed,
+    data_options,
+)
 from .output import check_duplicate_columns, rows_file, write_by_block, write_result
 
 
 @data_options(without=["size"])
-def encode(model: ModelPath, data: Data, options: DataOptions, output: OutputFile = STDOUT) -> None:
+def encode(
+    model: ModelPath,
+    data: Data,
+    options: DataOptions,
+    output: OutputFile = STDOUT,
+    engine: EngineOption = Engine.local,
+) -> None:
     """Posterior means of each row, beside the row's key."""
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
     names = [f"z{i + 1}" for i in range(vae.latent_dim_)]
-    write_by_block(output, vae, dataset, lambda block: vae.transform(block.X, block.y), names)
+    write_by_block(output, vae, dataset, lambda block: vae.transform(block.X, block.y), names, engine)
 
 
 def decode(
@@ -84,6 +101,7 @@ def impute(
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="importance samples per row")] = 100,
     seed: Seed = None,
+    engine: EngineOption = Engine.local,
 ) -> None:
     """Fill missing cells: the conditional mean or most probable class, or draws."""
     from .load import load_model_and_data
@@ -96,6 +114,7 @@ def impute(
             vae,
             dataset,
             lambda block: vae.impute(block.X, block.y, n_samples=k, random_state=seed),
+            engine=engine,
         )
         return
     if dataset.streamed:

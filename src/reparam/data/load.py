@@ -45,15 +45,22 @@ class Dataset:
         """Whether X is read from disk block by block."""
         return isinstance(self.X, Stream)
 
-    def blocks(self) -> "Iterator[Dataset]":
-        """The blocks of a stream one by one; other data in one piece."""
+    @property
+    def n_blocks(self) -> int:
+        """The blocks of a stream; 1 for other data."""
+        return len(self.X.sizes) if self.streamed else 1
+
+    def block(self, i: int) -> "Dataset":
+        """Block i of a stream; other data in one piece."""
         if not self.streamed:
-            yield self
-            return
-        for first, X in zip(self.X.starts, self.X, strict=False):
-            own = slice(first, first + len(X))
-            y, keys = (held if held is None else held[own] for held in (self.y, self.keys))
-            yield replace(self, X=X, y=y, keys=keys, first=int(first))
+            return self
+        first, X = int(self.X.starts[i]), self.X.read(i)
+        y, keys = (held if held is None else held[first : first + len(X)] for held in (self.y, self.keys))
+        return replace(self, X=X, y=y, keys=keys, first=first)
+
+    def blocks(self) -> "Iterator[Dataset]":
+        """The blocks one by one."""
+        return map(self.block, range(self.n_blocks))
 
 
 def as_dataset(X: Any, y: Any = None) -> Dataset | None:
