@@ -45,10 +45,21 @@ def over_weighed(make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, 
         return torch.cat([make(*each) for each in weighed(model, x, y, k)]).reshape(x.shape)
 
 
+def filled(make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
+    """x (n, *E), and what `make` gives in its missing cells: rows without any are left as they are."""
+    some = x.flatten(1).isnan().any(1)
+    if not some.any():
+        return x
+    rows = x[some]
+    made = over_weighed(make, model, rows, None if y is None else y[some], k, seed)
+    found = x.clone()
+    found[some] = torch.where(rows.isnan(), made, rows)
+    return found
+
+
 def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """The observed cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
-    guesses = over_weighed(lambda _, px, weights: blend(px, weights), model, x, y, k, seed)
-    return torch.where(x.isnan(), guesses, x)
+    return filled(lambda _, px, weights: blend(px, weights), model, x, y, k, seed)
 
 
 def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
@@ -58,7 +69,7 @@ def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
         chosen = torch.multinomial(weights.T, 1)[:, 0]
         return px_at(trace, chosen).sample()[0]
 
-    return torch.where(x.isnan(), over_weighed(drawn, model, x, y, k, seed), x)
+    return filled(drawn, model, x, y, k, seed)
 
 
 def log_prob_by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
