@@ -28,6 +28,8 @@ IMPUTERS_SEE = 5_000
 DRAWS = 20
 """Multiple imputations, whose 5 % and 95 % quantiles are the ends of an interval."""
 OURS = "reparam, VAE()"
+REAL = "chance from the training rows"
+"""As many real rows: what the likeness of two samples of one distribution is."""
 VERBS = {"gaps": "filled", "draws": "drawn"}
 IMPUTERS: dict[str, Callable[[int], object]] = {
     "KNNImputer(10)": lambda seed: KNNImputer(n_neighbors=10),
@@ -103,8 +105,12 @@ def draws(name: str, seed: int) -> dict[str, dict[str, float]]:
     def ours(n: int) -> pd.DataFrame:
         return VAE(random_state=seed).fit(train).sample(n, random_state=seed)
 
+    def rows_of_training(n: int) -> pd.DataFrame:
+        return train.sample(n, random_state=seed).reset_index(drop=True)
+
+    ways = {OURS: ours, "Gaussian copula": lambda n: copula(train, n, seed), REAL: rows_of_training}
     found = {}
-    for way, drawn in {OURS: ours, "Gaussian copula": lambda n: copula(train, n, seed)}.items():
+    for way, drawn in ways.items():
         start = time.monotonic()
         rows = drawn(len(test))
         seconds = time.monotonic() - start
