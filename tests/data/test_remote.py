@@ -201,3 +201,13 @@ def test_images_inside_a_table(hub: Path) -> None:
     assert load("hf:user/pictures", size=(3, 3)).X.shape == (3, 3, 3)
     here = loading._shards("pictures", [path], None, 1, None, ())
     np.testing.assert_array_equal(here.X, found.X)
+
+
+@pytest.mark.parametrize("about", ["[]", "{", '{"info": {"features": []}}'])
+def test_a_schema_that_says_nonsense_is_one_line(about: str, hub: Path) -> None:
+    table = pa.table({"image": [picture(0)], "label": [1]}).replace_schema_metadata({"huggingface": about})
+    path = hub / "user/pictures/data/train-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    parquet.write_table(table, path)
+    with pytest.raises(DataError, match="cannot be read"):
+        load("hf:user/pictures")

@@ -205,7 +205,8 @@ def _shards(
         local = [path for path in paths if isinstance(path, Path)]
         if len(local) < len(paths):
             raise DataError(f"{name} holds more than {LARGE >> 30} GiB of images; copy them into a folder")
-        files = RowFiles(name, local, column, label)
+        with reading(local[0], "write it again as .parquet"):
+            files = RowFiles(name, local, column, label)
         return Dataset(name, *images.read(files, size, like.event if like else None, skip_bad, None))
     with reading(paths[0], "write it again as .parquet"):
         rows = frames.stream(paths, buffer)
