@@ -211,3 +211,12 @@ def test_a_schema_that_says_nonsense_is_one_line(about: str, hub: Path) -> None:
     parquet.write_table(table, path)
     with pytest.raises(DataError, match="cannot be read"):
         load("hf:user/pictures")
+
+
+def test_bytes_that_are_numbers_are_no_image(hub: Path) -> None:
+    table = pa.table({"image": [{"bytes": 10**12, "path": "a.png"}], "label": [1]})
+    path = hub / "user/numbers/data/train-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    parquet.write_table(table, path)
+    with pytest.raises(DataError, match="column 'image'"):
+        VAE(1, training=Training(epochs=1)).fit(load("hf:user/numbers").X)

@@ -17,7 +17,8 @@ def column_of_images(schema: Any) -> str | None:
     from pyarrow import types  # type: ignore[import-untyped]
 
     for field in schema:
-        if types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0:
+        inner = field.type.get_field_index("bytes") if types.is_struct(field.type) else -1
+        if inner >= 0 and (types.is_binary(kind := field.type[inner].type) or types.is_large_binary(kind)):
             return str(field.name)
     return None
 
