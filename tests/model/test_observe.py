@@ -6,13 +6,15 @@ import pytest
 from reparam import VAE, Bernoulli, Training, load
 
 X = load("digits").X[:40]
+HOLES = np.where(np.arange(8) < 3, np.nan, X).astype(np.float32)
 
 
 @pytest.mark.parametrize(
     ("use", "times"),
     [
         (lambda vae: vae.score_samples(X, n_samples=3), 1),
-        (lambda vae: vae.impute(X, n_samples=3), 1),
+        (lambda vae: vae.impute(HOLES, n_samples=3), 1),
+        (lambda vae: vae.impute(X, n_samples=3), 0),
         (lambda vae: vae.evaluate(X, k=3), 3),  # the trace, the likelihood and the aggregate posterior
     ],
 )
