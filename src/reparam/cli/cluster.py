@@ -58,4 +58,5 @@ def taken(ray: Any, result: Any) -> Any:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        raise DataError(f"Ray could not compute a block, {RETRIES} times ({type(error).__name__})") from error
+        fault = f"Ray could not compute a block ({type(error).__name__}), {RETRIES} times more either"
+        raise DataError(f"{fault}; look at the machines of the cluster") from error

@@ -145,7 +145,7 @@ class NegativeBinomial(Unvalidated):
     """P(x) = [Gamma(x + r) / Gamma(r) a^x / x!] m^x (1 + m a)^-(x + r), mean m, dispersion a, r = 1 / a.
 
     In float64: terms are large, for large counts and for small a, but their sum is not. The bracket does not
-    depend on the mean, so draws of z share it.
+    depend on the mean, so draws of z with one dispersion share it.
     """
 
     rate: Tensor

@@ -9,7 +9,6 @@ import logging
 import math
 import platform
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -25,16 +24,12 @@ from .step import Loss, Step
 
 Scored = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
 """(x, y) -> the loss of a batch, and its metrics."""
-
-
 PAYS = 8_000
 """Steps of a plan that pay for compilation, where nothing is said."""
 FEW_EPOCHS = 50
 """The most epochs of a plan with early stopping that is taken to be carried out whole."""
 LARGEST = 600
 """Operations of a graph that takes longer to compile than most trainings take."""
-
-
 X86 = ("x86_64", "AMD64")
 """Machines whose instructions torch knows from the processor, without trial compilations."""
 
@@ -50,8 +45,8 @@ class CompiledStep:
             raise SpecError(why)
         self.eager, self.batch_size, self.asked, self.fails = eager, loss.training.batch, asked, False
         self.settled = max((ramp.steps for ramp in moving(loss)), default=0)
-        scored = partial(figures_of, loss, self.settled)
-        self.operations = Operations(loss.model, scored, math.inf if asked else LARGEST)
+        most = math.inf if asked else LARGEST
+        self.operations = Operations(loss.model, lambda x, y: loss(x, y, self.settled)[:2], most)
 
     def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace | None]:
         if self.fails or step < self.settled or len(batch.x) != self.batch_size:
@@ -65,11 +60,6 @@ class CompiledStep:
             logging.getLogger("reparam").info("the step is not compiled: %s", error)
             self.fails = True
             return self.eager(batch, y, step)
-
-
-def figures_of(loss: Loss, step: int, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The loss and its metrics."""
-    return loss(x, y, step)[:2]
 
 
 def moving(loss: Loss) -> list[Ramp]:

@@ -108,7 +108,7 @@ def find(data: str, buffer: int | None) -> tuple[list[Path] | list[RemoteFile], 
     Local copies, or with a `buffer`, or where they are too large for memory, parquet files where they are.
     """
     with reached(data):
-        files, split = _of_hub(data) if data.startswith(HUB) else _at_address(data)
+        files, split = (_of_hub(data), "") if data.startswith(HUB) else _at_address(data)
         parquet = all(file.path.endswith(".parquet") for file in files)
         if parquet and (buffer or sum(file.size for file in files) > LARGE):
             return files, split
@@ -129,7 +129,7 @@ def _at_address(data: str) -> tuple[list[RemoteFile], str]:
     return found, split
 
 
-def _of_hub(data: str) -> tuple[list[RemoteFile], str]:
+def _of_hub(data: str) -> list[RemoteFile]:
     """The parquet files of `hf:USER/NAME[/CONFIGURATION][:SPLIT]`, by default those of `train`."""
     name, _, asked = data.removeprefix(HUB).partition(":")
     parts = name.strip("/").split("/")
@@ -143,9 +143,8 @@ def _of_hub(data: str) -> tuple[list[RemoteFile], str]:
             configuration = parts[2] if len(parts) > 2 else _only(held, "default")
             splits = _named(held, configuration, data, f"{HUB}{base}/", "configuration")
             known = (word for word in SPLITS.get(asked, (asked,)) if word in splits)
-            return _named(
-                splits, next(known, asked or _only(splits, "train")), data, f"{HUB}{name}:", "split"
-            ), ""
+            split = next(known, asked or _only(splits, "train"))
+            return _named(splits, split, data, f"{HUB}{name}:", "split")
     raise DataError(f"{data}: the hub has no parquet files of it; check the name")
 
 

@@ -22,7 +22,7 @@ function Slider({ k, kl }) {
     <input id=${`z${k}`} type="range" min=${-REACH} max=${REACH} step="0.01" value=${z[k]} style=${`--at:${(100 * (Math.max(-REACH, Math.min(REACH, z[k])) + REACH)) / (2 * REACH)}%`} aria-valuetext=${z[k].toFixed(2)}
       onInput=${(/** @type {any} */ e) => store.move(z.map((v, j) => (j === k ? +e.target.value : v)))} />
     <output>${z[k].toFixed(2)}</output>
-    <span class="kl" title="KL of this dimension, nats a datum">${kl === undefined ? "" : html`<i style=${`--share:${kl / most}`}></i>${kl.toFixed(2)}`}</span>
+    <span class="kl" title="KL of this dimension, nats per datum">${kl === undefined ? "" : html`<i style=${`--share:${kl / most}`}></i>${kl.toFixed(2)}`}</span>
     <button class="quiet" aria-expanded=${open} aria-label=${`strip of z${k}`} onClick=${() => setOpen(!open)}>strip</button>
     ${open ? html`<${Strip} codes=${codes} title="" plain=${true} />` : null}
   </li>`;
