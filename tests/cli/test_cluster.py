@@ -23,6 +23,17 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         next(on_ray(lambda block: block, Dataset("rows", np.zeros((2, 2)))))
 
 
+def test_a_cluster_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+
+    def refused(**_: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster at 10.0.0.1:6379")
+
+    monkeypatch.setattr(ray, "init", refused)
+    with pytest.raises(DataError, match=r"Failed to connect .* check RAY_ADDRESS"):
+        next(on_ray(lambda block: block, Dataset("rows", np.zeros((2, 2)))))
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Any:
     ray = pytest.importorskip("ray")

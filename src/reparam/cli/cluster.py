@@ -26,7 +26,10 @@ def on_ray(f: "Callable[[Dataset], Any]", dataset: "Dataset") -> Iterator[Any]:
         import ray
     mine = not ray.is_initialized()
     if mine:
-        ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+        try:
+            ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+        except ConnectionError as error:
+            raise DataError(f"--engine ray: {error}; check RAY_ADDRESS and the cluster's token") from error
     try:
         work, held = ray.remote(max_retries=RETRIES)(of_block), ray.put((f, dataset))
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
