@@ -67,3 +67,9 @@ from scipy.stats import norm
 assert norm.ppf(0.5) == 0 and scipy.stats.norm is norm
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_explorer_starts_without_the_recipes() -> None:
+    """They import half of scikit-learn; their citation is looked up where it is asked for."""
+    code = "import sys, reparam.web.server; assert 'reparam.recipes' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

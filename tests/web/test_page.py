@@ -5,8 +5,6 @@ import importlib
 import io
 import json
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -33,19 +31,9 @@ pytestmark = needs_chromium
 @contextmanager
 def over_http(answers: Answers) -> Iterator[str]:
     """The address of a server of these answers."""
-    uvicorn = importlib.import_module("uvicorn")
     app = importlib.import_module("reparam.web.server").create_app(answers)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error", lifespan="on"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    with importlib.import_module("tests.web.serving").served(app) as address:
+        yield address
 
 
 @contextmanager
@@ -306,6 +294,7 @@ def test_the_other_views_show_something(visit: Callable[..., Any], name: str) ->
     for view, mark in {"Anomalies": ".anomalies li", "Training": ".chart", "Model": ".facts"}.items():
         page.get_by_role("button", name=view, exact=True).click()
         page.locator(mark).first.wait_for(timeout=30_000)
+    page.get_by_text("Auto-Encoding Variational Bayes").wait_for()
     assert state(page, "error") == ""
 
 

@@ -17,6 +17,8 @@ from reparam.web.row_format import format_of
 from reparam.web.server import create_app
 from reparam.web.wire import pack, unpack
 
+from .serving import served
+
 Models = Mapping[str, tuple[VAE, Dataset]]
 BASE = "http://127.0.0.1"
 
@@ -196,3 +198,12 @@ def test_covariates_are_records_beside_the_rows() -> None:
     ):
         answer = post(app, path, json={"x": x[:1], "y": wrong})
         assert answer.status_code == 422 and words in answer.json()["error"]
+
+
+def test_a_client_that_sends_too_much_reads_why(models: Models) -> None:
+    """Over a real connection, which is not closed before the answer is read."""
+    app = create_app(Answers({"m": models["plane"][0]}), most_bytes=1 << 20)
+    with served(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+        for content in (b" " * (8 << 20), (b" " * (1 << 16) for _ in range(128))):
+            answer = client.post("/api/v1/encode", content=content)
+            assert answer.status_code == 413 and "send fewer rows" in answer.json()["error"]

@@ -199,7 +199,7 @@ def contents(asked: ModelAnswers, graphs: Info) -> tuple[Arrays, Info]:
     vae = asked.vae
     order, form = layout(asked.rows, vae)
     trained, history = asked.training({}, {})
-    described = asked.model({}, {"evaluation": asked.view is not None})[1]
+    described = asked.model({}, {"evaluation": asked.view is not None, "citation": True})[1]
     described |= {"verbs": verbs_of(asked, graphs), "temperature": is_standard(vae)}
     info: Info = {"model": described, "graphs": graphs, "layout": form, "standard": is_standard(vae)}
     info |= {"training": history, "rows": None, "log_prior_y": None}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..evaluation import diagnostics
-from ..recipes.recipes import citation
 from ..tensors import numel
 from .covariates import described
 from .data_view import DataView
@@ -43,11 +42,17 @@ def describe(vae: "VAE", rows: RowFormat, view: DataView | None, verbs: Sequence
         "n_data": 0 if view is None else view.n,
         "evaluation": None,
         "diagnostics": [parted(words) for words in diagnostics.of_history(vae.history_)],
-        "citation": citation(getattr(vae, "trained_on_", {}).get("recipe")),
         "history": columns_of(vae.history_),
         "verbs": list(verbs),
         "keys": view is not None and view.has_keys,
     }
+
+
+def cited(vae: "VAE") -> str:
+    """The BibTeX entries of a model; to look them up takes half a second, for all recipes are imported."""
+    from ..recipes.recipes import citation
+
+    return citation(getattr(vae, "trained_on_", {}).get("recipe"))
 
 
 def classes(vae: "VAE", view: DataView | None) -> list[str]:

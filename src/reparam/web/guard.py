@@ -7,7 +7,8 @@ server from a browser (DNS rebinding), so the Host header is checked, and no ans
 import asyncio
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -23,6 +24,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE = "reparam"
 MOST_BYTES = 64 << 20
 BODY_SECONDS = 20.0
+DRAINED = 0.1
+"""The share of `body_seconds` for which a refused body is still read."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -122,27 +125,28 @@ class Guard:
     ) -> None:
         """Read the body, within the limits of size and time, and hand it on whole."""
         length = headers.get(b"content-length", b"0")
-        words = f"the body is larger than {self.most_bytes} bytes: send fewer rows at once"
+        large = f"the body is larger than {self.most_bytes} bytes: send fewer rows at once"
+        held = bytearray()
+        refused: tuple[int, str] | None = None
         if length.isdigit() and int(length) > self.most_bytes:
-            await refuse(send, 413, words, {"connection": "close"})
-            return
-        parts: list[bytes] = []
-        size, more = 0, scope["method"] not in ("GET", "HEAD")
-        deadline = asyncio.get_running_loop().time() + self.body_seconds
-        while more:
+            refused = 413, large
+        elif scope["method"] not in ("GET", "HEAD"):
             try:
-                message = await asyncio.wait_for(receive(), deadline - asyncio.get_running_loop().time())
+                async for part in parts_of(receive, self.body_seconds):
+                    held += part
+                    if len(held) > self.most_bytes:
+                        refused = 413, large
+                        break
             except TimeoutError:
-                await refuse(send, 408, "the body did not arrive in time", {"connection": "close"})
+                refused = 408, "the body did not arrive in time"
+            except ConnectionError:
                 return
-            if message["type"] != "http.request":
-                return
-            parts.append(message.get("body", b""))
-            size, more = size + len(parts[-1]), message.get("more_body", False)
-            if size > self.most_bytes:
-                await refuse(send, 413, words, {"connection": "close"})
-                return
-        whole = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
+        if refused is not None:
+            await refuse(send, *refused, {"connection": "close"}, more=True)
+            await drain(receive, self.body_seconds * DRAINED)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        whole = [{"type": "http.request", "body": bytes(held), "more_body": False}]
 
         async def rest() -> Message:
             return whole.pop() if whole else await receive()
@@ -150,10 +154,32 @@ class Guard:
         await self.app(scope, rest, send)
 
 
-async def refuse(send: Send, status: int, words: str, headers: dict[str, str] | None = None) -> None:
-    """An answer without the application: {"error": words}."""
+async def refuse(
+    send: Send, status: int, words: str, headers: dict[str, str] | None = None, *, more: bool = False
+) -> None:
+    """An answer without the application: {"error": words}. `more`: its end is sent by the caller."""
     body = json.dumps({"error": words}).encode() if words else b""
     held = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in held.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+async def parts_of(receive: Receive, seconds: float) -> AsyncIterator[bytes]:
+    """A body as it arrives; TimeoutError after so many seconds, ConnectionError where the client leaves."""
+    now = asyncio.get_running_loop().time
+    end, more = now() + seconds, True
+    while more:
+        message = await asyncio.wait_for(receive(), end - now())
+        if message["type"] != "http.request":
+            raise ConnectionError
+        yield message.get("body", b"")
+        more = message.get("more_body", False)
+
+
+async def drain(receive: Receive, seconds: float) -> None:
+    """Throw away what still arrives of a refused body: if the connection were closed at once, a client that
+    is sending would see that in place of the answer."""
+    with suppress(TimeoutError, ConnectionError):
+        async for _ in parts_of(receive, seconds):
+            pass

@@ -21,7 +21,7 @@ from ..tensors import random_from
 from . import options as opt
 from .covariates import numbers_of
 from .data_view import BLOCK, DataView, classes_of
-from .describe import describe, parted
+from .describe import cited, describe, parted
 from .given import MOST_ROWS, Given
 from .paths import path, percentiles
 from .row_format import Tables, format_of
@@ -286,6 +286,8 @@ class ModelAnswers:
         info = describe(self.vae, self.rows, self.view, sorted(self.verbs))
         if opt.flag(options, "evaluation", False) and self.view is not None:
             info |= self.evaluation
+        if opt.flag(options, "citation", False):
+            info["citation"] = cited(self.vae)
         return {}, info | {"name": self.name}
 
     @cached_property

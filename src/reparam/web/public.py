@@ -57,7 +57,7 @@ def add_public(app: FastAPI, dispatcher: Dispatcher) -> None:
     async def model() -> Response:
         """The parts of the model, its columns, classes, latents and history."""
         _, info = await dispatcher.quick.ask(
-            lambda each: [dispatcher.answers.ask("model") for _ in each], None, 1
+            lambda each: [dispatcher.answers.ask("model", {}, {"citation": True}) for _ in each], None, 1
         )
         return Response(to_json(info), media_type="application/json")
 

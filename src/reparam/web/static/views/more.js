@@ -135,17 +135,20 @@ export function ModelView() {
   const { info, state } = store;
   const [more, setMore] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
+  /** @param {object} options */
+  const ask = (options) => store.ask("model", {}, options).then((found) => setMore((/** @type {any} */ before) => ({ ...before, ...found.info })), (error) => store.set({ error: error.message }));
+  useEffect(() => {
+    ask({ citation: true });
+  }, []);
   const evaluate = async () => {
     setBusy(true);
-    await store.ask("model", {}, { evaluation: true }).then((found) => setMore(found.info), (error) => store.set({ error: error.message }));
+    await ask({ evaluation: true });
     setBusy(false);
   };
   const facts = [["kind", info.kind], ["datum", info.window ? `window of ${info.window}` : info.columns.length && info.kind === "table" ? `${info.columns.length} columns` : info.event.join(" × ")],
     ["code", info.latents.map((/** @type {any} */ l) => `${l.kind} ${l.shape.join(" × ")}`).join(", ") || "none"], ["prior", info.prior], ["labels", info.labels ?? "none"],
     ["parameters", info.n_parameters.toLocaleString("en")], ["rows", info.n_data.toLocaleString("en")]];
-  const evaluation = more?.evaluation ?? info.evaluation;
-  const diagnostics = more?.diagnostics ?? info.diagnostics;
-  const spec = info.spec;
+  const { evaluation, diagnostics, citation, spec } = { ...info, ...more };
   return html`<section class="view model-view"><div>
       <h2>${info.name}</h2><dl class="facts">${facts.map(([k, v]) => html`<div><dt>${k}</dt><dd>${v}</dd></div>`)}</dl>
       ${diagnostics.length ? html`<h3>Diagnostics</h3><ul class="diagnostics">${diagnostics.map((/** @type {any} */ d) => html`<li>${d.text}${d.cure ? html`<p>${d.cure}</p>` : null}</li>`)}</ul>` : null}
@@ -153,7 +156,7 @@ export function ModelView() {
       ${evaluation ? html`<dl class="facts">${Object.entries(evaluation).filter(([, v]) => told(v)).map(([k, v]) => html`<div><dt>${k.replaceAll("_", " ")}</dt><dd>${told(v)}</dd></div>`)}</dl>`
         : store.can("codes") || info.n_data ? html`<button onClick=${evaluate} disabled=${busy}>${busy ? "evaluating…" : "evaluate on these data"}</button>` : html`<p class="quiet">There are no data beside this model.</p>`}
     </div><div><h3>Spec</h3><pre>${typeof spec === "string" ? spec : Object.entries(spec).map(([k, v]) => `${k} = ${typeof v === "string" ? v : JSON.stringify(v)}`).join("\n")}</pre>
-      ${info.citation ? html`<h3>Citation</h3><pre>${info.citation}</pre>` : null}</div></section>`;
+      ${citation ? html`<h3>Citation</h3><pre>${citation}</pre>` : null}</div></section>`;
 }
 
 const ignored = () => {};
