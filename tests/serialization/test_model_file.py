@@ -16,6 +16,7 @@ from reparam import (
     Gaussian,
     Training,
 )
+from reparam.serialization.header import file_of
 from reparam.serialization.model_file import read, write
 from tests.models import people
 
@@ -124,3 +125,11 @@ def test_a_column_that_was_tampered_with(tmp_path: Path) -> None:
     write(tmp_path / "m", tensors, header)
     with pytest.raises(FormatError, match="not a valid column"):
         VAE.load(tmp_path / "m")
+
+
+def test_a_folder_of_runs_names_them(tmp_path: Path) -> None:
+    vae = VAE(1, training=Training(epochs=1), random_state=0).fit(np.eye(4))
+    (tmp_path / "one").mkdir()
+    vae.save(tmp_path / "one" / "model.safetensors")
+    with pytest.raises(DataError, match=f"no model at {tmp_path}: give {tmp_path / 'one'}$"):
+        file_of(tmp_path)

@@ -191,5 +191,7 @@ def file_of(path: Path) -> Path:
     """The model file of a run folder, or the file itself."""
     file = path / "model.safetensors" if path.is_dir() else path
     if not file.is_file():
-        raise DataError(f"there is no model at {path}: give a run folder or a .safetensors file")
+        inside = sorted(map(str, (found.parent for found in path.glob("*/model.safetensors"))))
+        cure = " or ".join(inside[:5]) if inside else "a run folder or a .safetensors file"
+        raise DataError(f"there is no model at {path}: give {cure}")
     return file
