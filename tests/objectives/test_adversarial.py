@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 
-from reparam import ELBO, VAE, FactorTC, LatentCritic, Term, Training
+from reparam import ELBO, VAE, FactorTC, LatentCritic, Training
 from reparam.model.trace import Trace
+from reparam.objectives import Critic
 from tests.models import DIGITS, X, small
 
 
 @pytest.mark.parametrize("term", [FactorTC(5.0), LatentCritic(1.0)])
-def test_critics_learn_beside_the_model(term: Term) -> None:
+def test_critics_learn_beside_the_model(term: Critic) -> None:
     X = DIGITS[:200]
     vae = VAE(3, objective=(ELBO(), term), training=Training(epochs=8, batch_size=50), random_state=0)
     seen = []
@@ -41,7 +42,7 @@ def test_factor_critic_finds_the_total_correlation() -> None:
 
     for _ in range(600):
         optimiser.zero_grad()
-        term.critic_loss(Drawn(512)).backward()
+        term.critic_loss(critic, term.codes(Drawn(512))).backward()
         optimiser.step()
     with torch.no_grad():
         found = float(term(Drawn(20_000), 0))

@@ -9,6 +9,7 @@ from torch import Tensor
 from reparam import CIWAE, ELBO, IWAE, MIWAE, MMD, PIWAE, VAE, LatentNorm, Renyi, Training
 from reparam.model.trace import Trace
 from reparam.objectives import Bound, names_of
+from reparam.specs.schedules import Now
 from reparam.specs.spec import Count
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -47,7 +48,7 @@ class NeighbourBound(Bound):
     def draws(self) -> int:
         return 1
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         return -trace.bound.mean()
 
 

@@ -28,6 +28,7 @@ from reparam.data.load import load
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
 from reparam.model.trace import Trace
+from reparam.specs.schedules import Now
 from tests.models import X, small
 
 COPIES, N = 100, 100
@@ -77,7 +78,7 @@ def test_the_refused_estimators_are_biased() -> None:
     """What a careless library would offer: STL on IWAE (q's score dropped), DReG on two layers."""
 
     class Careless(IWAE):
-        def __call__(self, trace: Trace, step: int) -> Tensor:
+        def __call__(self, trace: Trace, step: Now) -> Tensor:
             log_w = trace.log_w(frozen_q=True)
             return -(torch.logsumexp(log_w, 0) - math.log(self.k)).mean()
 

@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from ..model.config import ModelConfig
 from ..model.trace import Trace
 from ..nn.networks import MLP
+from ..specs.schedules import Now
 from .base import Term
 
 
@@ -33,15 +34,18 @@ class Critic(Term):
         """The codes (B, L) that the critic distinguishes from z."""
         raise NotImplementedError
 
-    def critic_loss(self, trace: Trace) -> Tensor:
-        """The critic's loss: class 1 for z, class 0 for the other codes."""
-        critic = trace.critics[self]
-        logits = critic(torch.cat((trace.layers[0].z[0].detach(), self.other(trace).detach())))[:, 0]
+    def codes(self, trace: Trace) -> Tensor:
+        """What the critic learns from: z, then as many other codes, (2, B, L)."""
+        return torch.stack((trace.layers[0].z[0].detach(), self.other(trace).detach()))
+
+    def critic_loss(self, critic: nn.Module, codes: Tensor) -> Tensor:
+        """The critic's loss: class 1 for z, class 0 for the other codes, of `codes` (2, B, L)."""
+        logits = critic(codes.flatten(0, 1))[:, 0].unflatten(0, codes.shape[:2])
         truth = torch.zeros_like(logits)
-        truth[: len(trace.x)] = 1
+        truth[0] = 1
         return binary_cross_entropy_with_logits(logits, truth)
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         """weight * mean_B log D(z) / (1 - D(z)), the critic's log-odds: it estimates KL(z || other)."""
         odds: Tensor = trace.critics[self](trace.layers[0].z[0])
         return self.weight * odds.mean()

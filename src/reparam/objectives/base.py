@@ -15,6 +15,7 @@ from torch import Tensor
 from ..errors import SpecError
 from ..model.config import ModelConfig
 from ..model.trace import Trace
+from ..specs.schedules import Now
 from ..specs.spec import Spec
 
 
@@ -38,7 +39,8 @@ class Term(Spec, abc.ABC):
         return 1
 
     @abc.abstractmethod
-    def __call__(self, trace: Trace, step: int) -> Tensor: ...
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
+        """The loss of a batch; weights are read by `at(self.weight, step)`."""
 
     def check_compatible(self, config: ModelConfig, others: Sequence["Term"]) -> None:
         """SpecError, naming both, where the model or another term is incompatible with this one."""

@@ -10,7 +10,7 @@ from torch.func import functional_call
 from ..errors import SpecError
 from ..model.config import ModelConfig
 from ..model.trace import Trace
-from ..specs.schedules import Schedule, at
+from ..specs.schedules import Now, Schedule, at
 from ..specs.spec import AtLeast, Count
 from ..tensors import log_mean_exp
 from .base import Bound, Term, needs_density, needs_dimensions, needs_replay, with_value
@@ -76,10 +76,9 @@ class ELBO(Bound):
         if self.free_bits and self.free_per == "dimension":
             needs_dimensions(self, config, "Use free_per='layer'")
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         loss = trace.mean_distortion
-        beta = at(self.beta, step)
-        if beta == 0:
+        if self.beta == 0:
             return loss
         if self.gradient == "path":
             held = zip(trace.layers, trace.frozen, strict=True)
@@ -92,7 +91,7 @@ class ELBO(Bound):
             rate = trace.mean_rate
         if self.capacity is not None:
             rate = (rate - at(self.capacity, step)).abs()
-        return loss.add(rate, alpha=beta)
+        return loss + at(self.beta, step) * rate
 
     def apply_free_bits(self, trace: Trace, i: int) -> Tensor:
         """The batch's mean KL of layer i, with each dimension (or the layer) at least free_bits."""
@@ -142,7 +141,7 @@ class IWAE(Bound):
         if any(term.reads_z for term in others):
             raise SpecError(f"{self} weights the gradient of z, and so that of {others}. Leave them out")
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         if self.gradient == "total":
             return -log_mean_exp(trace.log_w()).mean()
         log_w = trace.log_w(frozen_q=True)
@@ -164,7 +163,7 @@ class MIWAE(Bound):
     def draws(self) -> int:
         return self.m * self.k
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         return -log_mean_exp(trace.log_w().reshape(self.m, self.k, -1), 1).mean()
 
 
@@ -183,7 +182,7 @@ class CIWAE(Bound):
         if not 0 <= self.beta <= 1:
             raise SpecError(f"CIWAE.beta must be in [0, 1], the weight of the ELBO, not {self.beta}")
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         log_w = trace.log_w()
         return -(self.beta * log_w.mean(0) + (1 - self.beta) * log_mean_exp(log_w)).mean()
 
@@ -207,7 +206,7 @@ class PIWAE(Bound):
                 f"labels={config.labels} shares parameters. Use MIWAE or IWAE"
             )
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         model, (layer,), ((_, held_p),) = trace.model, trace.layers, trace.frozen
         assert layer.q is not None
         fixed, log_q = layer.z.detach(), layer.q.log_prob(layer.z)
@@ -238,6 +237,6 @@ class Renyi(Bound):
         if not 0 <= self.alpha < 1:
             raise SpecError(f"Renyi.alpha must be in [0, 1), not {self.alpha}; for alpha = 1 use ELBO()")
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         share = 1 - self.alpha
         return -log_mean_exp(share * trace.log_w()).mean() / share

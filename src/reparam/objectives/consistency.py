@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import SpecError
 from ..model.config import ModelConfig
 from ..model.trace import Trace
-from ..specs.schedules import Schedule, at
+from ..specs.schedules import Now, Schedule, at
 from .base import Term
 
 
@@ -39,7 +39,7 @@ class Consistency(Term):
     def check_compatible(self, config: ModelConfig, others: object) -> None:
         needs_classifier(self, config)
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         assert trace.logits is not None
         x = trace.model.inputs(trace.seen).detach()
         spread = (x - x.mean(0)).flatten(1).square().sum(1).mean().sqrt()
@@ -78,7 +78,7 @@ class MutualInformation(Term):
     def check_compatible(self, config: ModelConfig, others: object) -> None:
         needs_classifier(self, config)
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         assert trace.logits is not None
         log_q = trace.logits.log_softmax(-1)
         entropy = -(log_q.exp() * log_q).sum(-1).mean()

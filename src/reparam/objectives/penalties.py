@@ -13,7 +13,7 @@ from ..distributions import Atom, base_of, mean_of
 from ..errors import SpecError
 from ..model.config import ModelConfig
 from ..model.trace import Trace
-from ..specs.schedules import Schedule, at
+from ..specs.schedules import Now, Schedule, at
 from .base import Term, needs_dimensions
 
 
@@ -32,7 +32,7 @@ class CrossEntropy(Term):
                 "Use labels=Auxiliary(classes), or leave CrossEntropy out"
             )
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         assert trace.logits is not None and trace.y is not None
         total = cross_entropy(trace.logits, trace.y, ignore_index=-1, reduction="sum")
         return total * (at(self.weight, step) / len(trace.y))
@@ -46,7 +46,7 @@ class PriorShare(Term):
     negated (Xu et al. 2018, section 3.2): a window with missing cells is regularised less.
     """
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         if trace.mask is None:
             return trace.x.new_zeros(())
         missing = (~trace.mask).flatten(1).to(trace.x.dtype).mean(1)
@@ -61,7 +61,7 @@ class L2(Term):
     weight: float = 1e-3
     reads_z: ClassVar[bool] = False
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         named = trace.model.named_parameters()
         squares = [p.square().sum() for name, p in named if name.endswith("weight") and p.dim() > 1]
         return self.weight * torch.stack(squares).sum()
@@ -103,7 +103,7 @@ class TotalCorrelation(Term):
         super().check_compatible(config, others)
         needs_dimensions(self, config, "Use FactorTC, whose critic needs no density")
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         return at(self.weight, step) * decomposition(trace)[1].mean()
 
 
@@ -119,7 +119,7 @@ class Decorrelation(Term):
     of: Literal["means", "samples"] = "means"
     one_code: ClassVar[bool] = True
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         q = trace.layers[0].q
         assert q is not None
         mu = mean_of(q)
@@ -160,7 +160,7 @@ class MMD(Term):
         widths = [2 * L * s for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)]
         return torch.stack([c / (c + distance) for c in widths]).sum(0)
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         layer = trace.layers[0]
         z, n = layer.z[0], len(layer.z[0])
         if n < 2:
@@ -178,7 +178,7 @@ class LatentNorm(Term):
 
     weight: float = 1.0
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         return self.weight * sum(
             (trace.average(layer.z.square().sum(-1)).mean() / 2 for layer in trace.layers),
             start=trace.x.new_zeros(()),
@@ -199,7 +199,7 @@ class Commitment(Term):
                 "Use posterior=VQ(), or leave Commitment out"
             )
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         z, q, _ = trace.layers[0]
         atom = cast(Atom, q)
         distance = (atom.before - atom.after).square().sum(-1).expand(z.shape[:2])
@@ -215,7 +215,7 @@ class GradientPenalty(Term):
 
     weight: float = 1e-3
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         mean = mean_of(trace.px)
         if not mean.requires_grad:
             family = trace.model.config.likelihood

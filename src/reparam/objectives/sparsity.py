@@ -8,7 +8,7 @@ from torch import Tensor
 from ..errors import SpecError
 from ..model.config import ModelConfig
 from ..model.trace import Trace
-from ..specs.schedules import Schedule, at
+from ..specs.schedules import Now, Schedule, at
 from .base import Term
 
 
@@ -35,6 +35,6 @@ class Sparsity(Term):
             )
         super().check_compatible(config, others)
 
-    def __call__(self, trace: Trace, step: int) -> Tensor:
+    def __call__(self, trace: Trace, step: Now) -> Tensor:
         norms = (trace.average(layer.z.abs().sum(-1)).mean() for layer in trace.layers)
         return at(self.weight, step) * sum(norms, start=trace.x.new_zeros(()))

@@ -1,9 +1,9 @@
 """A number as a function of the training step. Any weight may be a schedule."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, overload
 
 from .spec import Count, Spec
 
@@ -18,11 +18,6 @@ class Ramp(Spec):
 
     def __call__(self, step: int) -> float:
         raise NotImplementedError
-
-    @property
-    def settles(self) -> bool:
-        """Whether it is constant after `steps`."""
-        return True
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,23 +56,29 @@ class Cyclic(Ramp):
     def __call__(self, step: int) -> float:
         return self.start + (self.stop - self.start) * min(2 * (step % self.steps) / self.steps, 1.0)
 
-    @property
-    def settles(self) -> bool:
-        return False
-
 
 Schedule = float | Annotated[Ramp, Linear, Cosine, Cyclic]
+
+
+Now = int | Mapping[Ramp, Any]
+"""A step, or the values of schedules at a step: tensors where the same operations compute every step."""
 
 
 class Clocked:
     """A module that reads a schedule: the trainer sets `step` before each batch."""
 
-    step: int = 0
+    step: Now = 0
 
 
-def at(schedule: Schedule, step: int) -> float:
+@overload
+def at(schedule: Schedule, step: int) -> float: ...
+@overload
+def at(schedule: Schedule, step: Now) -> Any: ...
+def at(schedule: Schedule, step: Now) -> Any:
     """The value at this step; a number is constant."""
-    return schedule(step) if isinstance(schedule, Ramp) else schedule
+    if not isinstance(schedule, Ramp):
+        return schedule
+    return step[schedule] if isinstance(step, Mapping) else schedule(step)
 
 
 def ramps(parts: Iterable[object]) -> list[Ramp]:

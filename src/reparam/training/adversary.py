@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from ..data.stream import LocalBatch
 from ..model.config import ModelConfig
-from ..model.trace import Trace
 from ..objectives import Critic, Term
 from .config import Adam
 from .distributed import SingleProcess
@@ -23,18 +22,18 @@ class Adversary:
     def __init__(self, terms: Sequence[Term], config: ModelConfig, process: SingleProcess) -> None:
         owners = [cast(Critic, term) for term in terms if term.has_critic]
         self.process = process
-        self.critics: dict[object, nn.Module] = {
+        self.critics: dict[Critic, nn.Module] = {
             term: term.build(config).to(process.device) for term in owners
         }
         self.optimisers: dict[Critic, FusedOptimiser] = {
             term: Adam(0.5, 0.9).build(list(self.critics[term].parameters())) for term in owners
         }
 
-    def learn(self, trace: Trace | None, batch: LocalBatch) -> None:
-        """A step of each critic, on the codes of the current batch."""
-        for term, optimiser in self.optimisers.items():
-            assert trace is not None
-            self.process.backward(term.critic_loss(trace), batch, optimiser.parameters)
+    def learn(self, codes: Sequence[Tensor], batch: LocalBatch) -> None:
+        """A step of each critic, on its codes of the current batch."""
+        for (term, optimiser), own in zip(self.optimisers.items(), codes, strict=True):
+            loss = term.critic_loss(self.critics[term], own)
+            self.process.backward(loss, batch, optimiser.parameters)
             optimiser.step(term.learning_rate)
 
     def state(self) -> Tensors:

@@ -8,7 +8,7 @@ in the same order, so the noise is that of the eager step.
 import logging
 import math
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -17,13 +17,11 @@ from torch.func import functional_call
 
 from ..data.stream import LocalBatch
 from ..errors import SpecError
-from ..model.trace import Trace
-from ..specs.schedules import Ramp, clocks, ramps
 from .distributed import SingleProcess
 from .step import Loss, Step
 
-Scored = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
-"""(x, y) -> the loss of a batch, and its metrics."""
+Scored = Callable[..., tuple[Tensor, ...]]
+"""Tensors -> the loss of a batch, and what else is computed of it."""
 PAYS = 8_000
 """Steps of a plan that pay for compilation, where nothing is said."""
 FEW_EPOCHS = 50
@@ -35,25 +33,26 @@ X86 = ("x86_64", "AMD64")
 
 
 class CompiledStep:
-    """A compiled step for batches of full size, once no schedule changes; other steps run eagerly.
+    """A compiled step for batches of full size; other steps run eagerly. The values of schedules are inputs.
 
     `asked`: SpecError for what cannot be compiled; else all steps of it run eagerly.
     """
 
     def __init__(self, loss: Loss, eager: Step, process: SingleProcess, asked: bool = True) -> None:
-        if asked and (why := obstacle(loss, process)):
-            raise SpecError(why)
-        self.eager, self.batch_size, self.asked, self.fails = eager, loss.training.batch, asked, False
-        self.settled = max((ramp.steps for ramp in moving(loss)), default=0)
+        if asked and process.size > 1:
+            raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
+        self.loss, self.eager, self.asked, self.fails = loss, eager, asked, False
         most = math.inf if asked else LARGEST
-        self.operations = Operations(loss.model, lambda x, y: loss(x, y, self.settled)[:2], most)
+        self.operations = Operations(loss.model, self._scored, most, loss.critics.values())
 
-    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace | None]:
-        if self.fails or step < self.settled or len(batch.x) != self.batch_size:
+    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, list[Tensor]]:
+        if self.fails or len(batch.x) != self.loss.training.batch:
             return self.eager(batch, y, step)
         first = self.operations.run is None
+        values = torch.tensor([ramp(step) for ramp in self.loss.schedules], device=batch.x.device)
         try:
-            return self.operations(batch.x, y), None
+            figures, *codes = self.operations(batch.x, values, *([] if y is None else [y]))
+            return figures, codes
         except Exception as error:
             if self.asked or not first:
                 raise
@@ -61,22 +60,12 @@ class CompiledStep:
             self.fails = True
             return self.eager(batch, y, step)
 
-
-def moving(loss: Loss) -> list[Ramp]:
-    """The schedules of the objective and of the model."""
-    return ramps([*loss.terms, *clocks(loss.model)])
-
-
-def obstacle(loss: Loss, process: SingleProcess) -> str | None:
-    """Why the step cannot be compiled."""
-    if process.size > 1:
-        return "Training.compile is for one process: leave it out, or start without torchrun"
-    if bad := [*loss.critics, *(ramp for ramp in moving(loss) if not ramp.settles)]:
-        return (
-            f"Training.compile with {bad[0]}: schedules without an end would be compiled at each step, "
-            "and critics are trained separately. Leave compile out"
-        )
-    return None
+    def _scored(self, x: Tensor, values: Tensor, y: Tensor | None = None) -> tuple[Tensor, ...]:
+        """The loss, its metrics and the codes of each critic, with schedules at these values."""
+        loss, figures, codes = self.loss(x, y, dict(zip(self.loss.schedules, values.unbind(), strict=True)))
+        for module in self.loss.clocks:
+            module.step = 0  # the values are those of the graph
+        return loss, figures, *codes
 
 
 def pays(loss: Loss, process: SingleProcess, n: int) -> bool:
@@ -87,45 +76,48 @@ def pays(loss: Loss, process: SingleProcess, n: int) -> bool:
     many = epochs * math.ceil(n / training.batch) >= PAYS
     likely = training.patience is None or epochs <= FEW_EPOCHS
     dense = all(p.dim() <= 2 for p in model.parameters()) and not model.likelihood.family.by_column
-    return many and likely and dense and process.device.type == "cpu" and not obstacle(loss, process)
+    return many and likely and dense and process.device.type == "cpu" and process.size == 1
 
 
 class Scoring(nn.Module):
-    """`scored` as a function of the model's tensors."""
+    """`scored` as a function of the tensors of the model and of other networks."""
 
-    def __init__(self, model: nn.Module, scored: Scored) -> None:
+    def __init__(self, model: nn.Module, scored: Scored, others: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.model, self.scored = model, scored
+        self.model, self.scored, self.others = model, scored, nn.ModuleList(others)
 
-    def forward(self, x: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor]:
-        return self.scored(x, y)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return self.scored(*inputs)
 
 
 class Operations:
-    """(x, y) -> metrics of a batch of fixed size; gradients are in `.grad`.
+    """Tensors -> what `scored` gives beside the loss, for a batch of fixed size; the gradients of the model's
+    parameters are in `.grad`.
 
-    `largest`: SpecError where the graph has more operations.
+    `largest`: SpecError where the graph has more operations. `others`: networks that are read too.
     """
 
-    def __init__(self, model: nn.Module, scored: Scored, largest: float = math.inf) -> None:
+    def __init__(
+        self, model: nn.Module, scored: Scored, largest: float = math.inf, others: Iterable[nn.Module] = ()
+    ) -> None:
         self.largest = largest
-        self.scoring = Scoring(model, scored)
+        self.scoring = Scoring(model, scored, others)
         parameters = dict(self.scoring.named_parameters())
-        self.learned = {name: p for name, p in parameters.items() if p.requires_grad and p.numel()}
+        own = (f"model.{name}" for name, p in model.named_parameters() if p.requires_grad and p.numel())
+        self.learned = {name: parameters[name] for name in own}
         self.tensors = parameters | dict(self.scoring.named_buffers())
         self.run: Callable[..., Any] | None = None
 
-    def __call__(self, x: Tensor, y: Tensor | None) -> Tensor:
-        batch = (x,) if y is None else (x, y)
+    def __call__(self, *batch: Tensor) -> list[Tensor]:
         with torch.no_grad():
             if self.run is None:
-                devices = ["cuda"] if x.is_cuda else []
+                devices = ["cuda"] if batch[0].is_cuda else []
                 with torch.random.fork_rng(devices):  # a resumed training traces at another step
                     self.run = self._compiled(*batch)
-            figures, *gradients = self.run(*self.tensors.values(), *batch)
-        for p, gradient in zip(self.learned.values(), gradients, strict=True):
+            found = self.run(*self.tensors.values(), *batch)
+        for p, gradient in zip(self.learned.values(), found, strict=False):
             p.grad = gradient
-        return figures  # type: ignore[no-any-return]
+        return list(found[len(self.learned) :])
 
     @torch.enable_grad()
     def _compiled(self, *batch: Tensor) -> Callable[..., Any]:
@@ -137,7 +129,7 @@ class Operations:
             torch._dynamo.mark_static_address(tensor)
         try:
             listed = make_fx(self._step, tracing_mode="fake")(*self.tensors.values(), *batch)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             why = str(error).strip().partition("\n")[0]
             raise SpecError(f"Training.compile cannot trace this step: {why}. Leave it out") from error
         if (found := len(listed.graph.nodes)) > self.largest:
@@ -148,16 +140,14 @@ class Operations:
         return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
 
     def _step(self, *tensors: Tensor) -> tuple[Tensor | None, ...]:
-        """Metrics, and the gradient of each parameter."""
+        """The gradient of each parameter, and what is computed beside the loss."""
         own, batch = tensors[: len(self.tensors)], tensors[len(self.tensors) :]
-        x, y = (*batch, None)[:2]
         named = dict(zip(self.tensors, own, strict=True))
-        loss, figures = functional_call(self.scoring, named, (x, y))
+        loss, *figures = functional_call(self.scoring, named, batch)
         learned = [named[name] for name in self.learned]
         gradients = torch.autograd.grad(loss, learned, allow_unused=True)
-        return figures, *(
-            g if g is None else with_strides_of(p, g) for p, g in zip(learned, gradients, strict=True)
-        )
+        pairs = zip(learned, gradients, strict=True)
+        return *(g if g is None else with_strides_of(p, g) for p, g in pairs), *figures
 
 
 def with_strides_of(p: Tensor, x: Tensor) -> Tensor:

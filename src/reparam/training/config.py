@@ -156,11 +156,10 @@ class Training(Spec):
     - `precision`: "32-true"; "medium", float32 with products of matrices in bfloat16, on a GPU in TF32; or
       "bf16-mixed", torch's autocast. None: "medium" on a GPU, and on a processor with AMX for networks that
       train on more than one thread; else as torch is set. Evaluation is always as torch is set.
-    - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs, once no schedule of
-      the objective changes. Control flow in custom modules is fixed at the first call. Compilation takes 10
-      to 30 seconds, 5 when it is repeated, and needs a C++ compiler. None: on a processor, where 8,000 steps
-      or more are planned, of a network without convolutions, and torch can compile it; early stopping with
-      more than 50 epochs counts as fewer.
+    - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs. Control flow in
+      custom modules is fixed at the first call. Compilation takes 10 to 30 seconds, 5 when it is repeated,
+      and needs a C++ compiler. None: on a processor, where 8,000 steps or more are planned, of a network
+      without convolutions, and torch can compile it; early stopping with more than 50 epochs counts as fewer.
     - `threads`: of the processor, while the model trains. None: one for small networks, by the number of
       multiplications in a step, else as many as torch has. Other numbers of threads may give other bits.
     """

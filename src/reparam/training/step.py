@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ..data.stream import LocalBatch
 from ..model.model import Model
-from ..model.trace import Trace
-from ..objectives import Term
+from ..objectives import Critic, Term
+from ..specs.schedules import Now, Ramp, clocks, ramps
 from .config import Masks, Training
 from .distributed import SingleProcess
 
@@ -21,10 +21,16 @@ class Loss:
     """The objective of a batch: its terms on one trace."""
 
     def __init__(
-        self, model: Model, terms: Sequence[Term], critics: Mapping[object, nn.Module], training: Training
+        self, model: Model, terms: Sequence[Term], critics: Mapping[Critic, nn.Module], training: Training
     ) -> None:
         self.model, self.terms, self.critics, self.training = model, terms, critics, training
         self.draws = max(term.draws for term in terms)
+        self.clocks = clocks(model)
+
+    @property
+    def schedules(self) -> list[Ramp]:
+        """The schedules of the objective and of the model, each once."""
+        return list(dict.fromkeys(ramps([*self.terms, *self.clocks])))
 
     @property
     def products(self) -> int:
@@ -33,8 +39,10 @@ class Loss:
         rows = self.training.batch * self.draws * (labels.n_classes if labels.enumerated else 1)
         return rows * self.model.products
 
-    def __call__(self, x: Tensor, y: Tensor | None, step: int) -> tuple[Tensor, Tensor, Trace]:
-        """The loss; loss, distortion, rate and each term as metrics; and the trace."""
+    def __call__(self, x: Tensor, y: Tensor | None, step: Now) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The loss; loss, distortion, rate and each term as metrics; and the codes of each critic."""
+        for module in self.clocks:
+            module.step = step
         device = self.model.log_prior_y.device.type
         mixed = self.training.precision == "bf16-mixed"
         with torch.autocast(device, torch.bfloat16) if mixed else nullcontext():
@@ -45,7 +53,8 @@ class Loss:
             with torch.no_grad():
                 rate = trace.mean_rate if trace.config.has_density else loss * math.nan
                 figures = torch.stack([loss, trace.mean_distortion, rate, *each])
-        return loss, figures, trace
+                codes = [term.codes(trace) for term in self.critics]
+        return loss, figures, codes
 
     def mask(self, x: Tensor) -> Tensor:
         """A batch with a part of its cells hidden, as `missing` says."""
@@ -57,9 +66,9 @@ class Loss:
 
 
 class Step(Protocol):
-    """(batch, class numbers, step) -> metrics, and the trace if there is one; gradients are in `.grad`."""
+    """(batch, class numbers, step) -> metrics, and the codes of each critic; gradients are in `.grad`."""
 
-    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace | None]: ...
+    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, list[Tensor]]: ...
 
 
 class EagerStep:
@@ -68,8 +77,8 @@ class EagerStep:
     def __init__(self, loss: Loss, parameters: Sequence[Tensor], process: SingleProcess) -> None:
         self.loss, self.parameters, self.process = loss, parameters, process
 
-    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, Trace]:
+    def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, list[Tensor]]:
         with self.process.noise(batch):
-            loss, figures, trace = self.loss(batch.x, y, step)
+            loss, figures, codes = self.loss(batch.x, y, step)
         self.process.backward(loss, batch, self.parameters)
-        return figures, trace
+        return figures, codes

@@ -22,7 +22,6 @@ from ..errors import SpecError
 from ..memory import enough_for
 from ..model.model import Model
 from ..objectives import Bound, Term, names_of
-from ..specs.schedules import clocks, ramps
 from ..stopwatch import Stopwatch
 from ..tensors import finite, random_from
 from ..threads import SMALL, SMALL_TABLE, Crowd, limited, threads_for
@@ -86,8 +85,7 @@ class Trainer:
         self.precision = training.precision or precision_for(loss.products, self.process.device, small)
         self.eager = EagerStep(loss, parameters, self.process)
         self.step: Step = CompiledStep(loss, self.eager, self.process) if training.compile else self.eager
-        moving = ramps([*terms, *clocks(model)])
-        settled = max((ramp.steps for ramp in moving), default=0)
+        settled = max((ramp.steps for ramp in loss.schedules), default=0)
         self.stopping = EarlyStopping(training.patience, settled)
         self.position = Position()
 
@@ -277,7 +275,6 @@ class Trainer:
         and whether the step was taken."""
         (x, y), process = data, self.process
         self.model.train()
-        schedules = clocks(self.model)
         done, random = self.position.batches, self.position.random
         batches = shuffled(x, self.training.batch, process.rank, process.size, process.device)
         for _ in islice(batches, done):
@@ -286,11 +283,9 @@ class Trainer:
             set_random_state(random, process.device)
             self.position.random = {}
         for batch in batches:
-            for module in schedules:
-                module.step = self.update.step
-            figures, trace = self.step(batch, None if y is None else y[batch.rows], self.update.step)
+            figures, codes = self.step(batch, None if y is None else y[batch.rows], self.update.step)
             taken = self.update(self.epoch)
-            self.adversary.learn(trace, batch)
+            self.adversary.learn(codes, batch)
             process.agree(self.model.buffers())
             yield batch, figures, taken
 
