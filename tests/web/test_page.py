@@ -154,6 +154,27 @@ def test_map_decodes_under_the_pointer_selects_and_shows_a_posterior(visit: Call
     assert "projection=pca" in page.evaluate("window.reparam.store.toHash()")
 
 
+def test_points_are_drawn_again_only_when_they_change(visit: Callable[..., Any]) -> None:
+    """A million points take a second without a graphics card, and the pointer must not wait for them."""
+    page = visit("plane")
+    page.evaluate("""() => {
+      window.drawn = 0;
+      const own = WebGL2RenderingContext.prototype.drawArrays;
+      WebGL2RenderingContext.prototype.drawArrays = function (...of) { window.drawn++; own.apply(this, of); };
+    }""")
+    box = frame(page)
+    for x in (6, 26, 46):
+        page.evaluate("window.reparam.state.lastDecodeMs = 0")
+        page.mouse.move(box["x"] + x, box["y"] + 40)
+        until(page, "s.hover?.z?.length === 2 && s.lastDecodeMs > 0")
+    assert page.evaluate("window.drawn") == 0
+    page.mouse.wheel(0, -100)
+    until(page, "window.drawn > 0")
+    asked = "import('/static/store.js').then((m) => [1, 2, 3, 6, 7, 10].map((n) => m.stage(n, 10)))"
+    if page.url.startswith("http") and page.evaluate("document.querySelector('script[src]') !== null"):
+        assert page.evaluate(asked) == [1, 1, 2, 2, 3, 10]
+
+
 def test_keys_alone_reach_a_datum(visit: Callable[..., Any]) -> None:
     page = visit("plane")
     page.locator(".frame").focus()

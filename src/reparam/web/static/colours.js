@@ -30,7 +30,7 @@ export function range(values) {
 }
 
 /** Bytes (n, 4) of points: by class or by number; those outside a selection are grey.
- * @param {ArrayLike<number>} values @param {boolean} discrete @param {Set<number> | null} selected
+ * @param {ArrayLike<number>} values @param {boolean} discrete @param {Uint8Array | null} selected 1 where selected
  * @param {number[]} ends @param {boolean} dark */
 export function bytes(values, discrete, selected, ends, dark) {
   const found = new Uint8Array(values.length * 4);
@@ -40,7 +40,7 @@ export function bytes(values, discrete, selected, ends, dark) {
   for (let i = 0; i < values.length; i++) {
     const v = values[i];
     const missing = !Number.isFinite(v) || (discrete && v < 0);
-    const out = selected && !selected.has(i);
+    const out = selected && !selected[i];
     const c = out || missing ? grey : discrete ? table[v % table.length] : table[Math.max(0, Math.min(255, Math.round(((v - ends[0]) / (ends[1] - ends[0])) * 255)))];
     found[4 * i] = c[0];
     found[4 * i + 1] = c[1];

@@ -1,13 +1,17 @@
 /** Points in WebGL2. Codes of any length lie in a texture and are projected in the shader, so another plane is one small upload. */
 
 const WIDTH = 4096;
+/** From this many points on it is measured how long they take. */
+const MANY = 50_000;
+/** WebGL takes strides of 255 bytes at most, and a colour has four. */
+export const LONGEST = 63;
 const VERTEX = `#version 300 es
 precision highp float; precision highp sampler2D;
-uniform sampler2D codes, plane; uniform int texels; uniform vec4 camera; uniform float size;
+uniform sampler2D codes, plane; uniform int texels, stride; uniform vec4 camera; uniform float size;
 in vec4 colour; out vec4 shade;
 void main() {
   vec2 p = vec2(0);
-  int first = gl_VertexID * texels;
+  int first = gl_VertexID * stride * texels;
   for (int k = 0; k < texels; k++) {
     vec4 z = texelFetch(codes, ivec2((first + k) % ${WIDTH}, (first + k) / ${WIDTH}), 0);
     p += vec2(dot(z, texelFetch(plane, ivec2(k, 0), 0)), dot(z, texelFetch(plane, ivec2(k, 1), 0)));
@@ -31,6 +35,8 @@ export class Points {
     this.texels = Math.ceil(this.L / 4);
     this.n = n;
     this.filled = 0;
+    /** @type {string} what was drawn last */
+    this.drawn = "";
     const gl = (this.gl = canvas.getContext("webgl2", { antialias: false, premultipliedAlpha: true, preserveDrawingBuffer: true }));
     if (!gl) throw new Error("this browser has no WebGL2: the map needs it, the other views work");
     const program = (this.program = gl.createProgram());
@@ -45,7 +51,7 @@ export class Points {
     gl.useProgram(program);
     /** @param {string} name */
     const uniform = (name) => gl.getUniformLocation(program, name);
-    this.at = { texels: uniform("texels"), camera: uniform("camera"), size: uniform("size") };
+    this.at = { texels: uniform("texels"), stride: uniform("stride"), camera: uniform("camera"), size: uniform("size") };
     const height = Math.max(1, Math.ceil(n / WIDTH) * this.texels);
     if (height > gl.getParameter(gl.MAX_TEXTURE_SIZE)) throw new Error(`${n} codes of ${L} numbers exceed this browser's memory for the map`);
     this.codes = this.texture(0, WIDTH, height);
@@ -55,9 +61,8 @@ export class Points {
     gl.uniform1i(this.at.texels, this.texels);
     this.colours = gl.createBuffer();
     gl.bindBuffer(gl.ARRAY_BUFFER, this.colours);
-    const place = gl.getAttribLocation(program, "colour");
-    gl.enableVertexAttribArray(place);
-    gl.vertexAttribPointer(place, 4, gl.UNSIGNED_BYTE, true, 0, 0);
+    this.place = gl.getAttribLocation(program, "colour");
+    gl.enableVertexAttribArray(this.place);
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   }
@@ -93,13 +98,20 @@ export class Points {
     this.gl.bindBuffer(this.gl.ARRAY_BUFFER, this.colours);
     this.gl.bufferData(this.gl.ARRAY_BUFFER, rgba, this.gl.STATIC_DRAW);
     this.coloured = rgba.length / 4;
+    this.drawn = "";
   }
 
-  /** @param {import("./projection.js").Plane} plane @param {{x: number, y: number, scale: number}} camera scale: pixels a unit
-   * @param {number} size of a point in pixels */
-  draw({ u, v }, camera, size) {
+  /** Every point, or every `stride`-th one; nothing where the same is there already.
+   * @param {import("./projection.js").Plane} plane @param {{x: number, y: number, scale: number}} camera scale: pixels a unit
+   * @param {number} size of a point in pixels @param {number} stride 1 to LONGEST @returns {number} milliseconds, 0 where nothing was drawn */
+  draw({ u, v }, camera, size, stride = 1) {
     const gl = this.gl;
     const { width, height } = this.canvas;
+    const n = Math.min(this.filled, this.coloured ?? 0);
+    const wanted = [camera.x, camera.y, camera.scale, width, height, n, size, stride, ...u, ...v].join();
+    if (wanted === this.drawn) return 0;
+    this.drawn = wanted;
+    const begun = performance.now();
     const rows = new Float32Array(this.texels * 8);
     rows.set(u, 0);
     rows.set(v, this.texels * 4);
@@ -109,7 +121,11 @@ export class Points {
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.uniform4f(this.at.camera, camera.x, camera.y, (2 * camera.scale) / width, (2 * camera.scale) / height);
     gl.uniform1f(this.at.size, size);
-    gl.drawArrays(gl.POINTS, 0, Math.min(this.filled, this.coloured ?? 0));
+    gl.uniform1i(this.at.stride, stride);
+    gl.vertexAttribPointer(this.place, 4, gl.UNSIGNED_BYTE, true, 4 * stride, 0);
+    gl.drawArrays(gl.POINTS, 0, Math.ceil(n / stride));
+    if (n > MANY) gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4)); // waits until they are drawn
+    return performance.now() - begun;
   }
 
   free() {

@@ -1,5 +1,7 @@
 /** Planes in the space of codes: two orthogonal unit vectors u and v each, and the principal directions of codes. */
 
+import { stage } from "./store.js";
+
 /** @typedef {{u: Float64Array, v: Float64Array}} Plane */
 
 /** @param {number} L @param {Record<number, number>} entries @returns {Float64Array} */
@@ -42,7 +44,8 @@ export function byRate(codes) {
  * @param {import("./store.js").Codes} codes @returns {Plane} */
 export function principal(codes) {
   const { L, mean, loaded } = codes;
-  if (cache.mean === mean && cache.loaded === loaded) return cache.plane;
+  const there = stage(loaded, codes.n);
+  if (cache.mean === mean && cache.there === there) return cache.plane;
   const step = Math.max(1, Math.floor(loaded / 20000));
   const centre = new Float64Array(L);
   let n = 0;
@@ -70,11 +73,11 @@ export function principal(codes) {
     return w;
   };
   const u = leading(null);
-  Object.assign(cache, { mean, loaded, plane: { u, v: leading(u) } });
+  Object.assign(cache, { mean, there, plane: { u, v: leading(u) } });
   return cache.plane;
 }
-/** @type {{mean: Float32Array | null, loaded: number, plane: Plane | null}} */
-const cache = { mean: null, loaded: 0, plane: null };
+/** @type {{mean: Float32Array | null, there: number, plane: Plane | null}} */
+const cache = { mean: null, there: 0, plane: null };
 
 /** @param {Plane} plane @param {ArrayLike<number>} z @returns {[number, number]} */
 export function project({ u, v }, z) {
@@ -116,11 +119,10 @@ export function ellipse(plane, mean, sd) {
   return { centre: project(plane, mean), radii: radii.map((r) => 2 * r), angle, ends };
 }
 
-/** Positions (n, 2) in the plane. @param {import("./store.js").Codes} codes @param {Plane} plane */
-export function positions(codes, plane) {
-  const { L, mean, loaded } = codes;
-  const found = new Float32Array(loaded * 2);
-  for (let r = 0; r < loaded; r++) {
+/** Positions (n, 2) of the first n codes in the plane. @param {import("./store.js").Codes} codes @param {Plane} plane @param {number} n */
+export function positions({ L, mean }, plane, n) {
+  const found = new Float32Array(n * 2);
+  for (let r = 0; r < n; r++) {
     let [x, y] = [0, 0];
     for (let k = 0; k < L; k++) {
       x += plane.u[k] * mean[r * L + k];

@@ -6,7 +6,7 @@ import { matrix, tensor } from "./safetensors.js";
 /** @typedef {{ask: (verb: string, arrays?: Tensors, options?: object) => Promise<{arrays: Tensors, info: any}>,
  *   events?: (heard: (row: any) => void) => (() => void)}} Answerer */
 /** @typedef {{model: number, n: number, loaded: number, L: number, mean: Float32Array, sd: Float32Array, y: Int32Array,
- *   score: Float32Array, kl: number[] | null}} Codes */
+ *   score: Float32Array, scored: number, kl: number[] | null}} Codes */
 /** @typedef {{name: string, direction: number[], amount: number}} Direction */
 /** @typedef {{view: string, model: number, z: number[], y: number, axes: [number, number], projection: string, turn: number,
  *   colour: string, selection: number[], kl: number[], hover: any, datum: any, ready: boolean, lastDecodeMs: number,
@@ -36,6 +36,9 @@ export function newest(run) {
     }
   };
 }
+
+/** Changes when the rows that are there have doubled, and when all n are: then points are drawn again. @param {number} there @param {number} n */
+export const stage = (there, n) => (there < n ? Math.floor(Math.log2(there + 1)) : n);
 
 export class Store {
   /** @param {Answerer} answerer @param {boolean} address whether the state is kept in the page's address */
@@ -152,7 +155,7 @@ export class Store {
     const { n_data: n, latent_dim: L } = this.infos[model];
     /** @type {Codes} */
     const codes = { model, n, L, loaded: 0, mean: new Float32Array(n * L), sd: new Float32Array(n * L), y: new Int32Array(n).fill(-1),
-      score: new Float32Array(n).fill(NaN), kl: null };
+      score: new Float32Array(n).fill(NaN), scored: 0, kl: null };
     this.codes[model] = codes;
     if (!this.can("codes", model)) return;
     const step = n > 4 * BLOCK ? BLOCK : n > 2000 ? Math.min(BLOCK, 4096) : 512;
@@ -178,10 +181,11 @@ export class Store {
   async scores(model, stop = this.codes[model].n) {
     const codes = this.codes[model];
     for (let start = 0; start < stop; start += 2048) {
-      if (!Number.isNaN(codes.score[start])) continue;
+      if (codes.scored > start) continue;
       const { arrays } = await this.answerer.ask("codes", {}, { model, start, stop: Math.min(stop, start + 2048) });
       if (!arrays.score) return;
       codes.score.set(/** @type {Float32Array} */ (arrays.score.data), start);
+      codes.scored = Math.max(codes.scored, Math.min(stop, start + 2048));
       this.set({});
     }
   }

@@ -8,13 +8,13 @@ function render({ model, el }) {
   el.append(element);
   element.style.setProperty("--map", `${model.get("height")}px`);
   const answerer = connect(model);
-  let selection = "";
+  /** @type {number[]} */
+  let selection = [];
   const stop = start(element, answerer, {
     address: false,
     heard: (state) => {
-      const now = state.selection.join();
-      if (now === selection) return;
-      selection = now;
+      if (state.selection === selection) return;
+      selection = state.selection;
       model.set("selection", state.selection);
       model.save_changes();
     },

@@ -1,6 +1,6 @@
 /** What colours the points of a map, its legend, and the choices above it. */
 import { html, useEffect } from "../vendor/preact-htm.js";
-import { useStore } from "../store.js";
+import { BLOCK, stage, useStore } from "../store.js";
 import { classColour, ramp, range } from "../colours.js";
 import { axesOf, byRate } from "../projection.js";
 import { words } from "../pictures.js";
@@ -18,14 +18,11 @@ const columnsRead = new Map();
 export function colourOf(store, model) {
   const { colour } = store.state;
   const codes = store.codes[model];
-  if (colour === "class") return { data: codes.y, discrete: true, ends: [0, 1], names: store.infos[model].classes, version: `class${codes.loaded}` };
-  if (colour === "score") {
-    const known = codes.score.reduce((n, v) => n + (Number.isNaN(v) ? 0 : 1), 0);
-    return { data: codes.score, discrete: false, ends: range(codes.score), version: `score${known}`, unit: "log p(x), nats" };
-  }
+  if (colour === "class") return { data: codes.y, discrete: true, ends: [0, 1], names: store.infos[model].classes, version: stage(codes.loaded, codes.n) };
+  if (colour === "score") return { data: codes.score, discrete: false, ends: range(codes.score), version: stage(codes.scored, codes.n), unit: "log p(x), nats" };
   const held = columnsRead.get(`${store.infos[model].name}/${colour}`);
-  if (!held || held.codes !== codes) return { data: codes.y, discrete: true, ends: [0, 1], names: [], version: "wait" };
-  return { ...held, discrete: Boolean(held.names), version: `${colour}${held.read}`, unit: colour };
+  if (!held || held.codes !== codes) return { data: codes.y, discrete: true, ends: [0, 1], names: [], version: -1 };
+  return { ...held, discrete: Boolean(held.names), version: stage(held.read, codes.n), unit: colour };
 }
 
 /** Reads what colours the points, where it is not there yet. @param {import("../store.js").Store} store @param {number} model */
@@ -42,7 +39,7 @@ export async function readColour(store, model) {
   const held = { data: new Float64Array(codes.n).fill(NaN), ends: [0, 1], names: /** @type {string[] | null} */ (null), read: 0, codes };
   columnsRead.set(name, held);
   while (held.read < codes.n) {
-    const { arrays, info } = await store.answerer.ask("column", {}, { model, name: colour, start: held.read, stop: Math.min(codes.n, held.read + 16384) });
+    const { arrays, info } = await store.answerer.ask("column", {}, { model, name: colour, start: held.read, stop: Math.min(codes.n, held.read + BLOCK) });
     if (!arrays.value.data.length) break;
     held.data.set(arrays.value.data, held.read);
     held.names = info.categories;

@@ -39,10 +39,11 @@ export function Map2D({ model, tool, onPath }) {
   const values = colourOf(store, model);
   useEffect(() => {
     if (!scene.current) return;
-    const selected = state.selection.length ? new Set(state.selection) : null;
+    const selected = state.selection.length ? new Uint8Array(codes.n) : null;
+    for (const i of state.selection) selected[i] = 1;
     scene.current.points.colour(bytes(values.data, values.discrete, selected, values.ends, dark));
     scene.current.update();
-  }, [codes, state.loaded, state.colour, state.selection, values.version, dark]);
+  }, [codes, state.colour, state.selection, values.version, dark]);
   useEffect(() => scene.current?.update());
 
   const askData = useRef(null);

@@ -40,6 +40,7 @@ export function AnomaliesView() {
   useEffect(() => {
     let live = true;
     (async () => {
+      if (store.can("codes")) await store.scores(state.model); // block by block: to score many rows takes longer than one answer may
       const { arrays, info: more } = await store.ask("anomalies", {}, { n: Math.min(24, info.n_data) });
       const data = await store.ask("data", { index: arrays.index });
       if (live) setFound({ index: arrays.index.data, score: arrays.score.data, reasons: more.reasons, x: data.arrays.x.data, keys: data.info.keys });
@@ -48,7 +49,7 @@ export function AnomaliesView() {
       live = false;
     };
   }, [state.model]);
-  if (!found) return html`<section class="view"><p class="quiet">Scoring ${info.n_data.toLocaleString("en")} rows…</p></section>`;
+  if (!found) return html`<section class="view"><p class="quiet" role="status">Scoring ${info.n_data.toLocaleString("en")} rows… ${store.codes[state.model].scored ? `${Math.floor((100 * store.codes[state.model].scored) / info.n_data)} %` : ""}</p></section>`;
   /** @param {string} name @param {any} value */
   const shown = (name, value) => {
     const column = info.columns.find((/** @type {any} */ c) => c.name === name);

@@ -1,7 +1,7 @@
 /** What a map shows outside of Preact: camera, plane, points and layers, drawn when something changes. */
-import { newest } from "../store.js";
+import { newest, stage } from "../store.js";
 import { matrix } from "../safetensors.js";
-import { Points } from "../points.js";
+import { LONGEST, Points } from "../points.js";
 import { contour } from "../contours.js";
 import { boundsOf, ellipse, Grid, inside, lift, planeOf, positions, project } from "../projection.js";
 import { imageOf, limits, plot, sizeOf, token } from "../pictures.js";
@@ -9,6 +9,8 @@ import { drawAxes, drawCloud, drawMarks, drawOval, segments } from "./layers.js"
 
 const TILE = 58;
 const PRIOR_SIDE = 36;
+/** Milliseconds of a frame while the map moves: where all points take longer, some are drawn until it rests. */
+const FRAME = 40;
 
 export class Scene {
   /** @param {import("../store.js").Store} store @param {number} model @param {HTMLElement} frame */
@@ -20,8 +22,10 @@ export class Scene {
     this.under = /** @type {HTMLCanvasElement} */ (frame.querySelector("canvas.under"));
     /** @type {any} */ this.positionsOf = null;
     this.anchor = "";
+    this.cost = 0;
+    this.coarse = false;
     this.camera = { x: 0, y: 0, scale: 60 };
-    this.fitted = 0;
+    this.there = 0;
     /** @type {any} */ this.line = null;
     /** @type {[number, number] | null} */ this.cross = null;
     /** @type {any} */ this.tiles = null;
@@ -44,6 +48,7 @@ export class Scene {
       canvas.width = Math.max(1, Math.round(w * this.ratio));
       canvas.height = Math.max(1, Math.round(h * this.ratio));
     }
+    this.points.drawn = "";
     this.width = w;
     this.height = h;
     if (!this.touched) this.fit();
@@ -60,14 +65,13 @@ export class Scene {
       scale: Math.min(this.width / ((x1 - x0 || 2) * pad), this.height / ((y1 - y0 || 2) * pad)) || 60,
     };
     this.touched = false;
-    this.fitted = this.codes.loaded;
     this.changed();
   }
 
   /** Positions in the plane that is shown at rest. */
   at() {
-    if (this.positionsOf !== this.plane || this.positions.length !== 2 * this.codes.loaded) {
-      this.positions = positions(this.codes, this.plane);
+    if (this.positionsOf !== this.plane || this.positions.length !== 2 * this.points.filled) {
+      this.positions = positions(this.codes, this.plane, this.points.filled);
       this.positionsOf = this.plane;
       this.grid = null;
       this.cloud = null;
@@ -103,10 +107,12 @@ export class Scene {
   /** Takes up the store's state: plane, colours, rows that came. */
   update() {
     const { state } = this.store;
-    if (this.points.filled < this.codes.loaded) this.points.fill(this.codes.mean, this.codes.loaded);
+    const there = stage(this.codes.loaded, this.codes.n);
+    const grown = there !== this.there;
+    if (grown) this.points.fill(this.codes.mean, this.codes.loaded);
+    this.there = there;
     const next = planeOf(state, this.codes);
-    const same = [...next.u, ...next.v].every((value, k) => value === [...this.plane.u, ...this.plane.v][k]);
-    if (!same) {
+    if (String(next.u) !== String(this.plane.u) || String(next.v) !== String(this.plane.v)) {
       this.from = this.shown;
       this.plane = next;
       const [a, b] = [{ ...this.camera }, (this.fit(), { ...this.camera })];
@@ -119,14 +125,14 @@ export class Scene {
         const mix = (p, q) => p.map((value, k) => value + s * (q[k] - value));
         this.shown = { u: mix(this.from.u, next.u), v: mix(this.from.v, next.v) };
         this.camera = { x: a.x + s * (b.x - a.x), y: a.y + s * (b.y - a.y), scale: a.scale + s * (b.scale - a.scale) };
-        this.moving = t < 1;
+        this.moving = this.coarse = t < 1;
         this.draw();
         if (this.plane === next && t < 1) requestAnimationFrame(step);
         else if (this.plane === next) this.settle();
       };
       this.tiles = this.priorGrid = null;
       requestAnimationFrame(step);
-    } else if (!this.touched && this.fitted < this.codes.loaded) this.fit();
+    } else if (grown && !this.touched) this.fit();
     const anchor = this.store.state.z.join();
     if (anchor !== this.anchor) {
       this.anchor = anchor;
@@ -145,9 +151,11 @@ export class Scene {
     clearTimeout(this.resting);
     this.resting = setTimeout(() => {
       const { layers } = this.store.state;
+      this.coarse = false;
+      this.changed();
       if (layers.includes("field") && this.store.can("decode", this.model)) this.askTiles();
       if (layers.includes("prior") && this.store.can("prior", this.model)) this.askPrior();
-    }, 90);
+    }, this.cost > FRAME ? 300 : 90);
   }
 
   get anchorCode() {
@@ -226,7 +234,10 @@ export class Scene {
     const camera = { x: this.camera.x, y: this.camera.y, scale: this.camera.scale * d };
     const n = this.codes.loaded;
     const zoom = Math.min(1.6, Math.max(1, this.camera.scale / 90));
-    this.points.draw(this.shown, camera, (n > 200000 ? 2.5 : n > 20000 ? 3.5 : n > 3000 ? 5 : 7.5) * d * zoom);
+    const size = (n > 200000 ? 2.5 : n > 20000 ? 3.5 : n > 3000 ? 5 : 7.5) * d * zoom;
+    const stride = this.coarse ? Math.max(1, Math.min(LONGEST, Math.ceil(this.cost / FRAME))) : 1;
+    const took = this.points.draw(this.shown, camera, size, stride);
+    if (stride === 1 && took) this.cost = took;
     const u = this.under.getContext("2d");
     u.setTransform(d, 0, 0, d, 0, 0);
     u.clearRect(0, 0, this.width, this.height);
@@ -281,7 +292,7 @@ export class Scene {
   }
 
   moved() {
-    this.touched = true;
+    this.touched = this.coarse = true;
     this.changed();
     this.settle();
   }
