@@ -216,6 +216,13 @@ def test_a_category_of_no_training_row_is_improbable(fitted: VAE) -> None:
     np.testing.assert_allclose(scores, missing - np.log1p(people().sex.notna().sum()))
 
 
+def test_blanks_about_a_text_are_no_other_category(fitted: VAE) -> None:
+    """`pandas.read_csv` keeps the blank after a comma, which the command line takes off."""
+    table = people()
+    scores = fitted.score_samples(table.assign(sex=" " + table.sex.astype(str)))
+    np.testing.assert_array_equal(scores, fitted.score_samples(table))
+
+
 def test_a_csv_is_read_as_people_write_it(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("a, b,c\n 1.5, x , ?\n2.5,NA,3\n-9.25, y,4\nnone,x,5\n")

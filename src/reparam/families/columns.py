@@ -43,8 +43,8 @@ Cell = Annotated[
     Quantile,
 ]
 """The families whose cells are independent given the parameters."""
-USUAL_WIDTH = 16
-"""Hidden numbers of an ordinary decoder for each cell."""
+USUAL_WIDTH = 4
+"""Numbers of a context's width that take as much memory and time as a cell of other decoders."""
 
 
 def default_family(measurement: Measurement, levels: int = 0, *, inflated: bool = False) -> Family:

@@ -127,7 +127,7 @@ class Column:
         values = frame[self.name]
         if self.categories:
             numbers = {category: i for i, category in enumerate(self.categories)}
-            known = np.array([numbers.get(plain(v), np.nan) for v in values.astype(object)], float)
+            known = np.array([number_of(v, numbers) for v in values.astype(object)], float)
             new = np.isnan(known) & values.notna().to_numpy()
             if new.any():
                 at = frames.where(frame, int(new.argmax()), self.name)
@@ -158,9 +158,9 @@ class Column:
         seen = [self.value] if self.kind == "constant" else self.categories
         if not seen:
             return np.zeros(len(values), bool)
-        known = {value: True for value in seen}
-        unknown = np.array([plain(value) not in known for value in values.astype(object)], bool)
-        return unknown & values.notna().to_numpy()
+        numbers = {value: i for i, value in enumerate(seen)}
+        known = np.array([number_of(value, numbers) for value in values.astype(object)], float)
+        return np.isnan(known) & values.notna().to_numpy()
 
     def surprise(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
         """log(rows + 1) nats for a value never seen in training, else 0, (n,): the `rows` of training and one
@@ -253,6 +253,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime.date):
         return str(value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def number_of(value: Any, numbers: dict[Any, int]) -> float:
+    """The number of a value, also of a text with blanks about it; NaN of one that has none.
+
+    >>> [number_of(value, {"a": 0}) for value in ("a", " a", "b")]
+    [0, 0, nan]
+    """
+    value = plain(value)
+    stripped = value.strip() if isinstance(value, str) else value
+    return numbers.get(value, numbers.get(stripped, np.nan))
 
 
 def typed(values: "pd.Series[Any]", dtype: str, categories: list[Any] | None) -> "pd.Series[Any]":
