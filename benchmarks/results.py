@@ -3,7 +3,7 @@
 import argparse
 import json
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import torch
 
@@ -11,11 +11,13 @@ from . import ROOT
 from .markdown import Rows, fill, markdown
 from .names import add_names
 from .quality.against_time import MARKS
+from .quality.table_ranks import ranks
 
 RESULTS, PAGE = ROOT / "docs/results.json", ROOT / "docs/results.md"
 
 DURATION = {"epochs": "epochs", "seconds": "seconds"}
 BUDGET = {"epochs": "epochs", "published_epochs": "published epochs", "seconds": "seconds"}
+COST = {"seeds": "seeds", "seconds": "seconds", "megabytes": "MB", "note": "not measured"}
 RUN = {"machine": "machine", "command": "command"}
 TABLES: dict[str, dict[str, str]] = {
     "articles": DURATION
@@ -78,7 +80,7 @@ TABLES: dict[str, dict[str, str]] = {
         "error": "error of numbers, standard deviations",
         "right": "categories right",
         "covered": "in 90 % intervals",
-        "seconds": "seconds",
+        **COST,
     },
     "draws": {
         "shape": "likeness of columns",
@@ -86,7 +88,7 @@ TABLES: dict[str, dict[str, str]] = {
         "detection": "drawn against real rows, AUC",
         "efficacy": "AUC or R2 of the last column, less that by real rows",
         "closer": "nearer to a training row",
-        "seconds": "seconds",
+        **COST,
     },
     "few-labels": {
         "ours": "VAE(labels=Enumerated(10))",
@@ -104,7 +106,7 @@ TABLES: dict[str, dict[str, str]] = {
     }
     | RUN,
 }
-"""Each marker of the page, and its columns (key: title). A row may stand in several."""
+"""Each marker of the page but those of ranks, and its columns (key: title). Rows may be in several."""
 
 
 def write(results: Rows) -> None:
@@ -114,7 +116,7 @@ def write(results: Rows) -> None:
         mark: markdown({n: row for n, row in results.items() if mark in row["tables"]}, columns, "recipe")
         for mark, columns in TABLES.items()
     }
-    fill(PAGE, every)
+    fill(PAGE, every | ranks(results))
 
 
 def machine() -> str:
@@ -123,7 +125,7 @@ def machine() -> str:
     return f"{platform.machine()}, CPU, {torch.get_num_threads()} threads"
 
 
-def record(command: str, name: str, rows: Rows, budget: dict[str, int]) -> None:
+def record(command: str, name: str, rows: Rows, budget: Mapping[str, object]) -> None:
     """Writes down the rows of one name, with what it takes to get them again."""
     words = [name, *(f"--{key}" if value is True else f"--{key} {value}" for key, value in budget.items())]
     said = f"`python -m benchmarks {command} {' '.join(words)}`"

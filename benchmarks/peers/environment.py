@@ -1,4 +1,4 @@
-"""The environment that peers are installed in, and the processes of theirs that take turns with ours."""
+"""The environments that peers are installed in, and the processes of theirs that take turns with ours."""
 
 import json
 import os
@@ -7,14 +7,28 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from subprocess import DEVNULL, PIPE
 
 from .. import ROOT
 
+
+def python_in(environment: Path) -> Path:
+    return environment / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
 PEERS = {"pythae": "pythae==0.1.2", "pyod": "pyod", "keras": "keras"}
 """The peers, as pip is asked for them; `constraints.txt` holds torch at our own version."""
-ENVIRONMENT = ROOT / ".venv-peers"
-PYTHON = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin") / "python"
+ENVIRONMENT, TABLE_ENVIRONMENT = ROOT / ".venv-peers", ROOT / ".venv-peers-tables"
+TABLE_PEERS = {
+    "miceforest": ["miceforest==6.0.5", "lightgbm<4.7"],
+    "ctgan": ["ctgan==0.12.1"],
+    "arfpy": ["arfpy==0.1.1", "numpy<2.4"],
+    "ForestDiffusion": ["ForestDiffusion==1.0.6"],
+    "mostlyai-engine": ["mostlyai-engine==2.7.3"],
+}
+"""Peers that fill or draw tables: they need older libraries than ours, and so an environment of their own."""
+PYTHON = python_in(ENVIRONMENT)
 
 
 class PeerError(Exception):
@@ -75,12 +89,25 @@ def children(
             child.close()
 
 
+def python_of(peer: str) -> Path:
+    return python_in(TABLE_ENVIRONMENT if peer in TABLE_PEERS else ENVIRONMENT)
+
+
 @cache
 def installed(peer: str) -> str:
     """The version of a peer, installed if it is not there; PeerError where that fails."""
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", "torch", PEERS[peer]]
-    for command in ([] if PYTHON.exists() else [[sys.executable, "-m", "venv", ENVIRONMENT]]) + [pip]:
+    python = python_of(peer)
+    pinned = (ROOT / "constraints.txt").read_text().splitlines()
+    torch = next(line for line in pinned if line.startswith("torch=="))
+    wanted = TABLE_PEERS[peer] if peer in TABLE_PEERS else ["-c", ROOT / "constraints.txt", PEERS[peer]]
+    pip = [python, "-m", "pip", "install", "--quiet", torch, *wanted]
+    commands = ([] if python.exists() else [[sys.executable, "-m", "venv", python.parent.parent]]) + [pip]
+    if (
+        peer == "mostlyai-engine"
+    ):  # it asks for torchvision, uses none, and fails beside one built for another torch
+        commands.append([python, "-m", "pip", "uninstall", "--quiet", "--yes", "torchvision"])
+    for command in commands:
         if subprocess.run(command, stdout=sys.stderr).returncode:
             raise PeerError("cannot be installed")
     code = f"from importlib.metadata import version; print(version({peer!r}))"
-    return subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

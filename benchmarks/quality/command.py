@@ -2,7 +2,8 @@
 
 defaults         what a fit with no option gives on every data set of $REPARAM_DATA, beside version 0.1's
 anomaly          AnomalyDetector on $REPARAM_DATA/anomaly, beside scikit-learn's and pyod's detectors
-gaps, draws      tables of $REPARAM_DATA: gaps filled beside imputers, drawn rows beside real ones
+tables           tables of $REPARAM_DATA: gaps filled (--impute) beside imputers, drawn rows (--draws) beside
+                 real ones and those of other models; neither option means both
 labels           Enumerated with 65 labels of digits and 100 of MNIST, beside classifiers of these alone
 against-time     static MNIST after 60 and 300 seconds, beside a plain loop and pythae
 vae .. ladder-*  priors, free bits and ladders, each beside the same model without it
@@ -36,7 +37,7 @@ from .labels import TASKS, labels
 from .parts import PARTS
 from .synthesis import synthesis
 
-WITHOUT_OPTIONS = ("defaults", "anomaly", "labels", "gaps", "draws")
+WITHOUT_OPTIONS = ("defaults", "anomaly", "labels", "tables")
 RECORDED = (*WITHOUT_OPTIONS, "against-time", *PARTS, *FEW_LABELS, *DISENTANGLEMENT)
 OF_A_TABLE = {"imputation": imputation, "synthesis": synthesis}
 
@@ -51,10 +52,6 @@ def rows(name: str, budget: dict[str, int], seeds: tuple[int, ...], only: str | 
         case "labels":
             for each in [only] if only else TASKS:
                 yield labels(seeds, (each,))
-        case "gaps" | "draws":
-            task = {"gaps": tables.gaps, "draws": tables.draws}[name]
-            for each in tables.names(only):
-                yield tables.tables(task, name, seeds, each)
         case "defaults":
             for each in [only] if only else data_sets():
                 yield {each: compared(each, seeds)}
@@ -62,6 +59,17 @@ def rows(name: str, budget: dict[str, int], seeds: tuple[int, ...], only: str | 
             yield {name: replace(DISENTANGLEMENT[name], **budget)()}
         case _:
             yield {name: (PARTS | FEW_LABELS)[name]()}
+
+
+def record_tables(arguments: argparse.Namespace) -> None:
+    """Each table is recorded as soon as it is measured."""
+    asked = {"gaps": "impute", "draws": "draws"}
+    kinds = [kind for kind, option in asked.items() if getattr(arguments, option)] or list(asked)
+    said = {} if arguments.seeds == 3 else {"seeds": arguments.seeds}
+    for kind in kinds:
+        for name in tables.names(arguments.only):
+            found = tables.tables(kind, tuple(range(arguments.seeds)), name, arguments.way, arguments.limit)
+            results.record("quality", "tables", found, {asked[kind]: True, "only": name, **said})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,8 +80,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "all that need no --table",
     )
     parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}")
+    parser.add_argument("--only", metavar="SET", help="one data set of defaults, latents, labels or tables")
+    parser.add_argument("--impute", action="store_true", help="tables: their gaps")
+    parser.add_argument("--draws", action="store_true", help="tables: drawn rows")
     parser.add_argument(
-        "--only", metavar="SET", help="one data set of defaults, latents, labels, gaps or draws"
+        "--way", action="append", metavar="WAY", help="tables: this way alone; may be repeated"
+    )
+    parser.add_argument(
+        "--limit",
+        type=int,
+        default=tables.LIMIT,
+        metavar="SECONDS",
+        help="tables: of a processor, for each fit",
     )
     parser.add_argument("--table", metavar="CSV", help=f"for {' and '.join(OF_A_TABLE)}")
 
@@ -88,6 +106,8 @@ def run(arguments: argparse.Namespace) -> None:
             OF_A_TABLE[name](load(arguments.table).X)
         elif name == "breast-cancer":
             breast_cancer()
+        elif name == "tables":
+            record_tables(arguments)
         elif name == "latents":
             for each in [arguments.only] if arguments.only else data_sets():
                 print(

@@ -21,6 +21,11 @@ TRAIN, TEST = 5_000, 2_000
 """Rows that the imputers see and are measured on: KNNImputer's time grows with their product."""
 
 
+def is_number(values: pd.Series) -> bool:
+    """Whether a column holds numbers; yes and no are categories."""
+    return bool(pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values))
+
+
 def holes(table: pd.DataFrame, seed: int, share: float = 0.5) -> pd.DataFrame:
     """A share of the known cells, hidden at random."""
     hidden = np.random.default_rng(seed).random(table.shape) < share
@@ -36,7 +41,7 @@ def errors(
     for name in truth.columns:
         asked = (seen[name].isna() & truth[name].notna()).to_numpy()
         ours, real = filled[name][asked], truth[name][asked]
-        if pd.api.types.is_numeric_dtype(truth[name]):
+        if is_number(truth[name]):
             deviations.append(np.sqrt((((ours - real) / train[name].std()).astype(float) ** 2).mean()))
         else:
             right.append((ours.astype(str) == real.astype(str)).mean())
@@ -44,7 +49,7 @@ def errors(
 
 
 def simple(train: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
-    best = {n: c.mean() if pd.api.types.is_numeric_dtype(c) else c.mode()[0] for n, c in train.items()}
+    best = {n: c.mean() if is_number(c) else c.mode()[0] for n, c in train.items()}
     return seen.fillna(best)
 
 
@@ -52,8 +57,14 @@ def by_sklearn(imputer: object) -> Callable[[pd.DataFrame, pd.DataFrame], pd.Dat
     """Numbers in standard deviations beside one-hot categories; the largest of a category's numbers wins."""
 
     def fill(train: pd.DataFrame, seen: pd.DataFrame) -> pd.DataFrame:
-        numbers = [n for n, c in train.items() if pd.api.types.is_numeric_dtype(c)]
+        numbers = [n for n, c in train.items() if is_number(c)]
         words = [n for n in train if n not in numbers]
+        train, seen = (
+            rows.assign(
+                **{n: rows[n].astype(object).where(rows[n].isna(), rows[n].astype(str)) for n in words}
+            )
+            for rows in (train, seen)
+        )
         coder = OneHotEncoder(sparse_output=False, handle_unknown="ignore").fit(train[words].dropna())
         mean, spread = train[numbers].mean(), train[numbers].std()
 

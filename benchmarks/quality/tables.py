@@ -1,47 +1,83 @@
 """Tables of $REPARAM_DATA without an option: gaps filled beside imputers, and drawn rows beside real ones.
 
 Gaps: 30 % of the known cells of held-out rows are hidden; models see whole rows in training. Draws: as many
-as there are held-out rows, compared with these.
+as there are held-out rows, compared with these. Each way is a process of its own on one thread.
 """
 
-import time
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, rankdata
-from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer, KNNImputer
 
-from reparam import VAE
-from reparam.evaluation.draw_quality import Kinds, draw_quality
+from reparam.data.codecs.kinds import column_of
+from reparam.evaluation.draw_quality import draw_quality
 
+from .. import table_process
 from ..markdown import Figures, Rows
+from ..peers import environment, tables as peers
+from . import table_ways
 from .data import folder, table
-from .imputation import by_sklearn, errors, holes
+from .imputation import errors, holes, is_number
+from .table_ways import OURS
 
+Found = dict[str, float]
 SEEDS = (0, 1, 2)
 HIDDEN = 0.3
 IMPUTERS_SEE = 5_000
-"""The most rows that scikit-learn's imputers are fitted to: KNNImputer's time grows with their product."""
+"""The most rows that imputers other than ours are fitted to: KNNImputer's time grows with their product."""
 DRAWS = 20
 """Multiple imputations, whose 5 % and 95 % quantiles are the ends of an interval."""
-OURS = "reparam, VAE()"
-REAL = "chance from the training rows"
-"""As many real rows: what the likeness of two samples of one distribution is."""
+LIMIT = 600
+"""Seconds of a processor that a way may take for a table."""
+SAMPLES, ROWS = 5, 1_000
+"""The most samples of one fit, each as large as the held-out rows, and the rows that are enough together."""
 VERBS = {"gaps": "filled", "draws": "drawn"}
-IMPUTERS: dict[str, Callable[[int], object]] = {
-    "KNNImputer(10)": lambda seed: KNNImputer(n_neighbors=10),
-    "IterativeImputer()": lambda seed: IterativeImputer(max_iter=10, random_state=seed),
-    "IterativeImputer(ExtraTreesRegressor())": lambda seed: IterativeImputer(
-        ExtraTreesRegressor(100, random_state=seed), max_iter=5, random_state=seed
-    ),
+WAYS: dict[str, list[str]] = {
+    "gaps": [*table_ways.FILL, *peers.FILL],
+    "draws": [*table_ways.DRAW, *peers.DRAW],
 }
 
 
 def names(only: str | None) -> list[str]:
     return [only] if only else sorted(path.stem for path in (folder() / "tabular").glob("*.csv"))
+
+
+def split(name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Training rows and held-out rows of a table without its identifiers."""
+    train, test = table(name)()
+    columns = [column for column in train if column_of(column, train[column]).kind != "key"]
+    return train[columns], test[columns]
+
+
+def measured(
+    verb: table_process.Verb, way: str, tables: dict[str, pd.DataFrame], n: int, seed: int, limit: int
+) -> table_process.Done:
+    """What a way gives, from our environment or from the peers'; PeerError where it cannot be had."""
+    if way in getattr(table_ways, verb):
+        python, module = Path(sys.executable), table_ways.__name__
+    else:
+        package = peers.PACKAGES[way]
+        environment.installed(package)
+        python, module = environment.python_of(package), peers.__name__
+    return table_process.measured(python, module, verb, way, tables, n, seed, limit)
+
+
+def plain(rows: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
+    """Numbers as float and categories as objects, however a peer types them."""
+    return pd.DataFrame(
+        {name: rows[name].astype(float if is_number(like[name]) else object) for name in like if name in rows}
+    )
+
+
+def pooled(draws: list[pd.DataFrame], like: pd.DataFrame) -> pd.DataFrame:
+    """The mean of completions for numbers, their mode for categories."""
+    columns = {}
+    for name in like:
+        values = pd.concat([rows[name] for rows in draws], axis=1)
+        columns[name] = values.mean(axis=1) if is_number(like[name]) else values.astype(str).mode(axis=1)[0]
+    return pd.DataFrame(columns)
 
 
 def coverage(tables: list[pd.DataFrame], truth: pd.DataFrame, seen: pd.DataFrame) -> float:
@@ -62,90 +98,76 @@ def coverage(tables: list[pd.DataFrame], truth: pd.DataFrame, seen: pd.DataFrame
     return float(np.mean(each))
 
 
-def gaps(name: str, seed: int) -> dict[str, dict[str, float]]:
-    """The figures of each way to fill the held-out rows of a table, identifiers apart."""
-    train, test = table(name)()
-    start = time.monotonic()
-    vae = VAE(random_state=seed).fit(train)
-    names = vae.codec_.column_names()
-    seen = test.assign(**holes(test[names], seed, HIDDEN))
-    filled, drawn = vae.impute(seen), vae.impute(seen, draws=DRAWS, random_state=seed)
-    seconds = time.monotonic() - start
-    train, test, seen, filled = (rows[names] for rows in (train, test, seen, filled))
-    few = train[:IMPUTERS_SEE]
-    error, right = errors(filled, test, seen, train)
-    covered = coverage(drawn, test, seen)
-    found = {OURS: {"error": error, "right": right, "covered": covered, "seconds": seconds}}
-    for way, imputer in IMPUTERS.items():
-        start = time.monotonic()
-        error, right = errors(by_sklearn(imputer(seed))(few, seen), test, seen, train)
-        found[way] = {"error": error, "right": right, "seconds": time.monotonic() - start}
-    return found
+def gaps(name: str, way: str, seed: int, limit: int = LIMIT) -> Found:
+    """The figures of one way to fill the held-out rows of a table."""
+    train, test = split(name)
+    seen = holes(test, seed, HIDDEN)
+    few = train if way == OURS else train[:IMPUTERS_SEE]
+    done = measured("FILL", way, {"train": few, "seen": seen}, DRAWS, seed, limit)
+    draws = [plain(rows, train) for rows in done.draws]
+    best = pooled(draws, train) if done.best is None else plain(done.best, train)
+    error, right = errors(best, test, seen, train)
+    covered = {"covered": coverage(draws, test, seen)} if draws else {}
+    return {"error": error, "right": right, **covered, "seconds": done.seconds, "megabytes": done.megabytes}
 
 
-def copula(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
-    """A Gaussian copula with the empirical margins: normal scores of ranks, categories by their frequency."""
-    rng, kinds = np.random.default_rng(seed), Kinds(train)
-    numbers = kinds.numbers(train)
-    filled = np.where(np.isnan(numbers), np.nanmax(numbers, 0) + 1, numbers)
-    scores = norm.ppf(np.apply_along_axis(rankdata, 0, filled) / (len(train) + 1))
-    drawn = rng.multivariate_normal(np.zeros(train.shape[1]), np.corrcoef(scores.T), n)
-    places = (norm.cdf(drawn) * len(train)).astype(int).clip(0, len(train) - 1)
-    columns = {}
-    for j, name in enumerate(train.columns):
-        order = np.argsort(filled[:, j], kind="stable")
-        columns[name] = train[name].iloc[order[places[:, j]]].to_numpy()
-    return pd.DataFrame(columns)
+def draws(name: str, way: str, seed: int, limit: int = LIMIT) -> Found:
+    """The figures of drawn rows of a table, whose last column is the target: means over samples of a fit."""
+    train, test = split(name)
+    samples = min(SAMPLES, -(-ROWS // len(test)))
+    done = measured("DRAW", way, {"train": train}, samples * len(test), seed, limit)
+    drawn = plain(done.draws[0], train)
+    shared = list(drawn)
+    each: list[Found] = []
+    for i in range(samples):
+        rows = drawn[i * len(test) : (i + 1) * len(test)].reset_index(drop=True)
+        found = draw_quality(test[shared], rows, training=train[shared], target=shared[-1], seed=seed)
+        assert found.efficacy is not None and found.privacy is not None and found.pairs is not None
+        each.append(
+            {
+                "shape": found.shape,
+                "pairs": found.pairs,
+                "detection": found.detection,
+                "efficacy": found.efficacy.drawn - found.efficacy.real,
+                "closer": found.privacy.closer_to_training,
+                "copies": found.privacy.copies,
+            }
+        )
+    means = {key: float(np.mean([found[key] for found in each])) for key in each[0]}
+    return {**means, "seconds": done.seconds, "megabytes": done.megabytes}
 
 
-def draws(name: str, seed: int) -> dict[str, dict[str, float]]:
-    """The figures of drawn rows of a table, whose last column is the target."""
-    train, test = table(name)()
-
-    def ours(n: int) -> pd.DataFrame:
-        return VAE(random_state=seed).fit(train).sample(n, random_state=seed)
-
-    def rows_of_training(n: int) -> pd.DataFrame:
-        return train.sample(n, random_state=seed).reset_index(drop=True)
-
-    ways = {OURS: ours, "Gaussian copula": lambda n: copula(train, n, seed), REAL: rows_of_training}
-    found = {}
-    for way, drawn in ways.items():
-        start = time.monotonic()
-        rows = drawn(len(test))
-        seconds = time.monotonic() - start
-        shared = [column for column in train if column in rows]
-        target = shared[-1]
-        each = draw_quality(test[shared], rows[shared], training=train[shared], target=target, seed=seed)
-        assert each.efficacy is not None and each.privacy is not None and each.pairs is not None
-        found[way] = {
-            "shape": each.shape,
-            "pairs": each.pairs,
-            "detection": each.detection,
-            "efficacy": each.efficacy.drawn - each.efficacy.real,
-            "closer": each.privacy.closer_to_training,
-            "copies": each.privacy.copies,
-            "seconds": seconds,
-        }
-    return found
+def row(task: Callable[[int], Found], kind: str, seeds: tuple[int, ...]) -> Figures:
+    """Means over seeds, and the spread where there are several; or why a way did not come to an end."""
+    each: list[Found] = []
+    figures: Figures = {"tables": [kind], "seeds": len(seeds)}
+    for seed in seeds:
+        try:
+            each.append(task(seed))
+        except environment.PeerError as error:
+            return figures | {"note": str(error)}
+    for key in each[0]:
+        held = [found[key] for found in each]
+        spread = f" ± {np.std(held):.3f}" if len(held) > 1 else ""
+        whole = key in ("seconds", "megabytes")
+        figures[key] = round(np.mean(held)) if whole else f"{np.mean(held):.3f}{spread}"
+    return figures
 
 
 def tables(
-    task: Callable[[str, int], dict[str, dict[str, float]]],
     kind: str,
     seeds: tuple[int, ...] = SEEDS,
     only: str | None = None,
+    ways: list[str] | None = None,
+    limit: int = LIMIT,
 ) -> Rows:
-    """A row for each table and way: means over seeds, and the spread where there are several."""
+    """A row for each table and way."""
+    task = {"gaps": gaps, "draws": draws}[kind]
     rows: Rows = {}
     for name in names(only):
-        each = [task(name, seed) for seed in seeds]
-        for way in each[0]:
-            row: Figures = {"tables": [kind], "seeds": len(seeds)}
-            for key in each[0][way]:
-                held = [found[way][key] for found in each]
-                spread = f" ± {np.std(held):.3f}" if len(held) > 1 else ""
-                row[key] = round(np.mean(held)) if key == "seconds" else f"{np.mean(held):.3f}{spread}"
-            rows[f"{name}, {VERBS[kind]} by {way}"] = row
-            print(name, way, row, flush=True)
+        for way in WAYS[kind]:
+            if not ways or way in ways:
+                found = row(lambda seed, n=name, w=way: task(n, w, seed, limit), kind, seeds)
+                rows[f"{name}, {VERBS[kind]} by {way}"] = found
+                print(name, way, found, flush=True)
     return rows
