@@ -15,7 +15,7 @@ from ..estimator.fitted import Fitted
 from ..estimator.reasons import reasons, usual
 from ..evaluation.conditionals import Values, given_others, values_of
 from ..evaluation.diagnostics import of_history
-from ..evaluation.evaluate import OLD_KEYS
+from ..evaluation.metric_names import table
 from ..evaluation.posterior import log_prior, posterior, prior_codes
 from ..tensors import random_from
 from . import options as opt
@@ -292,7 +292,8 @@ class ModelAnswers:
 
     @cached_property
     def evaluation(self) -> Info:
-        """What `reparam evaluate --json` gives, of at most EVALUATED rows, and its warnings."""
+        """The names, values and units that `reparam evaluate` prints, of at most EVALUATED rows, and its
+        warnings."""
         view = self.required_view()
         if self.vae.window_ is not None:
             X, y = view.part(0, EVALUATED), None
@@ -303,8 +304,11 @@ class ModelAnswers:
                 y = view.dataset.y[rows]
         found = self.vae.evaluate(X, y)
         warnings = dict.fromkeys([*found.warnings, *of_history(self.vae.history_)])
-        figures = {name: value for name, value in found.to_dict().items() if name not in OLD_KEYS}
-        return {"evaluation": figures, "diagnostics": [parted(words) for words in warnings]}
+        counts = [("rows", f"{found.n:,}", ""), ("importance samples, k", str(found.k), "")]
+        return {
+            "evaluation": [*counts, *table(found)],
+            "diagnostics": [parted(words) for words in warnings],
+        }
 
     def training(self, arrays: Arrays, options: Options) -> Answer:
         samples, epochs = getattr(self.vae, "samples_", None), getattr(self.vae, "sampled_", [])

@@ -10,7 +10,9 @@ import { matrix, tensor } from "./safetensors.js";
 /** @typedef {{name: string, direction: number[], amount: number}} Direction */
 /** @typedef {{view: string, model: number, z: number[], y: number, axes: [number, number], projection: string, turn: number,
  *   colour: string, selection: number[], kl: number[], hover: any, datum: any, ready: boolean, lastDecodeMs: number,
- *   a: number[], b: number[], directions: Direction[], covariates: number[], theme: string, error: string, loaded: number, layers: string[]}} State */
+ *   a: number[], b: number[], directions: Direction[], covariates: number[], theme: string, error: string, loaded: number, layers: string[],
+ *   layer: {field?: number, density?: number, prior?: number, posterior?: any, camera?: {x: number, y: number, scale: number}}}} State
+ * layer: decoded tiles, segments of contours, the ellipse and the camera of the map */
 
 export const BLOCK = 16384;
 export const StoreContext = createContext(null);
@@ -54,7 +56,7 @@ export class Store {
     this.state = {
       view: "map", model: 0, z: [], y: -1, axes: [0, 1], projection: "axes", turn: 0, colour: "class", selection: [], kl: [],
       hover: null, datum: null, ready: false, lastDecodeMs: 0, a: [], b: [], directions: [], covariates: [], theme: "auto", error: "", loaded: 0,
-      layers: ["density"],
+      layers: ["density"], layer: {},
     };
   }
 

@@ -29,6 +29,7 @@ export function drawCloud(scene, g) {
     const box = [x0 - mx, y0 - my, x1 + mx, y1 + my];
     const grid = density(at, box, SIDE);
     scene.cloud = levels(grid, [0.5, 0.8, 0.95]).map((height) => contour(grid, box, SIDE, height));
+    scene.store.state.layer.density = scene.cloud.flat().length;
   }
   segments(scene, g, scene.cloud, token("--ink"), []);
 }

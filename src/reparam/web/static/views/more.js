@@ -70,7 +70,7 @@ const LINES = { bound: "training", validation: "held out" };
 
 /** One curve a column over epochs. @param {{rows: any[], names: string[], title: string}} props */
 function Curves({ rows, names, title }) {
-  const [W, H] = [560, 210];
+  const [W, H] = [innerWidth < 600 ? 370 : 560, 210];
   const held = names.map((name) => rows.map((row) => row[name]).map((v) => (typeof v === "number" ? v : NaN)));
   const all = held.flat().filter(Number.isFinite).sort((a, b) => a - b);
   if (all.length < 2) return null;
@@ -122,15 +122,6 @@ export function TrainingView() {
     })}</div>` : html`<p class="quiet">This model keeps no history.</p>`}</section>`;
 }
 
-/** A value of the evaluation in words. @param {any} value @returns {string} */
-function told(value) {
-  if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return Number.isInteger(value) ? value.toLocaleString("en") : Math.abs(value) >= 100 ? value.toFixed(1) : value.toPrecision(4);
-  if (Array.isArray(value)) return value.length > 12 ? `${value.length} values` : value.map(told).join(", ");
-  if (typeof value === "object") return "value" in value ? `${told(value.value)}${value.standard_error ?? value.se ? ` ± ${told(value.standard_error ?? value.se)}` : ""}` : "";
-  return String(value);
-}
-
 export function ModelView() {
   const store = useStore();
   const { info, state } = store;
@@ -154,7 +145,7 @@ export function ModelView() {
       <h2>${info.name}</h2><dl class="facts">${facts.map(([k, v]) => html`<div><dt>${k}</dt><dd>${v}</dd></div>`)}</dl>
       ${diagnostics.length ? html`<h3>Diagnostics</h3><ul class="diagnostics">${diagnostics.map((/** @type {any} */ d) => html`<li>${d.text}${d.cure ? html`<p>${d.cure}</p>` : null}</li>`)}</ul>` : null}
       <h3>Evaluation</h3>
-      ${evaluation ? html`<dl class="facts">${Object.entries(evaluation).filter(([, v]) => told(v)).map(([k, v]) => html`<div><dt>${k.replaceAll("_", " ")}</dt><dd>${told(v)}</dd></div>`)}</dl>`
+      ${evaluation ? html`<dl class="facts">${evaluation.map((/** @type {string[]} */ [name, value, unit]) => html`<div><dt>${name}</dt><dd>${value} <span class="quiet">${unit}</span></dd></div>`)}</dl>`
         : store.can("codes") || info.n_data ? html`<button onClick=${evaluate} disabled=${busy}>${busy ? "evaluating…" : "evaluate on these data"}</button>` : html`<p class="quiet">There are no data beside this model.</p>`}
     </div><div><h3>Spec</h3><pre>${typeof spec === "string" ? spec : Object.entries(spec).map(([k, v]) => `${k} = ${typeof v === "string" ? v : JSON.stringify(v)}`).join("\n")}</pre>
       ${citation ? html`<h3>Citation</h3><pre>${citation}</pre>` : null}</div></section>`;

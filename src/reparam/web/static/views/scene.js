@@ -189,7 +189,7 @@ export class Scene {
       }
     }
     this.tiles = { sheet, box, nx, ny, tw, th };
-    this.changed();
+    this.says({ field: codes.length });
   }
 
   async loadPrior() {
@@ -203,7 +203,7 @@ export class Scene {
     const top = grid.reduce((a, b) => Math.max(a, b), -Infinity);
     const lines = [0.5, 2, 4.5, 8].map((drop) => contour(grid, box, PRIOR_SIDE, top - drop));
     this.priorGrid = { lines };
-    this.changed();
+    this.says({ prior: lines.flat().length });
   }
 
   /** The ellipse of a row's posterior with its decoded ends. @param {number} index */
@@ -215,7 +215,14 @@ export class Scene {
     if (!this.store.can("decode", this.model)) return;
     const y = this.store.infos[this.model].labels ? Math.max(0, this.codes.y[index]) : -1;
     const { arrays } = await this.store.decode(oval.ends, y, { model: this.model });
-    if (this.oval?.index === index) this.oval = { ...this.oval, x: arrays.x.data, at: oval.ends.map((z) => project(this.plane, z)) };
+    if (this.oval?.index !== index) return;
+    this.oval = { ...this.oval, x: arrays.x.data, at: oval.ends.map((z) => project(this.plane, z)) };
+    this.says({ posterior: { index, radii: oval.radii, ends: oval.ends.map((z) => Array.from(z)) } });
+  }
+
+  /** Draws a layer that came, and notes it in the state of the page. @param {Partial<import("../store.js").State["layer"]>} part */
+  says(part) {
+    Object.assign(this.store.state.layer, part);
     this.changed();
   }
 
@@ -229,7 +236,8 @@ export class Scene {
   }
 
   draw() {
-    const { layers } = this.store.state;
+    const { layers, layer } = this.store.state;
+    layer.camera = this.camera;
     const d = this.ratio;
     const camera = { x: this.camera.x, y: this.camera.y, scale: this.camera.scale * d };
     const n = this.codes.loaded;
