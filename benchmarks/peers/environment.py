@@ -93,21 +93,30 @@ def python_of(peer: str) -> Path:
     return python_in(TABLE_ENVIRONMENT if peer in TABLE_PEERS else ENVIRONMENT)
 
 
+def version_of(peer: str) -> str | None:
+    """The version of a peer that is there."""
+    code = f"from importlib.metadata import version; print(version({peer!r}))"
+    if not (python := python_of(peer)).exists():
+        return None
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    return None if done.returncode else done.stdout.strip()
+
+
 @cache
 def installed(peer: str) -> str:
     """The version of a peer, installed if it is not there; PeerError where that fails."""
+    if there := version_of(peer):
+        return there
     python = python_of(peer)
     pinned = (ROOT / "constraints.txt").read_text().splitlines()
     torch = next(line for line in pinned if line.startswith("torch=="))
     wanted = TABLE_PEERS[peer] if peer in TABLE_PEERS else ["-c", ROOT / "constraints.txt", PEERS[peer]]
-    pip = [python, "-m", "pip", "install", "--quiet", torch, *wanted]
-    commands = ([] if python.exists() else [[sys.executable, "-m", "venv", python.parent.parent]]) + [pip]
-    if (
-        peer == "mostlyai-engine"
-    ):  # it asks for torchvision, uses none, and fails beside one built for another torch
-        commands.append([python, "-m", "pip", "uninstall", "--quiet", "--yes", "torchvision"])
+    pip = [python, "-m", "pip"]
+    commands = [] if python.exists() else [[sys.executable, "-m", "venv", python.parent.parent]]
+    commands.append([*pip, "install", "--quiet", torch, *wanted])
+    if peer == "mostlyai-engine":  # it asks for torchvision, uses none, and fails beside one of another torch
+        commands.append([*pip, "uninstall", "--quiet", "--yes", "torchvision"])
     for command in commands:
         if subprocess.run(command, stdout=sys.stderr).returncode:
             raise PeerError("cannot be installed")
-    code = f"from importlib.metadata import version; print(version({peer!r}))"
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return str(version_of(peer))
