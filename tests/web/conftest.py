@@ -1,6 +1,7 @@
-"""Fitted models of four kinds of data, and their answers."""
+"""Fitted models of four kinds of data, and their answers; pages of models in a browser."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 
 from reparam import MLP, VAE, Auxiliary, Dataset, Training, load
 from reparam.web.answers import Answers
+
+from . import page_models
+from .browser import chromium, opened, until
+from .driving import ANSWERERS
 
 KINDS = ("digits", "plane", "table", "series")
 SHORT = Training(epochs=2)
@@ -66,3 +71,45 @@ def kind(request: pytest.FixtureRequest) -> str:
 def answers(kind: str, models: Mapping[str, tuple[VAE, Dataset]]) -> Answers:
     vae, dataset = models[kind]
     return Answers({kind: vae}, dataset)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=ANSWERERS)
+def address(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+    """The address of the page of named models, each served once."""
+    opened: dict[tuple[str, ...], tuple[Any, str]] = {}
+
+    def of(*names: str) -> str:
+        if names not in opened:
+            fitted = [page_models.MODELS[name]() for name in names]
+            answers = Answers(
+                dict(zip(names, (f.vae for f in fitted), strict=True)), [f.data for f in fitted]
+            )
+            context = request.param(answers)
+            opened[names] = context, context.__enter__()
+        return opened[names][1]
+
+    yield of
+    for context, _ in opened.values():
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def visit(browser: Any, address: Callable[..., str]) -> Iterator[Callable[..., Any]]:
+    """Opens the page of some models at a view; the page's own errors fail the test."""
+    faults: list[str] = []
+    with ExitStack() as stack:
+
+        def go(*names: str, view: str = "map", more: str = "", **options: Any) -> Any:
+            page = stack.enter_context(opened(browser, faults, **options))
+            page.goto(f"{address(*names)}#view={view}{more}")
+            until(page, "s.ready", 60)
+            return page
+
+        yield go
+    assert not faults

@@ -1,12 +1,9 @@
 """The page in a real browser: clicks, drags, touch and keys; what it says is `window.reparam.state`."""
 
 import base64
-import importlib
 import io
 import json
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,117 +13,15 @@ import pytest
 pytest.importorskip("reparam.web.server", reason="the server of the page is not in this checkout")
 pytest.importorskip("playwright.sync_api")
 
-from reparam.export.page import write_page
 from reparam.serialization.atomic import locked
 from reparam.web.answers import Answers
 from reparam.web.run_history import RunHistory
 
 from . import page_models
-from .browser import chromium, needs_chromium, opened, until
-from .notebook_host import host_of
+from .browser import needs_chromium, opened, until
+from .driving import LOOP, can, drag, frame, over_http, state
 
 pytestmark = needs_chromium
-
-
-@contextmanager
-def over_http(answers: Answers) -> Iterator[str]:
-    """The address of a server of these answers."""
-    app = importlib.import_module("reparam.web.server").create_app(answers)
-    with importlib.import_module("tests.web.serving").served(app) as address:
-        yield address
-
-
-@contextmanager
-def from_file(answers: Answers) -> Iterator[str]:
-    """The address of the exported page of these answers."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield write_page(answers, Path(folder) / "page.html").as_uri()
-
-
-@contextmanager
-def in_notebook(answers: Answers) -> Iterator[str]:
-    """The address of a page that shows the widget of these answers."""
-    widget = pytest.importorskip("reparam.web.widget")
-    with host_of(widget.Explorer(answers)) as address:
-        yield address
-
-
-ANSWERERS = [
-    pytest.param(over_http, id="http"),
-    pytest.param(from_file, id="file", marks=pytest.mark.slow),
-    pytest.param(in_notebook, id="notebook", marks=pytest.mark.slow),
-]
-"""Who answers the page: each opens a page of some answers and gives its address."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module", params=ANSWERERS)
-def address(request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
-    """The address of the page of named models, each served once."""
-    opened: dict[tuple[str, ...], tuple[Any, str]] = {}
-
-    def of(*names: str) -> str:
-        if names not in opened:
-            fitted = [page_models.MODELS[name]() for name in names]
-            answers = Answers(
-                dict(zip(names, (f.vae for f in fitted), strict=True)), [f.data for f in fitted]
-            )
-            context = request.param(answers)
-            opened[names] = context, context.__enter__()
-        return opened[names][1]
-
-    yield of
-    for context, _ in opened.values():
-        context.__exit__(None, None, None)
-
-
-@pytest.fixture
-def visit(browser: Any, address: Callable[..., str]) -> Iterator[Callable[..., Any]]:
-    """Opens the page of some models at a view; the page's own errors fail the test."""
-    faults: list[str] = []
-    with ExitStack() as stack:
-
-        def go(*names: str, view: str = "map", more: str = "", **options: Any) -> Any:
-            page = stack.enter_context(opened(browser, faults, **options))
-            page.goto(f"{address(*names)}#view={view}{more}")
-            until(page, "s.ready", 60)
-            return page
-
-        yield go
-    assert not faults
-
-
-def state(page: Any, name: str) -> Any:
-    return page.evaluate(f"window.reparam.state.{name}")
-
-
-def can(page: Any, verb: str) -> bool:
-    """Whether the model's answerer knows the verb."""
-    return bool(page.evaluate(f"window.reparam.store.can('{verb}')"))
-
-
-def frame(page: Any, which: int = 0) -> dict[str, float]:
-    box: dict[str, float] = page.locator(".frame").nth(which).bounding_box()
-    return box
-
-
-def drag(page: Any, points: list[tuple[float, float]], which: int = 0) -> None:
-    """Along points given as shares of a map's frame."""
-    box = frame(page, which)
-    at = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in points]
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for x, y in at[1:]:
-        page.mouse.move(x, y, steps=4)
-    page.mouse.up()
-
-
-LOOP = [(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.1, 0.9)]
 
 
 def test_map_decodes_under_the_pointer_selects_and_shows_a_posterior(visit: Callable[..., Any]) -> None:
