@@ -159,8 +159,8 @@ class Column:
         if not seen:
             return np.zeros(len(values), bool)
         numbers = {value: i for i, value in enumerate(seen)}
-        known = np.array([number_of(value, numbers) for value in values.astype(object)], float)
-        return np.isnan(known) & values.notna().to_numpy()
+        unknown = np.array([np.isnan(number_of(v, numbers)) for v in values.astype(object)], bool)
+        return unknown & values.notna().to_numpy()
 
     def surprise(self, frame: pd.DataFrame) -> np.ndarray[Any, Any]:
         """log(rows + 1) nats for a value never seen in training, else 0, (n,): the `rows` of training and one
