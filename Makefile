@@ -15,6 +15,7 @@ LOWEST_TESTS := $(patsubst %,tests/%.py,test_architecture specs/test_parse estim
 
 CORE := .venv-core
 TYPESCRIPT := 5.9.3
+AXE := 4.14.1
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,8 +81,8 @@ docs: setup  ## the documentation site in build/docs, from nothing; its cells ru
 	$(BIN)/python tools/site_in_browser.py build/docs
 	@echo "site: build/docs/index.html"
 
-check-js:  ## the types of the page's JavaScript, by TypeScript from npm
-	test -x $(VENV)/js/node_modules/.bin/tsc || npm install --silent --no-audit --no-fund --prefix $(VENV)/js typescript@$(TYPESCRIPT)
+check-js:  ## the types of the page's JavaScript, by TypeScript from npm; a test of its accessibility takes axe-core from there, too
+	test -d $(VENV)/js/node_modules/axe-core || npm install --silent --no-audit --no-fund --prefix $(VENV)/js typescript@$(TYPESCRIPT) axe-core@$(AXE)
 	$(VENV)/js/node_modules/.bin/tsc -p tools/tsconfig.json
 
 vendor:  ## fetch what the page brings along, at its versions and by its hashes

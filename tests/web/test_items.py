@@ -145,12 +145,9 @@ def test_the_difference_of_two_selections_is_a_slider_that_is_kept(visit: Visit,
     button(page, "Box").click()
     n = page_models.MODELS[name]().data.X.shape[0]
     for left, right, letter in ((0.02, 0.5, "A"), (0.5, 0.98, "B")):
-        before = state(page, "selection")
+        before = [-1, *state(page, "selection")][-1]
         drag(page, [(left, 0.02), (right, 0.98)])
-        until(
-            page,
-            f"s.selection.length > 0 && s.selection.length < {n} && s.selection[0] !== {before[:1] or -1}",
-        )
+        until(page, f"s.selection.length > 0 && s.selection.length < {n} && s.selection.at(-1) !== {before}")
         mean = codes(page)[state(page, "selection")].mean(0)
         button(page, f"mean as {letter}").click()
         np.testing.assert_allclose(state(page, letter.lower()), mean, atol=1e-4)

@@ -274,3 +274,24 @@ def test_words_have_contrast(visit: Callable[..., Any], theme: str) -> None:
     for a, b in [*pairs, ("--on-accent", "--accent")]:
         low, high = sorted([light(a), light(b)])
         assert (high + 0.05) / (low + 0.05) >= 4.5, f"{a} on {b}"
+
+
+AXE = Path(__file__).parents[2] / ".venv/js/node_modules/axe-core/axe.min.js"
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="there is no axe-core: make check-js")
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["plane", pytest.param("table", marks=pytest.mark.slow)])
+def test_every_view_is_accessible(visit: Callable[..., Any], name: str, theme: str) -> None:
+    """WCAG 2.1 AA as far as axe-core sees it: names, contrast, order of headings."""
+    page = visit(name, color_scheme=theme, bypass_csp=True)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    page.evaluate("window.reparam.store.set({selection: [1, 2, 3]})")
+    marks = {"Map": ".selection", "Sliders": ".slider", "Your datum": "h2", "Samples": ".tile"}
+    marks |= {"Anomalies": ".anomalies li", "Training": ".chart", "Model": "pre + h3 + pre"}
+    for view, mark in marks.items():
+        page.get_by_role("button", name=view, exact=True).click()
+        page.locator(mark).first.wait_for()
+        found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']})")
+        faults = [(each["id"], each["nodes"][0]["html"][:100]) for each in found["violations"]]
+        assert not faults, view

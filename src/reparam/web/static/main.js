@@ -47,7 +47,7 @@ function App({ element }) {
   };
   const next = THEMES[(THEMES.indexOf(state.theme) + 1) % THEMES.length];
   return html`<div class="app" onKeyDown=${key}>
-    <header><span class="mark">reparam</span>
+    <header><h1 class="mark">reparam</h1>
       ${store.infos.length > 1 ? html`<label class="which">model<select aria-label="Model" value=${state.model} onChange=${(/** @type {any} */ e) => store.set({ model: +e.target.value, datum: null, selection: state.selection, z: fit(state.z, store.infos[+e.target.value].latent_dim) })}>
         ${store.infos.map((i, m) => html`<option value=${m} selected=${m === state.model}>${i.name}</option>`)}</select></label>` : html`<span class="name">${store.info.name}</span>`}
       <nav aria-label="Views" ref=${tabs}>${views.map(([name, title]) => html`<button key=${name} aria-current=${name === shown ? "page" : undefined} onClick=${() => store.set({ view: name })}>${title}</button>`)}</nav>

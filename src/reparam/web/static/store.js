@@ -77,10 +77,11 @@ export class Store {
     if (this.address && this.state.ready) this.writing = setTimeout(() => history.replaceState(null, "", this.toHash()), 150);
   }
 
-  /** Moves to another code, which `undo` takes back. @param {ArrayLike<number>} z @param {number} y */
-  move(z, y = this.state.y) {
-    if (Date.now() - this.moved > 400) this.past.push({ z: this.state.z, y: this.state.y });
-    this.moved = Date.now();
+  /** Moves to another code, which `undo` takes back; `sliding`: quick moves after one another are taken back together.
+   * @param {ArrayLike<number>} z @param {number} y @param {boolean} sliding */
+  move(z, y = this.state.y, sliding = false) {
+    if (!sliding || Date.now() - this.moved > 400) this.past.push({ z: this.state.z, y: this.state.y });
+    this.moved = sliding ? Date.now() : 0;
     this.set({ z: Array.from(z), y });
   }
 

@@ -28,7 +28,7 @@ export function SamplesView() {
       ${info.temperature ? html`<label>temperature<input type="range" min="0" max="2" step="0.05" value=${temperature} aria-label="Temperature" onInput=${(/** @type {any} */ e) => setTemperature(+e.target.value)} /><output>${temperature.toFixed(2)}</output></label>` : null}
       ${info.labels ? html`<label>class<select aria-label="Class" onChange=${(/** @type {any} */ e) => setY(+e.target.value)}><option value="-1">any</option>${info.classes.map((/** @type {string} */ c, /** @type {number} */ k) => html`<option value=${k}>${c}</option>`)}</select></label>` : null}
       <button onClick=${() => setSeed(seed + 1)}>draw again</button><span class="quiet">seed ${seed}</span></div>
-    <div class=${`grid ${info.kind}`}>${drawn ? Array.from({ length: drawn.x.shape[0] }, (_, i) => html`<button class="tile" aria-label=${`take sample ${i + 1}`}
+    <div class=${`grid ${info.kind}`}>${drawn ? Array.from({ length: drawn.x.shape[0] }, (_, i) => html`<button class="tile" aria-label=${info.kind === "table" ? undefined : `take sample ${i + 1}`}
       onClick=${() => (L && store.move(drawn.z.data.slice(i * L, (i + 1) * L), drawn.y ? drawn.y.data[i] : state.y), store.set({ view: L ? "sliders" : "samples" }))}>
       <${Picture} x=${drawn.x.data} i=${i} model=${state.model} label=${`sample ${i + 1}`} /></button>`) : null}</div></section>`;
 }
@@ -58,10 +58,10 @@ export function AnomaliesView() {
   return html`<section class="view"><div class="controls"><h2>The least likely rows</h2>
       <button onClick=${() => saveCsv("anomalies.csv", ["row", "key", "log_p"], Array.from(found.index, (i, r) => [i, found.keys?.[r] ?? "", found.score[r]]))}>csv</button>
       <button onClick=${() => store.set({ selection: Array.from(found.index), view: "map" })}>select on the map</button></div>
-    <ol class=${`anomalies ${info.kind}`}>${Array.from(found.index, (/** @type {number} */ index, r) => html`<li><button class="tile" onClick=${async () => (await store.pick(index), store.set({ view: "datum" }))} aria-label=${`look closer at row ${index}`}>
+    <ol class=${`anomalies ${info.kind}`}>${Array.from(found.index, (/** @type {number} */ index, r) => html`<li><button class="tile" onClick=${async () => (await store.pick(index), store.set({ view: "datum" }))} title="look closer">
       ${info.kind === "table" && found.reasons ? null : html`<${Picture} x=${found.x} i=${r} few=${8} model=${state.model} label=${`row ${index}`} />`}
       <span class="caption"><strong>${found.keys?.[r] ?? `row ${index}`}</strong><span>${found.score[r].toFixed(1)} nats</span></span>
-      ${found.reasons ? html`<ul class="reasons">${found.reasons[r].map((/** @type {any} */ why) => html`<li><b>${why.column}</b> ${shown(why.column, why.value)}<span class="quiet"> expected ${shown(why.column, why.expected)}</span> <em>${why.nats.toFixed(1)}</em></li>`)}</ul>` : null}
+      ${found.reasons ? html`<ul class="reasons">${found.reasons[r].filter((/** @type {any} */ why, /** @type {number} */ k) => !k || why.nats >= 0.05).map((/** @type {any} */ why) => html`<li><b>${why.column}</b> ${shown(why.column, why.value)}<span class="quiet"> expected ${shown(why.column, why.expected)}</span> <em>${why.nats.toFixed(1)}</em></li>`)}</ul>` : null}
     </button></li>`)}</ol></section>`;
 }
 

@@ -20,7 +20,7 @@ function Slider({ k, kl }) {
   return html`<li class="slider">
     <label for=${`z${k}`}>z${k}</label>
     <input id=${`z${k}`} type="range" min=${-REACH} max=${REACH} step="0.01" value=${z[k]} style=${`--at:${(100 * (Math.max(-REACH, Math.min(REACH, z[k])) + REACH)) / (2 * REACH)}%`} aria-valuetext=${z[k].toFixed(2)}
-      onInput=${(/** @type {any} */ e) => store.move(z.map((v, j) => (j === k ? +e.target.value : v)))} />
+      onInput=${(/** @type {any} */ e) => store.move(z.map((v, j) => (j === k ? +e.target.value : v)), undefined, true)} />
     <output>${z[k].toFixed(2)}</output>
     <span class="kl" title="KL of this dimension, nats per datum">${kl === undefined ? "" : html`<i style=${`--share:${kl / most}`}></i>${kl.toFixed(2)}`}</span>
     <button class="quiet" aria-expanded=${open} aria-label=${`strip of z${k}`} onClick=${() => setOpen(!open)}>strip</button>
@@ -78,7 +78,7 @@ function Directions() {
   const slide = (i, amount) => {
     const held = directions[i];
     store.set({ directions: directions.map((d, j) => (j === i ? { ...d, amount } : d)) });
-    store.move(z.map((v, k) => v + (amount - held.amount) * held.direction[k]));
+    store.move(z.map((v, k) => v + (amount - held.amount) * held.direction[k]), undefined, true);
   };
   if (!directions.length) return null;
   return html`<h3>Directions</h3><ul class="sliders">${directions.map((d, i) => html`<li class="slider">

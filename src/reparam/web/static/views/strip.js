@@ -41,7 +41,7 @@ export function Strip({ codes, y, title, onClose, onPick, plain = false }) {
       ${x && info.kind !== "table" ? html`<button onClick=${film}>GIF</button>` : null}
       <button onClick=${() => saveCodes("path.csv", codes)}>csv of codes</button>
       ${onClose ? html`<button onClick=${onClose} aria-label="Close the strip">close</button>` : null}</span>`}</figcaption>` : null}
-    <div class="tiles">${x ? codes.map((_, i) => html`<button class="tile" aria-label=${`take step ${i + 1} of ${codes.length}`}
+    <div class="tiles">${x ? codes.map((_, i) => html`<button class="tile" aria-label=${info.kind === "table" ? undefined : `take step ${i + 1} of ${codes.length}`}
       onClick=${() => (onPick ? onPick(i) : store.move(codes[i]))}><${Picture} x=${x.x.data} i=${i} sd=${x.sd?.data} model=${store.state.model} few=${6} /></button>`) : null}</div>
   </figure>`;
 }
