@@ -31,7 +31,7 @@ PARTS: dict[str, Callable[[Effort], Rows]] = {
     "warmup": warmup,
     "growth": growth,
 }
-OURS = ("floor", "expert", "hand", "reparam", "float32", "compiled", "bf16")
+OURS = ("floor", "expert", "hand", "reparam", "float32", "medium", "auto", "compiled", "bf16")
 TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
     "training": (
         "training",

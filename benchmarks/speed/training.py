@@ -27,10 +27,10 @@ VAES: dict[str, VAE] = {
 """The nets of `PLAIN` in reparam's words."""
 
 PAIRS = (
-    *(("reparam", who) for who in ("floor", "hand", "float32", "compiled", "bf16")),
+    *(("reparam", who) for who in ("floor", "hand", "float32", "medium", "compiled", "bf16")),
     ("compiled", "floor"),
-    *((who, "reparam") for who in ("expert", *PEERS)),
-    ("expert", "compiled"),
+    ("expert", "reparam"),
+    *((who, "auto") for who in ("expert", *PEERS)),
 )
 """Whose time is held against whose."""
 
@@ -112,7 +112,7 @@ def hand(net: Plain, x: Tensor, y: Tensor) -> Turn:
 
 
 def reparam(name: str, x: Tensor, y: Tensor, **words: object) -> Turn:
-    """The estimator as users call it, `words` its Training's."""
+    """The estimator as users call it, for a million epochs; `words` are its Training's."""
     vae = clone(VAES[name])
     training = replace(vae.training or Training(), epochs=10**6, batch_size=PLAIN[name].batch, **words)
     labels = None if vae.labels is None else y.numpy()
@@ -130,10 +130,11 @@ def ours(name: str, steps: int, effort: Effort) -> dict[str, Turn]:
         "floor": floor(net, steps),
         "expert": expert(net, x, y),
         "hand": hand(net, x, y),
-        "reparam": reparam(name, x, y),
+        "reparam": reparam(name, x, y, compile=False),
     }
-    ways: dict[str, dict[str, object]] = {"float32": {"precision": "32-true"}}
-    ways |= {} if effort.small else {"compiled": {"compile": True}}
+    ways: dict[str, dict[str, object]] = {"float32": {"precision": "32-true", "compile": False}}
+    ways |= {"medium": {"precision": "medium", "compile": False}}
+    ways |= {} if effort.small else {"auto": {}, "compiled": {"compile": True}}
     ways |= {"bf16": {"precision": "bf16-mixed"}} if effort.bf16 else {}
     return turns | {way: reparam(name, x, y, **words) for way, words in ways.items()}
 
