@@ -295,3 +295,15 @@ def test_every_view_is_accessible(visit: Callable[..., Any], name: str, theme: s
         found = page.evaluate("axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice']})")
         faults = [(each["id"], each["nodes"][0]["html"][:100]) for each in found["violations"]]
         assert not faults, view
+
+
+def test_a_server_that_is_gone_is_told(browser: Any) -> None:
+    fitted, faults = page_models.plane(), list[str]()
+    with over_http(Answers({"m": fitted.vae}, fitted.data)) as address, opened(browser, faults) as page:
+        page.goto(address)
+        until(page, "s.ready")
+        page.route("**/api/v1/**", lambda route: route.abort())
+        box = frame(page)
+        page.mouse.click(box["x"] + 6, box["y"] + 40)
+        page.get_by_role("alert").get_by_text("the server does not answer").wait_for()
+    assert all("Failed to load resource" in fault for fault in faults), faults

@@ -1,6 +1,7 @@
 /** The explorer: `start(element, answerer)` draws it into an element, whoever answers. */
 import { html, render, useEffect, useRef } from "./vendor/preact-htm.js";
 import { remember, remembered, Store, StoreContext, useStore } from "./store.js";
+import { Choice } from "./views/choice.js";
 import { MapView } from "./views/map.js";
 import { SlidersView } from "./views/sliders.js";
 import { DatumView } from "./views/datum.js";
@@ -45,11 +46,12 @@ function App({ element }) {
       store.undo();
     }
   };
+  /** @param {string} m */
+  const choose = (m) => store.set({ model: +m, datum: null, z: fit(state.z, store.infos[+m].latent_dim) });
   const next = THEMES[(THEMES.indexOf(state.theme) + 1) % THEMES.length];
   return html`<div class="app" onKeyDown=${key}>
     <header><h1 class="mark">reparam</h1>
-      ${store.infos.length > 1 ? html`<label class="which">model<select aria-label="Model" value=${state.model} onChange=${(/** @type {any} */ e) => store.set({ model: +e.target.value, datum: null, selection: state.selection, z: fit(state.z, store.infos[+e.target.value].latent_dim) })}>
-        ${store.infos.map((i, m) => html`<option value=${m} selected=${m === state.model}>${i.name}</option>`)}</select></label>` : html`<span class="name">${store.info.name}</span>`}
+      ${store.infos.length > 1 ? html`<span class="which"><${Choice} label="model" name="Model" value=${state.model} options=${store.infos.map((i, m) => [m, i.name])} set=${choose} /></span>` : html`<span class="name">${store.info.name}</span>`}
       <nav aria-label="Views" ref=${tabs}>${views.map(([name, title]) => html`<button key=${name} aria-current=${name === shown ? "page" : undefined} onClick=${() => store.set({ view: name })}>${title}</button>`)}</nav>
       <button class="quiet theme" aria-label=${`Colours: ${state.theme}; change to ${next}`} title=${`colours: ${state.theme}`} onClick=${() => (remember("reparam.theme", next), store.set({ theme: next }))}>${{ auto: "◐", light: "○", dark: "●" }[state.theme]}</button>
     </header>
@@ -66,9 +68,9 @@ function Covariates() {
   /** @param {number} j @param {number} value */
   const set = (j, value) => Number.isFinite(value) && store.set({ covariates: covariates.map((v, k) => (k === j ? value : v)) });
   return html`<form class="row given" aria-label="Covariates" onSubmit=${(/** @type {Event} */ e) => e.preventDefault()}><span class="quiet">given</span>
-    ${store.info.covariates.map((/** @type {any} */ c, /** @type {number} */ j) => html`<label>${c.name}${c.categories
-      ? html`<select aria-label=${c.name} value=${covariates[j]} onChange=${(/** @type {any} */ e) => set(j, +e.target.value)}>${c.categories.map((/** @type {string} */ name, /** @type {number} */ k) => html`<option value=${k} selected=${k === covariates[j]}>${name}</option>`)}</select>`
-      : html`<input type="number" step="any" aria-label=${c.name} value=${+covariates[j].toPrecision(5)} onChange=${(/** @type {any} */ e) => e.target.value !== "" && set(j, +e.target.value)} />`}</label>`)}</form>`;
+    ${store.info.covariates.map((/** @type {any} */ c, /** @type {number} */ j) => c.categories
+      ? html`<${Choice} label=${c.name} value=${covariates[j]} options=${[...c.categories.entries()]} set=${(/** @type {string} */ k) => set(j, +k)} />`
+      : html`<label>${c.name}<input type="number" step="any" aria-label=${c.name} value=${+covariates[j].toPrecision(5)} onChange=${(/** @type {any} */ e) => e.target.value !== "" && set(j, +e.target.value)} /></label>`)}</form>`;
 }
 
 /** A code of another model's length. @param {number[]} z @param {number} L */
@@ -86,7 +88,7 @@ export function start(element, answerer, { address = true, heard } = {}) {
   if (THEMES.includes(theme)) store.state.theme = theme;
   /** @type {any} */ (window).reparam = { state: store.state, ask: answerer.ask.bind(answerer), store };
   render(html`<${StoreContext.Provider} value=${store}><${App} element=${element} /></${StoreContext.Provider}>`, element);
-  store.begin().catch((error) => store.set({ error: error.message }));
+  store.begin().catch(store.failed);
   const again = () => address && store.state.ready && store.set(store.fromHash());
   if (address) addEventListener("hashchange", again);
   return () => {

@@ -12,6 +12,14 @@ export function imageOf(x, [H, W, C], start = 0) {
   return image;
 }
 
+/** One picture as a canvas. @param {ArrayLike<number>} x @param {number[]} shape @param {number} start */
+export function canvasOf(x, shape, start = 0) {
+  const canvas = document.createElement("canvas");
+  [canvas.height, canvas.width] = shape;
+  canvas.getContext("2d").putImageData(imageOf(x, shape, start), 0, 0);
+  return canvas;
+}
+
 /** Numbers by pixel, blue under zero and red above, as an image; `strong` is the size of the fullest colour.
  * @param {ArrayLike<number>} x @param {number[]} shape @param {number} strong */
 export function heatOf(x, [H, W, C], strong, start = 0) {

@@ -1,5 +1,5 @@
 /** The state of the page, what was loaded of the data, and the questions that are asked. */
-import { createContext, useContext, useEffect, useState } from "./vendor/preact-htm.js";
+import { createContext, useContext, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { matrix, tensor } from "./safetensors.js";
 
 /** @typedef {import("./safetensors.js").Tensors} Tensors */
@@ -59,6 +59,9 @@ export class Store {
       layers: ["density"], layer: {},
     };
   }
+
+  /** Says what went wrong. @type {(error: Error) => void} */
+  failed = (error) => this.set({ error: error.message });
 
   get info() {
     return this.infos[this.state.model];
@@ -228,6 +231,14 @@ export function remember(name, value) {
   } catch {
     // a page without storage forgets
   }
+}
+
+/** As `newest`, over the life of a view; what fails is said. @template {any[]} T @param {(...a: T) => Promise<void>} run @returns {(...a: T) => Promise<void>} */
+export function useNewest(run) {
+  const store = useContext(StoreContext);
+  const held = useRef(/** @type {any} */ (null));
+  held.current ??= newest((/** @type {T} */ ...call) => run(...call).catch(store.failed));
+  return held.current;
 }
 
 /** The store, and a new rendering whenever it changes. @returns {Store} */

@@ -10,6 +10,8 @@ export function connect(base = "") {
         method: "POST",
         headers: { "Content-Type": "application/x-safetensors" },
         body: /** @type {any} */ (pack(arrays, options)),
+      }).catch(() => {
+        throw new Error("the server does not answer: is reparam explore still running?");
       });
       if (!reply.ok) {
         const words = await reply.json().catch(() => ({}));

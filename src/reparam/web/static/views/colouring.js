@@ -4,9 +4,12 @@ import { BLOCK, stage, useStore } from "../store.js";
 import { classColour, ramp, range } from "../colours.js";
 import { axesOf, byRate } from "../projection.js";
 import { words } from "../pictures.js";
+import { Choice } from "./choice.js";
 
 const TOOLS = [["pan", "Move"], ["lasso", "Lasso"], ["box", "Box"], ["path", "Path"]];
 const LAYERS = [["field", "Decoder field", "decode"], ["density", "Aggregate posterior", "codes"], ["prior", "Prior", "prior"]];
+
+const PLANES = [["axes", "two dimensions"], ["pca", "principal (PCA)"], ["turned", "turned plane"]];
 
 /** @param {string} theme */
 export const isDark = (theme) => theme === "dark" || (theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
@@ -71,22 +74,20 @@ export function MapControls({ tool, setTool }) {
   const order = byRate(codes);
   const axes = axesOf(state, codes);
   useEffect(() => {
-    store.infos.forEach((_, model) => readColour(store, model).catch((error) => store.set({ error: error.message })));
+    store.infos.forEach((_, model) => readColour(store, model).catch(store.failed));
   }, [state.colour, state.ready]);
   /** @param {0 | 1} which */
-  const axis = (which) => html`<label>${which ? "up" : "across"}<select aria-label=${which ? "Dimension upward" : "Dimension across"} value=${axes[which]}
-    onChange=${(/** @type {any} */ e) => store.set({ axes: which ? [axes[0], +e.target.value] : [+e.target.value, axes[1]] })}>
-    ${order.map((k) => html`<option value=${k} selected=${k === axes[which]}>z${k}${codes.kl ? ` · ${codes.kl[k].toFixed(2)}` : ""}</option>`)}</select></label>`;
+  const axis = (which) => html`<${Choice} label=${which ? "up" : "across"} name=${which ? "Dimension upward" : "Dimension across"} value=${axes[which]}
+    options=${order.map((k) => [k, `z${k}${codes.kl ? ` · ${codes.kl[k].toFixed(2)}` : ""}`])} set=${(/** @type {string} */ k) => store.set({ axes: which ? [axes[0], +k] : [+k, axes[1]] })} />`;
   /** @param {string} name */
   const toggle = (name) => store.set({ layers: state.layers.includes(name) ? state.layers.filter((l) => l !== name) : [...state.layers, name] });
   return html`<div class="controls">
     <div class="segments" role="group" aria-label="Tool">${TOOLS.map(([name, label]) => html`<button aria-pressed=${tool === name} onClick=${() => setTool(name)}>${label}</button>`)}</div>
-    ${info.latent_dim > 2 ? html`<label>plane<select aria-label="Projection" value=${state.projection} onChange=${(/** @type {any} */ e) => store.set({ projection: e.target.value })}>
-      ${[["axes", "two dimensions"], ["pca", "principal (PCA)"], ["turned", "turned plane"]].map(([v, t]) => html`<option value=${v} selected=${v === state.projection}>${t}</option>`)}</select></label>` : null}
+    ${info.latent_dim > 2 ? html`<${Choice} label="plane" name="Projection" value=${state.projection} options=${PLANES} set=${(/** @type {string} */ projection) => store.set({ projection })} />` : null}
     ${state.projection === "turned" ? html`<label>turn<input type="range" min="0" max="360" step="1" value=${state.turn} aria-label="Turn of the plane in degrees" onInput=${(/** @type {any} */ e) => store.set({ turn: +e.target.value })} /></label>` : null}
     ${info.latent_dim > 1 && state.projection !== "pca" ? [axis(0), axis(1)] : null}
-    <label>colour<select aria-label="Colour by" value=${state.colour} onChange=${(/** @type {any} */ e) => store.set({ colour: e.target.value })}>
-      ${[...(info.classes.length ? [["class", "class"]] : []), ["score", "log p(x)"], ...info.columns.map((/** @type {any} */ c) => [c.name, c.name])].map(([v, t]) => html`<option value=${v} selected=${v === state.colour}>${t}</option>`)}</select></label>
+    <${Choice} label="colour" name="Colour by" value=${state.colour} set=${(/** @type {string} */ colour) => store.set({ colour })}
+      options=${[...(info.classes.length ? [["class", "class"]] : []), ["score", "log p(x)"], ...info.columns.map((/** @type {any} */ c) => [c.name, c.name])]} />
     <div class="segments" role="group" aria-label="Layers">${LAYERS.filter(([, , verb]) => store.can(verb)).map(([name, label]) => html`<button aria-pressed=${state.layers.includes(name)} onClick=${() => toggle(name)}>${label}</button>`)}</div>
   </div>`;
 }

@@ -1,6 +1,6 @@
 /** Your datum: drawn, dropped, pasted or taken from the data; what the model makes of it, and what it puts in gaps. */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { newest, useStore } from "../store.js";
+import { useNewest, useStore } from "../store.js";
 import { tensor } from "../safetensors.js";
 import { heatOf, Picture, sizeOf, words } from "../pictures.js";
 import { ImageEditor } from "./draw.js";
@@ -28,49 +28,44 @@ export function DatumView() {
   const datum = state.datum?.x?.length === size ? state.datum : null;
   const [tool, setTool] = useState("draw");
   const [seen, setSeen] = useState(/** @type {any} */ ({}));
-  const ask = useRef(null);
-  ask.current ??= newest(async (/** @type {number[]} */ x) => {
-    try {
-      const rows = info.kind === "series" ? info.window : 1;
-      const holes = x.some(Number.isNaN);
-      const arrays = wire(info, x);
-      /** @type {any} */
-      const found = { holes };
-      const [code, score, given] = await Promise.all(["encode", "score", "conditional"].map((verb) => (store.can(verb) ? store.ask(verb, arrays, { missing: holes }) : null)));
-      if (given) found.cells = judge(info, x, given.arrays);
-      if (code) {
-        found.mean = lastOf(code.arrays.mean, rows);
-        found.sd = lastOf(code.arrays.sd, rows);
-        found.probabilities = lastOf(code.arrays.probabilities, rows);
-        const y = info.labels && found.probabilities ? found.probabilities.indexOf(Math.max(...found.probabilities)) : store.state.y;
-        const { arrays: decoded } = await store.decode([found.mean], y);
-        Object.assign(found, { x: decoded.x.data, band: decoded.sd?.data, y });
-      }
-      if (score) {
-        found.log_px = lastOf(score.arrays.log_px, rows)[0];
-        found.percentile = lastOf(score.arrays.percentile, rows)?.[0];
-        if (info.kind === "image") found.pixels = lastOf(score.arrays.cells, 1);
-      }
-      if (holes && store.can("impute")) {
-        const filled = await store.ask("impute", arrays, { draws: DRAWS, seed: 0 });
-        found.filled = filled.arrays.x.data;
-      }
-      setSeen(found);
-      store.set({ datum: { ...store.state.datum, log_px: found.log_px, percentile: holes && !info.window ? undefined : found.percentile, probabilities: found.probabilities, mean: found.mean,
-        imputations: found.filled ? DRAWS : 0, unlikely: found.cells?.map((/** @type {any} */ c) => Number.isNaN(c.tail) ? null : c.tail) ?? null }, error: "" });
-    } catch (error) {
-      store.set({ error: error.message });
+  const ask = useNewest(async (/** @type {number[]} */ x) => {
+    const rows = info.kind === "series" ? info.window : 1;
+    const holes = x.some(Number.isNaN);
+    const arrays = wire(info, x);
+    /** @type {any} */
+    const found = { holes };
+    const [code, score, given] = await Promise.all(["encode", "score", "conditional"].map((verb) => (store.can(verb) ? store.ask(verb, arrays, { missing: holes }) : null)));
+    if (given) found.cells = judge(info, x, given.arrays);
+    if (code) {
+      found.mean = lastOf(code.arrays.mean, rows);
+      found.sd = lastOf(code.arrays.sd, rows);
+      found.probabilities = lastOf(code.arrays.probabilities, rows);
+      const y = info.labels && found.probabilities ? found.probabilities.indexOf(Math.max(...found.probabilities)) : store.state.y;
+      const { arrays: decoded } = await store.decode([found.mean], y);
+      Object.assign(found, { x: decoded.x.data, band: decoded.sd?.data, y });
     }
+    if (score) {
+      found.log_px = lastOf(score.arrays.log_px, rows)[0];
+      found.percentile = lastOf(score.arrays.percentile, rows)?.[0];
+      if (info.kind === "image") found.pixels = lastOf(score.arrays.cells, 1);
+    }
+    if (holes && store.can("impute")) {
+      const filled = await store.ask("impute", arrays, { draws: DRAWS, seed: 0 });
+      found.filled = filled.arrays.x.data;
+    }
+    setSeen(found);
+    store.set({ datum: { ...store.state.datum, log_px: found.log_px, percentile: holes && !info.window ? undefined : found.percentile, probabilities: found.probabilities, mean: found.mean,
+      imputations: found.filled ? DRAWS : 0, unlikely: found.cells?.map((/** @type {any} */ c) => Number.isNaN(c.tail) ? null : c.tail) ?? null }, error: "" });
   });
   const text = datum ? datum.x.join() : "";
   useEffect(() => {
-    if (datum) ask.current(datum.x);
+    if (datum) ask(datum.x);
   }, [text, state.model]);
   /** @param {number[]} x @param {object} more */
   const put = (x, more = {}) => store.set({ datum: { index: -1, key: null, y: -1, shape, x, ...more } });
   /** @param {number} index */
   const take = async (index) => {
-    if (index >= 0 && index < info.n_data) await store.pick(index).catch((error) => store.set({ error: error.message }));
+    if (index >= 0 && index < info.n_data) await store.pick(index).catch(store.failed);
   };
   useEffect(() => {
     if (datum) return;

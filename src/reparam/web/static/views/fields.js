@@ -72,7 +72,7 @@ export function SeriesEditor({ x, put, take, datum, seen }) {
   const [whole, setWhole] = useState(/** @type {any} */ (null));
   const overview = useRef(null);
   useEffect(() => {
-    if (store.can("data")) store.ask("data", {}, { start: Math.max(0, info.n_data - 65536), stop: info.n_data }).then(({ arrays }) => setWhole(arrays.x.data), (error) => store.set({ error: error.message }));
+    if (store.can("data")) store.ask("data", {}, { start: Math.max(0, info.n_data - 65536), stop: info.n_data }).then(({ arrays }) => setWhole(arrays.x.data), store.failed);
   }, [info]);
   useEffect(() => {
     const c = overview.current;

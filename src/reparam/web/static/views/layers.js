@@ -1,7 +1,7 @@
 /** The layers of a map that are lines: axes, contours, the ellipse of a posterior, and marks. */
 import { contour, density, levels } from "../contours.js";
 import { boundsOf, project } from "../projection.js";
-import { imageOf, sizeOf, token } from "../pictures.js";
+import { canvasOf, sizeOf, token } from "../pictures.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 
@@ -69,12 +69,9 @@ export function drawOval(scene, g) {
     const [px, py] = scene.toPixel(end[0], end[1]);
     const away = Math.hypot(px - cx, py - cy) || 1;
     const out = Math.max(away, 34) + 18;
-    const cell = document.createElement("canvas");
-    [cell.height, cell.width] = shape;
-    cell.getContext("2d").putImageData(imageOf(x, shape, i * size), 0, 0);
     g.imageSmoothingEnabled = false;
     const [qx, qy] = [cx + ((px - cx) / away) * out, cy + ((py - cy) / away) * out];
-    g.drawImage(cell, qx - 16, qy - 16, 32, 32);
+    g.drawImage(canvasOf(x, shape, i * size), qx - 16, qy - 16, 32, 32);
     g.strokeRect(qx - 16.5, qy - 16.5, 33, 33);
   });
 }

@@ -1,6 +1,6 @@
 /** The map: codes of the data in a plane, and what the decoder says of the places between them. */
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { newest, useStore } from "../store.js";
+import { useNewest, useStore } from "../store.js";
 import { tensor } from "../safetensors.js";
 import { bytes } from "../colours.js";
 import { axesOf, evenly, lift } from "../projection.js";
@@ -46,13 +46,11 @@ export function Map2D({ model, tool, onPath }) {
   }, [codes, state.colour, state.selection, values.version, dark]);
   useEffect(() => scene.current?.update());
 
-  const askData = useRef(null);
-  askData.current ??= newest(async (/** @type {number} */ index) => {
+  const askData = useNewest(async (/** @type {number} */ index) => {
     const { arrays, info: more } = await store.ask("data", { index: tensor(Int32Array.from([index]), 1) }, { model });
     setHover({ index, x: arrays.x.data, key: more.keys?.[0] });
   });
-  const askDecode = useRef(null);
-  askDecode.current ??= newest(async (/** @type {Float32Array} */ z, /** @type {number} */ begun) => {
+  const askDecode = useNewest(async (/** @type {Float32Array} */ z, /** @type {number} */ begun) => {
     const { arrays } = await store.decode([z], store.state.y, { model });
     setHover({ z, x: arrays.x.data, sd: arrays.sd?.data });
     requestAnimationFrame(() => (store.state.lastDecodeMs = performance.now() - begun));
@@ -68,11 +66,11 @@ export function Map2D({ model, tool, onPath }) {
     }
     if (index >= 0 && store.can("data", model)) {
       state.hover = { index };
-      askData.current(index);
+      askData(index);
     } else if (store.can("decode", model)) {
       const z = lift(s.plane, s.anchorCode, ...s.toPlane(px, py));
       state.hover = { z: Array.from(z) };
-      askDecode.current(z, performance.now());
+      askDecode(z, performance.now());
     }
   };
 
@@ -81,7 +79,7 @@ export function Map2D({ model, tool, onPath }) {
     const s = scene.current;
     const index = s.nearest(px, py, 12);
     if (index >= 0 && store.can("data", model)) {
-      s.posterior(index);
+      s.posterior(index).catch(store.failed);
       await store.pick(index);
     } else if (codes.L) {
       s.oval = null;
@@ -148,7 +146,7 @@ export function Map2D({ model, tool, onPath }) {
     drag.current = null;
     if (!far) {
       s.line = null;
-      choose(...spot(event));
+      choose(...spot(event)).catch(store.failed);
     } else if (used === "lasso" || used === "box") {
       store.set({ selection: s.within(s.line.points) });
       s.line = null;
@@ -168,7 +166,7 @@ export function Map2D({ model, tool, onPath }) {
       const next = /** @type {[number, number]} */ ([Math.max(0, Math.min(s.width, px + 12 * arrow[0])), Math.max(0, Math.min(s.height, py + 12 * arrow[1]))]);
       s.cross = s.toPlane(...next);
       look(...next);
-    } else if (event.key === "Enter" && s.cross) choose(...s.toPixel(...s.cross));
+    } else if (event.key === "Enter" && s.cross) choose(...s.toPixel(...s.cross)).catch(store.failed);
     else if (event.key === "+" || event.key === "=") s.zoom(1.3);
     else if (event.key === "-") s.zoom(1 / 1.3);
     else if (event.key === "0") s.fit();
@@ -243,7 +241,7 @@ export function Selection() {
       Number.isNaN(score[i]) ? "" : score[i].toFixed(3), ...Array.from(mean.subarray(i * L, (i + 1) * L), (v) => v.toFixed(5))]));
   };
   return html`<div class="selection" role="status"><strong>${selection.length.toLocaleString("en")}</strong> selected
-    <button onClick=${save}>csv</button>
+    <button onClick=${() => save().catch(store.failed)}>csv</button>
     <button onClick=${() => navigator.clipboard?.writeText(selection.join("\n"))}>copy ids</button>
     <button onClick=${() => store.set({ a: middle() })}>mean as A</button>
     <button onClick=${() => store.set({ b: middle() })}>mean as B</button>
@@ -255,13 +253,12 @@ export function Current() {
   const store = useStore();
   const { state, info } = store;
   const [shown, setShown] = useState(/** @type {any} */ (null));
-  const ask = useRef(null);
-  ask.current ??= newest(async (/** @type {number[]} */ z, /** @type {number} */ y) => {
+  const ask = useNewest(async (/** @type {number[]} */ z, /** @type {number} */ y) => {
     const { arrays } = await store.decode([z], y);
     setShown({ x: arrays.x.data, sd: arrays.sd?.data });
   });
   useEffect(() => {
-    if (state.z.length && store.can("decode")) ask.current(state.z, state.y);
+    if (state.z.length && store.can("decode")) ask(state.z, state.y);
   }, [state.z, state.y, state.model]);
   return html`<div class="current">${shown ? html`<${Picture} x=${shown.x} sd=${shown.sd} wide=${info.kind === "series"} model=${state.model} label="decoded from the current code" />` : null}</div>`;
 }

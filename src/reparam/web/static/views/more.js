@@ -1,8 +1,9 @@
 /** Samples, anomalies, training, the model, and two models side by side. */
-import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { newest, useStore } from "../store.js";
+import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { useNewest, useStore } from "../store.js";
 import { tensor } from "../safetensors.js";
 import { Picture, words } from "../pictures.js";
+import { Choice } from "./choice.js";
 import { Legend, MapControls } from "./colouring.js";
 import { Map2D, Selection } from "./map.js";
 import { saveCsv } from "../files.js";
@@ -15,18 +16,17 @@ export function SamplesView() {
   const [y, setY] = useState(-1);
   const [drawn, setDrawn] = useState(/** @type {any} */ (null));
   const n = info.kind === "table" ? 12 : 36;
-  const ask = useRef(null);
-  ask.current ??= newest(async (/** @type {any} */ arrays, /** @type {any} */ options) => {
+  const ask = useNewest(async (/** @type {any} */ arrays, /** @type {any} */ options) => {
     const found = await store.ask("sample", arrays, options);
     setDrawn(found.arrays);
   });
   useEffect(() => {
-    ask.current(y >= 0 ? { y: tensor(new Int32Array(n).fill(y), n) } : {}, { n, temperature, seed }).catch((/** @type {Error} */ e) => store.set({ error: e.message }));
+    ask(y >= 0 ? { y: tensor(new Int32Array(n).fill(y), n) } : {}, { n, temperature, seed });
   }, [temperature, seed, y, state.model]);
   const L = info.latent_dim;
   return html`<section class="view"><div class="controls">
       ${info.temperature ? html`<label>temperature<input type="range" min="0" max="2" step="0.05" value=${temperature} aria-label="Temperature" onInput=${(/** @type {any} */ e) => setTemperature(+e.target.value)} /><output>${temperature.toFixed(2)}</output></label>` : null}
-      ${info.labels ? html`<label>class<select aria-label="Class" onChange=${(/** @type {any} */ e) => setY(+e.target.value)}><option value="-1">any</option>${info.classes.map((/** @type {string} */ c, /** @type {number} */ k) => html`<option value=${k}>${c}</option>`)}</select></label>` : null}
+      ${info.labels ? html`<${Choice} label="class" name="Class" value=${y} options=${[[-1, "any"], ...info.classes.entries()]} set=${(/** @type {string} */ k) => setY(+k)} />` : null}
       <button onClick=${() => setSeed(seed + 1)}>draw again</button><span class="quiet">seed ${seed}</span></div>
     <div class=${`grid ${info.kind}`}>${drawn ? Array.from({ length: drawn.x.shape[0] }, (_, i) => html`<button class="tile" aria-label=${info.kind === "table" ? undefined : `take sample ${i + 1}`}
       onClick=${() => (L && store.move(drawn.z.data.slice(i * L, (i + 1) * L), drawn.y ? drawn.y.data[i] : state.y), store.set({ view: L ? "sliders" : "samples" }))}>
@@ -44,7 +44,7 @@ export function AnomaliesView() {
       const { arrays, info: more } = await store.ask("anomalies", {}, { n: Math.min(24, info.n_data) });
       const data = await store.ask("data", { index: arrays.index });
       if (live) setFound({ index: arrays.index.data, score: arrays.score.data, reasons: more.reasons, x: data.arrays.x.data, keys: data.info.keys });
-    })().catch((error) => store.set({ error: error.message }));
+    })().catch(store.failed);
     return () => {
       live = false;
     };
@@ -58,7 +58,7 @@ export function AnomaliesView() {
   return html`<section class="view"><div class="controls"><h2>The least likely rows</h2>
       <button onClick=${() => saveCsv("anomalies.csv", ["row", "key", "log_p"], Array.from(found.index, (i, r) => [i, found.keys?.[r] ?? "", found.score[r]]))}>csv</button>
       <button onClick=${() => store.set({ selection: Array.from(found.index), view: "map" })}>select on the map</button></div>
-    <ol class=${`anomalies ${info.kind}`}>${Array.from(found.index, (/** @type {number} */ index, r) => html`<li><button class="tile" onClick=${async () => (await store.pick(index), store.set({ view: "datum" }))} title="look closer">
+    <ol class=${`anomalies ${info.kind}`}>${Array.from(found.index, (/** @type {number} */ index, r) => html`<li><button class="tile" onClick=${() => store.pick(index).then(() => store.set({ view: "datum" }), store.failed)} title="look closer">
       ${info.kind === "table" && found.reasons ? null : html`<${Picture} x=${found.x} i=${r} few=${8} model=${state.model} label=${`row ${index}`} />`}
       <span class="caption"><strong>${found.keys?.[r] ?? `row ${index}`}</strong><span>${found.score[r].toFixed(1)} nats</span></span>
       ${found.reasons ? html`<ul class="reasons">${found.reasons[r].filter((/** @type {any} */ why, /** @type {number} */ k) => !k || why.nats >= 0.05).map((/** @type {any} */ why) => html`<li><b>${why.column}</b> ${shown(why.column, why.value)}<span class="quiet"> expected ${shown(why.column, why.expected)}</span> <em>${why.nats.toFixed(1)}</em></li>`)}</ul>` : null}
@@ -99,7 +99,7 @@ export function TrainingView() {
         setFilm({ ...arrays.samples, epochs: more.epochs });
         setAt(arrays.samples.shape[0] - 1);
       }
-    }, (error) => store.set({ error: error.message }));
+    }, store.failed);
     if (info.running && store.answerer.events)
       return store.answerer.events((row) => setRows((before) => (before.some((r) => r.epoch === row.epoch) ? before : [...before, row])));
     return undefined;
@@ -128,7 +128,7 @@ export function ModelView() {
   const [more, setMore] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
   /** @param {object} options */
-  const ask = (options) => store.ask("model", {}, options).then((found) => setMore((/** @type {any} */ before) => ({ ...before, ...found.info })), (error) => store.set({ error: error.message }));
+  const ask = (options) => store.ask("model", {}, options).then((found) => setMore((/** @type {any} */ before) => ({ ...before, ...found.info })), store.failed);
   useEffect(() => {
     ask({ citation: true });
   }, []);

@@ -34,8 +34,8 @@ export class Scene {
     this.codes = store.codes[model];
     this.points = new Points(/** @type {HTMLCanvasElement} */ (frame.querySelector("canvas.points")), this.codes.n, this.codes.L);
     this.shown = this.plane = planeOf(store.state, this.codes);
-    this.askTiles = newest(() => this.loadTiles());
-    this.askPrior = newest(() => this.loadPrior());
+    this.askTiles = newest(() => this.loadTiles().catch(store.failed));
+    this.askPrior = newest(() => this.loadPrior().catch(store.failed));
     this.sized = new ResizeObserver(() => this.resize());
     this.sized.observe(frame);
     this.resize();

@@ -3,6 +3,7 @@ import { html, useMemo, useState } from "../vendor/preact-htm.js";
 import { matrix, tensor } from "../safetensors.js";
 import { useStore } from "../store.js";
 import { byRate } from "../projection.js";
+import { Choice } from "./choice.js";
 import { Current } from "./map.js";
 import { Strip } from "./strip.js";
 
@@ -62,8 +63,8 @@ function Between() {
   return html`<div class="between"><h3>From A to B</h3>
     <p class="row"><button aria-pressed=${a.length > 0} onClick=${() => store.set({ a: z.slice() })}>this code as A</button>
       <button aria-pressed=${b.length > 0} onClick=${() => store.set({ b: z.slice() })}>this code as B</button>
-      <label>path<select aria-label="Path" value=${path} onChange=${(/** @type {any} */ e) => setPath(e.target.value)}><option value="linear">linear</option><option value="spherical">spherical</option></select></label>
-      <button disabled=${!both || !store.can("interpolate")} onClick=${go}>interpolate</button></p>
+      <${Choice} label="path" name="Path" value=${path} options=${[["linear", "linear"], ["spherical", "spherical"]]} set=${setPath} />
+      <button disabled=${!both || !store.can("interpolate")} onClick=${() => go().catch(store.failed)}>interpolate</button></p>
     <p class="row"><label>name<input value=${name} placeholder="slant" aria-label="Name of the direction" onInput=${(/** @type {any} */ e) => setName(e.target.value)} /></label>
       <button disabled=${!both} onClick=${keep}>A − B as a slider</button></p>
     ${both ? null : html`<p class="quiet">Take two codes here, or the means of two selections on the map.</p>`}
@@ -128,7 +129,7 @@ export function SlidersView() {
   return html`<section class="view sliders-view">
     <div class="stage"><${Current} />
       <div class="row">
-        <button onClick=${random} disabled=${!store.can("sample")}>random</button>
+        <button onClick=${() => random().catch(store.failed)} disabled=${!store.can("sample")}>random</button>
         <button onClick=${() => store.move(state.z.map(() => 0))}>reset</button>
         <button onClick=${() => store.undo()} disabled=${!store.past.length}>undo</button>
         <button onClick=${() => navigator.clipboard?.writeText(`[${state.z.map((v) => v.toFixed(4)).join(", ")}]`)}>copy code</button></div>

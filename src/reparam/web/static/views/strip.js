@@ -1,7 +1,7 @@
 /** A row of decoded codes, with its GIF and csv. */
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { useStore } from "../store.js";
-import { imageOf, limits, Picture, plot, sizeOf } from "../pictures.js";
+import { canvasOf, limits, Picture, plot, sizeOf } from "../pictures.js";
 import { download, gif, saveCodes } from "../files.js";
 
 /** @param {{codes: ArrayLike<number>[], y?: number | number[], title: string, onClose?: () => void, onPick?: (i: number) => void, plain?: boolean}} props */
@@ -12,7 +12,7 @@ export function Strip({ codes, y, title, onClose, onPick, plain = false }) {
   const classes = y ?? store.state.y;
   useEffect(() => {
     let live = true;
-    store.decode(codes, classes).then(({ arrays }) => live && setX(arrays), (error) => store.set({ error: error.message }));
+    store.decode(codes, classes).then(({ arrays }) => live && setX(arrays), store.failed);
     return () => {
       live = false;
     };
@@ -24,13 +24,10 @@ export function Strip({ codes, y, title, onClose, onPick, plain = false }) {
     const grow = info.kind === "image" ? Math.max(1, Math.round(160 / shape[0])) : 1;
     [canvas.width, canvas.height] = info.kind === "image" ? [shape[1] * grow, shape[0] * grow] : [240, 150];
     const g = canvas.getContext("2d", { willReadFrequently: true });
-    const cell = document.createElement("canvas");
     const frames = codes.map((_, i) => {
       if (info.kind === "image") {
-        [cell.height, cell.width] = shape;
-        cell.getContext("2d").putImageData(imageOf(x.x.data, shape, i * size), 0, 0);
         g.imageSmoothingEnabled = false;
-        g.drawImage(cell, 0, 0, canvas.width, canvas.height);
+        g.drawImage(canvasOf(x.x.data, shape, i * size), 0, 0, canvas.width, canvas.height);
       } else plot(g, 240, 150, info.kind, x.x.data, i * size, size, limits(info));
       return g.getImageData(0, 0, canvas.width, canvas.height);
     });
