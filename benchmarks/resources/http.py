@@ -54,7 +54,7 @@ def http() -> None:
     }
     with tempfile.TemporaryDirectory() as folder:
         vae.save(file := Path(folder) / "model.safetensors")
-        with served(file) as (address, process):
+        with running("serve", file, "--token", TOKEN) as (address, process):
             asyncio.run(warm(address, bodies))
             before = resident(process.pid)
             took, statuses, _ = asyncio.run(everybody(address, bodies, SECONDS))
@@ -92,9 +92,9 @@ def median_of(call: Any, times: int = 200) -> float:
 
 
 @contextmanager
-def served(model: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """The address of `reparam serve MODEL`, and its process."""
-    command = [sys.executable, "-m", "reparam", "serve", str(model), "--port", "0", "--token", TOKEN]
+def running(*words: object) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """The address that a command of `reparam` serves at, and its process."""
+    command = [sys.executable, "-m", "reparam", *map(str, words), "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
