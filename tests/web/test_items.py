@@ -4,6 +4,8 @@ import base64
 import io
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,13 @@ import pytest
 pytest.importorskip("reparam.web.server", reason="the server of the page is not in this checkout")
 pytest.importorskip("playwright.sync_api")
 
+from reparam import FSQ, MLP, VAE, Conv, Dataset, Training
+from reparam.cli.run_folder import attach_samples
+from reparam.web.answers import Answers
+
 from . import page_models
-from .browser import needs_chromium, until
-from .driving import LOOP, can, drag, frame, state
+from .browser import needs_chromium, opened, until
+from .driving import LOOP, can, drag, frame, over_http, state
 
 pytestmark = needs_chromium
 SLOW = pytest.mark.slow
@@ -256,3 +262,48 @@ def test_two_fingers_zoom_and_one_moves(visit: Visit) -> None:
     fingers("touchEnd")
     until(page, f"s.layer.camera.x < {place}")
     assert page.evaluate("visualViewport.scale") == 1  # the page itself is not enlarged
+
+
+@contextmanager
+def page_of(browser: Any, vae: VAE, data: Dataset, view: str) -> Iterator[Any]:
+    """The page of one model at a view, which has to stay without errors."""
+    faults: list[str] = []
+    with over_http(Answers({"m": vae}, data)) as address, opened(browser, faults) as page:
+        page.goto(f"{address}#view={view}")
+        until(page, "s.ready", 60)
+        yield page
+    assert not faults
+
+
+def test_samples_by_epoch_are_a_film(browser: Any) -> None:
+    vae, data = copy(page_models.plane().vae), page_models.plane().data
+    attach_samples(vae, {epoch: np.asarray(data.X[:10]) * epoch / 8 for epoch in (1, 4, 8)})
+    with page_of(browser, vae, data, "training") as page:
+        page.get_by_text("Samples after epoch 8").wait_for()
+        page.get_by_label("Epoch", exact=True).fill("1")
+        page.get_by_text("Samples after epoch 4").wait_for()
+        assert page.locator(".film canvas").count() == 10
+        page.get_by_role("button", name="play").click()
+        page.get_by_text("Samples after epoch 8").wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"latent_dim": (2, 3)}, ["Layer 1 of 2: vector of 2", "Layer 2 of 2: vector of 3"]),
+        ({"latent_dim": ((2, 4, 4),)}, ["Layer 1 of 1: maps of 2 x 4 x 4"]),
+        ({"latent_dim": 6, "posterior": FSQ((4, 4, 4))}, ["Layer 1 of 1: codes: 6, one of 64 each"]),
+    ],
+)
+def test_layers_are_shown_as_what_they_are(browser: Any, parts: dict[str, Any], words: list[str]) -> None:
+    X = page_models.plane().data.X[:100, None]
+    maps = "maps" in words[0]
+    networks = dict.fromkeys(("encoder", "decoder"), Conv((4,)) if maps else MLP((16,)))
+    vae = VAE(**parts, **networks, training=Training(epochs=1), random_state=0).fit(X)
+    with page_of(browser, vae, Dataset("data", X), "sliders") as page:
+        shown = [
+            text.replace("\N{MULTIPLICATION SIGN}", "x") for text in page.locator("h3").all_inner_texts()
+        ]
+        assert shown[: len(words)] == words
+        assert page.locator(".maps svg").count() == (2 if maps else 0)
