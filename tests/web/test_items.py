@@ -299,11 +299,10 @@ def test_samples_by_epoch_are_a_film(browser: Any) -> None:
 def test_layers_are_shown_as_what_they_are(browser: Any, parts: dict[str, Any], words: list[str]) -> None:
     X = page_models.plane().data.X[:100, None]
     maps = "maps" in words[0]
-    networks = dict.fromkeys(("encoder", "decoder"), Conv((4,)) if maps else MLP((16,)))
-    vae = VAE(**parts, **networks, training=Training(epochs=1), random_state=0).fit(X)
+    network = Conv((4,)) if maps else MLP((16,))
+    vae = VAE(**parts, encoder=network, training=Training(epochs=1), random_state=0).fit(X)
     with page_of(browser, vae, Dataset("data", X), "sliders") as page:
-        shown = [
-            text.replace("\N{MULTIPLICATION SIGN}", "x") for text in page.locator("h3").all_inner_texts()
-        ]
+        titles = page.locator("h3").all_inner_texts()
+        shown = [title.replace("\N{MULTIPLICATION SIGN}", "x") for title in titles]
         assert shown[: len(words)] == words
         assert page.locator(".maps svg").count() == (2 if maps else 0)
