@@ -112,7 +112,8 @@ def fill_by_tabular_argn(train: pd.DataFrame, seen: pd.DataFrame, n: int, seed: 
 
 def fill_by_miceforest(train: pd.DataFrame, seen: pd.DataFrame, n: int, seed: int) -> Filled:
     """A chain of five iterations for each completion. Rows with gaps stand among those that it learns from:
-    its `impute_new_data` after whole rows fills no better than means."""
+    its `impute_new_data` after whole rows fills no better than means. Categories are drawn by their
+    probabilities: the default matches their logits, which are not finite where a category is rare."""
     from miceforest import ImputationKernel
 
     both = pd.concat([train, seen], ignore_index=True)
@@ -122,7 +123,8 @@ def fill_by_miceforest(train: pd.DataFrame, seen: pd.DataFrame, n: int, seed: in
         both[name] = (
             words.where(words.isna(), words.astype(str)).astype("category") if text else words.astype(float)
         )
-    kernel = ImputationKernel(both, num_datasets=n, random_state=seed)
+    drawn = {name: "fast" if is_text(train[name]) else "normal" for name in both}
+    kernel = ImputationKernel(both, num_datasets=n, mean_match_strategy=drawn, random_state=seed)
     kernel.mice(5)
     completed = [kernel.complete_data(i)[len(train) :].reset_index(drop=True) for i in range(n)]
     return None, [rows.astype({name: object for name in rows if is_text(train[name])}) for rows in completed]
