@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..data.stream import LocalBatch
 from ..model.model import Model
 from ..objectives import Critic, Term
-from ..specs.schedules import Now, Ramp, clocks, ramps
+from ..specs.schedules import Now, clocks, ramps
 from .config import Masks, Training
 from .distributed import SingleProcess
 
@@ -26,11 +26,7 @@ class Loss:
         self.model, self.terms, self.critics, self.training = model, terms, critics, training
         self.draws = max(term.draws for term in terms)
         self.clocks = clocks(model)
-
-    @property
-    def schedules(self) -> list[Ramp]:
-        """The schedules of the objective and of the model, each once."""
-        return list(dict.fromkeys(ramps([*self.terms, *self.clocks])))
+        self.schedules = list(dict.fromkeys(ramps([*terms, *self.clocks])))
 
     @property
     def products(self) -> int:
