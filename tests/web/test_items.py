@@ -180,12 +180,13 @@ def test_a_picture_is_dropped_on_the_page(visit: Visit, name: str) -> None:
           const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
           const held = new DataTransfer();
           held.items.add(new File([bytes], "green.png", { type: "image/png" }));
-          document.querySelector(".paper").dispatchEvent(
+          window.drop = () => document.querySelector(".paper")?.dispatchEvent(
             new DragEvent("drop", { dataTransfer: held, bubbles: true, cancelable: true }));
         }""",
         base64.b64encode(file.getvalue()).decode(),
     )
-    until(page, "s.datum?.x && Number.isFinite(s.datum.log_px)")
+    until(page, "(window.drop(), s.datum?.x)")  # until the page listens
+    until(page, "Number.isFinite(s.datum.log_px)")
     expected = [0.587] if name == "digits" else [0, 1, 0]
     np.testing.assert_allclose(state(page, "datum.x")[: len(expected)], expected, atol=0.01)
     assert page.locator(".pair canvas").count() == 3  # the reconstruction, the datum, and its unlikely pixels

@@ -24,7 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 COOKIE = "reparam"
 MOST_BYTES = 64 << 20
 BODY_SECONDS = 20.0
-DRAINED = 0.1
+DRAINED = 0.5
 """The share of `body_seconds` for which a refused body is still read."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 POLICY = (
