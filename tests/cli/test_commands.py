@@ -215,7 +215,9 @@ def test_draws_are_compared_with_real_rows(tmp_path: Path, capsys: Capture) -> N
     found = json.loads(capsys.readouterr().out)["draws"]
     assert found["shape"] > 0.6 and set(found["shapes"]) == {"a", "b", "kind"}
     assert found["efficacy"]["target"] == "kind" and 0 <= found["privacy"]["copies"] < 0.1
-    assert run(*words, *draws) == 0
+    assert run(*words, *draws, "--report", tmp_path / "page.html") == 0
     assert "AUC by one column alone" in capsys.readouterr().out
+    page = (tmp_path / "page.html").read_text()
+    assert "Drawn rows" in page and "kind predicted by trees, AUC" in page and "Dot plot" in page
     assert run(*words, "--target", "kind") == 2
     assert "--draws" in capsys.readouterr().err

@@ -93,7 +93,7 @@ def evaluate(
         from ..plotting.html_report import page
         from ..serialization.atomic import replace_file
 
-        replace_file(report, page(vae, dataset, result, f"{model} on {data}").encode())
+        replace_file(report, page(vae, dataset, result, f"{model} on {data}", drawn).encode())
         say(report, err=as_json)
 
 

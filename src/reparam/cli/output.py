@@ -233,19 +233,11 @@ def print_draw_quality(found: "DrawQuality") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ..evaluation.metric_names import of_draws
+
     table = Table("drawn rows", "value", "best")
-    table.add_row("likeness of columns", f"{found.shape:.3f}", "1")
-    if found.pairs is not None:
-        table.add_row("likeness of pairs of columns", f"{found.pairs:.3f}", "1")
-    table.add_row("drawn against real rows by trees, AUC", f"{found.detection:.3f}", "0.5")
-    if learnt := found.efficacy:
-        name = f"{learnt.target} predicted by trees, {learnt.metric}"
-        table.add_row(name, f"{learnt.drawn:.3f}", f"{learnt.real:.3f}, trained on real rows")
-    if close := found.privacy:
-        table.add_row("nearer to a training row than to another", f"{close.closer_to_training:.3f}", "0.5")
-        held_out = f"{close.distance_held_out:.3g}, of real rows"
-        table.add_row("distance to the nearest training row", f"{close.distance:.3g}", held_out)
-        table.add_row("copies of training rows", f"{close.copies:.2%}", f"{close.copies_held_out:.2%}")
+    for row in of_draws(found):
+        table.add_row(*row)
     console = Console()
     console.print(table)
     worst = sorted(found.detection_by_column.items(), key=lambda item: -item[1])[:BETRAYING]

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .draw_quality import DrawQuality
     from .evaluate import Evaluation
 
 UNITS = {"bits_per_dim": "bits", "ess": "of k", "prior_auc": "AUC"}
@@ -49,6 +50,22 @@ def named(result: "Evaluation") -> Iterator[tuple[str, str, str, str]]:
         else:
             shown = f"{value:.2f}" if unit == "nats" else number(value)
         yield key, title_of(key), shown, unit
+
+
+def of_draws(found: "DrawQuality") -> Iterator[tuple[str, str, str]]:
+    """(name, value, what is best) of the figures of drawn rows."""
+    yield "likeness of columns", f"{found.shape:.3f}", "1"
+    if found.pairs is not None:
+        yield "likeness of pairs of columns", f"{found.pairs:.3f}", "1"
+    yield "drawn against real rows by trees, AUC", f"{found.detection:.3f}", "0.5"
+    if learnt := found.efficacy:
+        name = f"{learnt.target} predicted by trees, {learnt.metric}"
+        yield name, f"{learnt.drawn:.3f}", f"{learnt.real:.3f}, trained on real rows"
+    if close := found.privacy:
+        yield "nearer to a training row than to another", f"{close.closer_to_training:.3f}", "0.5"
+        held_out = f"{close.distance_held_out:.3g}, of real rows"
+        yield "distance to the nearest training row", f"{close.distance:.3g}", held_out
+        yield "copies of training rows", f"{close.copies:.2%}", f"{close.copies_held_out:.2%}"
 
 
 def title_of(key: str) -> str:

@@ -24,6 +24,7 @@ KINDS = {
     "marginals": "Histograms and bar charts",
     "correlations": "Heat maps",
     "strangest_cells": "Table",
+    "columns_of_draws": "Dot plot",
 }
 """What a picture is, by its name; the others are images in rows and columns."""
 

@@ -10,10 +10,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..evaluation.diagnostics import INACTIVE_KL
+from ..evaluation.draw_quality import DrawQuality
 from ..evaluation.evaluate import Estimate, Evaluation
-from ..evaluation.metric_names import named
+from ..evaluation.metric_names import named, of_draws
 from . import model_plots
 from .cells import decimals, text
+from .draw_figures import columns_of_draws
 from .fitted import rows_of, samples_of
 from .html_elements import data_table, figure, gallery, notice, pair, section
 from .latent_figures import rates
@@ -54,14 +56,22 @@ DRAWN, FIELDS = 8, 10  # rows and columns of a table of drawn rows
 COMPARED = 256  # rows whose values are compared with drawn ones
 
 
-def page(vae: Any, data: Any, result: Evaluation, title: str = "reparam: evaluation") -> str:
-    """HTML without external files; `data` has .X and .y as for `model_plots.plot`."""
+def page(
+    vae: Any,
+    data: Any,
+    result: Evaluation,
+    title: str = "reparam: evaluation",
+    drawn: DrawQuality | None = None,
+) -> str:
+    """HTML without external files; `data` has .X and .y as for `model_plots.plot`; `drawn`: rows of a table
+    compared with real ones."""
     report = Report(vae, data, result)
     parts = {
         "Fit": report.fit(),
         "Use of the latent": report.latent(),
         "Samples": report.samples(),
         "Columns": report.columns(),
+        "Drawn rows": compared(drawn) if drawn else (),
         "Model": report.model(),
     }
     return PAGE.format(
@@ -71,6 +81,13 @@ def page(vae: Any, data: Any, result: Evaluation, title: str = "reparam: evaluat
         warnings=notice(result.warnings),
         sections="\n".join(filter(None, (section(name, each) for name, each in parts.items()))),
     )
+
+
+def compared(drawn: DrawQuality) -> Iterator[str]:
+    """Drawn rows of a table against real ones."""
+    words = "Figures of drawn rows against real ones that the model was not trained on."
+    told = figure("columns_of_draws", columns_of_draws(drawn))
+    yield pair([data_table(["figure", "value", "best"], of_draws(drawn), words, {1})], [told])
 
 
 class Report:
