@@ -7,7 +7,8 @@ from scipy.stats import rankdata
 
 from ..markdown import Rows, markdown
 
-Badness = Callable[[float], float]
+Array = np.ndarray
+Badness = Callable[[Array], Array]
 FIGURES: dict[str, dict[str, tuple[str, Badness]]] = {
     "gaps": {
         "error": ("error of numbers", lambda figure: figure),
@@ -16,7 +17,7 @@ FIGURES: dict[str, dict[str, tuple[str, Badness]]] = {
     "draws": {
         "shape": ("likeness of columns", lambda figure: -figure),
         "pairs": ("of pairs", lambda figure: -figure),
-        "detection": ("drawn against real rows, AUC", lambda figure: max(figure, 0.5)),
+        "detection": ("drawn against real rows, AUC", lambda figure: np.maximum(figure, 0.5)),
         "efficacy": ("last column, less that by real rows", lambda figure: -figure),
     },
 }
@@ -42,7 +43,7 @@ def ranked(results: Rows, kind: str) -> Rows:
     rows: Rows = {way: {} for way in ways}
     for key, (_, badness) in FIGURES[kind].items() if ways else ():
         values = np.array([[number(found.get((t, way), {}).get(key)) for t in tables] for way in ways])
-        bad = np.where(stopped, np.inf, np.vectorize(badness)(values))
+        bad = np.where(stopped, np.inf, badness(values))
         places = rankdata(bad, axis=0, nan_policy="omit")
         for i, way in enumerate(ways):
             known = ~np.isnan(values[i])
