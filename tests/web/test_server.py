@@ -2,7 +2,12 @@
 
 import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -207,3 +212,25 @@ def test_a_client_that_sends_too_much_reads_why(models: Models) -> None:
         for content in (b" " * (8 << 20), (b" " * (1 << 16) for _ in range(128))):
             answer = client.post("/api/v1/encode", content=content)
             assert answer.status_code == 413 and "send fewer rows" in answer.json()["error"]
+
+
+@pytest.mark.slow
+def test_several_processes_answer_and_one_that_dies_is_replaced(models: Models, tmp_path: Path) -> None:
+    models["plane"][0].save(model := tmp_path / "model.safetensors")
+    command = [sys.executable, "-m", "reparam", "serve", str(model), "--port", "0", "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            address = process.stdout.readline().strip()
+            with httpx.Client(base_url=address, timeout=120, headers={"connection": "close"}) as client:
+                z = {"z": [[0.0, 0.0]]}
+                assert client.post("/api/v1/decode", json=z).status_code == 200
+                children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+                before = children.read_text().split()
+                os.kill(int(before[-1]), signal.SIGKILL)
+                while len({*children.read_text().split(), *before}) == len(before):
+                    assert client.post("/api/v1/decode", json=z).status_code == 200
+            process.terminate()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from .arguments import DataOptions, ModelPath, data_options, unique_names
 
 if TYPE_CHECKING:
     from ..web.answers import Answers
+    from ..web.guard import Guard
 
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one")]
 Host = Annotated[str, typer.Option(help="the address to bind to; any but loopback demands a token")]
@@ -33,10 +35,15 @@ def explore(
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="open the browser")] = True,
 ) -> None:
     """Look inside a model in the browser: its latent map, samples, anomalies and training."""
-    from ..web import server  # noqa: F401 (an extra that is missing is said before any work)
+    from ..web.server import create_app, run  # an extra that is missing is said before any work
 
     answers = answers_of([model, *([compare] if compare else [])], data, options)
-    serve_app(answers, host, port, token, page=True, open_page=open_page)
+    listening, shown = bound(host, port)
+    app = create_app(answers, token=(token := token_for(host, token)), hosts=hosts_of(host))
+    typer.echo(address := with_token(shown, token))
+    if open_page:
+        typer.launch(address)
+    run(app, listening)
 
 
 def serve(
@@ -44,12 +51,29 @@ def serve(
     port: Port = 8731,
     host: Host = "127.0.0.1",
     token: Token = None,
+    workers: Annotated[int, typer.Option(min=1, help="processes that answer")] = 1,
 ) -> None:
     """The model over HTTP, without a page: encode, decode, sample, score, reconstruct, impute."""
-    from ..web import server  # noqa: F401
+    from ..web.server import run, run_processes
 
+    app = interface_of(model, host, token := token_for(host, token), workers)
+    listening, shown = bound(host, port)
+    typer.echo(f"{with_token(shown, token)}\nreparam: the interface is described at {shown}docs")
+    if workers == 1:
+        run(app, listening)
+    else:
+        run_processes(partial(interface_of, model, host, token, workers), listening, workers)
+
+
+def interface_of(model: Path, host: str, token: str | None, workers: int) -> "Guard":
+    """The application of `serve`, in one of so many processes that share the processors."""
+    import torch
+
+    from ..web.server import create_app
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
     answers = answers_of([model], None, DataOptions())
-    serve_app(answers, host, port, token, page=False, open_page=False)
+    return create_app(answers, page=False, token=token, hosts=hosts_of(host))
 
 
 def answers_of(models: list[Path], data: str | None, options: DataOptions) -> "Answers":
@@ -65,28 +89,24 @@ def answers_of(models: list[Path], data: str | None, options: DataOptions) -> "A
     return Answers(vaes, datasets, run)
 
 
-def serve_app(
-    answers: "Answers", host: str, port: int, token: str | None, *, page: bool, open_page: bool
-) -> None:
-    """Serve until interrupted; the address is printed once the port is bound."""
+def hosts_of(host: str) -> list[str] | None:
+    """The names that the Host header may have; None allows any."""
     from ..web.guard import LOOPBACK
-    from ..web.server import create_app, run
 
-    local = host in LOOPBACK
-    token = token if token or local else secrets.token_urlsafe(24)
-    listening = bound(host, port)
-    port = listening.getsockname()[1]
-    app = create_app(answers, page=page, token=token, hosts=[*LOOPBACK, host] if local else None)
-    shown = f"http://{'127.0.0.1' if local else host}:{port}/"
-    address = f"{shown}?token={token}" if token else shown
-    typer.echo(address if page else f"{address}\nreparam: the interface is described at {shown}docs")
-    if open_page:
-        typer.launch(address)
-    run(app, listening)
+    return [*LOOPBACK, host] if host in LOOPBACK else None
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket that listens at the address; DataError where that is not possible."""
+def token_for(host: str, token: str | None) -> str | None:
+    """The token that clients must show; one is made up where others than this machine may ask."""
+    return token if token or hosts_of(host) else secrets.token_urlsafe(24)
+
+
+def with_token(address: str, token: str | None) -> str:
+    return f"{address}?token={token}" if token else address
+
+
+def bound(host: str, port: int) -> tuple[socket.socket, str]:
+    """A socket that listens, and its address; DataError where that is not possible."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named; else they wait 40 ms
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -99,4 +119,4 @@ def bound(host: str, port: int) -> socket.socket:
         raise DataError(
             f"cannot listen on {host}:{port} ({error}): choose another --port or --host"
         ) from None
-    return listening
+    return listening, f"http://{'127.0.0.1' if hosts_of(host) else host}:{listening.getsockname()[1]}/"

@@ -3,9 +3,10 @@
 import asyncio
 import mimetypes
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from .. import __version__
 from ..errors import extra
@@ -121,7 +122,18 @@ async def progress(answers: Answers, request: Request) -> AsyncIterator[str]:
     yield "event: end\ndata: {}\n\n"
 
 
+SETTINGS: dict[str, Any] = {"log_level": "warning", "server_header": False, "timeout_keep_alive": 15}
+
+
 def run(app: Guard, listening: socket.socket) -> None:
     """Serve on a bound socket until interrupted."""
-    config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_keep_alive=15)
-    uvicorn.Server(config).run(sockets=[listening])
+    uvicorn.Server(uvicorn.Config(app, **SETTINGS)).run(sockets=[listening])
+
+
+def run_processes(make: Callable[[], Guard], listening: socket.socket, processes: int) -> None:
+    """As `run`, in several processes that each call `make`, a function of a module or a partial of one; a
+    process that dies is replaced."""
+    from uvicorn.supervisors import Multiprocess
+
+    config = uvicorn.Config(make, factory=True, workers=processes, timeout_worker_healthcheck=60, **SETTINGS)
+    Multiprocess(config, [listening]).run()
