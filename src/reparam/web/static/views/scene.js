@@ -231,11 +231,12 @@ export class Scene {
     this.waiting = true;
     requestAnimationFrame(() => {
       this.waiting = false;
-      if (this.points) this.draw();
+      this.draw();
     });
   }
 
   draw() {
+    if (!this.points) return; // the view is gone
     const { layers, layer } = this.store.state;
     layer.camera = this.camera;
     const d = this.ratio;
