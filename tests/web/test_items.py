@@ -164,6 +164,8 @@ def test_the_difference_of_two_selections_is_a_slider_that_is_kept(visit: Visit,
     page.get_by_label("across", exact=True).fill("1")
     difference = np.subtract(state(page, "a"), state(page, "b"))
     np.testing.assert_allclose(state(page, "z"), difference, atol=1e-4)
+    button(page, "undo").click()
+    until(page, "s.directions[0].amount === 0 && s.z.every((v) => v === 0)")
     page.reload()
     until(page, "s.ready && s.directions[0]?.name === 'across'", 60)
 

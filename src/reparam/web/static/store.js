@@ -50,7 +50,7 @@ export class Store {
     /** @type {any[]} */ this.infos = [];
     /** @type {Codes[]} */ this.codes = [];
     /** @type {Set<() => void>} */ this.listeners = new Set();
-    /** @type {{z: number[], y: number}[]} */ this.past = [];
+    /** @type {{z: number[], y: number, amounts: number[]}[]} */ this.past = [];
     this.moved = 0;
     /** @type {State} */
     this.state = {
@@ -83,7 +83,7 @@ export class Store {
   /** Moves to another code, which `undo` takes back; `sliding`: quick moves after one another are taken back together.
    * @param {ArrayLike<number>} z @param {number} y @param {boolean} sliding */
   move(z, y = this.state.y, sliding = false) {
-    if (!sliding || Date.now() - this.moved > 400) this.past.push({ z: this.state.z, y: this.state.y });
+    if (!sliding || Date.now() - this.moved > 400) this.past.push({ z: this.state.z, y: this.state.y, amounts: this.state.directions.map((d) => d.amount) });
     this.moved = sliding ? Date.now() : 0;
     this.set({ z: Array.from(z), y });
   }
@@ -91,7 +91,9 @@ export class Store {
   undo() {
     const last = this.past.pop();
     this.moved = 0;
-    if (last) this.set(last);
+    if (!last) return;
+    const directions = this.state.directions.map((d, i) => ({ ...d, amount: last.amounts[i] ?? d.amount }));
+    this.set({ z: last.z, y: last.y, directions });
   }
 
   toHash() {

@@ -78,8 +78,8 @@ function Directions() {
   /** @param {number} i @param {number} amount */
   const slide = (i, amount) => {
     const held = directions[i];
-    store.set({ directions: directions.map((d, j) => (j === i ? { ...d, amount } : d)) });
     store.move(z.map((v, k) => v + (amount - held.amount) * held.direction[k]), undefined, true);
+    store.set({ directions: directions.map((d, j) => (j === i ? { ...d, amount } : d)) });
   };
   if (!directions.length) return null;
   return html`<h3>Directions</h3><ul class="sliders">${directions.map((d, i) => html`<li class="slider">
