@@ -41,6 +41,10 @@ def test_map_decodes_under_the_pointer_selects_and_shows_a_posterior(visit: Call
         page.get_by_role("button", name="csv", exact=True).click()
     lines = caught.value.path().read_text().splitlines()
     assert len(lines) == len(state(page, "selection")) + 1 and lines[0].startswith("row,class,log_p,z0")
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    with page.expect_download() as caught:  # as over plain HTTP from another machine
+        page.get_by_role("button", name="copy ids").click()
+    assert list(map(int, caught.value.path().read_text().split())) == state(page, "selection")
     page.locator(".frame").focus()
     page.keyboard.press("Escape")
     assert state(page, "selection") == []

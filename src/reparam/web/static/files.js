@@ -9,6 +9,10 @@ export function download(name, content, type) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+/** Text to the clipboard; where the browser gives none, as over plain HTTP from another machine, a file of that name.
+ * @param {string} name @param {string} text */
+export const copy = (name, text) => (navigator.clipboard ? navigator.clipboard.writeText(text) : download(name, text, "text/plain"));
+
 const FORMULA = /^'*([=@\t\r]|[+-](?!(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$))/;
 
 /** A cell, text after an apostrophe where a spreadsheet would run it. @param {any} cell */

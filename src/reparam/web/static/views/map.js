@@ -5,7 +5,7 @@ import { tensor } from "../safetensors.js";
 import { bytes } from "../colours.js";
 import { axesOf, evenly, lift } from "../projection.js";
 import { Picture } from "../pictures.js";
-import { saveCsv } from "../files.js";
+import { copy, saveCsv } from "../files.js";
 import { colourOf, isDark, Legend, MapControls } from "./colouring.js";
 import { Scene } from "./scene.js";
 import { Strip } from "./strip.js";
@@ -242,7 +242,7 @@ export function Selection() {
   };
   return html`<div class="selection" role="status"><strong>${selection.length.toLocaleString("en")}</strong> selected
     <button onClick=${() => save().catch(store.failed)}>csv</button>
-    <button onClick=${() => navigator.clipboard?.writeText(selection.join("\n"))}>copy ids</button>
+    <button onClick=${() => copy("ids.txt", selection.join("\n"))}>copy ids</button>
     <button onClick=${() => store.set({ a: middle() })}>mean as A</button>
     <button onClick=${() => store.set({ b: middle() })}>mean as B</button>
     <button onClick=${() => store.set({ selection: [] })}>clear</button></div>`;

@@ -2,6 +2,7 @@
 import { html, useMemo, useState } from "../vendor/preact-htm.js";
 import { matrix, tensor } from "../safetensors.js";
 import { useStore } from "../store.js";
+import { copy } from "../files.js";
 import { byRate } from "../projection.js";
 import { Choice } from "./choice.js";
 import { Current } from "./map.js";
@@ -132,7 +133,7 @@ export function SlidersView() {
         <button onClick=${() => random().catch(store.failed)} disabled=${!store.can("sample")}>random</button>
         <button onClick=${() => store.move(state.z.map(() => 0))}>reset</button>
         <button onClick=${() => store.undo()} disabled=${!store.past.length}>undo</button>
-        <button onClick=${() => navigator.clipboard?.writeText(`[${state.z.map((v) => v.toFixed(4)).join(", ")}]`)}>copy code</button></div>
+        <button onClick=${() => copy("code.txt", `[${state.z.map((v) => v.toFixed(4)).join(", ")}]`)}>copy code</button></div>
     </div>
     <div class="panel">
       <h2>Code <span class="quiet">what each dimension says, in nats</span></h2>
