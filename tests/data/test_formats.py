@@ -31,6 +31,10 @@ FORMS: dict[str, Callable[[Path], object]] = {
     "rows.feather": FRAME.to_feather,
     "rows.arrow": FRAME.to_feather,
     "rows.xlsx": lambda path: FRAME.to_excel(path, index=False),
+    "semicolons.csv": lambda path: FRAME.to_csv(path, index=False, sep=";"),
+    "decimal-commas.csv": lambda path: FRAME.to_csv(path, index=False, sep=";", decimal=","),
+    "tabs.csv": lambda path: FRAME.to_csv(path, index=False, sep="\t"),
+    "bars.csv": lambda path: FRAME.to_csv(path, index=False, sep="|"),
 }
 
 
@@ -73,7 +77,6 @@ WRONG = "n\n1\n2\n\n3\nfour\n5\n6\n"
         ),
         ("x.tsv", WRONG.encode(), "x.tsv, line 6, column 'n' holds 'four' among numbers"),
         ("x.tsv", b"a\tb\n1\t2\n1\n", "x.tsv, line 3 has 1 cells and the header 2"),
-        ("x.csv", b"a\tb\n1\t2\n", "or call it .tsv"),
         ("x.csv.gz", b"a,b\n1,2\n", "damaged or not what its name says"),
         ("x.csv.gz", gzip.compress(b"a,b\n1,2\n" * 999, mtime=0)[:-9], "damaged or not what its name says"),
         ("x.csv.zip", b"PK", "damaged or not what its name says"),
@@ -175,3 +178,25 @@ def test_links_of_a_tar_are_no_images(tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         held.addfile(link)
     assert load(str(path)).keys.tolist() == ["a.png"]
+
+
+def test_a_csv_of_a_country_with_decimal_commas(tmp_path: Path) -> None:
+    """Points between thousands, and the day first; a column of which one text has another form is text."""
+    lines = ['Tag;Preis;Menge;Code;"a;b"', "14.05.2022;1.234,5;1.240;1,5;x", "3.1.2023;;12;1.2.3;y"]
+    (tmp_path / "t.csv").write_text("\ufeff" + "\n".join(lines) + "\n")
+    table = load(str(tmp_path / "t.csv")).X
+    assert list(table.columns) == ["Tag", "Preis", "Menge", "Code", "a;b"]
+    assert table["Tag"].tolist() == [pd.Timestamp(2022, 5, 14), pd.Timestamp(2023, 1, 3)]
+    assert table["Preis"].iloc[0] == 1234.5 and np.isnan(table["Preis"].iloc[1])
+    assert table["Menge"].tolist() == [1240, 12] and table["Menge"].dtype.kind == "i"
+    assert table["Code"].tolist() == ["1,5", "1.2.3"]
+
+
+def test_points_stay_decimal_points(tmp_path: Path) -> None:
+    """Where no number has a comma, or cells stand between commas."""
+    (tmp_path / "a.csv").write_text("p;q\n1.234;x\n2.5;y\n")
+    assert load(str(tmp_path / "a.csv")).X["p"].tolist() == [1.234, 2.5]
+    (tmp_path / "b.csv").write_text('p,q\n"1,234",x\n"2,5",y\n')
+    assert load(str(tmp_path / "b.csv")).X["p"].tolist() == ["1,234", "2,5"]
+    (tmp_path / "c.csv").write_text("day,q\n30.02.2022,x\n01.02.2022,y\n")
+    assert load(str(tmp_path / "c.csv")).X["day"].tolist() == ["30.02.2022", "01.02.2022"]

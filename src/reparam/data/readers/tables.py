@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -24,6 +25,11 @@ from .text import EXPANDED, Unchanged, check_expansion, content_of, opened, tabl
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
+COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
+"""A number with a decimal comma, and points between thousands."""
+DAY_FIRST = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}")
+MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What may stand between cells."""
 FEW = 20
 """Whole numbers with at most this many different values may be classes."""
 Series = Any  # a pd.Series
@@ -60,13 +66,18 @@ def _check_parquet(path: Path) -> None:
     check_expansion(str(path), 8 * cells, path.stat().st_size, "write it without long runs of equal values")
 
 
-def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark: str) -> pd.DataFrame:
-    _rectangular(path, content, mark)
+def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], usual: str) -> pd.DataFrame:
+    mark = _rectangular(path, content, usual)
     spellings = [*MISSING, *missing]
     words: Any = {"na_values": spellings, "skipinitialspace": True, "low_memory": False, "sep": mark}
     try:
         with opened(str(path), content) as file:
             frame: pd.DataFrame = pd.read_csv(file, **words)
+        if mark == ";" and any(with_decimal_commas(values) is not None for _, values in frame.items()):
+            with opened(str(path), content) as file:
+                frame = pd.read_csv(file, decimal=",", **words)
+            read = {name: with_decimal_commas(values) for name, values in frame.items()}
+            frame = frame.assign(**{str(name): values for name, values in read.items() if values is not None})
     except pd.errors.ParserError as error:
         fault = str(error).split(": ")[-1]
         if "out of memory" in fault:
@@ -79,10 +90,35 @@ def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], mark
 
 
 def _cells(values: Series) -> Series:
-    """A column as it was before it was written: spaces around a text are no part of it."""
+    """A column as it was before it was written: spaces around a text are no part of it, and 14.05.2022 is a
+    date, the day first."""
     if not is_text(values):
         return values
-    return values.map(lambda value: original(value.strip()) if isinstance(value, str) else value)
+    texts = values.map(lambda value: original(value.strip()) if isinstance(value, str) else value)
+    if all_match(DAY_FIRST, texts):
+        dates = pd.to_datetime(texts, format="%d.%m.%Y", errors="coerce")
+        return texts if (dates.isna() & texts.notna()).any() else dates
+    return texts
+
+
+def all_match(pattern: re.Pattern[str], values: Series) -> bool:
+    """Whether there are texts, and all have this form."""
+    texts = values.dropna()
+    return len(texts) > 0 and all(pattern.fullmatch(str(text).strip()) for text in texts)
+
+
+def with_decimal_commas(values: Series) -> Series | None:
+    """Numbers from texts such as 1.234,5, as they are written where cells stand between semicolons; None
+    where the column holds another text, or numbers already.
+
+    >>> with_decimal_commas(pd.Series(["1.234,5", "-0,25", None])).tolist()
+    [1234.5, -0.25, nan]
+    >>> with_decimal_commas(pd.Series(["1,5", "14.05.2022"]))
+    """
+    if not is_text(values) or not all_match(COMMA, values):
+        return None
+    plain = values.dropna().astype(str).str.replace(".", "").str.replace(",", ".")
+    return pd.to_numeric(plain).reindex(values.index)
 
 
 def _json_lines(path: Path, content: bytes | None) -> pd.DataFrame:
@@ -159,20 +195,20 @@ def source(path: Path | RemoteFile) -> AbstractContextManager[Any]:
     return nullcontext(path) if isinstance(path, Path) else path.open()
 
 
-def _rectangular(path: Path, content: bytes | None, separator: str) -> None:
-    """Raise for faults that pandas would correct silently, or report without a line."""
+def _rectangular(path: Path, content: bytes | None, usual: str) -> str:
+    """The mark between cells: the `usual` one, or another if the header has that alone. Raises for faults
+    that pandas would correct silently, or report without a line."""
     try:
         with io.TextIOWrapper(opened(str(path), content), "utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=separator, skipinitialspace=True)
+            header = re.sub('"[^"]*"', "", file.readline())
+            mark = usual if usual in header else next((m for m in MARKS if m in header), usual)
+        with io.TextIOWrapper(opened(str(path), content), "utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter=mark, skipinitialspace=True)
             names = [name.strip() for name in next(lines, [])]
-            if len(names) == 1 and (mark := next((m for m in ";\t|" if m in names[0]), None)):
-                cure = "save the file with commas, and numbers with decimal points"
-                cure += "; or call it .tsv" * (mark == "\t")
-                raise DataError(f"{path}, line 1 has {mark!r} between its cells; {cure}")
             for cells in lines:
                 if len(cells) not in (0, len(names)):
                     fault = f"has {len(cells)} cells and the header {len(names)}"
-                    cure = "give each line as many, and quote text that contains commas"
+                    cure = f"give each line as many, and quote text that contains {MARKS[mark]}"
                     raise DataError(f"{path}, line {lines.line_num} {fault}; {cure}")
     except UnicodeDecodeError:
         with opened(str(path), content) as raw:
@@ -184,6 +220,7 @@ def _rectangular(path: Path, content: bytes | None, separator: str) -> None:
     names = [original(name) for name in names]
     if twice := [name for name, times in Counter(names).items() if name and times > 1]:
         raise DataError(f"{path}, line 1 has a duplicate column {min(twice)!r}; rename one")
+    return mark
 
 
 def _first_fault(data: bytes) -> int:
