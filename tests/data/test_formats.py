@@ -192,11 +192,20 @@ def test_a_csv_of_a_country_with_decimal_commas(tmp_path: Path) -> None:
     assert table["Code"].tolist() == ["1,5", "1.2.3"]
 
 
+def test_numbers_with_units_and_thousands(tmp_path: Path) -> None:
+    rows = ['"$1,234.50",12%,"33,532",$5', "$7, 3.5 % ,12,€5"]
+    (tmp_path / "t.csv").write_text("\n".join(["price,share,units,mixed", *rows]) + "\n")
+    table = load(str(tmp_path / "t.csv")).X
+    assert table["price"].tolist() == [1234.5, 7] and table["share"].tolist() == [12, 3.5]
+    assert table["units"].tolist() == [33532, 12] and table["units"].dtype.kind == "i"
+    assert table["mixed"].tolist() == ["$5", "€5"]
+
+
 def test_points_stay_decimal_points(tmp_path: Path) -> None:
     """Where no number has a comma, or cells stand between commas."""
     (tmp_path / "a.csv").write_text("p;q\n1.234;x\n2.5;y\n")
     assert load(str(tmp_path / "a.csv")).X["p"].tolist() == [1.234, 2.5]
-    (tmp_path / "b.csv").write_text('p,q\n"1,234",x\n"2,5",y\n')
+    (tmp_path / "b.csv").write_text('p,q\n"1,234",x\n"2,5",y\n')  # thousands, or a decimal comma
     assert load(str(tmp_path / "b.csv")).X["p"].tolist() == ["1,234", "2,5"]
     (tmp_path / "c.csv").write_text("day,q\n30.02.2022,x\n01.02.2022,y\n")
     assert load(str(tmp_path / "c.csv")).X["day"].tolist() == ["30.02.2022", "01.02.2022"]

@@ -19,15 +19,12 @@ from pandas.api import types
 from ...errors import DataError, extra
 from ..codecs.base import LARGEST
 from ..stream import Stream
-from .csv_cells import original
+from .csv_cells import COMMA, POINT, Decimals, meant, original
 from .remote import RemoteFile
 from .text import EXPANDED, Unchanged, check_expansion, content_of, opened, table_ending
 
 ABSENT = ("", "?", "-", "--", "NA", "N/A", "n/a", "#N/A")
 MISSING = (*ABSENT, "NaN", "nan", "NULL", "null", "None", "none", "missing")
-COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?")
-"""A number with a decimal comma, and points between thousands."""
-DAY_FIRST = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}")
 MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 """What may stand between cells."""
 FEW = 20
@@ -73,11 +70,11 @@ def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], usua
     try:
         with opened(str(path), content) as file:
             frame: pd.DataFrame = pd.read_csv(file, **words)
-        if mark == ";" and any(with_decimal_commas(values) is not None for _, values in frame.items()):
+        decimals = POINT
+        if mark == ";" and any(_has_decimal_commas(values) for _, values in frame.items()):
+            decimals = COMMA
             with opened(str(path), content) as file:
                 frame = pd.read_csv(file, decimal=",", **words)
-            read = {name: with_decimal_commas(values) for name, values in frame.items()}
-            frame = frame.assign(**{str(name): values for name, values in read.items() if values is not None})
     except pd.errors.ParserError as error:
         fault = str(error).split(": ")[-1]
         if "out of memory" in fault:
@@ -85,40 +82,20 @@ def _separated(path: Path, content: bytes | None, missing: tuple[str, ...], usua
         raise DataError(
             f"{path} is not a table ({fault}); close every quote, separate cells with commas"
         ) from None
-    columns = {original(str(name)): _cells(values) for name, values in frame.items()}
+    columns = {original(str(name)): _cells(values, decimals) for name, values in frame.items()}
     return pd.DataFrame(columns, index=frame.index)  # columns set one by one take quadratic time
 
 
-def _cells(values: Series) -> Series:
-    """A column as it was before it was written: spaces around a text are no part of it, and 14.05.2022 is a
-    date, the day first."""
-    if not is_text(values):
-        return values
-    texts = values.map(lambda value: original(value.strip()) if isinstance(value, str) else value)
-    if all_match(DAY_FIRST, texts):
-        dates = pd.to_datetime(texts, format="%d.%m.%Y", errors="coerce")
-        return texts if (dates.isna() & texts.notna()).any() else dates
-    return texts
+def _has_decimal_commas(values: Series) -> bool:
+    if not is_text(values) or COMMA.numbers(values.dropna().astype(str).str.strip()) is None:
+        return False
+    return bool(values.astype(str).str.contains(",").any())
 
 
-def all_match(pattern: re.Pattern[str], values: Series) -> bool:
-    """Whether there are texts, and all have this form."""
-    texts = values.dropna()
-    return len(texts) > 0 and all(pattern.fullmatch(str(text).strip()) for text in texts)
-
-
-def with_decimal_commas(values: Series) -> Series | None:
-    """Numbers from texts such as 1.234,5, as they are written where cells stand between semicolons; None
-    where the column holds another text, or numbers already.
-
-    >>> with_decimal_commas(pd.Series(["1.234,5", "-0,25", None])).tolist()
-    [1234.5, -0.25, nan]
-    >>> with_decimal_commas(pd.Series(["1,5", "14.05.2022"]))
-    """
-    if not is_text(values) or not all_match(COMMA, values):
-        return None
-    plain = values.dropna().astype(str).str.replace(".", "").str.replace(",", ".")
-    return pd.to_numeric(plain).reindex(values.index)
+def _cells(values: Series, decimals: Decimals) -> Series:
+    """A column of a text file: texts as what they mean, all else as it is."""
+    texts = is_text(values) and values.map(type, na_action="ignore").dropna().eq(str).all()
+    return meant(values, decimals) if texts else values
 
 
 def _json_lines(path: Path, content: bytes | None) -> pd.DataFrame:
