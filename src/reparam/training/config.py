@@ -16,7 +16,7 @@ from .precision import Precision
 
 HELD_OUT, MOST_HELD_OUT, LEAST = 0.1, 5_000, 50
 """Where nothing is said: the fraction of rows held out, the most rows, and the fewest of which some are."""
-PATIENCE, LEAST_PATIENCE = 300, 10
+PATIENCE, LEAST_PATIENCE = 200, 10
 """Steps and epochs without a rise of the held-out bound after which training stops where nothing is said."""
 ALL_ROWS = 0.25
 """Where nothing is said: the steps over all rows after the stop, as a share of those up to the best epoch."""
