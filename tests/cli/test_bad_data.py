@@ -31,6 +31,10 @@ FIT = {
         "line 7 has 3 cells and the header 2; give each line as many, and quote text that contains semicolons",
     ),
     "columns of one name": (table(header="a,a"), "line 1 has a duplicate column 'a'; rename one"),
+    "thousands of thousands": (
+        table(f'"{",".join(["999"] * 140)}",x'),
+        "line 7, column 'a' holds inf",
+    ),
     "infinity": (table("inf,x"), "line 7, column 'a' holds inf, outside -1e+18 to 1e+18"),
     "an outlier": (table("-1e30,x"), "line 7, column 'a' holds -1e+30, outside -1e+18 to"),
     "text among numbers": (table("twelve,x"), "line 7, column 'a' holds 'twelve' among numbers; correct it"),

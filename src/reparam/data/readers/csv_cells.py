@@ -12,6 +12,8 @@ import pandas as pd
 
 Series = Any  # a pd.Series
 UNIT = re.compile("[$€£¥%]")
+EXACT = 2.0**53
+"""From here on floats are not all whole numbers."""
 DAY_FIRST = re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}")
 FORMULA = re.compile(r"'*(?:[=@\t\r]|[+-](?!(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$))")
 
@@ -62,7 +64,9 @@ class Decimals(NamedTuple):
         if len(units) > 1 or not (units or any(mark in text for text in known for mark in marks)):
             return None
         plain = known.str.replace(f"{UNIT.pattern}| |{mark}", "", regex=True).str.replace(self.point, ".")
-        return pd.to_numeric(plain).reindex(texts.index)
+        found = plain.astype(float)
+        whole = not plain.str.contains(".", regex=False).any() and found.abs().max() < EXACT
+        return (found.astype("int64") if whole else found).reindex(texts.index)
 
 
 POINT, COMMA = Decimals(".", ","), Decimals(",", ".")
