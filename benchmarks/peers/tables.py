@@ -13,6 +13,9 @@ MISSING = "(missing)"
 FEW = 10
 """Whole numbers with fewer values than this, and than a tenth of the rows, are categories, as for SDV."""
 
+DECIMALS = 15
+"""The most decimals of a column that are rounded."""
+
 
 def is_text(values: pd.Series) -> bool:
     return values.dtype.kind not in "iuf"
@@ -27,7 +30,7 @@ def is_discrete(values: pd.Series) -> bool:
 class Complete:
     """A table without missing cells, for peers that take none, and the way back. As SDV does by default:
     numbers are filled by their mean, and drawn ones go missing at random, as often as real ones; of a
-    discrete column "missing" is one more category."""
+    discrete column "missing" is one more category. Numbers have the decimals and the range of real ones."""
 
     def __init__(self, train: pd.DataFrame, seed: int) -> None:
         self.random = np.random.default_rng(seed)
@@ -47,7 +50,10 @@ class Complete:
             drawn[name] = known if is_text(self.train[name]) else known.astype(float)
         for name in self.numbers:
             absent = self.random.random(len(drawn)) < self.train[name].isna().mean()
-            drawn[name] = drawn[name].astype(float).mask(absent)
+            known = self.train[name].dropna()
+            decimals = next((d for d in range(DECIMALS) if np.allclose(known, known.round(d), 0, 1e-9)), None)
+            numbers = drawn[name].astype(float).clip(known.min(), known.max())
+            drawn[name] = (numbers if decimals is None else numbers.round(decimals)).mask(absent)
         return drawn
 
 
