@@ -59,7 +59,8 @@ def labels(seeds: tuple[int, ...] = SEEDS, names: tuple[str, ...] = tuple(TASKS)
 
         def shown(key: str, each: list[dict[str, float]] = each) -> str:
             held = [found[key] for found in each if key in found]
-            return f"{np.mean(held):.3f} ± {np.std(held):.3f}" if held else ""
+            spread = f" ± {np.std(held):.3f}" if len(held) > 1 else ""
+            return f"{np.mean(held):.3f}{spread}" if held else ""
 
         rows[f"{name}, {TASKS[name]} labels"] = {
             "tables": ["few-labels"],
