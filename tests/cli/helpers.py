@@ -22,5 +22,7 @@ def fit(*words: object) -> int:
 
     What a fit draws at its end is looked at in test_run_folder.py, and drawn in test_core.py.
     """
-    with patch("reparam.plotting.model_plots.plot"), patch("reparam.cli.run_folder.EVALUATION_ROWS", 64):
+    folder = "reparam.cli.run_folder"
+    few = patch(f"{folder}.EVALUATION_ROWS", 64), patch(f"{folder}.EVALUATION_SAMPLES", 6400)
+    with patch("reparam.plotting.model_plots.plot"), few[0], few[1]:
         return run("fit", *words)

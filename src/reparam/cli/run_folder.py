@@ -27,8 +27,8 @@ SAVE_SECONDS = 60.0
 """Seconds between checkpoints: the most training that a kill or a power cut can lose."""
 SAMPLE_BYTES = 64 << 20
 """The most bytes that the samples by epoch may use."""
-EVALUATION_ROWS = 1000
-"""The most rows on which a fit is evaluated."""
+EVALUATION_ROWS, EVALUATION_SAMPLES = 1000, 20_000
+"""The most rows on which a fit is evaluated, and the importance samples of all of them together."""
 
 
 def is_first_process(vae: VAE) -> bool:
@@ -172,7 +172,8 @@ class RunFolder:
         device = next(vae.model_.parameters()).device
         vae.model_.to("cpu")
         unseen = bool(len(vae.held_out_)) and vae.window is None
-        found = vae.evaluate(*evaluation_subset(vae, X, y)).to_dict() | {"held_out": unseen}
+        rows, y = evaluation_subset(vae, X, y)
+        found = vae.evaluate(rows, y, samples_for(rows.shape[0])).to_dict() | {"held_out": unseen}
         vae.model_.to(device)
         replace_file(self.evaluation_file, json.dumps(found).encode())
 
@@ -198,6 +199,15 @@ def evaluation_subset(vae: VAE, X: Any, y: Any) -> tuple[Any, Any]:
     if y is not None:
         y = taken(y if hasattr(y, "iloc") else np.asarray(y), rows) if vae.labels_.reads_y else None
     return taken(X, rows), y
+
+
+def samples_for(rows: int) -> int:
+    """Importance samples for each of so many rows: more where they are few.
+
+    >>> [samples_for(rows) for rows in (10, 50, 1000)]
+    [1000, 400, 100]
+    """
+    return min(1000, max(100, EVALUATION_SAMPLES // rows))
 
 
 def decode_samples(vae: VAE, epoch: int) -> Any:
