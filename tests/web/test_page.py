@@ -177,6 +177,7 @@ def test_covariates_change_what_is_decoded_and_come_with_a_row(visit: Callable[.
     page.get_by_label("sex", exact=True).select_option("m")
     until(page, f"{height} > {female + 4}")
     page.get_by_role("button", name="Your datum", exact=True).click()
+    until(page, "s.datum?.index === 0")
     page.get_by_label("Row of the data").fill("7")
     page.keyboard.press("Tab")
     until(page, "s.datum?.index === 7 && Number.isFinite(s.datum.log_px)")

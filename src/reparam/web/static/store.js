@@ -239,7 +239,9 @@ export function remember(name, value) {
 export function useNewest(run) {
   const store = useContext(StoreContext);
   const held = useRef(/** @type {any} */ (null));
-  held.current ??= newest((/** @type {T} */ ...call) => run(...call).catch(store.failed));
+  const latest = useRef(run);
+  latest.current = run;
+  held.current ??= newest((/** @type {T} */ ...call) => latest.current(...call).catch(store.failed));
   return held.current;
 }
 

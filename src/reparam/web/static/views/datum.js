@@ -63,10 +63,9 @@ export function DatumView() {
   }, [text, state.model]);
   /** @param {number[]} x @param {object} more */
   const put = (x, more = {}) => store.set({ datum: { index: -1, key: null, y: -1, shape, x, ...more } });
-  /** @param {number} index */
-  const take = async (index) => {
-    if (index >= 0 && index < info.n_data) await store.pick(index).catch(store.failed);
-  };
+  const take = useNewest(async (/** @type {number} */ index) => {
+    if (index >= 0 && index < info.n_data) await store.pick(index);
+  });
   useEffect(() => {
     if (datum) return;
     if (info.kind !== "image" && store.can("data") && info.n_data) take(info.kind === "series" ? Math.min(info.n_data - 1, 4 * info.window) : 0);
