@@ -24,6 +24,7 @@ FIGURES: dict[str, dict[str, tuple[str, Badness]]] = {
 """The figures of each kind of row: their titles, and what is worse where it is larger."""
 RANKS = tuple(f"{kind}-ranks" for kind in FIGURES)
 REAL = "chance from the training rows"
+"""As many real rows: what the likeness of two samples of one distribution is."""
 
 
 def number(figure: object) -> float:

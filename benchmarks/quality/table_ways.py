@@ -16,11 +16,10 @@ from sklearn.impute import IterativeImputer, KNNImputer
 from reparam.evaluation.draw_quality import Kinds
 
 from .imputation import by_sklearn, simple
+from .table_ranks import REAL
 
 Filled = tuple[pd.DataFrame, list[pd.DataFrame]]
 OURS = "reparam, VAE()"
-REAL = "chance from the training rows"
-"""As many real rows: what the likeness of two samples of one distribution is."""
 IMPUTERS: dict[str, Callable[[int], object]] = {
     "KNNImputer(10)": lambda seed: KNNImputer(n_neighbors=10),
     "IterativeImputer()": lambda seed: IterativeImputer(max_iter=10, random_state=seed),

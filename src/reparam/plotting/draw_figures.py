@@ -1,8 +1,8 @@
 """A figure of drawn rows: how each column differs from that of real ones.
 
->>> shapes, told = {"size": 0.9, "kind": 0.97}, {"size": 0.8, "kind": 0.5}
+>>> shapes, aucs = {"size": 0.9, "kind": 0.97}, {"size": 0.8, "kind": 0.5}
 >>> missing = dict.fromkeys(shapes, 0.0)
->>> found = DrawQuality(shapes, missing, pairs=0.9, detection=0.7, detection_by_column=told)
+>>> found = DrawQuality(shapes, missing, pairs=0.9, detection=0.7, detection_by_column=aucs)
 >>> [label.get_text() for label in columns_of_draws(found).axes[0].get_yticklabels()]
 ['size', 'kind']
 """
@@ -18,16 +18,16 @@ ROW = 0.24  # inches
 
 
 def columns_of_draws(found: DrawQuality) -> Figure:
-    """How well trees tell draws from real rows by each column alone, 0.5 where they cannot, worst first; and
-    how alike the column's marginals are, 1 at best. Of more than COLUMNS columns those that are told best."""
-    told = sorted(found.detection_by_column.items(), key=lambda each: -each[1])[:COLUMNS]
-    names, places = [name for name, _ in told], range(len(told))
-    figure = empty(5.5, ROW * len(told) + 1.2)
+    """The AUC of trees that classify drawn and real rows by each column alone, 0.5 at best, worst first; and
+    the likeness of the column's marginals, 1 at best. Of more than COLUMNS columns the first."""
+    aucs = sorted(found.detection_by_column.items(), key=lambda each: -each[1])[:COLUMNS]
+    names, places = [name for name, _ in aucs], range(len(aucs))
+    figure = empty(5.5, ROW * len(aucs) + 1.2)
     words = "drawn against real rows, by one column alone"
-    words += f"; {COLUMNS} of {len(found.shapes)} columns" if len(told) < len(found.shapes) else ""
+    words += f"; {COLUMNS} of {len(found.shapes)} columns" if len(aucs) < len(found.shapes) else ""
     headed(figure, words)
     panels = (
-        ("told apart, AUC", [auc for _, auc in told], 0.5, ORANGE),
+        ("AUC of a classifier", [auc for _, auc in aucs], 0.5, ORANGE),
         ("likeness of marginals", [found.shapes[name] for name in names], 1.0, BLUE),
     )
     for axes, (title, values, best, colour) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):

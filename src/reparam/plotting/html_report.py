@@ -86,8 +86,8 @@ def page(
 def compared(drawn: DrawQuality) -> Iterator[str]:
     """Drawn rows of a table against real ones."""
     words = "Figures of drawn rows against real ones that the model was not trained on."
-    told = figure("columns_of_draws", columns_of_draws(drawn))
-    yield pair([data_table(["figure", "value", "best"], of_draws(drawn), words, {1})], [told])
+    picture = figure("columns_of_draws", columns_of_draws(drawn))
+    yield pair([data_table(["figure", "value", "best"], of_draws(drawn), words, {1})], [picture])
 
 
 class Report:

@@ -115,9 +115,10 @@ class Operations:
                 with torch.random.fork_rng(devices):  # a resumed training traces at another step
                     self.run = self._compiled(*batch)
             found = self.run(*self.tensors.values(), *batch)
-        for p, gradient in zip(self.learned.values(), found, strict=False):
+        n = len(self.learned)
+        for p, gradient in zip(self.learned.values(), found[:n], strict=True):
             p.grad = gradient
-        return list(found[len(self.learned) :])
+        return list(found[n:])
 
     @torch.enable_grad()
     def _compiled(self, *batch: Tensor) -> Callable[..., Any]:
