@@ -118,6 +118,13 @@ def test_a_summed_bound_that_is_no_number_loads(plain: VAE, tmp_path: Path) -> N
     assert VAE.load(tmp_path / "m").history_[0]["bound"] is None
 
 
+def test_a_run_folder_is_loaded_as_its_model_file_is(plain: VAE, tmp_path: Path) -> None:
+    plain.save(tmp_path / "model.safetensors")
+    assert VAE.load(tmp_path).history_ == VAE.load(str(tmp_path / "model.safetensors")).history_
+    with pytest.raises(DataError, match="there is no model at"):
+        VAE.load(tmp_path / "nothing")
+
+
 def test_a_column_that_was_tampered_with(tmp_path: Path) -> None:
     small().fit(people()).save(tmp_path / "m")
     tensors, header = read(tmp_path / "m")

@@ -16,7 +16,7 @@ from .. import VAE, Training
 from ..data.stream import taken
 from ..errors import DataError, DivergedError, FormatError, SpecError
 from ..serialization.atomic import clear_leftovers, locked, replace_file
-from ..serialization.header import file_of, read_header
+from ..serialization.header import read_header
 from ..training.distributed import launched
 from ..training.trainer import Progress
 from .pause import Stopped, TimedPause
@@ -241,6 +241,6 @@ def attach_samples(vae: VAE, samples: dict[int, Any]) -> None:
 def load_model(path: Path) -> VAE:
     """A model, and the samples by epoch beside it."""
     imported()
-    vae = VAE.load(file_of(path))
+    vae = VAE.load(path)
     attach_samples(vae, read_samples(path / "samples.npz"))
     return vae

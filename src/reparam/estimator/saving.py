@@ -10,6 +10,7 @@ from ..memory import is_out_of_memory
 from ..model.labels import NoLabels
 from ..model.model import Model
 from ..serialization import model_file
+from ..serialization.header import file_of
 from ..specs.parse import parse
 from ..specs.schedules import ramps
 from ..specs.spec import Spec
@@ -47,6 +48,7 @@ def load(
 ) -> Estimator:
     if unknown := set(modules or ()) - {"encoder", "decoder"}:
         raise SpecError(f"modules has {min(unknown)!r}; it takes 'encoder' and 'decoder'")
+    path = file_of(Path(path))
     tensors, header = model_file.read(path)
     try:
         spec = {"window": "None"} | header["spec"]
@@ -109,6 +111,7 @@ def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
 
 def restore(vae: Any, path: str | Path) -> None:
     """Set the trainer of a new fit to the file's state; SpecError where that is of another fit."""
+    path = file_of(Path(path))
     tensors, header = model_file.read(path)
     try:
         spec = header["spec"]

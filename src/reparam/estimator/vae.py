@@ -382,8 +382,8 @@ class VAE(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         specs: Sequence[type[Spec]] = (),
         modules: Mapping[str, Any] | None = None,
     ) -> "VAE":
-        """Read a model file; classes of your own are passed in `specs`, and modules of `Wrap`, or factories,
-        in `modules={"encoder": module}`: nothing is imported from the file."""
+        """Read a run folder or a model file. Classes of your own are passed in `specs`, modules of `Wrap`,
+        or factories, in `modules={"encoder": module}`: nothing is imported from the file."""
         return saving.load(cls, path, specs, modules)
 
     @classmethod

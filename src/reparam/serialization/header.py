@@ -44,7 +44,7 @@ def opened(path: str | Path) -> BinaryIO:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise DataError(f"cannot read {path}: it is no file; give a .safetensors file or a run folder")
+            raise DataError(f"cannot read {path}: it is not a regular file")
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
