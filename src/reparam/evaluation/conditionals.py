@@ -93,8 +93,8 @@ def missing_given_observed(
     """As `given_others`, of the missing cells alone: what stands in observed ones means nothing."""
     with random_from(seed):
         seen = model.observe(x, for_likelihood=True, alike=True)
-    draw = common_noise(torch.Generator().manual_seed(seed), k, seen.dtype)
-    trace = model(seen, y, samples=k, draw=draw)
+    with random_from(seed):
+        trace = model(seen, y, samples=k, draw=common_noise(k, seen.dtype))
     log_w = trace.log_w() if trace.config.has_density else trace.log_likelihood
     px, log_w = every_class(trace, nan_to_neginf(log_w))
     return probabilities(px, log_w, values)

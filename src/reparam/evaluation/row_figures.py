@@ -10,9 +10,9 @@ from ..data.batching import Rows
 from ..model.model import Model
 from ..tensors import log_mean_exp, nan_to_neginf
 from .importance import ImportanceWeights
-from .likelihood import log_weights
+from .likelihood import LogWeights
 from .metrics import distortion_by_cell, kl_by_layer, residuals
-from .passes import each_row, rows_when_sampled, samples_at_once
+from .passes import each_row, rows_when_sampled
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class RowFigures:
 
 def row_figures(model: Model, rows: Rows, k: int, *, cells: bool) -> RowFigures:
     """Every metric of rows (x, y) with k importance samples; `cells`: also the distortion of each cell."""
-    found = each_row(lambda x, y: of_batch(model, x, y, k, cells), *rows, rows_when_sampled(model))
+    weights = LogWeights(model, k, rows=len(rows[0]))
+    found = each_row(lambda x, y: of_batch(weights, x, y, cells), *rows, rows_when_sampled(model))
     return RowFigures(**found)
 
 
-def of_batch(model: Model, x: Tensor, y: Tensor | None, k: int, cells: bool) -> dict[str, Tensor]:
-    trace = model(model.observe(x), y, samples=samples_at_once(model, k))
+def of_batch(each: LogWeights, x: Tensor, y: Tensor | None, cells: bool) -> dict[str, Tensor]:
+    model, k = each.model, each.k
+    trace = model(model.observe(x), y, samples=each.step)
     found = {
         "known": (~x.isnan()).flatten(1).sum(1).double(),
         "distortion": -nan_to_neginf(trace.average(trace.log_likelihood)),
@@ -57,8 +59,8 @@ def of_batch(model: Model, x: Tensor, y: Tensor | None, k: int, cells: bool) -> 
     if (misfit := residuals(trace)) is not None:
         found["misfit"] = misfit
     if cells:
-        each = distortion_by_cell(trace)
-        found["cells"] = each if trace.mask is None else each.masked_fill(~trace.mask, math.nan)
+        by_cell = distortion_by_cell(trace)
+        found["cells"] = by_cell if trace.mask is None else by_cell.masked_fill(~trace.mask, math.nan)
     if not model.config.has_density:
         return found
     layers, dimensions = kl_by_layer(trace)
@@ -67,7 +69,7 @@ def of_batch(model: Model, x: Tensor, y: Tensor | None, k: int, cells: bool) -> 
     if dimensions:
         found["dimensions"] = torch.cat(dimensions, -1)
     weights, classes = ImportanceWeights(k), len(model.log_prior_y) if model.config.labels.enumerated else 1
-    for log_w in log_weights(model, model.observe(x, for_likelihood=True), y, k, None):
+    for log_w in each(model.observe(x, for_likelihood=True), y):
         weights.add(log_mean_exp(log_w.reshape(-1, classes, len(x)), 1))
     return found | {
         "log_likelihood": weights.sums.log_mean,

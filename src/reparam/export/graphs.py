@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..distributions import base_of, elementwise_log_prob, mean_of
 from ..evaluation.conditionals import Values, probabilities
-from ..evaluation.likelihood import common_noise, log_weights
+from ..evaluation.likelihood import LogWeights, common_noise
 from ..evaluation.metrics import every_class
 from ..evaluation.posterior import log_prior, spread_of
 from ..model.hierarchy import averaging
@@ -175,8 +175,8 @@ class Score(Graph):
             seen = self.observed(x)
         if not model.config.has_density:
             return False
-        with Replayed(self.noise):
-            pieces = len(list(log_weights(model, seen, y, self.draws, self.seed)))
+        with random_from(self.seed), Replayed(self.noise):
+            pieces = len(list(LogWeights(model, self.draws, alike=True)(seen, y)))
         if pieces > 1 and not model.config.labels.enumerated:
             each = len(self.noise) // pieces
             self.noise = [torch.cat(self.noise[i::each]) for i in range(each)]
@@ -193,7 +193,7 @@ class Score(Graph):
             return {"log_px": nan_to_neginf(model(self.observed(given["x"]), y).log_likelihood[0])}
         if not self.whole:
             with Replayed(self.noise):
-                pieces = log_weights(model, self.observed(given["x"]), y, self.draws, self.seed)
+                pieces = LogWeights(model, self.draws, alike=True)(self.observed(given["x"]), y)
                 log_w = torch.cat(list(pieces))
             return {"log_px": log_w.logsumexp(0) - math.log(len(log_w))}
         trace = self.trace(given)
@@ -204,7 +204,7 @@ class Score(Graph):
     def trace(self, given: Mapping[str, Tensor]) -> Trace:
         """All draws at once, with the noise held; only where `whole`."""
         model, seen = self.model, self.observed(given["x"])
-        draw = common_noise(torch.Generator().manual_seed(self.seed), self.draws, seen.dtype)
+        draw = common_noise(self.draws, seen.dtype)
         with Replayed(self.noise):
             trace: Trace = model(seen, given.get("y"), samples=self.draws, draw=draw)
         return trace

@@ -1,20 +1,13 @@
-"""A training step as one graph of tensor operations, which torch compiles as a whole.
-
-The step runs once while the operations of the loss and of its gradients are traced. Modules, distributions,
-autograd and Python control flow are not part of the graph. Random numbers are drawn by the same operations
-in the same order, so the noise is that of the eager step.
-"""
+"""A training step, loss and gradients, as one graph of tensor operations (`reparam.compilation`)."""
 
 import logging
 import math
-import platform
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from ..compilation import LARGEST, Recorded
 from ..data.stream import LocalBatch
 from ..errors import SpecError
 from .distributed import SingleProcess
@@ -26,10 +19,6 @@ PAYS = 8_000
 """Steps of a plan that pay for compilation, where nothing is said."""
 FEW_EPOCHS = 50
 """The most epochs of a plan with early stopping that is taken to be carried out whole."""
-LARGEST = 600
-"""Operations of a graph that takes longer to compile than most trainings take."""
-X86 = ("x86_64", "AMD64")
-"""Machines whose instructions torch knows from the processor, without trial compilations."""
 
 
 class CompiledStep:
@@ -79,73 +68,34 @@ def pays(loss: Loss, process: SingleProcess, n: int) -> bool:
     return many and likely and dense and process.device.type == "cpu" and process.size == 1
 
 
-class Scoring(nn.Module):
-    """`scored` as a function of the tensors of the model and of other networks."""
-
-    def __init__(self, model: nn.Module, scored: Scored, others: Iterable[nn.Module]) -> None:
-        super().__init__()
-        self.model, self.scored, self.others = model, scored, nn.ModuleList(others)
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return self.scored(*inputs)
-
-
-class Operations:
+class Operations(Recorded):
     """Tensors -> what `scored` gives beside the loss, for a batch of fixed size; the gradients of the model's
     parameters are in `.grad`.
 
-    `largest`: SpecError where the graph has more operations. `others`: networks that are read too.
+    `others`: networks that are read too.
     """
 
     def __init__(
         self, model: nn.Module, scored: Scored, largest: float = math.inf, others: Iterable[nn.Module] = ()
     ) -> None:
-        self.largest = largest
-        self.scoring = Scoring(model, scored, others)
-        parameters = dict(self.scoring.named_parameters())
-        own = (f"model.{name}" for name, p in model.named_parameters() if p.requires_grad and p.numel())
-        self.learned = {name: parameters[name] for name in own}
-        self.tensors = parameters | dict(self.scoring.named_buffers())
-        self.run: Callable[..., Any] | None = None
+        super().__init__(scored, (model, *others), largest)
+        kept = {id(p) for p in model.parameters() if p.requires_grad and p.numel()}
+        self.learned = {name: p for name, p in self.tensors.items() if id(p) in kept}
 
     def __call__(self, *batch: Tensor) -> list[Tensor]:
-        with torch.no_grad():
-            if self.run is None:
-                devices = ["cuda"] if batch[0].is_cuda else []
-                with torch.random.fork_rng(devices):  # a resumed training traces at another step
-                    self.run = self._compiled(*batch)
-            found = self.run(*self.tensors.values(), *batch)
+        try:
+            found = super().__call__(*batch)
+        except SpecError as error:
+            raise SpecError(f"Training.compile cannot trace this step: {error}. Leave it out") from error
         n = len(self.learned)
         for p, gradient in zip(self.learned.values(), found[:n], strict=True):
             p.grad = gradient
-        return list(found[n:])
+        return found[n:]
 
-    @torch.enable_grad()
-    def _compiled(self, *batch: Tensor) -> Callable[..., Any]:
-        """The compiled graph; on a GPU as CUDA graphs, which read weights at fixed addresses."""
-        from torch.fx.experimental.proxy_tensor import make_fx
-
-        cuda = batch[0].is_cuda
-        for tensor in self.tensors.values() if cuda else ():
-            torch._dynamo.mark_static_address(tensor)
-        try:
-            listed = make_fx(self._step, tracing_mode="fake")(*self.tensors.values(), *batch)
-        except (RuntimeError, TypeError) as error:
-            why = str(error).strip().partition("\n")[0]
-            raise SpecError(f"Training.compile cannot trace this step: {why}. Leave it out") from error
-        if (found := len(listed.graph.nodes)) > self.largest:
-            raise SpecError(f"{found} operations, where {self.largest} take as long as compiling is worth")
-        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
-        if platform.machine() in X86:
-            options["cpp.vec_isa_ok"] = True
-        return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
-
-    def _step(self, *tensors: Tensor) -> tuple[Tensor | None, ...]:
+    def outputs(self, own: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
         """The gradient of each parameter, and what is computed beside the loss."""
-        own, batch = tensors[: len(self.tensors)], tensors[len(self.tensors) :]
-        named = dict(zip(self.tensors, own, strict=True))
-        loss, *figures = functional_call(self.scoring, named, batch)
-        learned = [named[name] for name in self.learned]
+        loss, *figures = self.called_with(own, inputs)
+        learned = [own[name] for name in self.learned]
         gradients = torch.autograd.grad(loss, learned, allow_unused=True)
         pairs = zip(learned, gradients, strict=True)
         return *(g if g is None else with_strides_of(p, g) for p, g in pairs), *figures
