@@ -43,8 +43,8 @@ MODELS: dict[str, tuple[dict[str, Any], np.ndarray, np.ndarray | None]] = {
 
 
 def fitted(parts: dict[str, Any], data: np.ndarray, y: np.ndarray | None) -> VAE:
-    start: dict[str, Any] = {"latent_dim": 2, "encoder": MLP((8,)), "training": Training(epochs=1), "random_state": 0}
-    return VAE(**(start | parts)).fit(data, y)
+    start: dict[str, Any] = {"latent_dim": 2, "encoder": MLP((8,)), "training": Training(epochs=1)}
+    return VAE(**(start | parts), random_state=0).fit(data, y)
 
 
 def found(vae: VAE, data: np.ndarray, y: np.ndarray | None) -> list[np.ndarray]:
