@@ -16,6 +16,7 @@ from ..markdown import Rows, fill, markdown
 from ..names import add_names
 from ..peers.environment import PEERS, PeerError, installed
 from ..torch_nets import PLAIN
+from .fits import fits
 from .inference import likelihood, use
 from .processes import growth, startup, warmup
 from .timing import Effort
@@ -25,6 +26,7 @@ RESULTS, PAGE = ROOT / "docs/benchmarks.json", ROOT / "docs/benchmarks.md"
 
 PARTS: dict[str, Callable[[Effort], Rows]] = {
     "training": training,
+    "fits": fits,
     "likelihood": likelihood,
     "use": use,
     "startup": startup,
@@ -39,6 +41,13 @@ TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
         {who: f"{who}, ms" for who in (*OURS, *PEERS)} | {"samples": "samples/s"},
     ),
     "ratios": ("training", "net", {f"{a} / {b}": f"{a} / {b}" for a, b in PAIRS}),
+    "fits": (
+        "fits",
+        "net",
+        {"epochs": "epochs"}
+        | {who: f"{who}, s" for who in ("reparam", *PEERS)}
+        | {f"{peer} / reparam": f"{peer} / reparam" for peer in PEERS},
+    ),
     "likelihood": (
         "likelihood",
         "way",

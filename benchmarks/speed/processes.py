@@ -79,7 +79,8 @@ def warmup(effort: Effort) -> Rows:
     for name in effort.nets[: 1 if effort.small else None]:
         for way in ("plain",) if effort.small else ("plain", "compiled"):
             with tempfile.TemporaryDirectory() as folder:
-                said = python("-c", FIRST, name, way, str(effort.threads), TORCHINDUCTOR_CACHE_DIR=folder)
+                cold = {"TORCHINDUCTOR_CACHE_DIR": folder, "TMPDIR": folder}
+                said = python("-c", FIRST, name, way, str(effort.threads), **cold)
             rows.setdefault(name, {})[way] = float(said.split()[-1])
     return rows
 

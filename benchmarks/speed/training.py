@@ -111,12 +111,17 @@ def hand(net: Plain, x: Tensor, y: Tensor) -> Turn:
     return turn
 
 
-def reparam(name: str, x: Tensor, y: Tensor, **words: object) -> Turn:
-    """The estimator as users call it, for a million epochs; `words` are its Training's."""
+def estimator(name: str, epochs: int, **words: object) -> VAE:
+    """The estimator as users call it; `words` are its Training's."""
     vae = clone(VAES[name])
-    training = replace(vae.training or Training(), epochs=10**6, batch_size=PLAIN[name].batch, **words)
-    labels = None if vae.labels is None else y.numpy()
-    epochs: Iterator[object] = vae.set_params(training=training, random_state=0).fit_iter(x.numpy(), labels)
+    training = replace(vae.training or Training(), epochs=epochs, batch_size=PLAIN[name].batch, **words)
+    return vae.set_params(training=training, random_state=0)  # type: ignore[no-any-return]
+
+
+def reparam(name: str, x: Tensor, y: Tensor, **words: object) -> Turn:
+    """An epoch of a million."""
+    vae = estimator(name, 10**6, **words)
+    epochs: Iterator[object] = vae.fit_iter(x.numpy(), None if vae.labels is None else y.numpy())
     return lambda: next(epochs)
 
 
