@@ -41,8 +41,8 @@ class FitConfig:
         """The terms of the objective; SpecError where they are incompatible with the model or each other."""
         return terms_of(self.objective, self.model)
 
-    def to_spec(self) -> dict[str, str]:
-        """Every argument as text, defaults written out."""
+    def to_spec(self, *, complete: bool = True) -> dict[str, str]:
+        """Every argument as text, with what is in it by default written out; short where not `complete`."""
         dims = self.model.latent_dim
         flat = len(dims) == 1 and len(as_shape(dims[0])) == 1
         held = {
@@ -53,7 +53,7 @@ class FitConfig:
             "window": self.window,
             "random_state": self.random_state,
         }
-        return {name: text(held[name], complete=True) for name in KINDS}
+        return {name: text(held[name], complete=complete) for name in KINDS}
 
 
 def resolve(

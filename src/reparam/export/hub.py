@@ -113,7 +113,7 @@ def picture_of(vae: "VAE") -> bytes:
 
 def card(vae: "VAE", name: str, evaluation: Evaluation | None, drawn: bool) -> str:
     """README.md: metadata, what the model is, how good it is, and how to use it."""
-    spec = "\n".join(f"{key} = {text}" for key, text in vae.config_.to_spec().items())
+    spec = "\n".join(f"{key} = {text}" for key, text in vae.config_.to_spec(complete=False).items())
     recipe = getattr(vae, "trained_on_", {}).get("recipe")
     blocks = [
         f"# {name.rpartition('/')[2]}",

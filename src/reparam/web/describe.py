@@ -23,7 +23,7 @@ def describe(vae: "VAE", rows: RowFormat, view: DataView | None, verbs: Sequence
     head = vae.labels_
     some = None if view is None else view.part(0, min(view.n, TYPICAL))
     return {
-        "spec": vae.config_.to_spec(),
+        "spec": vae.config_.to_spec(complete=False),
         "kind": rows.kind,
         "event": list(vae.event_),
         "shape": list(rows.shape),
