@@ -17,6 +17,7 @@ ROOMS = [
     "html_table",
     "stopwatch",
     "threads",
+    "compilation",
     "specs",
     "serialization",
     "distributions",

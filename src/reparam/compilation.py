@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Distribution
 from torch.func import functional_call
 
 from .errors import SpecError
@@ -84,4 +85,8 @@ class Recorded:
         options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
         if platform.machine() in X86:
             options["cpp.vec_isa_ok"] = True
-        return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
+        checked = Distribution._validate_args
+        try:
+            return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
+        finally:
+            Distribution.set_default_validate_args(checked)  # torch turns off those of every distribution

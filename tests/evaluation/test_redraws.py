@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.distributions import Distribution
 
 from reparam import (
     MLP,
@@ -103,6 +104,18 @@ def test_where_it_fails_the_draws_run_as_they_are(
     with caplog.at_level("INFO", "reparam"):
         np.testing.assert_array_equal(plain, found(vae, X, None))
     assert not recorded and "the draws are not compiled" in caplog.text
+
+
+def test_checks_of_distributions_stay_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.compile turns them off for all."""
+
+    def compile(operations: object, **_: object) -> object:
+        Distribution.set_default_validate_args(False)
+        return operations
+
+    monkeypatch.setattr(torch, "compile", compile)
+    assert Recorded(lambda x: (x + 1,), [])(torch.ones(1))[0] == 2
+    assert Distribution._validate_args
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
