@@ -118,6 +118,7 @@ def test_checks_of_distributions_stay_on(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Distribution._validate_args
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
 def test_compiled_draws_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reparam.evaluation.likelihood.samples_at_once", lambda model, k: 5)
