@@ -41,7 +41,7 @@ class Complete:
     def rows(self) -> pd.DataFrame:
         words = self.train[self.discrete].astype(object)
         filled = self.train[self.numbers].fillna(self.train[self.numbers].mean())
-        return words.where(words.notna(), MISSING).astype(str).join(filled)[self.train.columns]
+        return words.where(words.notna(), MISSING).astype(str).astype(object).join(filled)[self.train.columns]
 
     def back(self, drawn: pd.DataFrame) -> pd.DataFrame:
         drawn = drawn.reset_index(drop=True)

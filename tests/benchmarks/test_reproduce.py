@@ -53,10 +53,13 @@ def test_the_clock_that_is_behind_moves_and_evaluation_stops_it(monkeypatch: pyt
     now, turns = [0.0], []
 
     class Runner:
-        def __init__(self, name: str, pace: float) -> None:
-            self.name, self.pace = name, pace
+        def __init__(self, name: str, pace: float, epochs: int = 100) -> None:
+            self.name, self.pace, self.left = name, pace, epochs
 
         def epoch(self) -> None:
+            if not self.left:
+                raise StopIteration
+            self.left -= 1
             turns.append(self.name)
             now[0] += self.pace
 
@@ -66,9 +69,10 @@ def test_the_clock_that_is_behind_moves_and_evaluation_stops_it(monkeypatch: pyt
 
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     runners: dict[str, Any] = {"slow": Runner("slow", 4.0), "fast": Runner("fast", 1.0)}
-    marks = [row[:3] for row in against_time.alternate(runners, (2, 6), torch.zeros(0))]
-    assert marks == [("slow", 2, 1), ("fast", 2, 2), ("slow", 6, 2), ("fast", 6, 6)]
-    assert turns == ["slow", *["fast"] * 4, "slow", "fast", "fast"]
+    runners["done"] = Runner("done", 3.0, epochs=1)
+    ends = [row[:2] for row in against_time.alternate(runners, 6, torch.zeros(0))]
+    assert ends == [("done", 1), ("slow", 2), ("fast", 6)]
+    assert turns == ["slow", "fast", "done", *["fast"] * 3, "slow", "fast", "fast"]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from reparam import ELBO, MLP, VAE, Enumerated, Linear, SpecError, Training
 from reparam.data.batching import is_divisible, split, with_labels_repeated
 from reparam.data.stream import Stream
-from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE, peak_rate
+from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE
 from reparam.training.early_stopping import RISE, EarlyStopping
 
 X = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
@@ -27,7 +27,8 @@ def test_nothing_said_holds_out_a_tenth_and_stops() -> None:
     assert resolved.planned_steps(20_000) == pytest.approx(MOST_STEPS, rel=0.02) and not resolved.all_rows
     table = Training().resolved(20_000, table=True)
     assert table.planned_steps(20_000) * (1 + ALL_ROWS) == pytest.approx(MOST_STEPS, rel=0.02)
-    assert resolved.learning_rate == Linear(0.0, RATE, 500)
+    assert resolved.learning_rate == Linear(RATE, 0.0, resolved.planned_steps(20_000))
+    assert table.learning_rate == Linear(RATE, 0.0, round(table.planned_steps(20_000) * (1 + ALL_ROWS)))
 
 
 def test_a_number_of_epochs_trains_so_many_on_all_rows() -> None:
@@ -167,7 +168,6 @@ def test_short_epochs_are_not_each_checked() -> None:
 def test_the_objective_is_warmed_up() -> None:
     vae = VAE(2, encoder=SMALL, training=Training(epochs=40, batch_size=10), random_state=0).fit(X[:100])
     assert vae.objective_ == ELBO(beta=Linear(0, 1, 20))
-    assert vae.training_.learning_rate == Linear(0, peak_rate(400), 20)
     assert VAE(2, objective=ELBO(), training=Training(epochs=1)).fit(X).objective_ == ELBO()
 
 

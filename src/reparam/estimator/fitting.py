@@ -177,6 +177,14 @@ def replace_prior(
         raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
     if training:
         refit_prior.check_training(training)
-    own = replace(vae.training_, epochs=None, validation=None, patience=None, all_rows=None)
-    vae.model_ = refit_prior.refit_prior(vae.model_, prior, rows, training or own, vae.seed_)
+    if training is None:
+        training = replace(
+            vae.training_,
+            learning_rate=(vae.training or Training()).learning_rate,
+            epochs=None,
+            validation=None,
+            patience=None,
+            all_rows=None,
+        )
+    vae.model_ = refit_prior.refit_prior(vae.model_, prior, rows, training, vae.seed_)
     adopt(vae, replace(vae.config_, model=vae.model_.config))

@@ -92,9 +92,9 @@ def save_training(vae: Any, path: str | Path, previous: Path | None = None) -> N
     model_file.write(path, checkpoint.tensors, header, previous)
 
 
-def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
-    """A default objective and learning rate go on as they were: their warm-up depends on the number of
-    epochs, which may have changed."""
+def continue_warm_up(vae: Any, objective: str) -> None:
+    """A default objective goes on as it was: its warm-up depends on the number of epochs, which may have
+    changed."""
     config = vae.config_
     if vae.objective is None:
         held = parse(objective, KINDS["objective"])
@@ -103,8 +103,6 @@ def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
         ] or [None]
         if held in [default_objective(config.model.labels, steps) for steps in warm_ups]:
             config = replace(config, objective=held)
-    if (vae.training or Training()).learning_rate is None:
-        config = replace(config, training=replace(config.training, learning_rate=stopped.learning_rate))
     adopt(vae, config)
     vae.trainer_ = Trainer(vae.model_, config.terms, config.training, vae.seed_)
 
@@ -118,7 +116,7 @@ def restore(vae: Any, path: str | Path) -> None:
         if not isinstance(header.get("training"), dict):
             raise FormatError(f"{path} is a model and no stopped training")
         stopped: Training = parse(spec["training"], Training)
-        continue_schedules(vae, spec["objective"], stopped)
+        continue_warm_up(vae, spec["objective"])
     except FormatError:
         raise
     except model_file.DAMAGE as error:

@@ -23,17 +23,9 @@ ALL_ROWS = 0.25
 
 BATCH, BATCH_OF_TABLES = 128, 256
 """Rows in a batch where nothing is said."""
-RATE = 2e-3
+RATE = 4e-3
+"""The first learning rate where nothing is said; it falls linearly to 0 over the steps that are planned."""
 MOST_STEPS, LEAST_STEPS, STEPS_A_ROW = 10_000, 800, 6
-
-
-def peak_rate(steps: int) -> float:
-    """The learning rate after its warm-up, for so many steps in all.
-
-    >>> peak_rate(10_000), peak_rate(2_500), peak_rate(10)
-    (0.002, 0.004, 0.004)
-    """
-    return RATE * min(max(math.sqrt(MOST_STEPS / steps), 1.0), 2.0)
 
 
 def longest(n: int) -> int:
@@ -46,7 +38,7 @@ def longest(n: int) -> int:
 
 
 def warm_up(steps: int) -> int:
-    """The steps in which learning rate and KL weight rise to their values, of so many in all.
+    """The steps in which the KL's weight rises to 1, of so many in all.
 
     >>> warm_up(10_000), warm_up(10)
     (500, 1)
@@ -132,8 +124,7 @@ class Masks(Spec):
 class Training(Spec):
     """Training settings.
 
-    - `learning_rate=None`: 2e-3, and more for fewer than 10,000 steps (`peak_rate`), after a linear warm-up
-      over the first twentieth of the steps.
+    - `learning_rate=None`: it falls linearly from 4e-3 to 0 over all steps that are planned.
     - `epochs=None`: training stops when the bound of held-out rows no longer rises, after 10,000 steps, or
       6 for each row, at the latest, but not before 20 epochs. `epochs=N` trains N epochs on all rows.
     - `batch_size=None`: BATCH rows; for tables, where `epochs` is None, BATCH_OF_TABLES.
@@ -233,8 +224,7 @@ class Training(Spec):
         epochs = self.epochs or max(20, math.ceil(most / steps))
         rate = self.learning_rate
         if rate is None:
-            planned = round(epochs * steps * (1 + all_rows))
-            rate = Linear(0.0, peak_rate(planned), warm_up(planned))
+            rate = Linear(RATE, 0.0, round(epochs * steps * (1 + all_rows)))
         return replace(
             self,
             epochs=epochs,

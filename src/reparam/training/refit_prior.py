@@ -64,7 +64,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
             top.start(codes(new, train)[0])
         products = training.batch * sum(p.numel() for p in new.parameters() if p.requires_grad)
         with limited(training.threads or threads_for(products)):
-            after = search(new, fixed, train, training)
+            after = search(new, fixed, train, training.resolved(len(x)))
     model.to("cpu")
     if after < before:
         return new.requires_grad_(True).to("cpu").eval()
@@ -119,9 +119,10 @@ def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Trai
     if not ours:
         return best
     optimiser = training.optimiser.build(ours)
-    for epoch in range(training.resolved(len(rows[0])).epochs or 0):
+    for epoch in range(training.epochs or 0):
         z, share = codes(model, rows)
-        for some in torch.split(torch.randperm(len(z)).to(z.device), training.batch):
+        size = training.batch * (len(z) // len(rows[0]))
+        for some in torch.split(torch.randperm(len(z)).to(z.device), size):
             p = model.latents.prior(model.pseudo_features())
             loss = -(share[some] * p.log_prob(z[some])).mean()
             for each in ours:
