@@ -23,7 +23,7 @@ ENVIRONMENT, TABLE_ENVIRONMENT = ROOT / ".venv-peers", ROOT / ".venv-peers-table
 TABLE_PEERS = {
     "miceforest": ["miceforest==6.0.5", "lightgbm<4.7"],
     "ctgan": ["ctgan==0.12.1"],
-    "arfpy": ["arfpy==0.1.1", "numpy<2.4"],
+    "arfpy": ["arfpy==0.1.1", "numpy<2.4", "pandas<3"],
     "ForestDiffusion": ["ForestDiffusion==1.0.6"],
     "mostlyai-engine": ["mostlyai-engine==2.7.3"],
 }

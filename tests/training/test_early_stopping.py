@@ -29,6 +29,7 @@ def test_nothing_said_holds_out_a_tenth_and_stops() -> None:
     assert table.planned_steps(20_000) * (1 + ALL_ROWS) == pytest.approx(MOST_STEPS, rel=0.02)
     assert resolved.learning_rate == Linear(RATE, 0.0, resolved.planned_steps(20_000))
     assert table.learning_rate == Linear(RATE, 0.0, round(table.planned_steps(20_000) * (1 + ALL_ROWS)))
+    assert Training(epochs=50).resolved(100).learning_rate == Linear(1.5 * RATE, 0.0, 50)
 
 
 def test_a_number_of_epochs_trains_so_many_on_all_rows() -> None:
@@ -208,9 +209,11 @@ def test_another_objective_is_not_taken_over_by_a_resumed_training(tmp_path: Pat
         vae = estimator(3, objective)
         for _ in vae.fit_iter(X):
             vae.save_training(tmp_path / "t.safetensors")
-        longer = estimator(5).fit_iter(X, resume=tmp_path / "t.safetensors")
+        other = estimator(5)
+        longer = other.fit_iter(X, resume=tmp_path / "t.safetensors")
         if objective is None:
             assert [progress.epoch for progress in longer] == [4, 5]
+            assert other.training_.learning_rate == Training(epochs=5).resolved(len(X)).learning_rate
         else:
             with pytest.raises(SpecError, match="objective differ"):
                 next(longer)

@@ -1,5 +1,6 @@
 """Save and load a fitted `VAE` or a stopped training."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..model.model import Model
 from ..serialization import model_file
 from ..serialization.header import file_of
 from ..specs.parse import parse
-from ..specs.schedules import ramps
+from ..specs.schedules import at, ramps
 from ..specs.spec import Spec
 from ..training.checkpoint import Checkpoint
 from ..training.config import Training
@@ -92,9 +93,9 @@ def save_training(vae: Any, path: str | Path, previous: Path | None = None) -> N
     model_file.write(path, checkpoint.tensors, header, previous)
 
 
-def continue_warm_up(vae: Any, objective: str) -> None:
+def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
     """A default objective goes on as it was: its warm-up depends on the number of epochs, which may have
-    changed."""
+    changed. So does a default learning rate, but one that falls to 0 falls to 0 at the new end."""
     config = vae.config_
     if vae.objective is None:
         held = parse(objective, KINDS["objective"])
@@ -103,6 +104,9 @@ def continue_warm_up(vae: Any, objective: str) -> None:
         ] or [None]
         if held in [default_objective(config.model.labels, steps) for steps in warm_ups]:
             config = replace(config, objective=held)
+    rate = stopped.learning_rate
+    if (vae.training or Training()).learning_rate is None and rate and at(rate, sys.maxsize):
+        config = replace(config, training=replace(config.training, learning_rate=rate))
     adopt(vae, config)
     vae.trainer_ = Trainer(vae.model_, config.terms, config.training, vae.seed_)
 
@@ -116,7 +120,7 @@ def restore(vae: Any, path: str | Path) -> None:
         if not isinstance(header.get("training"), dict):
             raise FormatError(f"{path} is a model and no stopped training")
         stopped: Training = parse(spec["training"], Training)
-        continue_warm_up(vae, spec["objective"])
+        continue_schedules(vae, spec["objective"], stopped)
     except FormatError:
         raise
     except model_file.DAMAGE as error:

@@ -23,9 +23,17 @@ ALL_ROWS = 0.25
 
 BATCH, BATCH_OF_TABLES = 128, 256
 """Rows in a batch where nothing is said."""
-RATE = 4e-3
-"""The first learning rate where nothing is said; it falls linearly to 0 over the steps that are planned."""
+RATE, FEW_STEPS = 4e-3, 2_500
 MOST_STEPS, LEAST_STEPS, STEPS_A_ROW = 10_000, 800, 6
+
+
+def first_rate(steps: int) -> float:
+    """The learning rate of the first of so many steps, over which it falls linearly to 0.
+
+    >>> first_rate(10_000), first_rate(2_500), first_rate(10)
+    (0.004, 0.004, 0.006)
+    """
+    return RATE * min(max(math.sqrt(FEW_STEPS / steps), 1.0), 1.5)
 
 
 def longest(n: int) -> int:
@@ -124,7 +132,8 @@ class Masks(Spec):
 class Training(Spec):
     """Training settings.
 
-    - `learning_rate=None`: it falls linearly from 4e-3 to 0 over all steps that are planned.
+    - `learning_rate=None`: it falls linearly to 0 over all steps that are planned, from 4e-3, or from up to
+      6e-3 where they are fewer than 2,500 (`first_rate`).
     - `epochs=None`: training stops when the bound of held-out rows no longer rises, after 10,000 steps, or
       6 for each row, at the latest, but not before 20 epochs. `epochs=N` trains N epochs on all rows.
     - `batch_size=None`: BATCH rows; for tables, where `epochs` is None, BATCH_OF_TABLES.
@@ -224,7 +233,8 @@ class Training(Spec):
         epochs = self.epochs or max(20, math.ceil(most / steps))
         rate = self.learning_rate
         if rate is None:
-            rate = Linear(RATE, 0.0, round(epochs * steps * (1 + all_rows)))
+            planned = round(epochs * steps * (1 + all_rows))
+            rate = Linear(first_rate(planned), 0.0, planned)
         return replace(
             self,
             epochs=epochs,
