@@ -177,7 +177,7 @@ def replace_prior(
         raise SpecError(f"refit_prior takes {describe(KINDS['prior'])}, not {prior!r}")
     if training:
         refit_prior.check_training(training)
-    if training is None:
+    else:
         training = replace(
             vae.training_,
             learning_rate=(vae.training or Training()).learning_rate,

@@ -64,7 +64,7 @@ def refit_prior(model: Model, prior: Family | VampPrior, rows: Rows, training: T
             top.start(codes(new, train)[0])
         products = training.batch * sum(p.numel() for p in new.parameters() if p.requires_grad)
         with limited(training.threads or threads_for(products)):
-            after = search(new, fixed, train, training.resolved(len(x)))
+            after = search(new, fixed, train, training)
     model.to("cpu")
     if after < before:
         return new.requires_grad_(True).to("cpu").eval()
@@ -118,17 +118,18 @@ def search(model: Model, held: tuple[Tensor, Tensor], rows: Rows, training: Trai
     best, kept, waited, step = code_length(model, *held), copy.deepcopy(model.state_dict()), 0, 0
     if not ours:
         return best
-    optimiser = training.optimiser.build(ours)
-    for epoch in range(training.epochs or 0):
+    plan = replace(training, validation=0.0, patience=None, all_rows=0.0).resolved(len(rows[0]))
+    optimiser = plan.optimiser.build(ours)
+    for epoch in range(plan.epochs or 0):
         z, share = codes(model, rows)
-        size = training.batch * (len(z) // len(rows[0]))
+        size = plan.batch * (len(z) // len(rows[0]))
         for some in torch.split(torch.randperm(len(z)).to(z.device), size):
             p = model.latents.prior(model.pseudo_features())
             loss = -(share[some] * p.log_prob(z[some])).mean()
             for each in ours:
                 each.grad = None
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step(training.rate(step, epoch))
+            optimiser.step(plan.rate(step, epoch))
             step += 1
         now, waited = code_length(model, *held), waited + 1
         if now < best:
