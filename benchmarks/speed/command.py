@@ -8,6 +8,7 @@ import argparse
 import json
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -119,7 +120,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     torch.set_num_threads(effort.threads)
     for part in parts:
-        result = {"about": about(effort), "rows": PARTS[part](effort)}
+        said = about(replace(effort, rounds=1) if part == "fits" else effort)
+        result = {"about": said, "rows": PARTS[part](effort)}
         filled = tables(part, result)
         print(part, *filled.values(), sep="\n\n", flush=True)
         if not effort.small and not nets:
