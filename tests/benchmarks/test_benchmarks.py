@@ -26,7 +26,7 @@ from reparam.objectives import terms_of
 def test_the_net_by_hand_has_the_same_gradients(name: str) -> None:
     torch.manual_seed(0)
     x, y = torch.rand(20, 28, 28), torch.arange(20) % 10
-    vae = clone(VAES[name]).set_params(training=Training(epochs=1), random_state=0)
+    vae = clone(VAES[name]).set_params(training=Training(epochs=1, learning_rate=1e-3), random_state=0)
     model = vae.fit(x.numpy(), None if vae.labels is None else y.numpy()).model_.train()
     hand = PLAIN[name].build()
     for ours, theirs in zip(hand.parameters(), model.parameters(), strict=True):
