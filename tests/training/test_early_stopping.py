@@ -13,7 +13,7 @@ from sklearn.base import clone
 from reparam import ELBO, MLP, VAE, Enumerated, Linear, SpecError, Training
 from reparam.data.batching import is_divisible, split, with_labels_repeated
 from reparam.data.stream import Stream
-from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE
+from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE, default_rate
 from reparam.training.early_stopping import RISE, EarlyStopping
 
 X = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 4))
@@ -213,7 +213,7 @@ def test_another_objective_is_not_taken_over_by_a_resumed_training(tmp_path: Pat
         longer = other.fit_iter(X, resume=tmp_path / "t.safetensors")
         if objective is None:
             assert [progress.epoch for progress in longer] == [4, 5]
-            assert other.training_.learning_rate == Training(epochs=5).resolved(len(X)).learning_rate
+            assert other.training_.learning_rate == default_rate(other.training_.planned_steps(len(X)))
         else:
             with pytest.raises(SpecError, match="objective differ"):
                 next(longer)

@@ -1,6 +1,5 @@
 """Save and load a fitted `VAE` or a stopped training."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,10 @@ from ..model.model import Model
 from ..serialization import model_file
 from ..serialization.header import file_of
 from ..specs.parse import parse
-from ..specs.schedules import at, ramps
+from ..specs.schedules import Ramp, ramps
 from ..specs.spec import Spec
 from ..training.checkpoint import Checkpoint
-from ..training.config import Training
+from ..training.config import Training, default_rate
 from ..training.trainer import Trainer
 from .defaults import default_objective, resolve
 from .fitting import adopt
@@ -95,7 +94,7 @@ def save_training(vae: Any, path: str | Path, previous: Path | None = None) -> N
 
 def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
     """A default objective goes on as it was: its warm-up depends on the number of epochs, which may have
-    changed. So does a default learning rate, but one that falls to 0 falls to 0 at the new end."""
+    changed. So does a learning rate that is not said, but today's default falls to 0 at the new end."""
     config = vae.config_
     if vae.objective is None:
         held = parse(objective, KINDS["objective"])
@@ -105,7 +104,8 @@ def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
         if held in [default_objective(config.model.labels, steps) for steps in warm_ups]:
             config = replace(config, objective=held)
     rate = stopped.learning_rate
-    if (vae.training or Training()).learning_rate is None and rate and at(rate, sys.maxsize):
+    is_default = isinstance(rate, Ramp) and rate == default_rate(rate.steps)
+    if (vae.training or Training()).learning_rate is None and not is_default:
         config = replace(config, training=replace(config.training, learning_rate=rate))
     adopt(vae, config)
     vae.trainer_ = Trainer(vae.model_, config.terms, config.training, vae.seed_)

@@ -27,13 +27,13 @@ RATE, FEW_STEPS = 4e-3, 2_500
 MOST_STEPS, LEAST_STEPS, STEPS_A_ROW = 10_000, 800, 6
 
 
-def first_rate(steps: int) -> float:
-    """The learning rate of the first of so many steps, over which it falls linearly to 0.
+def default_rate(steps: int) -> Linear:
+    """The learning rate where nothing is said: from RATE, or more for fewer than FEW_STEPS steps, to 0.
 
-    >>> first_rate(10_000), first_rate(2_500), first_rate(10)
-    (0.004, 0.004, 0.006)
+    >>> default_rate(10_000), default_rate(10)
+    (Linear(0.004, 0.0, 10000), Linear(0.006, 0.0, 10))
     """
-    return RATE * min(max(math.sqrt(FEW_STEPS / steps), 1.0), 1.5)
+    return Linear(RATE * min(max(math.sqrt(FEW_STEPS / steps), 1.0), 1.5), 0.0, steps)
 
 
 def longest(n: int) -> int:
@@ -133,7 +133,7 @@ class Training(Spec):
     """Training settings.
 
     - `learning_rate=None`: it falls linearly to 0 over all steps that are planned, from 4e-3, or from up to
-      6e-3 where they are fewer than 2,500 (`first_rate`).
+      6e-3 where they are fewer than 2,500 (`default_rate`).
     - `epochs=None`: training stops when the bound of held-out rows no longer rises, after 10,000 steps, or
       6 for each row, at the latest, but not before 20 epochs. `epochs=N` trains N epochs on all rows.
     - `batch_size=None`: BATCH rows; for tables, where `epochs` is None, BATCH_OF_TABLES.
@@ -233,8 +233,7 @@ class Training(Spec):
         epochs = self.epochs or max(20, math.ceil(most / steps))
         rate = self.learning_rate
         if rate is None:
-            planned = round(epochs * steps * (1 + all_rows))
-            rate = Linear(first_rate(planned), 0.0, planned)
+            rate = default_rate(round(epochs * steps * (1 + all_rows)))
         return replace(
             self,
             epochs=epochs,
