@@ -40,6 +40,39 @@ def test_enumerated_evidence_by_hand() -> None:
             assert (trace.bound <= truth + 0.02).all()
 
 
+def test_detach_keeps_the_bound_from_the_classifier() -> None:
+    """The same loss; all other parameters have the same gradient, the classifier's has none."""
+    y = torch.tensor([2, -1, 0])
+    found = []
+    for detach in (False, True):
+        model = small(layers=(1,), labels=Enumerated(3, network=MLP((4,)), detach=detach))
+        torch.manual_seed(0)
+        loss = ELBO()(model(X, y), 0)
+        loss.backward()  # type: ignore[no-untyped-call]
+        found.append((loss.detach(), {name: p.grad for name, p in model.named_parameters()}))
+    (loss, each), (own, held) = found
+    assert own == loss
+    for name, slope in each.items():
+        if "classifier" in name:
+            assert slope is not None and slope.abs().sum() > 0 and held[name] is None
+        else:
+            torch.testing.assert_close(held[name], slope)
+
+
+def test_the_default_objective_keeps_the_bound_from_the_classifier() -> None:
+    rows = np.random.default_rng(0).random((40, 4))
+    y = np.arange(40) % 3 - 1
+    own = (ELBO(), CrossEntropy(1.0))
+    for labels, objective, detach in (
+        (Enumerated(2), None, True),
+        (Enumerated(2), own, False),
+        (Enumerated(2, detach=True), own, True),
+        (Enumerated(2, detach=False), None, False),
+    ):
+        vae = VAE(2, labels=labels, objective=objective, training=Training(epochs=1), random_state=0)
+        assert vae.fit(rows, y).config_.model.labels == Enumerated(2, detach=detach)
+
+
 @pytest.mark.slow
 def test_semi_supervised_labels_help() -> None:
     """With 50 labels of 1,437 digits M2's classifier beats logistic regression on the 50."""

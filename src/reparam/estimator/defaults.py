@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import SpecError
 from ..families import Family, Gaussian
 from ..model.config import ModelConfig
 from ..model.label_head import LabelHead
+from ..model.labels import Enumerated
 from ..model.priors import DEFAULTS
 from ..nn.networks import default_network
 from ..objectives import ELBO, Consistency, CrossEntropy, MutualInformation, Term, terms_of
@@ -64,7 +65,10 @@ def resolve(
     `size`: the number of rows, and whether some can be held out; None for a model that is not trained.
     """
     chosen = {name: plain(value) for name, value in arguments.items()}
+    objective = chosen["objective"]
     labels = preprocessor.targets.labels
+    if isinstance(labels, Enumerated) and labels.detach is None:
+        labels = replace(labels, detach=objective is None)
     encoder = chosen["encoder"] or default_network(preprocessor.codec.shape)
     mirrored = encoder if encoder.mirrored else default_network(preprocessor.codec.shape)
     decoder = chosen["decoder"] or mirrored
@@ -86,7 +90,6 @@ def resolve(
         labels=labels,
         has_missing=preprocessor.has_missing or bool(training.missing),
     )
-    objective = chosen["objective"]
     if objective is None:
         steps = warm_up(training.planned_steps(size[0])) if size else None
         objective = default_objective(labels, steps)

@@ -187,11 +187,14 @@ class Enumerated(LabelHead):
 
     A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled. In
     training labelled rows are repeated until they are a tenth of all, and the default objective is
-    (ELBO(), CrossEntropy(10), Consistency(1), MutualInformation(1)).
+    (ELBO(), CrossEntropy(10), Consistency(1), MutualInformation(1)). With `detach` the bound does not train
+    the classifier, the other terms do: a bound of hundreds of nats prefers classes that explain x, such as
+    the slant of a digit, to those of the labels. None: True with the default objective, else False.
     """
 
     classes: Several
     network: Net | None = None
+    detach: bool | None = None
     partial: ClassVar[bool] = True
     enumerated: ClassVar[bool] = True
     has_classifier: ClassVar[bool] = True
@@ -231,7 +234,7 @@ class Enumerated(LabelHead):
         codes = self.every_code(inputs.device)
         logits = nets.classifier(inputs, None)
         each = features_per_class(nets.encoder, inputs, codes)
-        log_qy = label_posterior(logits, y).repeat(samples, 1)
+        log_qy = label_posterior(logits.detach() if self.detach else logits, y).repeat(samples, 1)
         return Conditioning(each.repeat(samples, 1, 1), codes.repeat(samples, 1)[:, None], logits, log_qy)
 
 
