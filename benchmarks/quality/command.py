@@ -11,17 +11,13 @@ m2, m1m2         MNIST with ten labels a class
 beta-*           disentanglement of dSprites, which $REPARAM_DATA holds
 latents          fits of a default but for the size of the latent, of data sets of $REPARAM_DATA
 breast-cancer    hidden cells filled, half of them under five masks
-imputation       hidden cells of --table filled, beside scikit-learn's imputers
-synthesis        drawn rows of --table beside real ones; its last column is the classifier's target
 
-The last four print their tables; the others go to docs/results.json and docs/results.md.
+The last two print their tables; the others go to docs/results.json and docs/results.md.
 """
 
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
-
-from reparam.data.load import load
 
 from .. import results
 from ..markdown import Rows, markdown
@@ -32,14 +28,12 @@ from .data import data_sets
 from .defaults import compared, latents
 from .disentanglement import DISENTANGLEMENT
 from .few_labels import FEW_LABELS
-from .imputation import breast_cancer, imputation
+from .imputation import breast_cancer
 from .labels import TASKS, labels
 from .parts import PARTS
-from .synthesis import synthesis
 
 WITHOUT_OPTIONS = ("defaults", "anomaly", "labels", "tables")
 RECORDED = (*WITHOUT_OPTIONS, "against-time", *PARTS, *FEW_LABELS, *DISENTANGLEMENT)
-OF_A_TABLE = {"imputation": imputation, "synthesis": synthesis}
 
 
 def rows(name: str, budget: dict[str, int], seeds: tuple[int, ...], only: str | None) -> Iterator[Rows]:
@@ -73,12 +67,7 @@ def record_tables(arguments: argparse.Namespace) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    results.add_arguments(
-        parser,
-        [*RECORDED, "latents", "breast-cancer", *OF_A_TABLE],
-        DISENTANGLEMENT,
-        "all that need no --table",
-    )
+    results.add_arguments(parser, [*RECORDED, "latents", "breast-cancer"], DISENTANGLEMENT, "all but latents")
     parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}")
     parser.add_argument("--only", metavar="SET", help="one data set of defaults, latents, labels or tables")
     parser.add_argument("--impute", action="store_true", help="tables: their gaps")
@@ -93,18 +82,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="tables: of a processor, for each fit",
     )
-    parser.add_argument("--table", metavar="CSV", help=f"for {' and '.join(OF_A_TABLE)}")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    names = arguments.names or [*RECORDED, "breast-cancer", *(OF_A_TABLE if arguments.table else ())]
+    names = arguments.names or [*RECORDED, "breast-cancer"]
     budget = results.budget_of(arguments, names, DISENTANGLEMENT)
-    if missing := [name for name in names if name in OF_A_TABLE and not arguments.table]:
-        arguments.refuse(f"{missing[0]} needs --table CSV")
     for name in names:
-        if name in OF_A_TABLE:
-            OF_A_TABLE[name](load(arguments.table).X)
-        elif name == "breast-cancer":
+        if name == "breast-cancer":
             breast_cancer()
         elif name == "tables":
             record_tables(arguments)

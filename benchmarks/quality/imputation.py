@@ -1,8 +1,4 @@
-"""Gaps of tables filled by reparam and by scikit-learn's imputers.
-
-Half of the known cells of a table (docs/results.md: Adult of UCI) are hidden from rows held out, or half of
-scikit-learn's breast cancer data under five masks.
-"""
+"""Gaps of tables: hidden cells, scikit-learn's ways to fill them, and errors."""
 
 import time
 from collections.abc import Callable
@@ -10,15 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_breast_cancer
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer, KNNImputer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from reparam import IWAE, VAE, Training
 from reparam.recipes import recipe
-
-TRAIN, TEST = 5_000, 2_000
-"""Rows that the imputers see and are measured on: KNNImputer's time grows with their product."""
 
 
 def is_number(values: pd.Series) -> bool:
@@ -26,7 +16,7 @@ def is_number(values: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values))
 
 
-def holes(table: pd.DataFrame, seed: int, share: float = 0.5) -> pd.DataFrame:
+def holes(table: pd.DataFrame, seed: int, share: float) -> pd.DataFrame:
     """A share of the known cells, hidden at random."""
     hidden = np.random.default_rng(seed).random(table.shape) < share
     return table.mask(hidden & table.notna().to_numpy())
@@ -88,29 +78,6 @@ def by_sklearn(imputer: object) -> Callable[[pd.DataFrame, pd.DataFrame], pd.Dat
         return filled
 
     return fill
-
-
-def model() -> VAE:
-    return VAE(10, objective=IWAE(5), training=Training(epochs=60), random_state=0)
-
-
-def imputation(table: pd.DataFrame) -> None:
-    rows = np.random.default_rng(0).permutation(len(table))
-    test = table.iloc[rows[:TEST]].reset_index(drop=True)
-    rest = table.iloc[rows[TEST:]].reset_index(drop=True)
-    few, seen = rest[:TRAIN], holes(test, 1)
-    ways = {
-        "mean and mode": lambda: simple(few, seen),
-        "KNNImputer(10)": lambda: by_sklearn(KNNImputer(n_neighbors=10))(few, seen),
-        "IterativeImputer()": lambda: by_sklearn(IterativeImputer(max_iter=10, random_state=0))(few, seen),
-        "reparam, the same rows": lambda: model().fit(few).impute(seen),
-        "reparam, all other rows": lambda: model().fit(rest).impute(seen),
-    }
-    print("| way | error of numbers, standard deviations | categories right | seconds |\n|---|---|---|---|")
-    for name, way in ways.items():
-        start = time.monotonic()
-        error, right = errors(way(), test, seen, few)
-        print(f"| {name} | {error:.3f} | {right:.1%} | {time.monotonic() - start:.0f} |", flush=True)
 
 
 def breast_cancer() -> None:

@@ -8,18 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from sklearn.base import clone
 
 from benchmarks import results
 from benchmarks.__main__ import main, parsed
 from benchmarks.importance_sampling import negative_log_likelihood
-from benchmarks.quality import against_time, disentanglement, imputation, synthesis
+from benchmarks.quality import against_time, disentanglement
 from benchmarks.quality.table_ranks import RANKS
 from benchmarks.reproduce import log_likelihoods
-from reparam import VAE, Training
 from reparam.recipes import recipe
 
 
@@ -102,7 +99,7 @@ def test_a_row_reaches_its_table_with_its_budget_and_its_command(
     (line,) = [line for line in results.PAGE.read_text().splitlines() if line.startswith("| pythae-vae |")]
     assert "| 89.78 |" in line and "| 1 | 500 |" in line
     assert "`python -m benchmarks reproduce pythae-vae --epochs 1`" in line
-    for wrong in (["reproduce", "geron", "--epochs", "1"], ["quality", "imputation"]):
+    for wrong in (["reproduce", "geron", "--epochs", "1"], ["quality", "vae", "--epochs", "1"]):
         with pytest.raises(SystemExit):
             main(wrong)
 
@@ -148,19 +145,3 @@ def test_factors_have_quartiles_over_seeds(
     monkeypatch.setenv("REPARAM_DATA", str(tmp_path))
     row: Any = replace(disentanglement.DISENTANGLEMENT[name], epochs=1, seeds=(0, 1))()
     assert len(row["mig"]) == 2 and min(row["mig"]) <= row["mig_median"] <= max(row["mig"])
-
-
-def test_a_table_is_filled_and_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rng = np.random.default_rng(0)
-    n = 60
-    table = pd.DataFrame({"age": rng.normal(40, 9, n), "job": rng.choice(["a", "b"], n)})
-    table.assign(income=np.where(table["age"] > 40, "high", "low")).to_csv(tmp_path / "t.csv", index=False)
-    brief = VAE(2, training=Training(epochs=1), random_state=0)
-    for module in (imputation, synthesis):
-        monkeypatch.setattr(module, "model", lambda: clone(brief))
-    monkeypatch.setattr(imputation, "TEST", 20)
-    main(["quality", "imputation", "synthesis", "--table", str(tmp_path / "t.csv")])
-    printed = capsys.readouterr().out
-    assert "| reparam, the same rows |" in printed and "| columns shuffled |" in printed
