@@ -46,8 +46,12 @@ def test_a_table_s_labels_are_remembered(
     else:
         assert run("predict", out, data, "-o", tmp_path / "p.csv", *buffer) == 0
         table = pd.read_csv(tmp_path / "p.csv")
-        assert list(table) == ["row", "a", "b", "c"] and len(table) == 90
-        np.testing.assert_allclose(table[["a", "b", "c"]].sum(axis=1), 1, rtol=1e-5)
+        odds = table[["a", "b", "c"]]
+        assert list(table) == ["row", "class", "a", "b", "c"] and len(table) == 90
+        assert table["class"].tolist() == odds.idxmax(axis=1).tolist()
+        np.testing.assert_allclose(odds.sum(axis=1), 1, rtol=1e-5)
+        assert run("predict", out, data, "-o", tmp_path / "p.npy", *buffer) == 0
+        np.testing.assert_allclose(np.load(tmp_path / "p.npy"), odds, rtol=1e-5)
     assert fit(data, "--label", "sort", *buffer, "-o", tmp_path / "other") == 3
     assert "has no column 'sort'" in capsys.readouterr().err
 

@@ -48,7 +48,7 @@ def test_detach_keeps_the_bound_from_the_classifier() -> None:
         model = small(layers=(1,), labels=Enumerated(3, network=MLP((4,)), detach=detach))
         torch.manual_seed(0)
         loss = ELBO()(model(X, y), 0)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         found.append((loss.detach(), {name: p.grad for name, p in model.named_parameters()}))
     (loss, each), (own, held) = found
     assert own == loss

@@ -125,8 +125,8 @@ def check_duplicate_columns(added: "Iterable[str]", columns: "Iterable[str]") ->
 
 
 def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], output: Path) -> Any:
-    """In a table, the results beside the key of each row: time, key columns, file names, or else its number,
-    from 0."""
+    """In a table, the results (n, ...) or columns {name: (n,)} beside the key of each row: time, key columns,
+    file names, or else its number, from 0."""
     time = getattr(vae.codec_, "time", None)
     columns = () if time else getattr(vae.codec_, "columns", ())
     keys = [time] if time else [column.name for column in columns if column.kind == "key"]
@@ -139,7 +139,7 @@ def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], out
     elif keys:
         held = dataset.X[keys]
     else:
-        held = pd.DataFrame({"row": range(dataset.first, dataset.first + len(values))})
+        held = pd.DataFrame({"row": range(dataset.first, dataset.first + dataset.X.shape[0])})
     check_duplicate_columns(names, held.columns)
     return pd.concat([held, pd.DataFrame(values, columns=names, index=held.index)], axis=1)
 

@@ -1,6 +1,6 @@
 """`reparam encode`, `decode`, `reconstruct`, `predict` and `impute`: rows in, rows out."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,8 +16,12 @@ from .arguments import (
     RowsFile,
     Seed,
     data_options,
+    is_table,
 )
 from .output import check_duplicate_columns, rows_file, write_by_block, write_result
+
+if TYPE_CHECKING:
+    from .. import Dataset
 
 
 @data_options(without=["size"])
@@ -79,15 +83,23 @@ def reconstruct(
 
 @data_options(without=["size"])
 def predict(model: ModelPath, data: Data, options: DataOptions, output: OutputFile = STDOUT) -> None:
-    """Class probabilities of each row from the classifier, beside the row's key."""
+    """The most probable class of each row and the probabilities of all, beside the row's key; in an array the
+    probabilities alone."""
     from .load import load_model_and_data
 
     vae, dataset = load_model_and_data(model, data, options)
     if vae.classes_ is None or not hasattr(vae, "predict_proba"):
         cure = "fit with --label COLUMN --set 'labels=Auxiliary(CLASSES)'"
         raise DataError(f"{model} has no classifier; {cure}")
-    names = list(map(str, vae.classes_))
-    write_by_block(output, vae, dataset, lambda block: vae.predict_proba(block.X), names)
+    classes, names = vae.classes_, list(map(str, vae.classes_))
+    check_duplicate_columns(["class"], names)
+
+    def predicted(block: "Dataset") -> Any:
+        odds = vae.predict_proba(block.X)
+        best = {"class": classes[odds.argmax(1)]}
+        return best | dict(zip(names, odds.T, strict=True)) if is_table(output) else odds
+
+    write_by_block(output, vae, dataset, predicted, ["class", *names])
 
 
 @data_options(without=["size"])
