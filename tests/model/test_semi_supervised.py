@@ -40,37 +40,39 @@ def test_enumerated_evidence_by_hand() -> None:
             assert (trace.bound <= truth + 0.02).all()
 
 
-def test_detach_keeps_the_bound_from_the_classifier() -> None:
-    """The same loss; all other parameters have the same gradient, the classifier's has none."""
+def test_bound_weight_scales_the_classifiers_gradient() -> None:
+    """And nothing else: the loss is the same number, the other gradients too."""
     y = torch.tensor([2, -1, 0])
     found = []
-    for detach in (False, True):
-        model = small(layers=(1,), labels=Enumerated(3, network=MLP((4,)), detach=detach))
+    for weight in (None, 0.25, 0.0):
+        model = small(layers=(1,), labels=Enumerated(3, network=MLP((4,)), bound_weight=weight))
         torch.manual_seed(0)
         loss = ELBO()(model(X, y), 0)
         loss.backward()
         found.append((loss.detach(), {name: p.grad for name, p in model.named_parameters()}))
-    (loss, each), (own, held) = found
-    assert own == loss
-    for name, slope in each.items():
-        if "classifier" in name:
-            assert slope is not None and slope.abs().sum() > 0 and held[name] is None
-        else:
-            torch.testing.assert_close(held[name], slope)
+    whole, each = found[0]
+    assert any("classifier" in name for name in each)
+    for weight, (loss, slopes) in zip((0.25, 0.0), found[1:], strict=True):
+        assert loss == whole
+        for name, slope in each.items():
+            assert slope is not None and slope.abs().sum() > 0
+            share = weight if "classifier" in name else 1.0
+            torch.testing.assert_close(slopes[name], share * slope)
 
 
-def test_the_default_objective_keeps_the_bound_from_the_classifier() -> None:
+def test_the_default_objective_weighs_the_bound_for_the_classifier() -> None:
     rows = np.random.default_rng(0).random((40, 4))
     y = np.arange(40) % 3 - 1
     own = (ELBO(), CrossEntropy(1.0))
-    for labels, objective, detach in (
-        (Enumerated(2), None, True),
-        (Enumerated(2), own, False),
-        (Enumerated(2, detach=True), own, True),
-        (Enumerated(2, detach=False), None, False),
+    for weight, objective, resolved in (
+        (None, None, 0.1),
+        (None, own, None),
+        (0.5, own, 0.5),
+        (1.0, None, 1.0),
     ):
+        labels = Enumerated(2, bound_weight=weight)
         vae = VAE(2, labels=labels, objective=objective, training=Training(epochs=1), random_state=0)
-        assert vae.fit(rows, y).config_.model.labels == Enumerated(2, detach=detach)
+        assert vae.fit(rows, y).config_.model.labels == Enumerated(2, bound_weight=resolved)
 
 
 @pytest.mark.slow

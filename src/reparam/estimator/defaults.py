@@ -26,6 +26,9 @@ COLUMNS_A_DIMENSION = 3
 """Columns of a table for each latent dimension but the first, where columns depend on each other and leave
 less to say to the latent."""
 
+BOUND_WEIGHT = 0.1
+"""The weight of the bound for a classifier that other terms train too (docs/results.md, "Few labels")."""
+
 
 @dataclass(frozen=True)
 class FitConfig:
@@ -67,8 +70,8 @@ def resolve(
     chosen = {name: plain(value) for name, value in arguments.items()}
     objective = chosen["objective"]
     labels = preprocessor.targets.labels
-    if isinstance(labels, Enumerated) and labels.detach is None:
-        labels = replace(labels, detach=objective is None)
+    if isinstance(labels, Enumerated) and labels.bound_weight is None and objective is None:
+        labels = replace(labels, bound_weight=BOUND_WEIGHT)
     encoder = chosen["encoder"] or default_network(preprocessor.codec.shape)
     mirrored = encoder if encoder.mirrored else default_network(preprocessor.codec.shape)
     decoder = chosen["decoder"] or mirrored

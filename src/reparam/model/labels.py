@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..errors import SpecError
 from ..nn import MLP, Net
 from ..nn.layers import features_per_class, linear, width_of
-from ..specs.spec import Count, Several
+from ..specs.spec import AtLeast, Count, Several
 from ..tensors import Shape
 from .covariates import Columns
 from .label_head import Conditioning, LabelHead, Networks, encoded
@@ -187,14 +187,16 @@ class Enumerated(LabelHead):
 
     A classifier of its own on x, `network` or MLP(), gives q(y|x). Rows labelled -1 are unlabelled. In
     training labelled rows are repeated until they are a tenth of all, and the default objective is
-    (ELBO(), CrossEntropy(10), Consistency(1), MutualInformation(1)). With `detach` the bound does not train
-    the classifier, the other terms do: a bound of hundreds of nats prefers classes that explain x, such as
-    the slant of a digit, to those of the labels. None: True with the default objective, else False.
+    (ELBO(), CrossEntropy(10), Consistency(1), MutualInformation(1)).
+
+    `bound_weight` weighs the gradient by which the bound trains the classifier. At 1, hundreds of nats of x
+    outweigh the other terms, and classes become those that explain x best, such as the slants of a digit.
+    None: 0.1 with the default objective, else 1.
     """
 
     classes: Several
     network: Net | None = None
-    detach: bool | None = None
+    bound_weight: Annotated[float, AtLeast(0)] | None = None
     partial: ClassVar[bool] = True
     enumerated: ClassVar[bool] = True
     has_classifier: ClassVar[bool] = True
@@ -234,7 +236,7 @@ class Enumerated(LabelHead):
         codes = self.every_code(inputs.device)
         logits = nets.classifier(inputs, None)
         each = features_per_class(nets.encoder, inputs, codes)
-        log_qy = label_posterior(logits.detach() if self.detach else logits, y).repeat(samples, 1)
+        log_qy = label_posterior(scaled_gradient(logits, self.bound_weight), y).repeat(samples, 1)
         return Conditioning(each.repeat(samples, 1, 1), codes.repeat(samples, 1)[:, None], logits, log_qy)
 
 
@@ -245,6 +247,12 @@ def label_posterior(logits: Tensor, y: Tensor | None) -> Tensor:
         known = torch.full_like(log_q, -math.inf).scatter(-1, y.clamp_min(0)[:, None], 0.0)
         log_q = torch.where(y[:, None] < 0, log_q, known)
     return log_q.T
+
+
+def scaled_gradient(t: Tensor, weight: float | None) -> Tensor:
+    """t, with `weight` times its gradient."""
+    held = t.detach()
+    return t if weight is None else held + weight * (t - held)
 
 
 class Classifier(nn.Module):
