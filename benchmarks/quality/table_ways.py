@@ -62,7 +62,9 @@ def copula(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
 
 
 def rows_of_training(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
-    return train.sample(n, replace=n > len(train), random_state=seed).reset_index(drop=True)
+    """Other rows than `draw_quality` takes with the same seed."""
+    rng = np.random.default_rng([seed, 1])
+    return train.sample(n, replace=n > len(train), random_state=rng).reset_index(drop=True)
 
 
 FILL = {
