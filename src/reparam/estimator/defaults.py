@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SpecError
 from ..families import Family, Gaussian
 from ..model.config import ModelConfig
 from ..model.label_head import LabelHead
-from ..model.labels import Enumerated
 from ..model.priors import DEFAULTS
 from ..nn.networks import default_network
 from ..objectives import ELBO, Consistency, CrossEntropy, MutualInformation, Term, terms_of
@@ -25,9 +24,6 @@ LATENT, MOST_LATENT = 10, 32
 COLUMNS_A_DIMENSION = 3
 """Columns of a table for each latent dimension but the first, where columns depend on each other and leave
 less to say to the latent."""
-
-BOUND_WEIGHT = 0.1
-"""The weight of the bound for a classifier that other terms train too (docs/results.md, "Few labels")."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +66,8 @@ def resolve(
     chosen = {name: plain(value) for name, value in arguments.items()}
     objective = chosen["objective"]
     labels = preprocessor.targets.labels
-    if isinstance(labels, Enumerated) and labels.bound_weight is None and objective is None:
-        labels = replace(labels, bound_weight=BOUND_WEIGHT)
+    if objective is None:
+        labels = labels.with_default_objective()
     encoder = chosen["encoder"] or default_network(preprocessor.codec.shape)
     mirrored = encoder if encoder.mirrored else default_network(preprocessor.codec.shape)
     decoder = chosen["decoder"] or mirrored

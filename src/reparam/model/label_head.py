@@ -82,6 +82,10 @@ class LabelHead(Spec, abc.ABC):
         counts = torch.bincount(y[y >= 0], minlength=self.n_classes).double()
         return self.frequencies(counts).log()
 
+    def with_default_objective(self) -> "LabelHead":
+        """This head as it is completed where no objective is given."""
+        return self
+
     def frequencies(self, counts: Tensor) -> Tensor:
         """p(y) of the classes, (K,), from the labelled rows of each, float64."""
         return (counts + SEEN) / (counts + SEEN).sum()

@@ -6,7 +6,7 @@ log p(x|z).
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -20,6 +20,9 @@ from ..specs.spec import AtLeast, Count, Several
 from ..tensors import Shape
 from .covariates import Columns
 from .label_head import Conditioning, LabelHead, Networks, encoded
+
+BOUND_WEIGHT = 0.1
+"""The weight of the bound for a classifier that other terms train too (docs/results.md, "Few labels")."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -217,6 +220,9 @@ class Enumerated(LabelHead):
         intensity = (1 - p.square().sum()) / ((n - 1) * (p - uniform).square().sum())
         share = intensity.clamp(0.0, 1.0) if n > 1 else 1.0
         return share * uniform + (1 - share) * p
+
+    def with_default_objective(self) -> "Enumerated":
+        return replace(self, bound_weight=BOUND_WEIGHT) if self.bound_weight is None else self
 
     def classifier(self, event: Shape, n_features: int) -> nn.Module:
         return Classifier(
