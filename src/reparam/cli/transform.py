@@ -92,7 +92,8 @@ def predict(model: ModelPath, data: Data, options: DataOptions, output: OutputFi
         cure = "fit with --label COLUMN --set 'labels=Auxiliary(CLASSES)'"
         raise DataError(f"{model} has no classifier; {cure}")
     classes, names = vae.classes_, list(map(str, vae.classes_))
-    check_duplicate_columns(["class"], names)
+    if is_table(output):
+        check_duplicate_columns(["class"], names)
 
     def predicted(block: "Dataset") -> Any:
         odds = vae.predict_proba(block.X)
