@@ -10,9 +10,10 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from reparam import ELBO, MLP, VAE, Enumerated, Linear, SpecError, Training
+from reparam import ELBO, MLP, VAE, CrossEntropy, Enumerated, Linear, SpecError, Term, Training
 from reparam.data.batching import is_divisible, split, with_labels_repeated
 from reparam.data.stream import Stream
+from reparam.serialization import model_file
 from reparam.training.config import ALL_ROWS, HELD_OUT, LEAST, MOST_STEPS, RATE, default_rate
 from reparam.training.early_stopping import RISE, EarlyStopping
 
@@ -217,3 +218,25 @@ def test_another_objective_is_not_taken_over_by_a_resumed_training(tmp_path: Pat
         else:
             with pytest.raises(SpecError, match="objective differ"):
                 next(longer)
+
+
+@pytest.mark.parametrize("objective", [None, (ELBO(), CrossEntropy(1.0))], ids=["default", "own"])
+def test_labels_of_an_older_stopped_training_go_on_as_they_were(
+    objective: tuple[Term, ...] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before `bound_weight`: its text has fewer fields, and the default objective completed nothing."""
+    y = np.arange(len(X)) % 4 - 1
+    vae = VAE(2, labels=Enumerated(3), objective=objective, training=Training(epochs=2), random_state=0)
+    with monkeypatch.context() as older:
+        older.setattr(Enumerated, "with_default_objective", lambda head: head)
+        stopped = clone(vae)
+        next(training := stopped.fit_iter(X, y))
+        stopped.save_training(tmp_path / "new.safetensors")
+    training.close()
+    tensors, header = model_file.read(tmp_path / "new.safetensors")
+    assert header["spec"]["labels"] == "Enumerated(3, None, None)"
+    header["spec"]["labels"] = "Enumerated(3, None)"
+    model_file.write(tmp_path / "old.safetensors", tensors, header, None)
+    for _ in vae.fit_iter(X, y, resume=tmp_path / "old.safetensors"):
+        pass
+    assert len(vae.history_) == 2 and vae.labels_ == vae.model_.config.labels == Enumerated(3)

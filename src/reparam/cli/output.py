@@ -136,7 +136,7 @@ def with_keys(vae: "VAE", dataset: "Dataset", values: Any, names: list[str], out
 
     if dataset.keys is not None:
         held = pd.DataFrame({"file": dataset.keys})
-    elif keys:
+    elif keys and hasattr(dataset.X, "columns"):
         held = dataset.X[keys]
     else:
         held = pd.DataFrame({"row": range(dataset.first, dataset.first + dataset.X.shape[0])})

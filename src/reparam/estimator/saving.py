@@ -111,6 +111,15 @@ def continue_schedules(vae: Any, objective: str, stopped: Training) -> None:
     vae.trainer_ = Trainer(vae.model_, config.terms, config.training, vae.seed_)
 
 
+def continue_labels(vae: Any, labels: str) -> None:
+    """A label head that an older version completed otherwise for its default objective goes on as it was."""
+    held, config = parse(labels, KINDS["labels"]), vae.config_
+    if held is not None and held.with_default_objective() == config.model.labels:
+        model = replace(config.model, labels=held)
+        vae.model_.config = model
+        adopt(vae, replace(config, model=model))
+
+
 def restore(vae: Any, path: str | Path) -> None:
     """Set the trainer of a new fit to the file's state; SpecError where that is of another fit."""
     path = file_of(Path(path))
@@ -120,6 +129,8 @@ def restore(vae: Any, path: str | Path) -> None:
         if not isinstance(header.get("training"), dict):
             raise FormatError(f"{path} is a model and no stopped training")
         stopped: Training = parse(spec["training"], Training)
+        if vae.objective is None:
+            continue_labels(vae, spec["labels"])
         continue_schedules(vae, spec["objective"], stopped)
     except FormatError:
         raise
@@ -128,6 +139,8 @@ def restore(vae: Any, path: str | Path) -> None:
     ours = vae.config_.to_spec()
     held = {name: header["spec"].get(name) for name in KINDS if name != "training"}
     differs = [name for name, value in held.items() if value != ours[name]]
+    if "labels" in differs and parse(spec["labels"], KINDS["labels"]) == vae.labels_:
+        differs.remove("labels")  # the text of an older version lacks newer fields
     if type(stopped.optimiser) is not type(vae.training_.optimiser):
         differs.append("training.optimiser")
     if differs:
