@@ -9,13 +9,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from scipy.stats import norm, rankdata
-from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
 
 from reparam.evaluation.draw_quality import Kinds
 
-from .imputation import by_sklearn, simple
+from .imputation import by_sklearn, miss_forest, simple
 from .table_ranks import REAL
 
 Filled = tuple[pd.DataFrame, list[pd.DataFrame]]
@@ -23,9 +22,6 @@ OURS = "reparam, VAE()"
 IMPUTERS: dict[str, Callable[[int], object]] = {
     "KNNImputer(10)": lambda seed: KNNImputer(n_neighbors=10),
     "IterativeImputer()": lambda seed: IterativeImputer(max_iter=10, random_state=seed),
-    "IterativeImputer(ExtraTreesRegressor())": lambda seed: IterativeImputer(
-        ExtraTreesRegressor(100, random_state=seed), max_iter=5, random_state=seed
-    ),
 }
 
 
@@ -71,5 +67,6 @@ FILL = {
     OURS: fill,
     "means and modes": lambda train, seen, n, seed: (simple(train, seen), []),
     **{way: fill_by(way) for way in IMPUTERS},
+    "MissForest, ExtraTrees": lambda train, seen, n, seed: (miss_forest(train, seen, seed), []),
 }
 DRAW = {OURS: draw, "Gaussian copula": copula, REAL: rows_of_training}

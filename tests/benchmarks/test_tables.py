@@ -10,6 +10,7 @@ from benchmarks import results
 from benchmarks.__main__ import main
 from benchmarks.peers import environment, tables as peers
 from benchmarks.quality import table_ranks, tables
+from benchmarks.quality.imputation import holes, miss_forest
 from benchmarks.quality.table_ways import OURS
 
 
@@ -89,3 +90,17 @@ def test_a_table_for_peers_is_complete_and_comes_back() -> None:
     assert (back["word"].isna() == train["word"].isna()).all()
     pd.testing.assert_series_equal(back["level"], train["level"])
     assert back["x"].isna().mean() == pytest.approx(0.2, abs=0.1)
+
+
+def test_miss_forest_finds_what_other_columns_determine() -> None:
+    a = np.random.default_rng(0).normal(size=400)
+    rows = pd.DataFrame({"a": a, "twice": 2 * a, "sign": np.where(a > 0, "plus", "minus"), "less": a - 1})
+    train, test = rows[:300], rows[300:]
+    seen = holes(test, 0, 0.3)
+    filled = miss_forest(train, seen, 0)
+    assert filled.index.equals(seen.index) and filled.notna().all(axis=None)
+    known = seen.notna()
+    assert (filled.eq(seen) | ~known).all(axis=None)
+    asked = ~known & (known.sum(axis=1) > 1).to_numpy()[:, None]
+    assert np.abs(filled["twice"] - test["twice"])[asked["twice"]].mean() < 0.15
+    assert (filled["sign"] == test["sign"])[asked["sign"]].mean() > 0.9
