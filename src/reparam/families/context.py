@@ -21,8 +21,8 @@ class Context(nn.Module):
 
     Missing cells add nothing, and come after those observed. In training the order is random, another one for
     each row, so that a column learns its distribution given any others; else it is that of the table. Of the
-    columns before it each column then sees only a part, whose share is random from 0 to 1: what the others do
-    not say is left to z, which a decoder that sees all of them would ignore.
+    columns before it each column then sees only a part, whose share is the larger of two random numbers from
+    0 to 1: what the others do not say is left to z, which a decoder that sees all of them would ignore.
     Sources: Larochelle and Murray (2011), "The neural autoregressive distribution estimator", equation 4;
     with any order Uria, Murray and Larochelle (2014), "A deep and tractable density estimator"; inputs hidden
     so that the latent is used: Bowman et al. (2016), "Generating sentences from a continuous space", 3.1.
@@ -68,7 +68,7 @@ class Context(nn.Module):
     def before(self, observed: Tensor) -> Tensor:
         """A part of the columns before each one, in random orders."""
         place = torch.rand(observed.shape, device=observed.device)
-        share = torch.rand(*observed.shape[:-1], 1, 1, device=observed.device)
+        share = torch.rand(*observed.shape[:-1], 1, 1, device=observed.device).sqrt()
         first = place[..., None, :] < place[..., :, None]
         return first & (torch.rand(first.shape, device=first.device) < share)
 
