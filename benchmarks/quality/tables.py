@@ -20,13 +20,12 @@ from ..peers import environment, tables as peers
 from . import table_ways
 from .data import folder, table
 from .imputation import errors, holes, is_number
-from .table_ways import OURS
 
 Found = dict[str, float]
 SEEDS = (0, 1, 2)
 HIDDEN = 0.3
 FEWER = {"miceforest": 5_000, "MissForest, ExtraTrees": 20_000}
-"""The most rows, at random, that a way is fitted to which takes longer than LIMIT for all of a large table."""
+"""The most rows, at random, for ways that take longer than LIMIT for all of a large table."""
 DRAWS = 20
 """Multiple imputations, whose 5 % and 95 % quantiles are the ends of an interval."""
 LIMIT = 600
