@@ -20,9 +20,9 @@ class Context(nn.Module):
     with u (*batch, H) from the decoder. V starts at 0, where columns are independent given z.
 
     Missing cells add nothing, and come after those observed. In training the order is random, another one for
-    each row, so that a column learns its distribution given any others; else it is that of the table. Of the
-    columns before it each column then sees only a part, whose share is the larger of two random numbers from
-    0 to 1: what the others do not say is left to z, which a decoder that sees all of them would ignore.
+    each row, so that a column learns its distribution given any others; else it is that of the table. In half
+    of the rows a column then sees all columns before it, as in a draw; in the others only a part, whose share
+    is random from 0 to 1: what they do not say is left to z, which a decoder that sees all would ignore.
     Sources: Larochelle and Murray (2011), "The neural autoregressive distribution estimator", equation 4;
     with any order Uria, Murray and Larochelle (2014), "A deep and tractable density estimator"; inputs hidden
     so that the latent is used: Bowman et al. (2016), "Generating sentences from a continuous space", 3.1.
@@ -66,9 +66,9 @@ class Context(nn.Module):
         return (before | ~observed[..., :, None]) & observed[..., None, :]
 
     def before(self, observed: Tensor) -> Tensor:
-        """A part of the columns before each one, in random orders."""
+        """The columns before each one in random orders, in half of the rows a part of them."""
         place = torch.rand(observed.shape, device=observed.device)
-        share = torch.rand(*observed.shape[:-1], 1, 1, device=observed.device).sqrt()
+        share = 2 * torch.rand(*observed.shape[:-1], 1, 1, device=observed.device)
         first = place[..., None, :] < place[..., :, None]
         return first & (torch.rand(first.shape, device=first.device) < share)
 
