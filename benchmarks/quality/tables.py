@@ -101,8 +101,8 @@ def gaps(name: str, way: str, seed: int, limit: int = LIMIT) -> Found:
     """The figures of one way to fill the held-out rows of a table."""
     train, test = split(name)
     seen = holes(test, seed, HIDDEN)
-    few = min(FEWER.get(way, len(train)), len(train))
-    some = train if few == len(train) else train.sample(few, random_state=seed, ignore_index=True)
+    few = FEWER.get(way, len(train))
+    some = train if len(train) <= few else train.sample(few, random_state=seed, ignore_index=True)
     done = measured("FILL", way, {"train": some, "seen": seen}, DRAWS, seed, limit)
     draws = [plain(rows, train) for rows in done.draws]
     best = pooled(draws, train) if done.best is None else plain(done.best, train)
