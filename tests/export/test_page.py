@@ -271,10 +271,11 @@ def test_the_page_fills_what_is_erased(name: str, tmp_path: Path) -> None:
         other = python.ask("impute", {"x": x}, {"seed": 1})[0]["x"][0]
         between_seeds = np.abs(other - theirs)[erased].mean()
         assert np.abs(ours - theirs)[erased].mean() < 1.5 * between_seeds
-        drawn = ask("impute", {"draws": 64, "seed": 1}, x=x)[0]["x"]
-        again = python.ask("impute", {"x": x}, {"draws": 64, "seed": 1})[0]["x"]
-        assert drawn.shape == (64, *x.shape)
-        np.testing.assert_array_equal(drawn[:, ~erased], np.broadcast_to(x[~erased], (64, (~erased).sum())))
+        seeds = [{"draws": 64, "seed": seed} for seed in range(1, 9)]
+        drawn = np.concatenate([ask("impute", each, x=x)[0]["x"] for each in seeds])
+        again = np.concatenate([python.ask("impute", {"x": x}, each)[0]["x"] for each in seeds])
+        assert drawn.shape == (512, *x.shape)
+        np.testing.assert_array_equal(drawn[:, ~erased], np.broadcast_to(x[~erased], (512, (~erased).sum())))
         np.testing.assert_allclose(drawn.std(0)[erased].mean(), again.std(0)[erased].mean(), rtol=0.1)
         bias = (drawn.mean(0) - theirs)[erased]
         assert np.abs(bias).mean() < 0.1
