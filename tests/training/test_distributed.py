@@ -27,7 +27,7 @@ X, y = (digits.X > 0.5).astype(np.float32)[:300], digits.y[:300]
 holes = digits.X[:300].copy()
 holes[::3, 2:5] = np.nan
 half = np.where(np.arange(300) % 3 == 0, y, -1)
-own = Training(epochs=2, batch_size=97, devices=int(sys.argv[1]))
+own = Training(epochs=2, batch_size=97, devices=int(sys.argv[1]), precision="32-true")
 fits = {
     "elbo": (VAE(4, training=replace(own, validation=0.2, patience=3, clip=1.0, ema=0.9)), X, None),
     "iwae": (VAE(4, objective=IWAE(5, gradient="dreg"), training=own), X, None),

@@ -1,6 +1,7 @@
 """Products in bfloat16 where they are faster, as asked for, and in the training alone."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -8,11 +9,20 @@ import torch
 from reparam import ELBO, MLP, Bernoulli, Gaussian, StandardNormal, Training
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
+from reparam.nn.products import Conv2d, ConvTranspose2d, Linear, rounded_products
 from reparam.threads import SMALL, SMALL_TABLE
 from reparam.training.precision import Precision, multiplied, precision_for
 from reparam.training.step import Loss
 from reparam.training.trainer import Trainer
 from tests.models import X, flat, small
+
+CPU = torch.device("cpu")
+
+
+def processor(patch: pytest.MonkeyPatch, amx: bool, bf16: bool) -> None:
+    """A processor with these instructions, as far as torch says."""
+    patch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    patch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16)
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +42,10 @@ def products_in(training: Training) -> set[str]:
 @pytest.mark.parametrize(
     ("precision", "products"), [("medium", "medium"), ("32-true", "highest"), (None, "highest")]
 )
-def test_products_while_a_model_trains(precision: Precision | None, products: str) -> None:
+def test_products_while_a_model_trains(
+    precision: Precision | None, products: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor(monkeypatch, amx=True, bf16=True)
     assert products_in(Training(epochs=1, precision=precision)) == {products}
 
 
@@ -53,31 +66,83 @@ def test_backends_set_one_by_one_are_left_alone(monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patched:
         patched.setattr(torch, "get_float32_matmul_precision", mixed)
         patched.setattr(torch, "set_float32_matmul_precision", pytest.fail)
-        with multiplied("32-true"):
+        with multiplied("32-true", CPU):
             pass
 
 
-@pytest.mark.parametrize("has_amx", [True, False])
-def test_large_networks_on_processors_that_have_amx(has_amx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
-    cpu = torch.device("cpu")
-    assert precision_for(SMALL, cpu) is None
-    assert precision_for(SMALL + 1, cpu) == ("medium" if has_amx else None)
-    assert precision_for(SMALL_TABLE, cpu, SMALL_TABLE) is None, "as tables have one thread"
+@pytest.mark.parametrize(
+    ("amx", "bf16", "large"), [(True, True, "medium"), (False, True, "medium"), (False, False, None)]
+)
+def test_large_networks_on_processors_that_multiply_in_bfloat16(
+    amx: bool, bf16: bool, large: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processor(monkeypatch, amx, bf16)
+    assert precision_for(SMALL, CPU) is None
+    assert precision_for(SMALL + 1, CPU) == large
+    assert precision_for(SMALL_TABLE, CPU, SMALL_TABLE) is None, "as tables have one thread"
     assert precision_for(1, torch.device("cuda")) == "medium"
 
 
-def test_loss_and_gradients_are_within_the_error_of_the_products() -> None:
+def test_layers_round_where_torch_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor with AVX-512 BF16 alone, and in nothing but the training."""
+    torch.manual_seed(0)
+    layer, x = Linear(300, 200), torch.randn(3, 300)
+    rounded = torch.nn.functional.linear(*(t.bfloat16() for t in (x, layer.weight, layer.bias))).float()
+    torch.testing.assert_close(rounded, layer(x), rtol=0.02, atol=0.02)
+    pairs: list[tuple[Precision | None, torch.Tensor]]
+    pairs = [("medium", rounded), ("32-true", layer(x)), (None, layer(x))]
+    for precision, expected in pairs:
+        processor(monkeypatch, amx=False, bf16=True)
+        with multiplied(precision, CPU):
+            assert torch.get_float32_matmul_precision() == "highest"
+            torch.testing.assert_close(layer(x), expected, rtol=0, atol=0)
+    assert layer(x).ne(rounded).any()
+
+
+def test_small_layers_do_not_round() -> None:
+    layer, x = Linear(20, 10), torch.randn(3, 20)
+    with rounded_products():
+        assert layer(x).eq(torch.nn.functional.linear(x, layer.weight, layer.bias)).all()
+
+
+LAYERS = {
+    "linear": (Linear(300, 200), (8, 300)),
+    "convolution": (Conv2d(64, 64, 3, stride=2, padding=1), (2, 64, 6, 6)),
+    "transposed": (ConvTranspose2d(64, 64, 3, 2, 1, output_padding=1), (2, 64, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_rounded_layers(name: str, dtype: torch.dtype) -> None:
+    """Outputs and gradients have the type of the input, and the error of eight significant bits: of n terms
+    with errors of 2^-9 each, so of 2^-9 of the norm."""
+    layer, shape = LAYERS[name]
+    layer, x = layer.to(dtype), torch.randn(shape, dtype=dtype).requires_grad_()
+    found: list[list[torch.Tensor]] = []
+    for context in (nullcontext, rounded_products):
+        with context():
+            y = layer(x)
+            found.append([y.detach(), *torch.autograd.grad(y.square().sum(), [x, *layer.parameters()])])
+    for exact, rounded in zip(*found, strict=True):
+        assert rounded.dtype == dtype
+        if dtype is torch.float32:
+            assert 0 < (rounded - exact).norm() < 2**-6 * exact.norm()
+
+
+def test_loss_and_gradients_are_within_the_error_of_the_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bfloat16 has eight significant bits."""
+    processor(monkeypatch, amx=False, bf16=True)
     torch.manual_seed(0)
     network = MLP((512, 512))
     model = Model((400,), ModelConfig((20,), network, network, Gaussian(), StandardNormal(), Bernoulli()))
     x, found = (torch.rand(256, 400) < 0.5).float(), list[torch.Tensor]()
-    for precision in ("32-true", "medium"):
-        with multiplied(precision):
+    precisions: tuple[Precision, ...] = ("32-true", "medium")
+    for precision in precisions:
+        with multiplied(precision, CPU):
             torch.manual_seed(1)
             loss, *_ = Loss(model, (ELBO(),), {}, Training(epochs=1))(x, None, 0)
             found += [loss.detach(), flat(model, loss)]
     loss, gradient, rounded_loss, rounded = found
     torch.testing.assert_close(rounded_loss, loss, rtol=1e-3, atol=0.0)
-    assert (rounded - gradient).norm() < 2**-6 * gradient.norm()
+    assert 0 < (rounded - gradient).norm() < 2**-6 * gradient.norm()

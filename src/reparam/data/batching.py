@@ -214,4 +214,9 @@ def shuffled(x: Rowwise, size: int, rank: int, ranks: int, device: torch.device)
         shares = rows.tensor_split(ranks) if ranks > 1 else (rows,)
         start, count = sum(map(len, shares[:rank])), len(shares[rank])
         mine = shares[rank] if count else rows[:1]
-        yield LocalBatch(mine, x[mine], start, count, len(rows))
+        yield LocalBatch(mine, gathered(x, mine), start, count, len(rows))
+
+
+def gathered(x: Rowwise, rows: Tensor) -> Tensor:
+    """x[rows]; of a tensor whole rows are copied, which takes half as long as by its index."""
+    return x.index_select(0, rows) if isinstance(x, Tensor) else x[rows]

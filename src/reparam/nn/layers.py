@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ..errors import SpecError
 from ..tensors import Shape, broadcast_shape, numel, over_batch_axes
+from .products import Conv2d, Linear
 
 Init = Literal["glorot", "he"]
 
@@ -106,7 +107,7 @@ class Maps(nn.Module):
             for shape in shapes
         )
         seen = sum(shape[0] if len(shape) == 3 else channels for shape in shapes)
-        self.conv = initialised(nn.Conv2d(seen, channels, 3, padding=1), "glorot")
+        self.conv = initialised(Conv2d(seen, channels, 3, padding=1), "glorot")
 
     def forward(self, t: Tensor) -> Tensor:
         return over_batch_axes(self.laid, t, 1)
@@ -139,7 +140,7 @@ def shapes_of(encoder: nn.Module) -> tuple[Shape, ...]:
 
 
 def linear(n_in: int, n_out: int, init: Init = "glorot") -> nn.Module:
-    return initialised(nn.Linear(n_in, n_out), init)
+    return initialised(Linear(n_in, n_out), init)
 
 
 def initialised(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, init: Init) -> nn.Module:

@@ -18,6 +18,7 @@ from ..errors import SpecError
 from ..specs.spec import Spec
 from ..tensors import Shape, numel
 from .layers import Encoder, FlattenBatch, Init, Maps, initialised, linear
+from .products import Conv2d, ConvTranspose2d
 from .pyramid import Pyramid
 
 Activation = Literal["relu", "elu", "gelu", "silu", "sigmoid", "softplus", "tanh"]
@@ -119,7 +120,7 @@ class Conv(Network):
         pyramid = Pyramid(self, event, self.channels)
         levels: list[nn.Module] = []
         for a, b in pairwise(((event[0] if len(event) == 3 else 1) + extra, *self.channels)):
-            conv = nn.Conv2d(a, b, self.kernel, stride=2, padding=self.kernel // 2)
+            conv = Conv2d(a, b, self.kernel, stride=2, padding=self.kernel // 2)
             levels.append(nn.Sequential(initialised(conv, self.init), ACTIVATIONS[self.activation]()))
         dense = MLP(self.hidden, self.activation, self.init).blocks(numel(pyramid.shapes[-1]))
         return pyramid.encoder(levels, dense, self.hidden, layers)
@@ -140,7 +141,7 @@ class Conv(Network):
         for i, (a, b) in enumerate(pairwise(widths)):
             height, width = sizes[i + 1]
             beyond = ((height + 1) % 2, (width + 1) % 2)
-            up = nn.ConvTranspose2d(a, b, self.kernel, 2, self.kernel // 2, output_padding=beyond)
+            up = ConvTranspose2d(a, b, self.kernel, 2, self.kernel // 2, output_padding=beyond)
             layers += [ACTIVATIONS[self.activation]()] if i else []
             layers.append(initialised(up, self.init if i + 2 < len(widths) else "glorot"))
         return FlattenBatch(nn.Sequential(*layers, nn.Flatten()))

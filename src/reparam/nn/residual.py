@@ -15,6 +15,7 @@ from ..specs.spec import AtLeast, Count, Several
 from ..tensors import Shape, numel
 from .layers import Encoder, FlattenBatch, Maps, initialised, linear
 from .networks import ACTIVATIONS, MLP, Activation, Network
+from .products import Conv2d
 from .pyramid import Pyramid
 
 
@@ -147,9 +148,9 @@ class ResNet(Network):
             up = [nn.Upsample(pyramid.sizes[i - 1]), conv(c, above)]
             layers += [*self.level(c, self.attends(i))[::-1], *self.ready(c), *up]
         c = self.channels[0]
-        layers += [*self.ready(c), initialised(nn.Conv2d(c, pyramid.channels_of(n), 3, padding=1), "glorot")]
+        layers += [*self.ready(c), initialised(Conv2d(c, pyramid.channels_of(n), 3, padding=1), "glorot")]
         return FlattenBatch(nn.Sequential(*layers, nn.Flatten()))
 
 
 def conv(a: int, b: int, kernel: int = 3, stride: int = 1) -> nn.Module:
-    return initialised(nn.Conv2d(a, b, kernel, stride, kernel // 2), "he")
+    return initialised(Conv2d(a, b, kernel, stride, kernel // 2), "he")

@@ -1,11 +1,12 @@
 """In which numbers matrices are multiplied while a model trains."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 import torch
 
+from ..nn.products import rounded_products
 from ..threads import SMALL
 
 Precision = Literal["32-true", "medium", "bf16-mixed"]
@@ -16,26 +17,44 @@ PRODUCTS = {"32-true": "highest", "medium": "medium"}
 
 def precision_for(products: int, device: torch.device, small: int = SMALL) -> Precision | None:
     """ "medium" where it is faster for work with so many multiplications in a forward pass: on a GPU, and for
-    more than `small` work on a processor with AMX. None: as torch is set.
+    more than `small` work on a processor that multiplies in bfloat16. None: as torch is set.
 
-    On a processor products of small matrices in bfloat16 take longer, up to twice as long, and without AMX
-    those of large ones do too.
+    On a processor products of small matrices in bfloat16 take longer, up to twice as long.
 
     >>> precision_for(128 * 150_000, torch.device("cpu"))
     """
     if device.type == "cpu":
-        return "medium" if products > small and torch.cpu._is_amx_tile_supported() else None
+        return "medium" if products > small and (has_amx() or has_bfloat16()) else None
     return "medium" if device.type == "cuda" else None
 
 
-@contextmanager
-def multiplied(precision: Precision | None) -> Iterator[None]:
-    """Inside, torch multiplies in this precision; afterwards, and with None or "bf16-mixed", as it is set.
+def has_amx() -> bool:
+    """Whether the processor multiplies matrices in bfloat16, and torch, set to "medium", with it."""
+    return torch.cpu._is_amx_tile_supported()
 
-    Nothing is changed where the precision is set for each backend by itself
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies vectors in bfloat16 (AVX-512 BF16). Without AMX torch, set to
+    "medium", does not use it, so the layers round their factors themselves (`rounded_products`)."""
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def multiplied(precision: Precision | None, device: torch.device) -> AbstractContextManager[None]:
+    """Inside, what is computed on the device multiplies in this precision; afterwards, and with None or
+    "bf16-mixed", as torch is set."""
+    if precision == "medium" and device.type == "cpu" and has_bfloat16() and not has_amx():
+        return rounded_products()
+    return torch_set_to(PRODUCTS.get(precision or ""))
+
+
+@contextmanager
+def torch_set_to(wanted: str | None) -> Iterator[None]:
+    """Inside, torch's own setting is this one.
+
+    Nothing is changed with None, and where the precision is set for each backend by itself
     (`torch.backends.mkldnn.matmul.fp32_precision`).
     """
-    wanted, before = PRODUCTS.get(precision or ""), products_now()
+    before = products_now()
     if wanted is None or before is None:
         yield
         return
