@@ -1,7 +1,6 @@
 """Products in bfloat16 where they are faster, as asked for, and in the training alone."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ import torch
 from reparam import ELBO, MLP, Bernoulli, Gaussian, StandardNormal, Training
 from reparam.model.config import ModelConfig
 from reparam.model.model import Model
-from reparam.nn.products import Conv2d, ConvTranspose2d, Linear, rounded_products
+from reparam.nn.products import Conv2d, ConvTranspose2d, Linear
 from reparam.threads import SMALL, SMALL_TABLE
 from reparam.training.precision import Precision, multiplied, precision_for
 from reparam.training.step import Loss
@@ -66,7 +65,7 @@ def test_backends_set_one_by_one_are_left_alone(monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patched:
         patched.setattr(torch, "get_float32_matmul_precision", mixed)
         patched.setattr(torch, "set_float32_matmul_precision", pytest.fail)
-        with multiplied("32-true", CPU):
+        with multiplied("32-true"):
             pass
 
 
@@ -84,25 +83,38 @@ def test_large_networks_on_processors_that_multiply_in_bfloat16(
 
 
 def test_layers_round_where_torch_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a processor with AVX-512 BF16 alone, and in nothing but the training."""
+    """On a processor with AVX-512 BF16 alone, and where torch is set to "medium", by whomever."""
+    processor(monkeypatch, amx=False, bf16=True)
     torch.manual_seed(0)
     layer, x = Linear(300, 200), torch.randn(3, 300)
+    exact = layer(x)
     rounded = torch.nn.functional.linear(*(t.bfloat16() for t in (x, layer.weight, layer.bias))).float()
-    torch.testing.assert_close(rounded, layer(x), rtol=0.02, atol=0.02)
-    pairs: list[tuple[Precision | None, torch.Tensor]]
-    pairs = [("medium", rounded), ("32-true", layer(x)), (None, layer(x))]
-    for precision, expected in pairs:
-        processor(monkeypatch, amx=False, bf16=True)
-        with multiplied(precision, CPU):
-            assert torch.get_float32_matmul_precision() == "highest"
-            torch.testing.assert_close(layer(x), expected, rtol=0, atol=0)
-    assert layer(x).ne(rounded).any()
+    assert 0 < (rounded - exact).norm() < 2**-7 * exact.norm()
+    with multiplied("medium"):
+        assert layer(x).equal(rounded)
+        with multiplied("32-true"):
+            assert layer(x).equal(exact)
+        assert layer.double()(x.double()).dtype == torch.float64
+    layer.float()
+    torch.set_float32_matmul_precision("medium")
+    assert layer(x).equal(rounded)
+    torch.set_float32_matmul_precision("highest")
+    assert layer(x).equal(exact)
 
 
-def test_small_layers_do_not_round() -> None:
+@pytest.mark.parametrize(("amx", "bf16"), [(True, True), (False, False)])
+def test_layers_leave_products_to_torch(amx: bool, bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    processor(monkeypatch, amx, bf16)
+    layer, x = Linear(300, 200), torch.randn(3, 300)
+    with multiplied("medium"):
+        assert layer(x).equal(torch.nn.functional.linear(x, layer.weight, layer.bias))
+
+
+def test_small_layers_do_not_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor(monkeypatch, amx=False, bf16=True)
     layer, x = Linear(20, 10), torch.randn(3, 20)
-    with rounded_products():
-        assert layer(x).eq(torch.nn.functional.linear(x, layer.weight, layer.bias)).all()
+    with multiplied("medium"):
+        assert layer(x).equal(torch.nn.functional.linear(x, layer.weight, layer.bias))
 
 
 LAYERS = {
@@ -113,21 +125,19 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_rounded_layers(name: str, dtype: torch.dtype) -> None:
-    """Outputs and gradients have the type of the input, and the error of eight significant bits: of n terms
-    with errors of 2^-9 each, so of 2^-9 of the norm."""
+def test_rounded_layers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs and gradients are of float32, with the error of eight significant bits."""
+    processor(monkeypatch, amx=False, bf16=True)
     layer, shape = LAYERS[name]
-    layer, x = layer.to(dtype), torch.randn(shape, dtype=dtype).requires_grad_()
-    found: list[list[torch.Tensor]] = []
-    for context in (nullcontext, rounded_products):
-        with context():
+    x, found = torch.randn(shape).requires_grad_(), list[list[torch.Tensor]]()
+    precisions: tuple[Precision, ...] = ("32-true", "medium")
+    for precision in precisions:
+        with multiplied(precision):
             y = layer(x)
             found.append([y.detach(), *torch.autograd.grad(y.square().sum(), [x, *layer.parameters()])])
     for exact, rounded in zip(*found, strict=True):
-        assert rounded.dtype == dtype
-        if dtype is torch.float32:
-            assert 0 < (rounded - exact).norm() < 2**-6 * exact.norm()
+        assert rounded.dtype == torch.float32
+        assert 0 < (rounded - exact).norm() < 2**-6 * exact.norm()
 
 
 def test_loss_and_gradients_are_within_the_error_of_the_products(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +149,7 @@ def test_loss_and_gradients_are_within_the_error_of_the_products(monkeypatch: py
     x, found = (torch.rand(256, 400) < 0.5).float(), list[torch.Tensor]()
     precisions: tuple[Precision, ...] = ("32-true", "medium")
     for precision in precisions:
-        with multiplied(precision, CPU):
+        with multiplied(precision):
             torch.manual_seed(1)
             loss, *_ = Loss(model, (ELBO(),), {}, Training(epochs=1))(x, None, 0)
             found += [loss.detach(), flat(model, loss)]

@@ -1,29 +1,38 @@
-"""torch's layers with weights, which multiply in bfloat16 where that is asked for."""
+"""torch's layers with weights, which multiply in bfloat16 where torch is set to that."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-_rounded = ContextVar("rounded", default=False)
+
+def has_amx() -> bool:
+    """Whether the processor multiplies matrices in bfloat16."""
+    return torch.cpu._is_amx_tile_supported()
 
 
-@contextmanager
-def rounded_products() -> Iterator[None]:
-    """Inside, the layers below round float32 factors, and the gradients of their products, to bfloat16. Sums
-    are of float32 and rounded once; weights, and all that is no product of a layer, stay in float32."""
-    token = _rounded.set(True)
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies vectors in bfloat16 (AVX-512 BF16)."""
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def layers_round() -> bool:
+    """Whether torch is set to products in bfloat16 ("medium") on a processor where it leaves them in float32:
+    it takes AMX for them, and nothing else."""
+    return products_now() == "medium" and has_bfloat16() and not has_amx()
+
+
+def products_now() -> str | None:
+    """How torch multiplies now; None where backends are set one by one."""
     try:
-        yield
-    finally:
-        _rounded.reset(token)
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return None
 
 
 class Multiplying(nn.Module):
-    """A layer whose factors are rounded where `rounded_products` says so, and that pays for it."""
+    """A layer that, where torch is set to "medium" and it pays, rounds its factors and the gradients of its
+    products to bfloat16. Sums are of float32 and rounded once; weights and all else stay in float32."""
 
     weight: Tensor
     least: ClassVar[int] = 0
@@ -32,7 +41,8 @@ class Multiplying(nn.Module):
     """Of the rounded input."""
 
     def forward(self, x: Tensor, *rest: Any) -> Tensor:
-        if not _rounded.get() or self.weight.numel() < self.least or x.dtype != torch.float32:
+        large = self.weight.numel() >= self.least and x.dtype == torch.float32
+        if not (large and x.device.type == "cpu" and layers_round()):
             return super().forward(x, *rest)  # type: ignore[no-any-return]
         with torch.autocast(x.device.type, torch.bfloat16):
             y: Tensor = super().forward(x.to(torch.bfloat16, memory_format=self.layout), *rest)

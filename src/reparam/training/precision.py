@@ -1,12 +1,12 @@
 """In which numbers matrices are multiplied while a model trains."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 
-from ..nn.products import rounded_products
+from ..nn.products import has_amx, has_bfloat16, products_now
 from ..threads import SMALL
 
 Precision = Literal["32-true", "medium", "bf16-mixed"]
@@ -28,33 +28,14 @@ def precision_for(products: int, device: torch.device, small: int = SMALL) -> Pr
     return "medium" if device.type == "cuda" else None
 
 
-def has_amx() -> bool:
-    """Whether the processor multiplies matrices in bfloat16, and torch, set to "medium", with it."""
-    return torch.cpu._is_amx_tile_supported()
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor multiplies vectors in bfloat16 (AVX-512 BF16). Without AMX torch, set to
-    "medium", does not use it, so the layers round their factors themselves (`rounded_products`)."""
-    return torch.cpu._is_avx512_bf16_supported()
-
-
-def multiplied(precision: Precision | None, device: torch.device) -> AbstractContextManager[None]:
-    """Inside, what is computed on the device multiplies in this precision; afterwards, and with None or
-    "bf16-mixed", as torch is set."""
-    if precision == "medium" and device.type == "cpu" and has_bfloat16() and not has_amx():
-        return rounded_products()
-    return torch_set_to(PRODUCTS.get(precision or ""))
-
-
 @contextmanager
-def torch_set_to(wanted: str | None) -> Iterator[None]:
-    """Inside, torch's own setting is this one.
+def multiplied(precision: Precision | None) -> Iterator[None]:
+    """Inside, torch multiplies in this precision; afterwards, and with None or "bf16-mixed", as it is set.
 
-    Nothing is changed with None, and where the precision is set for each backend by itself
+    Nothing is changed where the precision is set for each backend by itself
     (`torch.backends.mkldnn.matmul.fp32_precision`).
     """
-    before = products_now()
+    wanted, before = PRODUCTS.get(precision or ""), products_now()
     if wanted is None or before is None:
         yield
         return
@@ -66,11 +47,3 @@ def torch_set_to(wanted: str | None) -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(before)
         torch.backends.cudnn.allow_tf32 = convolutions
-
-
-def products_now() -> str | None:
-    """How torch multiplies now; None where backends are set one by one."""
-    try:
-        return torch.get_float32_matmul_precision()
-    except RuntimeError:
-        return None

@@ -175,7 +175,7 @@ class Trainer:
     @contextmanager
     def _as_planned(self) -> Iterator[None]:
         """Inside, torch has the threads and the precision of this training."""
-        with limited(self.threads), multiplied(self.precision, self.process.device):
+        with limited(self.threads), multiplied(self.precision):
             yield
 
     def finish(self) -> None:
