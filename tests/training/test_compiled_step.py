@@ -121,8 +121,10 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
         ({}, Training(epochs=1600, validation=0.1, patience=100), False),
         ({}, Training(epochs=50, batch_size=1, validation=0.1, patience=10), True),
         ({"encoder": Conv((4,))}, Training(epochs=1600), False),
+        ({"encoder": Conv((4,))}, Training(epochs=1600, precision="medium"), True),
         ({"objective": ELBO(beta=Cyclic(0, 1, 10))}, Training(epochs=1600), True),
         ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600), False),
+        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600, precision="medium"), False),
     ],
 )
 def test_where_nothing_is_said_it_depends_on_the_plan(

@@ -11,6 +11,7 @@ from ..compilation import LARGEST, Recorded
 from ..data.stream import LocalBatch
 from ..errors import SpecError
 from .distributed import SingleProcess
+from .precision import Precision
 from .step import Loss, Step
 
 Scored = Callable[..., tuple[Tensor, ...]]
@@ -57,15 +58,16 @@ class CompiledStep:
         return loss, figures, *codes
 
 
-def pays(loss: Loss, process: SingleProcess, n: int) -> bool:
+def pays(loss: Loss, process: SingleProcess, n: int, precision: Precision | None) -> bool:
     """Whether to compile where nothing is said, for n rows: on a processor, where many steps are planned and
-    will probably be taken, of a network without convolutions, which compilation makes no faster. By the plan
-    alone, so that a seed gives the same numbers."""
+    will probably be taken, of a network that compilation makes faster, as it does convolutions only where
+    they are rounded. By the plan alone, so that a seed gives the same numbers."""
     model, training, epochs = loss.model, loss.training, loss.training.epochs or 0
     many = epochs * math.ceil(n / training.batch) >= PAYS
     likely = training.patience is None or epochs <= FEW_EPOCHS
-    dense = all(p.dim() <= 2 for p in model.parameters()) and not model.likelihood.family.by_column
-    return many and likely and dense and process.device.type == "cpu" and process.size == 1
+    table = model.likelihood.family.by_column
+    faster = not table and (precision == "medium" or all(p.dim() <= 2 for p in model.parameters()))
+    return many and likely and faster and process.device.type == "cpu" and process.size == 1
 
 
 class Operations(Recorded):

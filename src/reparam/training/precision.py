@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from ..nn.products import has_amx, has_bfloat16, products_now
+from ..nn.products import has_bfloat16, products_now
 from ..threads import SMALL
 
 Precision = Literal["32-true", "medium", "bf16-mixed"]
@@ -24,7 +24,7 @@ def precision_for(products: int, device: torch.device, small: int = SMALL) -> Pr
     >>> precision_for(128 * 150_000, torch.device("cpu"))
     """
     if device.type == "cpu":
-        return "medium" if products > small and (has_amx() or has_bfloat16()) else None
+        return "medium" if products > small and has_bfloat16() else None
     return "medium" if device.type == "cuda" else None
 
 

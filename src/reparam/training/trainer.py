@@ -199,7 +199,8 @@ class Trainer:
         n = len(data[0])
         self.model.n_data = n
         digest = digest_of(data)
-        if self.training.compile is None and not self.position.stop and pays(self.loss, self.process, n):
+        left_to_us = self.training.compile is None and not self.position.stop
+        if left_to_us and pays(self.loss, self.process, n, self.precision):
             self.step = CompiledStep(self.loss, self.eager, self.process, asked=False)
         training = self.training.resolved(n)
         assert training.epochs is not None
