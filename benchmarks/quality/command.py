@@ -10,9 +10,10 @@ vae .. ladder-*  priors, free bits and ladders, each beside the same model witho
 m2, m1m2         MNIST with ten labels a class
 beta-*           disentanglement of dSprites, which $REPARAM_DATA holds
 latents          fits of a default but for the size of the latent, of data sets of $REPARAM_DATA
+precision        fits in float32 and with products in bfloat16, of data sets of $REPARAM_DATA
 breast-cancer    hidden cells filled, half of them under five masks
 
-The last two print their tables; the others go to docs/results.json and docs/results.md.
+The last three print their tables; the others go to docs/results.json and docs/results.md.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from . import tables
 from .against_time import against_time
 from .anomaly import anomaly
 from .data import data_sets
-from .defaults import compared, latents
+from .defaults import compared, latents, precisions
 from .disentanglement import DISENTANGLEMENT
 from .few_labels import FEW_LABELS
 from .imputation import breast_cancer
@@ -33,6 +34,7 @@ from .labels import TASKS, labels
 from .parts import PARTS
 
 WITHOUT_OPTIONS = ("defaults", "anomaly", "labels", "tables")
+PRINTED = ("latents", "precision")
 RECORDED = (*WITHOUT_OPTIONS, "against-time", *PARTS, *FEW_LABELS, *DISENTANGLEMENT)
 
 
@@ -66,8 +68,15 @@ def record_tables(arguments: argparse.Namespace) -> None:
             results.record("quality", "tables", found, {asked[kind]: True, "only": name, **said})
 
 
+def print_fits(name: str, only: str | None, seeds: tuple[int, ...]) -> None:
+    """A table of each data set, as soon as it is measured."""
+    for each in [only] if only else data_sets():
+        found = latents(each) if name == "latents" else precisions(each, seeds)
+        print(markdown(found, {column: column for column in next(iter(found.values()))}, name), flush=True)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    results.add_arguments(parser, [*RECORDED, "latents", "breast-cancer"], DISENTANGLEMENT, "all but latents")
+    results.add_arguments(parser, [*RECORDED, *PRINTED, "breast-cancer"], DISENTANGLEMENT, "those recorded")
     parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}")
     parser.add_argument("--only", metavar="SET", help="one data set of defaults, latents, labels or tables")
     parser.add_argument("--impute", action="store_true", help="tables: their gaps")
@@ -86,19 +95,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     names = arguments.names or [*RECORDED, "breast-cancer"]
-    budget = results.budget_of(arguments, names, DISENTANGLEMENT)
+    budget, seeds = results.budget_of(arguments, names, DISENTANGLEMENT), tuple(range(arguments.seeds))
     for name in names:
         if name == "breast-cancer":
             breast_cancer()
         elif name == "tables":
             record_tables(arguments)
-        elif name == "latents":
-            for each in [arguments.only] if arguments.only else data_sets():
-                print(
-                    markdown(
-                        latents(each), {"nats": "nats", "steps": "steps", "active": "active"}, "data, size"
-                    )
-                )
+        elif name in PRINTED:
+            print_fits(name, arguments.only, seeds)
         else:
-            for found in rows(name, budget, tuple(range(arguments.seeds)), arguments.only):
+            for found in rows(name, budget, seeds, arguments.only):
                 results.record("quality", name, found, budget)

@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from reparam import ELBO, MLP, VAE, Conv
+from reparam import ELBO, MLP, VAE, Conv, Training
 from reparam.nn.networks import default_network
 from reparam.recipes.base import PLAIN
+from reparam.training.precision import Precision
 
 from ..markdown import Figures
 from .data import data_sets
 
 LIMIT, SEEDS, SIZES = 60.0, (0, 1, 2), (10, 16, 24, 32)
+PRECISIONS: tuple[Precision, Precision] = ("32-true", "medium")
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,23 @@ def latents(name: str, sizes: tuple[int, ...] = SIZES, limit: float = LIMIT) -> 
         row: {"nats": float(each.scores.mean()), "steps": each.steps, "active": each.active}
         for row, each in found.items()
     }
+
+
+def precisions(name: str, seeds: tuple[int, ...] = SEEDS, limit: float = LIMIT) -> dict[str, Figures]:
+    """What products in bfloat16 change: fits that stop by themselves, of many rows about 3,000 steps."""
+    train, test = data_sets()[name]()
+    epochs = round(3000 * 128 / train.shape[0]) if train.shape[0] > 5000 else None
+    found: dict[str, Figures] = {}
+    for seed in seeds:
+        exact, rounded = (
+            fitted(train, test, {"training": Training(epochs=epochs, precision=precision)}, seed, limit)
+            for precision in PRECISIONS
+        )
+        nats = {"float32": float(exact.scores.mean()), "medium": float(rounded.scores.mean())}
+        found[f"{name}, {seed}"] = {
+            **nats,
+            "difference": nats["medium"] - nats["float32"],
+            "seconds_float32": exact.seconds,
+            "seconds": rounded.seconds,
+        }
+    return found
