@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from reparam import (
     ELBO,
@@ -20,6 +21,8 @@ from reparam import (
     Point,
     Training,
 )
+from reparam.cli import progress
+from reparam.evaluation import passes
 from reparam.training.display import epoch_summary, folded
 from tests.cli.helpers import Capture, fit, run
 
@@ -106,3 +109,34 @@ def test_fit_and_show_print_the_same_line(tmp_path: Path, capsys: Capture) -> No
     assert "(summed over classes);" in said.err and "weighted cross-entropy" in said.err
     assert run("show", tmp_path / "run") == 0
     assert line in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("slow", "terminal", "options", "shown"),
+    [(0, True, [], True), (0, True, ["--quiet"], False), (0, False, [], False), (60, True, [], False)],
+)
+def test_a_long_pass_shows_its_rows(
+    slow: float,
+    terminal: bool,
+    options: list[str],
+    shown: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Capture,
+    tmp_path: Path,
+) -> None:
+    """On a terminal, after some seconds, and unless --quiet."""
+    vae = VAE(2, encoder=MLP((8,)), training=Training(epochs=1), random_state=0).fit(X)
+    vae.save(tmp_path / "m.safetensors")
+    np.save(tmp_path / "x.npy", X)
+    monkeypatch.setattr(progress, "SLOW", slow)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    assert run("evaluate", tmp_path / "m.safetensors", tmp_path / "x.npy", *options) == 0
+    assert ("90/90" in capsys.readouterr().err) == shown
+
+
+def test_a_pass_tells_of_each_batch() -> None:
+    seen: list[tuple[int, int]] = []
+    with passes.watched(lambda done, n: seen.append((done, n))):
+        passes.over_rows(lambda x, y: x, torch.zeros(10, 3), rows=4)
+    passes.over_rows(lambda x, y: x, torch.zeros(10, 3), rows=4)
+    assert seen == [(4, 10), (8, 10), (10, 10)]

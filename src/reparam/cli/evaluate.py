@@ -26,6 +26,7 @@ from .output import (
     print_json,
     write_by_block,
 )
+from .progress import rows_shown
 from .terminal import say
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def evaluate(
     if delay is not None and not has_anomalies:
         raise SpecError("--delay is only for a time series with --label: leave it out")
     delay = DELAY if delay is None else delay
-    result = vae.evaluate(dataset.X, dataset.y if vae.labels_.reads_y else None, k, ais=ais)
+    with rows_shown():
+        result = vae.evaluate(dataset.X, dataset.y if vae.labels_.reads_y else None, k, ais=ais)
     found = anomaly_detection(vae, dataset, delay) if has_anomalies else {}
     drawn = draws_compared(vae, dataset, draws, training, target, options)
     if as_json:

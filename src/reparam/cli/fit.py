@@ -16,7 +16,8 @@ from .arguments import (
     read_toml,
     writable_folder,
 )
-from .output import kept_epoch, print_json, print_profile, show_progress, with_column_summary
+from .output import kept_epoch, print_json, print_profile, with_column_summary
+from .progress import show_progress
 from .terminal import note, say, warn
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import DataError, SpecError
 from .arguments import STDOUT, Engine, is_table
-from .terminal import note, printable, say, settings, warn
+from .terminal import note, printable, say, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from .. import VAE, Dataset, Evaluation
     from ..evaluation.draw_quality import DrawQuality
-    from ..training.loggers import Tracker
     from ..training.trainer import Progress
 
 LISTED_COLUMNS = 40
@@ -56,22 +55,6 @@ def kept_epoch(history: "Sequence[dict[str, Any]]", planned: int | None) -> tupl
     stopped = "stopped after" if last["epoch"] < planned else "all"
     words = f"{stopped} {last['epoch']} epochs, best {best['epoch']}, held-out bound {best['validation']:.2f}"
     return best, words + (f"; then all rows: {more} epoch{'s' * (more > 1)}" if more else "")
-
-
-def show_progress(training: "Iterable[Progress]", trackers: "list[Tracker]", quiet: bool) -> None:
-    """Run a training with a progress bar, or with --verbose a line for each epoch; trackers log each."""
-    from ..training.display import epochs_shown
-
-    try:
-        for progress in epochs_shown(training, 0 if quiet or settings.quiet else 1 + settings.verbose):
-            for tracker in trackers:
-                tracker.log(progress)
-    except KeyboardInterrupt:
-        note("stopped; the same command with --resume continues")
-        raise
-    finally:
-        for tracker in trackers:
-            tracker.close()
 
 
 def with_column_summary(training: "Iterator[Progress]", vae: "VAE") -> "Iterator[Progress]":

@@ -1,6 +1,8 @@
 """Rows in batches that fit in memory, each padded to one size."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -16,6 +18,19 @@ CELLS = 1 << 20
 
 DRAWS = 8
 """Draws of z at once, or more, where a row is not wider than CELLS by itself."""
+
+
+_tell: ContextVar[Callable[[int, int], None]] = ContextVar("tell", default=lambda done, n: None)
+
+
+@contextmanager
+def watched(tell: Callable[[int, int], None]) -> Iterator[None]:
+    """Inside, `tell` is called after each batch of a pass with the rows done and all rows."""
+    token = _tell.set(tell)
+    try:
+        yield
+    finally:
+        _tell.reset(token)
 
 
 def cells_of(model: Model) -> int:
@@ -66,6 +81,7 @@ def each_row(
                 found[name] = each.new_empty(len(x), *each.shape[1:])
             found[name][done : done + count] = each[:count]
         done += count
+        _tell.get()(done, len(x))
     return found
 
 
