@@ -70,16 +70,6 @@ def fitted(vae: VAE, X: Array) -> VAE:
 
 
 COMPILED = "reparam, `score_samples` of 2,048 images, compilation included"
-ROUNDED = f"{COMPILED}, torch set to `medium`"
-
-
-def rounded(turn: Turn) -> object:
-    """A turn with products in bfloat16, as a user asks for them."""
-    torch.set_float32_matmul_precision("medium")
-    try:
-        return turn()
-    finally:
-        torch.set_float32_matmul_precision("highest")
 
 
 def likelihood(effort: Effort) -> Rows:
@@ -91,7 +81,6 @@ def likelihood(effort: Effort) -> Rows:
     large, X = X, X[:images]
     turns = {
         COMPILED: (lambda: vae.score_samples(large, n_samples=k), many),
-        ROUNDED: (lambda: rounded(lambda: vae.score_samples(large, n_samples=k)), many),
         "reparam, `score_samples`": (lambda: vae.score_samples(X, n_samples=k), images),
         "reparam, `evaluate`": (lambda: vae.evaluate(X, k=k), images),
         "by hand": (lambda: score(net, X, k), images),
