@@ -13,7 +13,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from reparam import VAE, SpecError, Training
+from reparam import MLP, VAE, SpecError, Training
 from reparam.export.onnx import TOLERANCE, distance, export_onnx
 from reparam.recipes import RECIPES
 from tests.recipes.test_recipes import BRIEF, NAMES, digits
@@ -68,6 +68,22 @@ def test_a_graph_that_differs_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(SpecError, match=r"'mean' of the graph 'encoder' differs from torch by 1.0e"):
         export_onnx(vae, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_graph_is_of_float32_whatever_torch_is_set_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """ONNX Runtime lacks products in bfloat16, in which layers of so many weights then multiply."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    X = np.random.default_rng(0).random((40, 64))
+    vae = VAE(2, encoder=MLP((500,)), training=Training(epochs=1), random_state=0).fit(X)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        found = export_onnx(vae, tmp_path)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert max(found.difference.values()) < TOLERANCE
 
 
 def test_distance_is_relative_above_one_and_infinite_where_one_alone_is_not_finite() -> None:

@@ -18,6 +18,7 @@ from ..errors import SpecError, extra
 from ..model.model import Model
 from ..serialization.atomic import replace_file
 from ..tensors import random_from
+from ..training.precision import multiplied
 from .graphs import Graph, graphs_of, traceable
 from .onnx_readme import Field, readme
 
@@ -82,6 +83,7 @@ def check_extra() -> None:
         import onnxscript  # noqa: F401
 
 
+@multiplied("32-true")
 def checked_graph(
     name: str, graph: Graph, tests: Sequence[Mapping[str, Tensor]]
 ) -> tuple[bytes, list[str], float]:
