@@ -13,6 +13,12 @@ from reparam.web.run_history import RunHistory
 from tests.cli.helpers import Capture, fit, run
 
 
+def samples(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a run's samples."""
+    with np.load(folder / "samples.npz") as held:
+        return dict(held)
+
+
 def test_run_folder(model: Path) -> None:
     assert {p.name for p in model.iterdir()} == {
         "model.safetensors",
@@ -24,7 +30,7 @@ def test_run_folder(model: Path) -> None:
         "figures",
     }
     assert len((model / "history.jsonl").read_text().splitlines()) == 3
-    assert np.load(model / "samples.npz")["samples"].shape == (3, 10, 8, 8)
+    assert samples(model)["samples"].shape == (3, 10, 8, 8)
     assert {"losses.png", "samples_by_epoch.png"} <= {p.name for p in (model / "figures").iterdir()}
 
 
@@ -47,7 +53,7 @@ def test_samples_of_many_epochs_are_thinned(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(runs, "SAMPLE_BYTES", 4 * 10 * 64 * 4)
     words = ("digits:test", "-o", tmp_path / "run", "--latent-dim", 2, "--epochs")
     assert fit(*words, 5) == fit(*words, 9, "--resume") == 0
-    held = np.load(tmp_path / "run/samples.npz")
+    held = samples(tmp_path / "run")
     assert held["epochs"].tolist() == [1, 5, 9] and held["samples"].shape == (3, 10, 8, 8)
 
 
@@ -56,7 +62,7 @@ def test_resume_is_as_if_never_stopped(model: Path, tmp_path: Path, capsys: Capt
     assert fit(*words, 3, "--resume") == 3
     assert "no stopped training" in capsys.readouterr().err
     assert fit(*words, 2) == fit(*words, 3, "--resume") == 0
-    whole, resumed = (np.load(path / "samples.npz")["samples"] for path in (model, tmp_path / "run"))
+    whole, resumed = (samples(path)["samples"] for path in (model, tmp_path / "run"))
     np.testing.assert_array_equal(whole, resumed)
     scores = [tmp_path / "a.npy", tmp_path / "b.npy"]
     for path, scored in zip((model, tmp_path / "run"), scores, strict=True):
