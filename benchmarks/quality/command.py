@@ -76,9 +76,13 @@ def print_fits(name: str, only: str | None, seeds: tuple[int, ...]) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    results.add_arguments(parser, [*RECORDED, *PRINTED, "breast-cancer"], DISENTANGLEMENT, "those recorded")
-    parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}")
-    parser.add_argument("--only", metavar="SET", help="one data set of defaults, latents, labels or tables")
+    results.add_arguments(
+        parser, [*RECORDED, *PRINTED, "breast-cancer"], DISENTANGLEMENT, "all but latents and precision"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help=f"of {', '.join(WITHOUT_OPTIONS)}, precision")
+    parser.add_argument(
+        "--only", metavar="SET", help="one data set of defaults, latents, precision, labels or tables"
+    )
     parser.add_argument("--impute", action="store_true", help="tables: their gaps")
     parser.add_argument("--draws", action="store_true", help="tables: drawn rows")
     parser.add_argument(

@@ -42,12 +42,13 @@ def rows_shown() -> "Iterator[None]":
     from ..stopwatch import Stopwatch
 
     watch, bar = Stopwatch(), ExitStack()
-    shown: list[Callable[[int, int], None]] = []
+    update: Callable[[int, int], None] | None = None
 
     def tell(done: int, n: int) -> None:
-        if not shown and watch.read() >= SLOW:
-            shown.append(bar.enter_context(row_bar()))
-        for update in shown:
+        nonlocal update
+        if update is None and watch.read() >= SLOW:
+            update = bar.enter_context(row_bar())
+        if update is not None:
             update(done, n)
 
     with bar, watched(tell):

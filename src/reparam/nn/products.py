@@ -49,7 +49,9 @@ class Multiplying(nn.Module):
     def rounds(self, x: Tensor) -> bool:
         """Whether the products with x are rounded here."""
         left_to_us = has_bfloat16() and not (has_amx() and self.rounded_for_amx)
-        return left_to_us and products_now() == "medium" and not x.is_cuda and x.dtype == torch.float32
+        return (
+            left_to_us and products_now() == "medium" and x.device.type == "cpu" and x.dtype == torch.float32
+        )
 
 
 class Linear(Multiplying, nn.Linear):
