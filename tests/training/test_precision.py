@@ -76,10 +76,12 @@ def test_large_networks_on_processors_that_multiply_in_bfloat16(
     amx: bool, bf16: bool, large: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processor(monkeypatch, amx, bf16)
-    assert precision_for(SMALL, CPU) is None
-    assert precision_for(SMALL + 1, CPU) == large
-    assert precision_for(SMALL_TABLE, CPU, SMALL_TABLE) is None, "as tables have one thread"
-    assert precision_for(1, torch.device("cuda")) == "medium"
+    assert precision_for(SMALL, CPU, "binary") is None
+    assert precision_for(SMALL + 1, CPU, "binary") == precision_for(SMALL + 1, CPU, "nominal") == large
+    assert precision_for(SMALL_TABLE, CPU, "binary", SMALL_TABLE) is None, "as tables have one thread"
+    for unsteady in ("real", "positive", "share", "count", "ordinal", None):
+        assert precision_for(SMALL + 1, CPU, unsteady) is None
+        assert precision_for(1, torch.device("cuda"), unsteady) == "medium"
 
 
 def test_layers_round_where_torch_does_not(monkeypatch: pytest.MonkeyPatch) -> None:

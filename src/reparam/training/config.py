@@ -155,7 +155,8 @@ class Training(Spec):
       rows, and a VQ codebook is updated from those of the first.
     - `precision`: "32-true"; "medium", float32 with products of matrices in bfloat16, on a GPU in TF32; or
       "bf16-mixed", torch's autocast. None: "medium" on a GPU, and on a processor with AMX or AVX-512 BF16 for
-      networks that train on more than one thread; else as torch is set. Evaluation is always as torch is set.
+      networks that train on more than one thread on binary or nominal cells, such as black and white
+      pixels; else as torch is set. Evaluation is always as torch is set.
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs. Control flow in
       custom modules is fixed at the first call. Compilation takes 10 to 30 seconds, 5 when it is repeated,
       and needs a C++ compiler. None: on a processor, where 8,000 steps or more are planned, of a network

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from ..families.base import Measurement
 from ..nn.products import has_bfloat16, products_now
 from ..threads import SMALL
 
@@ -15,16 +16,23 @@ summed in float32; or bfloat16 wherever torch's autocast takes it."""
 PRODUCTS = {"32-true": "highest", "medium": "medium"}
 
 
-def precision_for(products: int, device: torch.device, small: int = SMALL) -> Precision | None:
-    """ "medium" where it is faster for work with so many multiplications in a forward pass: on a GPU, and for
-    more than `small` work on a processor that multiplies in bfloat16. None: as torch is set.
+STEADY: tuple[Measurement, ...] = ("binary", "nominal")
+"""Cells whose log-probability changes by no more than their logits, so by no more than these are rounded. A
+density may be as narrow as it likes, and a count's rate is the exponential of what is rounded."""
+
+
+def precision_for(
+    products: int, device: torch.device, measurement: Measurement | None, small: int = SMALL
+) -> Precision | None:
+    """ "medium" where it is faster for work with so many multiplications in a forward pass: on a GPU, and on
+    a processor that multiplies in bfloat16 for more than `small` work on STEADY cells. None: as torch is set.
 
     On a processor products of small matrices in bfloat16 take longer, up to twice as long.
 
-    >>> precision_for(128 * 150_000, torch.device("cpu"))
+    >>> precision_for(128 * 150_000, torch.device("cpu"), "binary")
     """
     if device.type == "cpu":
-        return "medium" if products > small and has_bfloat16() else None
+        return "medium" if products > small and measurement in STEADY and has_bfloat16() else None
     return "medium" if device.type == "cuda" else None
 
 

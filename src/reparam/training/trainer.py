@@ -79,10 +79,11 @@ class Trainer:
         self.update = Update(parameters, training)
         self.adversary = Adversary(terms, model.config, self.process)
         self.loss = loss = Loss(model, terms, self.adversary.critics, training)
-        on_cpu = self.process.device.type == "cpu"
-        small = SMALL_TABLE if model.likelihood.family.by_column else SMALL
-        self.threads = training.threads or (threads_for(loss.products, small) if on_cpu else None)
-        self.precision = training.precision or precision_for(loss.products, self.process.device, small)
+        family, device = model.likelihood.family, self.process.device
+        small = SMALL_TABLE if family.by_column else SMALL
+        threads = threads_for(loss.products, small) if device.type == "cpu" else None
+        precision = precision_for(loss.products, device, family.measurement, small)
+        self.threads, self.precision = training.threads or threads, training.precision or precision
         self.eager = EagerStep(loss, parameters, self.process)
         self.step: Step = CompiledStep(loss, self.eager, self.process) if training.compile else self.eager
         settled = max((ramp.steps for ramp in loss.schedules), default=0)
