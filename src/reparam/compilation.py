@@ -20,6 +20,8 @@ LARGEST = 600
 """Operations of a graph that takes longer to compile than most work that would use it."""
 X86 = ("x86_64", "AMD64")
 """Machines whose instructions torch knows from the processor, without trial compilations."""
+FASTER_TANH = "cpp.use_decompose_tanh"
+"""tanh(a) as 2 / (1 + exp(-2a)) - 1, to 1e-7; not in torch 2.6."""
 
 
 class Called(nn.Module):
@@ -83,6 +85,8 @@ class Recorded:
         if (found := len(listed.graph.nodes)) > self.largest:
             raise SpecError(f"{found} operations, where {self.largest} take as long as compiling is worth")
         options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
+        if FASTER_TANH in torch._inductor.list_options():
+            options[FASTER_TANH] = True
         if platform.machine() in X86:
             options["cpp.vec_isa_ok"] = True
         checked = Distribution._validate_args

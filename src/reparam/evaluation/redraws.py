@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Size, Tensor
 
 from ..compilation import Recorded
@@ -43,6 +44,7 @@ class Redraws:
                 self.recorded = None
         return trace.redrawn(self.draw).log_w()
 
+    @torch.no_grad()
     def _log_w(self, *inputs: Tensor) -> tuple[Tensor]:
         assert self.first is not None
         given: dict[str, Any] = dict(zip(tensors_of(self.first), inputs, strict=True))
