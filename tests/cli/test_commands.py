@@ -3,12 +3,16 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from reparam import VAE
 from reparam.serialization.header import CHECKSUM, UNSIGNED, VERSION, signed
+from reparam.training.precision import multiplied
 from tests.cli.helpers import Capture, fit, run
 
 
@@ -17,6 +21,29 @@ def test_evaluate_prints_one_object(model: Path, capsys: Capture) -> None:
     result = json.loads(capsys.readouterr().out)
     assert result["n"] == 360 and result["k"] == 20 and result["log_likelihood"]["se"] > 0
     assert result["elbo"] == pytest.approx(-result["rate"] - result["distortion"])
+
+
+@pytest.mark.parametrize(
+    ("outside", "words", "inside"),
+    [
+        ("medium", [], "medium"),
+        ("medium", ["--precision", "32-true"], "highest"),
+        ("32-true", ["--precision", "medium"], "medium"),
+    ],
+)
+def test_an_evaluation_multiplies_as_it_is_told(
+    outside: str, words: list[str], inside: str, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, evaluate = [], VAE.evaluate
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        seen.append(torch.get_float32_matmul_precision())
+        return evaluate(*args, **kwargs)
+
+    monkeypatch.setattr(VAE, "evaluate", watched)
+    with multiplied(outside):
+        assert run("evaluate", model, "digits:test", "-k", 2, "--json", *words) == 0
+    assert seen == [inside] and torch.get_float32_matmul_precision() == "highest"
 
 
 def test_a_report_is_one_page_with_all_in_it(model: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -90,6 +90,13 @@ class Engine(StrEnum):
     ray = "ray"
 
 
+class Products(StrEnum):
+    """In which numbers matrices are multiplied; sums are of float32."""
+
+    float32 = "32-true"
+    medium = "medium"
+
+
 EngineOption = Annotated[
     Engine,
     typer.Option("--engine", help="ray: blocks of streamed DATA by a Ray cluster, the one of $RAY_ADDRESS"),

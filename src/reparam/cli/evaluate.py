@@ -15,6 +15,7 @@ from .arguments import (
     EngineOption,
     ModelPath,
     OutputFile,
+    Products,
     data_options,
     writable_file,
 )
@@ -63,12 +64,17 @@ def evaluate(
     target: Annotated[
         str | None, typer.Option(help="with --draws and --training: a column to predict from the others")
     ] = None,
+    precision: Annotated[
+        Products | None,
+        typer.Option(help="of products of matrices; default: float32. medium is faster, some .001 nats off"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Log-likelihood with its standard error, rate, distortion, active units; nats per datum.
 
     For a time series with --label also the best F1 of anomaly detection.
     """
+    from ..training.precision import multiplied
     from .load import load_model_and_data
 
     if report is not None and report.suffix != ".html":
@@ -78,7 +84,7 @@ def evaluate(
     if delay is not None and not has_anomalies:
         raise SpecError("--delay is only for a time series with --label: leave it out")
     delay = DELAY if delay is None else delay
-    with rows_shown():
+    with rows_shown(), multiplied(precision):
         result = vae.evaluate(dataset.X, dataset.y if vae.labels_.reads_y else None, k, ais=ais)
     found = anomaly_detection(vae, dataset, delay) if has_anomalies else {}
     drawn = draws_compared(vae, dataset, draws, training, target, options)

@@ -37,7 +37,7 @@ def precision_for(
 
 
 @contextmanager
-def multiplied(precision: Precision | None) -> Iterator[None]:
+def multiplied(precision: str | None) -> Iterator[None]:
     """Inside, torch multiplies in this precision; afterwards, and with None or "bf16-mixed", as it is set.
 
     Nothing is changed where the precision is set for each backend by itself
