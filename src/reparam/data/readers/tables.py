@@ -6,9 +6,9 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -182,22 +182,36 @@ def _rectangular(path: Path, content: bytes | None, usual: str) -> str:
         with io.TextIOWrapper(opened(str(path), content), "utf-8-sig", newline="") as file:
             lines = csv.reader(file, delimiter=mark, skipinitialspace=True)
             names = [name.strip() for name in next(lines, [])]
-            for cells in lines:
-                if len(cells) not in (0, len(names)):
-                    fault = f"has {len(cells)} cells and the header {len(names)}"
+            for number, cells in _cells_by_line(file, mark, lines.line_num):
+                if cells not in (0, len(names)):
+                    fault = f"has {cells} cells and the header {len(names)}"
                     cure = f"give each line as many, and quote text that contains {MARKS[mark]}"
-                    raise DataError(f"{path}, line {lines.line_num} {fault}; {cure}")
+                    raise DataError(f"{path}, line {number} {fault}; {cure}")
     except UnicodeDecodeError:
         with opened(str(path), content) as raw:
             data = raw.read()
         line = data.count(b"\n", 0, _first_fault(data)) + 1
         raise DataError(f"{path}, line {line} is not UTF-8 text; save the file again as UTF-8") from None
     except csv.Error as error:
-        raise DataError(f"{path}, line {lines.line_num}: {error}; close every quote") from None
+        raise DataError(f"{path}, {error}; close every quote") from None
     names = [original(name) for name in names]
     if twice := [name for name, times in Counter(names).items() if name and times > 1]:
         raise DataError(f"{path}, line 1 has a duplicate column {min(twice)!r}; rename one")
     return mark
+
+
+def _cells_by_line(file: io.TextIOWrapper, mark: str, read: int) -> Iterator[tuple[int, int]]:
+    """The line on which each further row ends, after `read` lines, and its number of cells, 0 of a blank one.
+    Up to the first quote marks are only counted, which takes a third of the time."""
+    for number, line in enumerate(file, read + 1):
+        if '"' in line:
+            rows = csv.reader(chain([line], file), delimiter=mark, skipinitialspace=True)
+            try:
+                yield from ((number - 1 + rows.line_num, len(cells)) for cells in rows)
+            except csv.Error as error:
+                raise csv.Error(f"line {number - 1 + rows.line_num}: {error}") from None
+        else:
+            yield number, line.count(mark) + 1 if line.strip("\r\n") else 0
 
 
 def _first_fault(data: bytes) -> int:
