@@ -1,7 +1,9 @@
 """Tables of every type are one table, text may be compressed, and images are read in archives."""
 
+import csv
 import gzip
 import io
+import random
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from PIL import Image
 
 from reparam.data.load import load
 from reparam.data.readers import archives, text
+from reparam.data.readers.tables import _cells_by_line
 from reparam.errors import DataError
 from tests.cli.helpers import Capture, fit, run
 
@@ -77,6 +80,8 @@ WRONG = "n\n1\n2\n\n3\nfour\n5\n6\n"
         ),
         ("x.tsv", WRONG.encode(), "x.tsv, line 6, column 'n' holds 'four' among numbers"),
         ("x.tsv", b"a\tb\n1\t2\n1\n", "x.tsv, line 3 has 1 cells and the header 2"),
+        ("x.csv", b'a,b\n1,2\n\n"x\ny",3\n1\n', "x.csv, line 6 has 1 cells and the header 2"),
+        ("x.csv", b"a,b\n1,2\n" + 150_000 * b"x" + b",3\n", "x.csv, line 3: field larger than"),
         ("x.csv.gz", b"a,b\n1,2\n", "damaged or not what its name says"),
         ("x.csv.gz", gzip.compress(b"a,b\n1,2\n" * 999, mtime=0)[:-9], "damaged or not what its name says"),
         ("x.csv.zip", b"PK", "damaged or not what its name says"),
@@ -97,6 +102,15 @@ def test_faults_name_file_line_and_column(
     assert fit(tmp_path / name, "--epochs", 1, "-o", tmp_path / "m") == 3
     said = capsys.readouterr().err
     assert fault in said and said.count("\n") == 1
+
+
+def test_cells_are_counted_as_the_reader_of_csv_finds_them() -> None:
+    chance = random.Random(0)
+    for _ in range(5000):
+        content = "".join(chance.choices('a,"\r\n \té1', k=chance.randrange(30))).encode()
+        held, again = (io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline="") for _ in range(2))
+        rows = csv.reader(held, delimiter=",", skipinitialspace=True)
+        assert list(_cells_by_line(again, ",", 0)) == [(rows.line_num, len(cells)) for cells in rows]
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,9 +202,11 @@ def _rectangular(path: Path, content: bytes | None, usual: str) -> str:
 
 def _cells_by_line(file: io.TextIOWrapper, mark: str, read: int) -> Iterator[tuple[int, int]]:
     """The line on which each further row ends, after `read` lines, and its number of cells, 0 of a blank one.
-    Up to the first quote marks are only counted, which takes a third of the time."""
+    Up to the first quote, or line that may hold a cell of unusual length, marks are only counted, which takes
+    a third of the time."""
+    longest = csv.field_size_limit()
     for number, line in enumerate(file, read + 1):
-        if '"' in line:
+        if '"' in line or len(line) > longest:
             rows = csv.reader(chain([line], file), delimiter=mark, skipinitialspace=True)
             try:
                 yield from ((number - 1 + rows.line_num, len(cells)) for cells in rows)
