@@ -44,7 +44,10 @@ def fit(
     seed: Annotated[int, typer.Option(min=0, help="random seed")] = 0,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="32-true, medium or bf16-mixed; default: by the size of the network")
+        str | None,
+        typer.Option(
+            help="32-true, medium or bf16-mixed; default: by the network's size and the data's kind"
+        ),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="processor threads; default: by the size of the network")

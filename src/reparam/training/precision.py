@@ -17,8 +17,8 @@ PRODUCTS = {"32-true": "highest", "medium": "medium"}
 
 
 STEADY: tuple[Measurement, ...] = ("binary", "nominal")
-"""Cells whose log-probability changes by no more than their logits, so by no more than these are rounded. A
-density may be as narrow as it likes, and a count's rate is the exponential of what is rounded."""
+"""Cells whose log-probability changes by at most twice as much as a logit, so by little where logits are
+rounded. A density may be as narrow as it likes, and a count's rate is the exponential of what is rounded."""
 
 
 def precision_for(
