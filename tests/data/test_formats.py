@@ -82,6 +82,7 @@ WRONG = "n\n1\n2\n\n3\nfour\n5\n6\n"
         ("x.tsv", b"a\tb\n1\t2\n1\n", "x.tsv, line 3 has 1 cells and the header 2"),
         ("x.csv", b'a,b\n1,2\n\n"x\ny",3\n1\n', "x.csv, line 6 has 1 cells and the header 2"),
         ("x.csv", b"a,b\n1,2\n" + 150_000 * b"x" + b",3\n", "x.csv, line 3: field larger than"),
+        ("x.csv", 150_000 * b"x" + b",b\n1,2\n", "x.csv, line 1: field larger than"),
         ("x.csv.gz", b"a,b\n1,2\n", "damaged or not what its name says"),
         ("x.csv.gz", gzip.compress(b"a,b\n1,2\n" * 999, mtime=0)[:-9], "damaged or not what its name says"),
         ("x.csv.zip", b"PK", "damaged or not what its name says"),

@@ -66,8 +66,8 @@ def _(d: Bernoulli, x: Tensor, ndim: int) -> Tensor:
     """sum_i x_i a_i - log(1 + exp(a_i)), a the logits.
 
     Where no gradient is wanted, sum_i (x_i - 1/2) a_i - |a_i| / 2 + log prod_i sigmoid(|a_i|), the same: each
-    factor is 1/2 or more, so up to TOGETHER of them need one logarithm, and a logarithm takes longer than
-    all else of it.
+    factor is 1/2 or more, so up to TOGETHER of them need one logarithm, and a logarithm takes about as
+    long as all else.
     """
     a = d.logits
     if a.requires_grad or not ndim:

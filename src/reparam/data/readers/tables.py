@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from pathlib import Path
@@ -180,9 +180,9 @@ def _rectangular(path: Path, content: bytes | None, usual: str) -> str:
             header = re.sub('"[^"]*"', "", file.readline())
             mark = usual if usual in header else next((m for m in MARKS if m in header), usual)
         with io.TextIOWrapper(opened(str(path), content), "utf-8-sig", newline="") as file:
-            lines = csv.reader(file, delimiter=mark, skipinitialspace=True)
-            names = [name.strip() for name in next(lines, [])]
-            for number, cells in _cells_by_line(file, mark, lines.line_num):
+            read, header_cells = next(_rows(file, mark, 0), (0, []))
+            names = [name.strip() for name in header_cells]
+            for number, cells in _cells_by_line(file, mark, read):
                 if cells not in (0, len(names)):
                     fault = f"has {cells} cells and the header {len(names)}"
                     cure = f"give each line as many, and quote text that contains {MARKS[mark]}"
@@ -200,6 +200,16 @@ def _rectangular(path: Path, content: bytes | None, usual: str) -> str:
     return mark
 
 
+def _rows(lines: Iterable[str], mark: str, read: int) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row ends, after `read` lines, and its cells; csv.Error names the line."""
+    rows = csv.reader(lines, delimiter=mark, skipinitialspace=True)
+    try:
+        for cells in rows:
+            yield read + rows.line_num, cells
+    except csv.Error as error:
+        raise csv.Error(f"line {read + rows.line_num}: {error}") from None
+
+
 def _cells_by_line(file: io.TextIOWrapper, mark: str, read: int) -> Iterator[tuple[int, int]]:
     """The line on which each further row ends, after `read` lines, and its number of cells, 0 of a blank one.
     Up to the first quote, or line that may hold a cell of unusual length, marks are only counted, which takes
@@ -207,11 +217,7 @@ def _cells_by_line(file: io.TextIOWrapper, mark: str, read: int) -> Iterator[tup
     longest = csv.field_size_limit()
     for number, line in enumerate(file, read + 1):
         if '"' in line or len(line) > longest:
-            rows = csv.reader(chain([line], file), delimiter=mark, skipinitialspace=True)
-            try:
-                yield from ((number - 1 + rows.line_num, len(cells)) for cells in rows)
-            except csv.Error as error:
-                raise csv.Error(f"line {number - 1 + rows.line_num}: {error}") from None
+            yield from ((at, len(cells)) for at, cells in _rows(chain([line], file), mark, number - 1))
         else:
             yield number, line.count(mark) + 1 if line.strip("\r\n") else 0
 
