@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from torch.distributions import Bernoulli
+from torch import Tensor
+from torch.distributions import Bernoulli, Distribution, Poisson
 
-from reparam.distributions import event
+from reparam.distributions import Normal, event, log_prob_of
 from reparam.tensors import Shape
 
 
@@ -29,3 +30,30 @@ def test_many_cells_that_are_all_even_do_not_underflow() -> None:
     for n in (100, 99_991):
         d = event(Bernoulli(logits=torch.zeros(n), validate_args=False), 1)
         torch.testing.assert_close(d.log_prob(torch.ones(n)), -n * torch.tensor(2.0).log(), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "shared scale", "scale of each cell", "poisson"])
+def test_only_observed_cells_count(likelihood: str, learned: bool) -> None:
+    """Against the sum over the observed cells in float64, of values and gradients."""
+    torch.manual_seed(0)
+    a, x, mask = torch.randn(3, 5, 4, 6), torch.rand(5, 4, 6).round(), torch.rand(5, 4, 6) < 0.6
+    mask[0], mask[1] = False, True
+
+    def built(a: Tensor) -> Distribution:
+        if likelihood == "bernoulli":
+            return Bernoulli(logits=8 * a, validate_args=False)
+        if likelihood == "poisson":
+            return Poisson(a.exp())
+        scale = torch.tensor(0.3, dtype=a.dtype)
+        return Normal(a, scale.expand_as(a) if likelihood == "shared scale" else (a / 2).exp())
+
+    exact = a.double().requires_grad_(learned)
+    each = built(exact).log_prob(x.double())
+    wanted = (each * mask).flatten(2).sum(-1)
+    inputs = a.clone().requires_grad_(learned)
+    found = log_prob_of(event(built(inputs), 2), x, mask)
+    torch.testing.assert_close(found.double(), wanted, rtol=1e-6, atol=1e-4)
+    if learned:
+        gradients = (torch.autograd.grad(p.sum(), t)[0] for p, t in ((found, inputs), (wanted, exact)))
+        torch.testing.assert_close(*(g.double() for g in gradients), rtol=1e-5, atol=1e-5)

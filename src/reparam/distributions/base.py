@@ -1,6 +1,7 @@
 """Functions that all distributions here support beyond torch's interface; new ones register theirs."""
 
 import functools
+import math
 from collections.abc import Callable
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,20 +56,33 @@ def sum_last(x: Tensor, ndim: int) -> Tensor:
 
 
 @singledispatch
-def total(d: Distribution, x: Tensor, ndim: int) -> Tensor:
+def total(d: Distribution, x: Tensor, ndim: int, mask: Tensor | None = None) -> Tensor:
     """log p of an event: the sum of log_prob(x) over the last `ndim` axes, with fewer operations where a
-    distribution has its own method."""
-    return sum_last(d.log_prob(x), ndim)
+    distribution has its own method.
+
+    `mask` (B, *E): only where it is true; x is in the support everywhere.
+    """
+    return total_by_cell(d, x, ndim, mask)
+
+
+def total_by_cell(d: Distribution, x: Tensor, ndim: int, mask: Tensor | None) -> Tensor:
+    """`total` of any distribution, from the log-probability of each cell."""
+    if mask is None:
+        return sum_last(d.log_prob(x), ndim)
+    return sum_last(torch.where(mask, elementwise_log_prob(d, x), 0.0), ndim)
 
 
 @total.register
-def _(d: Bernoulli, x: Tensor, ndim: int) -> Tensor:
-    """sum_i x_i a_i - log(1 + exp(a_i)), a the logits.
+def _(d: Bernoulli, x: Tensor, ndim: int, mask: Tensor | None = None) -> Tensor:
+    """sum_i x_i a_i - log(1 + exp(a_i)), a the logits; masked, a_i = 0 and each such i gives -log 2 too much.
 
     Where no gradient is wanted, sum_i (x_i - 1/2) a_i - |a_i| / 2 + log prod_i sigmoid(|a_i|), the same: each
     factor is 1/2 or more, so up to TOGETHER of them need one logarithm, and a logarithm takes about as
     long as all else.
     """
+    if mask is not None:
+        known = Bernoulli(logits=torch.where(mask, d.logits, 0.0), validate_args=False)
+        return total(known, x, ndim) + math.log(2) * sum_last((~mask).to(x.dtype), ndim)
     a = d.logits
     if a.requires_grad or not ndim:
         return -sum_last(torch.addcmul(softplus(a), x, a, value=-1), ndim)
@@ -124,8 +138,8 @@ def elementwise_log_prob(d: Distribution, x: Tensor) -> Tensor:
 
 def log_prob_of(d: Distribution, x: Tensor, mask: Tensor) -> Tensor:
     """log p of the observed cells (mask true) of x (B, *E), (*batch,); x is in the support everywhere."""
-    known = torch.where(mask, elementwise_log_prob(d, x), 0.0)
-    return sum_last(known, x.dim() - 1)
+    base = d.base_dist if isinstance(d, Event) else d
+    return total(base, x, x.dim() - 1, mask)
 
 
 @dispatch_on_base

@@ -9,7 +9,7 @@ from torch.distributions import Categorical, Distribution, Normal as TorchNormal
 from torch.nn.functional import log_softmax, logsigmoid, mse_loss, softplus
 
 from ..tensors import broadcast_shape, log_gamma_ratio, numel
-from .base import Unvalidated, blend, mean_of, sum_last, total, weighted_mean
+from .base import Unvalidated, blend, mean_of, sum_last, total, total_by_cell, weighted_mean
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -31,13 +31,17 @@ class Normal(TorchNormal):
 
 
 @total.register
-def _(d: Normal, x: Tensor, ndim: int) -> Tensor:
-    """-sum_i (x_i - loc_i)^2 / (2 s^2) - n (log s + log sqrt(2 pi)), where all share a scale s."""
+def _(d: Normal, x: Tensor, ndim: int, mask: Tensor | None = None) -> Tensor:
+    """-sum_i (x_i - loc_i)^2 / (2 s^2) - n (log s + log sqrt(2 pi)), where all share a scale s; n is the
+    number of summands."""
     if d.own_scale.numel() > 1:
-        return sum_last(d.log_prob(x), ndim)
+        return total_by_cell(d, x, ndim, mask)
     loc, x = torch.broadcast_tensors(d.loc, x)  # type: ignore[no-untyped-call]
     squares = mse_loss(loc, x, reduction="none")
-    s, n = d.own_scale.reshape(()), numel(d.batch_shape[len(d.batch_shape) - ndim :])
+    n: Tensor | int = numel(d.batch_shape[len(d.batch_shape) - ndim :])
+    if mask is not None:
+        squares, n = torch.where(mask, squares, 0.0), sum_last(mask.to(x.dtype), ndim)
+    s = d.own_scale.reshape(())
     return sum_last(squares, ndim) * (-0.5 / s.square()) - n * (LOG_SQRT_2PI + s.log())
 
 
