@@ -22,6 +22,9 @@ WORDS = (
 )
 """In the messages of errors that are not of MemoryError."""
 
+LARGEST_COUNTED = 31 << 20
+"""Bytes, just below glibc's DEFAULT_MMAP_THRESHOLD_MAX of 32 MiB."""
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory cannot be allocated: torch's is a RuntimeError."""
@@ -59,6 +62,18 @@ def free_memory(error: BaseException) -> int | None:
         if limit != resource.RLIM_INFINITY:
             limits.append(max(0, limit - page * int(Path("/proc/self/statm").read_text().split()[0])))
     return min(limits, default=None)
+
+
+def reuse_freed_memory() -> None:
+    """From now on memory that a batch frees is there for the next one, in a process of the user.
+
+    glibc gives free memory at the end of the heap back to the system, and zeros it page by page when it is
+    asked for again, unless it is less than twice the largest block that was ever mapped by itself and freed.
+    Such a block is freed here, the largest that counts. Other allocators have rules of their own.
+    """
+    import torch
+
+    torch.empty(LARGEST_COUNTED, dtype=torch.uint8)
 
 
 def in_units(size: float) -> str:

@@ -74,9 +74,7 @@ def fit(
     from ..training.loggers import Tracker
     from .load import build_estimator, load_data, scale_pixels
     from .run_folder import RunFolder, is_first_process
-    from .startup import keep_freed_memory
 
-    keep_freed_memory()
     overrides = read_toml(config) | parse_settings(set_ or [])
     said = {
         "latent_dim": None if latent_dim is None else SpecText(latent_dim),

@@ -1,5 +1,5 @@
 """The start of a command: what no command needs is not imported, nothing is collected meanwhile, threads
-do not wait for long by spinning, and a training keeps the memory that its next step asks for again."""
+do not wait for long by spinning, and memory that the next batch asks for again is kept."""
 
 import ctypes
 import gc
@@ -21,7 +21,7 @@ another busy process the thread that it waits for does not run meanwhile: on two
 matrices (150, 784) (784, 500) took ten times as long as with this number."""
 
 KEPT, MAPPED = 256 << 20, 32 << 20
-"""Bytes of freed memory that a training keeps at most, and from which on a tensor is mapped by itself."""
+"""Bytes of freed memory that a command keeps at most, and from which on a tensor is mapped by itself."""
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 
 
@@ -47,6 +47,7 @@ def begin() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     gc.disable()
+    keep_freed_memory()
 
 
 def imported() -> None:
@@ -57,8 +58,8 @@ def imported() -> None:
 
 
 def keep_freed_memory() -> None:
-    """glibc does not give memory back to the system after each step, and ask for it again, unless the user
-    has set it otherwise. A step of convolutions may spend a fifth of its time on that."""
+    """glibc does not give memory back to the system after each batch, and ask for it again, unless the user
+    has set it otherwise. A step of convolutions may spend a fifth of its time on that, and scores half."""
     if sys.platform != "linux" or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
         return
     glibc = ctypes.CDLL(None)
