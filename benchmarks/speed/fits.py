@@ -15,8 +15,8 @@ from ..torch_nets import PLAIN
 from .timing import Effort
 
 IMAGES = 60_000
-EPOCHS = {"zeldes": 14, "geron": 21, "conv": 3}
-"""Of dense nets as many as have more than 8,000 steps, which are compiled where nothing is said."""
+EPOCHS = {"zeldes": 21, "geron": 31, "conv": 3}
+"""Of dense nets as many as have more than 12,000 steps, which are compiled where nothing is said."""
 
 FIT = """
 import sys, time, torch

@@ -16,7 +16,7 @@ from .step import Loss, Step
 
 Scored = Callable[..., tuple[Tensor, ...]]
 """Tensors -> the loss of a batch, and what else is computed of it."""
-PAYS = 8_000
+PAYS = 12_000
 """Steps of a plan that pay for compilation, where nothing is said."""
 FEW_EPOCHS = 50
 """The most epochs of a plan with early stopping that is taken to be carried out whole."""

@@ -159,7 +159,7 @@ class Training(Spec):
       pixels; else as torch is set. Evaluation is always as torch is set.
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs. Control flow in
       custom modules is fixed at the first call. Compilation takes 10 to 30 seconds, 5 when it is repeated,
-      and needs a C++ compiler. None: on a processor, where 8,000 steps or more are planned, of a network
+      and needs a C++ compiler. None: on a processor, where 12,000 steps or more are planned, of a network
       without convolutions or with "medium" precision, and torch can compile it; early stopping with more
       than 50 epochs counts as fewer.
     - `threads`: of the processor, while the model trains. None: one for small networks, by the number of
