@@ -56,9 +56,16 @@ def found(vae: VAE, data: np.ndarray, y: np.ndarray | None) -> list[np.ndarray]:
     return [vae.score_samples(data, told, n_samples=25), by_row.numpy()]
 
 
+def completed(vae: VAE, y: np.ndarray | None) -> list[np.ndarray]:
+    """What fills the gaps, two draws of it, and the scores of cells."""
+    told = y if vae.labels and vae.labels.observed else None
+    filled = [vae.impute(HOLES, told, n_samples=25), *vae.impute(HOLES, told, draws=2, n_samples=25)]
+    return [*filled, vae.score_cells(HOLES, told, n_samples=25)]
+
+
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Compiles nothing, runs each recorded graph as it is, and keeps it. Draws are few at once."""
+    """Compiles nothing, runs each recorded graph as it is, and keeps it. Draws and rows are few at once."""
     graphs: list[object] = []
 
     def record(operations: object, **_: object) -> object:
@@ -67,6 +74,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(torch, "compile", record)
     monkeypatch.setattr("reparam.evaluation.likelihood.samples_at_once", lambda model, k: 5)
+    monkeypatch.setattr("reparam.evaluation.imputation.CELLS", 25 * X[:40].size)
     return graphs
 
 
@@ -84,14 +92,32 @@ def test_recorded_draws_give_the_same_numbers(
     assert len(recorded) == 2
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_recorded_imputations_are_the_same(
+    name: str, recorded: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts, _, y = MODELS[name]
+    vae = fitted({"likelihood": Gaussian(scale=Shared())} | parts, HOLES, y)
+    plain = completed(vae, y)
+    assert not recorded
+    monkeypatch.setattr(redraws, "PAYS", 1)
+    for a, b in zip(plain, completed(vae, y), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    assert len(recorded) == 3
+
+
 @pytest.mark.parametrize("parts", [{"encoder": Conv((4,))}, {"latent_dim": 2}])
 def test_convolutions_and_small_work_are_not_compiled(
     parts: dict[str, Any], recorded: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures = np.random.default_rng(0).random((20, 8, 8)).astype(np.float32)
     monkeypatch.setattr(redraws, "PAYS", 1 if "encoder" in parts else 1e12)
-    found(fitted(parts, pictures, None), pictures, None)
+    vae = fitted(parts, pictures, None)
+    plain = vae.score_samples(pictures, n_samples=25)
     assert not recorded
+    monkeypatch.setattr(redraws, "CONVOLUTIONS_PAY", 1)
+    np.testing.assert_allclose(plain, vae.score_samples(pictures, n_samples=25), rtol=1e-5)
+    assert len(recorded) == ("encoder" in parts)
 
 
 def test_where_it_fails_the_draws_run_as_they_are(

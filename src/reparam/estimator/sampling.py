@@ -59,5 +59,5 @@ def impute(fitted: Fitted, X: Any, y: Any, draws: int | None, n_samples: int) ->
     x, classes = fitted.cells(X, y)
     if draws is None:
         return codec.filled(X, imputation.best(model, x, classes, n_samples, seed))
-    each = (imputation.draw(model, x, classes, n_samples, seed + i) for i in range(draws))
+    each = imputation.draws(model, x, classes, n_samples, range(seed, seed + draws))
     return [codec.filled(X, filled) for filled in each]

@@ -18,9 +18,9 @@ from torch.distributions import Distribution
 
 from ..distributions import elementwise_log_prob, marginals
 from ..model.model import Model
-from ..tensors import nan_to_neginf, random_from
+from ..tensors import random_from
 from .likelihood import common_noise
-from .metrics import every_class
+from .metrics import weighed
 
 VALUES = 64
 """The most values of a number."""
@@ -95,6 +95,4 @@ def missing_given_observed(
         seen = model.observe(x, for_likelihood=True, alike=True)
     with random_from(seed):
         trace = model(seen, y, samples=k, draw=common_noise(k, seen.dtype))
-    log_w = trace.log_w() if trace.config.has_density else trace.log_likelihood
-    px, log_w = every_class(trace, nan_to_neginf(log_w))
-    return probabilities(px, log_w, values)
+    return probabilities(*weighed(trace), values)

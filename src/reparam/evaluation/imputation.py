@@ -5,81 +5,93 @@ p(x_miss | x_obs) = E_q [ w p(x_miss | z) ] / E_q [ w ] with w = p(x_obs, z) / q
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
 from ..distributions import blend, elementwise_log_prob, log_prob_of
+from ..model.hierarchy import averaging, inferring
 from ..model.model import Model
 from ..model.trace import Trace
 from ..tensors import random_from, weighted_sum
-from .metrics import every_class, px_at
+from .metrics import px_at, weighed
 from .passes import CELLS, cells_of
+from .redraws import Redraws
 
 POOL = 10_000
 """Draws of the prior per resampling."""
 
 
-def weighed(
-    model: Model, x: Tensor, y: Tensor | None, k: int
-) -> Iterator[tuple[Trace, Distribution, Tensor]]:
-    """Traces of batches with k draws, p(x|z) at the draws, and normalised importance weights (S, B)."""
-    rows = max(1, CELLS // (k * cells_of(model)))
-    for i in range(0, len(x), rows):
-        trace = model(model.observe(x[i : i + rows]), None if y is None else y[i : i + rows], samples=k)
-        log_w = trace.log_w() if trace.config.has_density else trace.log_likelihood
-        px, log_w = every_class(trace, log_w)
-        yield trace, px, log_w.softmax(0)
-
-
-Made = Callable[[Trace, Distribution, Tensor], Tensor]
-"""A function of a trace, p(x|z) at its draws, and their weights -> (b, *E)."""
+Made = Callable[[Trace], Tensor]
+"""A function of a trace with k draws -> (B, *E)."""
 
 
 @torch.no_grad()
-def over_weighed(make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """`make` over all batches, (n, *E)."""
-    with random_from(seed):
-        return torch.cat([make(*each) for each in weighed(model, x, y, k)]).reshape(x.shape)
+def over_draws(
+    make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seeds: Sequence[int]
+) -> Iterator[Tensor]:
+    """`make` of k draws of z for every row, (n, *E), once for each seed."""
+    rows = max(1, CELLS // (k * model.config.labels.decodings * cells_of(model)))
+    redraws = Redraws(model, inferring(k), make, len(x) * k * len(seeds))
+
+    def made(some: slice) -> Tensor:
+        seen, told = model.observe(x[some]), None if y is None else y[some]
+        return redraws(model(seen, told, samples=k, draw=averaging))
+
+    for seed in seeds:
+        with random_from(seed):
+            each = [made(slice(i, i + rows)) for i in range(0, len(x), rows)]
+        yield torch.cat(each).reshape(x.shape)
 
 
-def filled(make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """x (n, *E), and what `make` gives in its missing cells: rows without any are left as they are."""
+def filled(
+    make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seeds: Sequence[int]
+) -> list[Tensor]:
+    """For each seed x (n, *E), and what `make` gives in its missing cells: rows without any are left."""
     some = x.flatten(1).isnan().any(1)
     if not some.any():
-        return x
-    rows = x[some]
-    made = over_weighed(make, model, rows, None if y is None else y[some], k, seed)
-    found = x.clone()
-    found[some] = torch.where(rows.isnan(), made, rows)
+        return [x] * len(seeds)
+    rows, told = x[some], None if y is None else y[some]
+    found = []
+    for made in over_draws(make, model, rows, told, k, seeds):
+        found.append(x.clone())
+        found[-1][some] = torch.where(rows.isnan(), made, rows)
     return found
 
 
 def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """The observed cells, and E[x_miss | x_obs] (the most probable class) in the others: (n, *E)."""
-    return filled(lambda _, px, weights: blend(px, weights), model, x, y, k, seed)
+
+    def expected(trace: Trace) -> Tensor:
+        px, log_w = weighed(trace)
+        return blend(px, log_w.softmax(0))
+
+    return filled(expected, model, x, y, k, [seed])[0]
 
 
-def draw(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
-    """The observed cells, and one draw of p(x_miss | x_obs) in the others, by resampling: (n, *E)."""
+def draws(model: Model, x: Tensor, y: Tensor | None, k: int, seeds: Sequence[int]) -> list[Tensor]:
+    """For each seed the observed cells, and one draw of p(x_miss | x_obs) in the others, by resampling:
+    (n, *E) each."""
 
-    def drawn(trace: Trace, _: Distribution, weights: Tensor) -> Tensor:
-        chosen = torch.multinomial(weights.T, 1)[:, 0]
-        return px_at(trace, chosen).sample()[0]
+    def drawn(trace: Trace) -> Tensor:
+        _, log_w = weighed(trace)
+        return px_at(trace, torch.multinomial(log_w.softmax(0).T, 1)[:, 0]).sample()[0]
 
-    return filled(drawn, model, x, y, k, seed)
+    return filled(drawn, model, x, y, k, seeds)
 
 
 def log_prob_by_cell(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
     """E[log p(x_j | z) | x] of each observed cell in nats, NaN where missing: (n, *E)."""
 
-    def scored(trace: Trace, px: Distribution, weights: Tensor) -> Tensor:
-        each = elementwise_log_prob(px, trace.x).reshape(len(weights), *trace.x.shape)
-        return weighted_sum(weights, each)
+    def scored(trace: Trace) -> Tensor:
+        px, log_w = weighed(trace)
+        each = elementwise_log_prob(px, trace.x).reshape(len(log_w), *trace.x.shape)
+        return weighted_sum(log_w.softmax(0), each)
 
-    return over_weighed(scored, model, x, y, k, seed).masked_fill(x.isnan(), torch.nan)
+    (found,) = over_draws(scored, model, x, y, k, [seed])
+    return found.masked_fill(x.isnan(), torch.nan)
 
 
 @torch.no_grad()

@@ -41,7 +41,7 @@ class LogWeights:
     def __init__(self, model: Model, k: int, *, alike: bool = False, rows: int = 0) -> None:
         self.model, self.k, self.alike = model, k, alike
         self.step = samples_at_once(model, k)
-        self.redraws = Redraws(model, self.draw(self.step), rows * k)
+        self.redraws = Redraws(model, self.draw(self.step), Trace.log_w, rows * k)
 
     def draw(self, samples: int) -> Draw:
         return common_noise(samples, self.model.log_prior_y.dtype) if self.alike else inferring(samples)

@@ -10,7 +10,7 @@ from ..distributions import elementwise_log_prob
 from ..model.model import Model
 from ..model.trace import Trace
 from ..objectives import decomposition
-from ..tensors import Rowwise, weighted_sum
+from ..tensors import Rowwise, nan_to_neginf, weighted_sum
 from .sample_quality import two_sample
 
 ROWS = 1000
@@ -28,29 +28,38 @@ def kl_by_layer(trace: Trace) -> tuple[list[Tensor], list[Tensor] | None]:
     return layers, [trace.average(layer.rates()) for layer in trace.layers]
 
 
-def every_class(trace: Trace, log_w: Tensor) -> tuple[Distribution, Tensor]:
-    """p(x|z) of each draw and its log weight; where log p(x|z) is a sum over classes, p(x|z, y) for every
-    class and draw, S = k K, each class weighted by its part p(y) p(x_obs|z, y) of that sum."""
-    model, k, labels = trace.model, len(log_w), trace.config.labels
+def weighed(trace: Trace) -> tuple[Distribution, Tensor]:
+    """p(x|z) of each draw and its log-weight log p(x_obs, z) - log q(z|x_obs), an autoencoder's
+    log p(x_obs|z), (S, B); with classes as in `every_class`."""
+    px, log_px = every_class(trace)
+    if not trace.config.has_density:
+        return px, nan_to_neginf(log_px)
+    ratio = trace.log_ratio()
+    return px, nan_to_neginf(log_px + ratio.repeat(len(log_px) // len(ratio), 1))
+
+
+def every_class(trace: Trace) -> tuple[Distribution, Tensor]:
+    """p(x|z) of each draw and log p(x_obs|z); where that is a sum over classes, p(x|z, y) for every class and
+    draw, S = k K, and each part log p(y) p(x_obs|z, y) of the sum."""
+    model, k, labels = trace.model, len(trace.z), trace.config.labels
     if not labels.marginalised:
-        return trace.px, log_w
-    codes, state = labels.every_code(log_w.device).repeat_interleave(k, 0), trace.state
+        return trace.px, trace.log_likelihood
+    codes, state = labels.every_code(trace.x.device).repeat_interleave(k, 0), trace.state
     again = None if state is None else state.repeat(labels.n_classes, 1, 1)
     px = model.decode(again, codes[:, None], trace.seen)
-    share = trace.log_px(px) + model.log_prior_y.repeat_interleave(k)[:, None]
-    return px, share + (log_w - trace.log_likelihood).repeat(labels.n_classes, 1)
+    return px, trace.log_px(px) + model.log_prior_y.repeat_interleave(k)[:, None]
 
 
 def px_at(trace: Trace, chosen: Tensor) -> Distribution:
     """p(x|z) of one draw of each row, batch shape (1, B), `chosen` (B,) among those of `every_class`."""
     model, labels, rows = trace.model, trace.config.labels, torch.arange(len(chosen))
-    k, state, code = len(trace.log_likelihood), trace.state, trace.code
+    k, state, code = len(trace.z), trace.state, trace.code
     if state is not None:
         state = state.expand(k, -1, -1)[chosen % k, rows][None]
     if labels.marginalised:
         code = labels.every_code(chosen.device)[chosen // k][None]
     elif code is not None:
-        code = code.expand(k, -1, -1)[chosen, rows][None]
+        code = code.expand(k, len(rows), -1)[chosen, rows][None]
     return model.decode(state, code, trace.seen)
 
 
@@ -58,7 +67,7 @@ def distortion_by_cell(trace: Trace) -> Tensor:
     """-E_q log p(x_j|z) of each number, (B, *E); with an Auxiliary head -E_q E_p(y|x,z) log p(x_j|z, y)."""
     if not trace.config.labels.marginalised:
         return -trace.average(elementwise_log_prob(trace.px, trace.x))
-    (px, share), k = every_class(trace, trace.log_likelihood), len(trace.log_likelihood)
+    (px, share), k = every_class(trace), len(trace.z)
     weights = share.reshape(-1, k, len(trace.x)).softmax(0).flatten(0, 1) / k
     return -weighted_sum(weights, elementwise_log_prob(px, trace.x))
 

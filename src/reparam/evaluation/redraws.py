@@ -1,6 +1,7 @@
-"""New draws of z for the same rows, by a compiled graph where there are so many that they pay for it."""
+"""What is computed from new draws of z, by a compiled graph where there are so many that they pay for it."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,23 +13,26 @@ from ..model.hierarchy import Draw
 from ..model.model import Model
 from ..model.trace import Trace
 
-PAYS = 1e12
-"""Multiplications, of all rows and draws, that pay for compilation: about a minute on one thread."""
+PAYS, CONVOLUTIONS_PAY = 1e12, 3e13
+"""Multiplications, of all rows and draws, that pay for compilation: about half a minute on one thread. Those
+of convolutions are counted too high, and a compiled one gains less."""
 
 
 class Redraws:
-    """Trace -> the log-weights (S, B) of new draws of z for its rows, which `draw` draws.
+    """Trace -> what `of` computes from the trace with new draws of z, which `draw` draws.
 
-    `work`: rows x draws. Where that pays, the draws are compiled for traces of the first one's shapes: on a
-    processor, of networks without convolutions and without the columns of a table. Others, and what torch
-    cannot compile, run as they are. It depends on the work alone, so the same call gives the same numbers.
+    `work`: rows x draws. Where that pays, it is compiled for traces of the first one's shapes: on a
+    processor, without the columns of a table. Others, and what torch cannot compile, run as they are.
+    It depends on the work alone, so the same call gives the same numbers.
     """
 
-    def __init__(self, model: Model, draw: Draw, work: int) -> None:
-        self.draw = draw
-        dense = all(p.dim() <= 2 and not p.is_cuda for p in model.parameters())
-        pays = dense and not model.likelihood.family.by_column and work * model.products >= PAYS
-        self.recorded = Recorded(self._log_w, [model]) if pays else None
+    def __init__(self, model: Model, draw: Draw, of: Callable[[Trace], Tensor], work: int) -> None:
+        self.draw, self.of = draw, of
+        parameters = list(model.parameters())
+        least = PAYS if all(p.dim() <= 2 for p in parameters) else CONVOLUTIONS_PAY
+        pays = work * model.config.labels.decodings * model.products >= least
+        able = not model.likelihood.family.by_column and not any(p.is_cuda for p in parameters)
+        self.recorded = Recorded(self._found, [model]) if pays and able else None
         self.first: Trace | None = None
 
     def __call__(self, trace: Trace) -> Tensor:
@@ -42,15 +46,15 @@ class Redraws:
                     raise
                 logging.getLogger("reparam").info("the draws are not compiled: %s", error)
                 self.recorded = None
-        return trace.redrawn(self.draw).log_w()
+        return self.of(trace.redrawn(self.draw))
 
     @torch.no_grad()
-    def _log_w(self, *inputs: Tensor) -> tuple[Tensor]:
+    def _found(self, *inputs: Tensor) -> tuple[Tensor]:
         assert self.first is not None
         given: dict[str, Any] = dict(zip(tensors_of(self.first), inputs, strict=True))
         labels = self.first.conditioning
         labels = labels._replace(**{name: given.pop(name) for name in labels._fields if name in given})
-        return (replace(self.first, conditioning=labels, **given).redrawn(self.draw).log_w(),)
+        return (self.of(replace(self.first, conditioning=labels, **given).redrawn(self.draw)),)
 
 
 def tensors_of(trace: Trace) -> dict[str, Tensor]:

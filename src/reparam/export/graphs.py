@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from ..distributions import base_of, elementwise_log_prob, mean_of
 from ..evaluation.conditionals import Values, probabilities
 from ..evaluation.likelihood import LogWeights, common_noise
-from ..evaluation.metrics import every_class
+from ..evaluation.metrics import weighed
 from ..evaluation.posterior import log_prior, spread_of
 from ..model.hierarchy import averaging
 from ..model.model import Model
@@ -125,7 +125,7 @@ class Completion(Graph):
     def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
         trace = self.score.trace(given)
         z = torch.cat([layer.z for layer in trace.layers], -1)
-        _, log_w = every_class(trace, nan_to_neginf(trace.log_w()))
+        _, log_w = weighed(trace)
         return {"z": z.repeat(log_w.shape[0] // z.shape[0], 1, 1), "log_w": log_w}
 
 
@@ -139,7 +139,7 @@ class Conditional(Graph):
 
     def outputs(self, given: Mapping[str, Tensor]) -> Outputs:
         trace = self.score.trace(given)
-        return {"p": probabilities(*every_class(trace, nan_to_neginf(trace.log_w())), self.values)}
+        return {"p": probabilities(*weighed(trace), self.values)}
 
 
 class PriorDensity(Graph):
@@ -199,7 +199,7 @@ class Score(Graph):
         trace = self.trace(given)
         log_w = nan_to_neginf(trace.log_w())
         found = {"log_px": log_w.logsumexp(0) - math.log(len(log_w))}
-        return found | ({"cells": by_cell(trace, log_w, given["x"])} if self.cells else {})
+        return found | ({"cells": by_cell(trace, given["x"])} if self.cells else {})
 
     def trace(self, given: Mapping[str, Tensor]) -> Trace:
         """All draws at once, with the noise held; only where `whole`."""
@@ -223,9 +223,9 @@ class WindowScore(Graph):
         return {"cells": trace.average(elementwise_log_prob(trace.px, trace.x)).reshape(given["x"].shape)}
 
 
-def by_cell(trace: Trace, log_w: Tensor, x: Tensor) -> Tensor:
+def by_cell(trace: Trace, x: Tensor) -> Tensor:
     """E[log p(x_j|z) | x] by the weights of the draws, (n, *E); NaN where x has it."""
-    px, log_w = every_class(trace, log_w)
+    px, log_w = weighed(trace)
     log_p = elementwise_log_prob(px, trace.x).reshape(-1, *x.shape)
     return torch.where(x.isnan(), torch.nan, weighted_sum(log_w.softmax(0), log_p))
 

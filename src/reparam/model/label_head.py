@@ -62,6 +62,11 @@ class LabelHead(Spec, abc.ABC):
     def n_classes(self) -> int: ...
 
     @property
+    def decodings(self) -> int:
+        """How often a draw of z is decoded for log p(x|z): once, or once for each class."""
+        return self.n_classes if self.enumerated or self.marginalised else 1
+
+    @property
     def to_encoder(self) -> int:
         return 0
 

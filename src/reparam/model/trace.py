@@ -66,7 +66,7 @@ class Trace:
     @cached_property
     def z(self) -> Tensor:
         """The code, the layers' draws joined from the top, (S, B, L)."""
-        return joined([layer.z for layer in self.layers] or [self.x.new_zeros(1, len(self.x), 0)])
+        return joined([layer.z for layer in self.layers] or [self.x.new_zeros(1, self.x.shape[0], 0)])
 
     @property
     def n_data(self) -> int:
@@ -168,11 +168,16 @@ class Trace:
         Enumerated classes add log p(y) K, so that the mean over S = k K sums over y; a labelled row
         has weight only on its own class.
         """
-        total = self.log_likelihood
+        return self.log_likelihood + self.log_ratio(frozen_q=frozen_q)
+
+    def log_ratio(self, *, frozen_q: bool = False) -> Tensor:
+        """`log_w` without log p(x|z): log p(z) - log q(z|x), (S, B), which decodes nothing."""
+        each = []
         for i, layer in enumerate(self.layers):
             assert layer.q is not None
             log_q = self.frozen[i][0] if frozen_q else layer.q.log_prob(layer.z)
-            total = total + layer.p.log_prob(layer.z) - log_q
+            each.append(layer.p.log_prob(layer.z) - log_q)
+        total = reduce(torch.add, each) if each else self.x.new_zeros(1, self.x.shape[0])
         log_qy = self.conditioning.log_qy
         if log_qy is None:
             return total
