@@ -1,8 +1,13 @@
-"""Memory that does not suffice: what was asked for, what is free, and what would fit."""
+"""Memory: what of it is kept between batches; and where it does not suffice, what was asked for, what is
+free, and what would fit."""
 
+import ctypes
+import functools
 import math
+import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,8 +27,37 @@ WORDS = (
 )
 """In the messages of errors that are not of MemoryError."""
 
-LARGEST_COUNTED = 31 << 20
-"""Bytes, just below glibc's DEFAULT_MMAP_THRESHOLD_MAX of 32 MiB."""
+KEPT, MAPPED = 256 << 20, 32 << 20
+"""Bytes of free memory that glibc keeps at the end of the heap at most, and from which on it maps a block by
+itself."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
+
+
+@functools.cache
+def allocator() -> Callable[[int, int], int] | None:
+    """glibc's mallopt; None of another system, and where the user has set the allocator."""
+    if sys.platform != "linux" or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
+        return None
+    return getattr(ctypes.CDLL(None), "mallopt", None)
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Inside, the memory that a batch frees is there for the next one, up to KEPT bytes; afterwards up to as
+    many as glibc keeps by itself once a block of MAPPED bytes has been freed.
+
+    What glibc gives back to the system is zeroed page by page when it is asked for again.
+    """
+    mallopt = allocator()
+    if mallopt is None:
+        yield
+        return
+    mallopt(M_MMAP_THRESHOLD, MAPPED)
+    mallopt(M_TRIM_THRESHOLD, KEPT)
+    try:
+        yield
+    finally:
+        mallopt(M_TRIM_THRESHOLD, 2 * MAPPED)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -62,18 +96,6 @@ def free_memory(error: BaseException) -> int | None:
         if limit != resource.RLIM_INFINITY:
             limits.append(max(0, limit - page * int(Path("/proc/self/statm").read_text().split()[0])))
     return min(limits, default=None)
-
-
-def reuse_freed_memory() -> None:
-    """From now on memory that a batch frees is there for the next one, in a process of the user.
-
-    glibc gives free memory at the end of the heap back to the system, and zeros it page by page when it is
-    asked for again, unless it is less than twice the largest block that was ever mapped by itself and freed.
-    Such a block is freed here, the largest that counts. Other allocators have rules of their own.
-    """
-    import torch
-
-    torch.empty(LARGEST_COUNTED, dtype=torch.uint8)
 
 
 def in_units(size: float) -> str:

@@ -1,8 +1,6 @@
 """The start of a command. What it must not import takes about as long as the work of the verb itself."""
 
 import json
-import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -75,41 +73,3 @@ def test_the_explorer_starts_without_the_recipes() -> None:
     """They import half of scikit-learn; their citation is looked up where it is asked for."""
     code = "import sys, reparam.web.server; assert 'reparam.recipes' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own setting")
-@pytest.mark.parametrize(("environment", "kept"), [({}, True), ({"MALLOC_TRIM_THRESHOLD_": "131072"}, False)])
-def test_a_command_keeps_what_it_frees(environment: dict[str, str], kept: bool) -> None:
-    """Unless the user has set the allocator. Tensors of 20 MiB, eight at once."""
-    code = """
-import torch
-from reparam.cli.startup import keep_freed_memory
-keep_freed_memory()
-pages = lambda: int(open("/proc/self/statm").read().split()[1])
-before, held = pages(), [torch.ones(5 << 20) for _ in range(8)]
-most = pages()
-del held
-print((pages() - before) / (most - before))
-"""
-    surroundings = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
-    found = subprocess.check_output([sys.executable, "-c", code], env=surroundings | environment, text=True)
-    assert (float(found) > 0.9) == kept and (float(found) < 0.1) != kept
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's own rule")
-@pytest.mark.parametrize("kept", [True, False])
-def test_what_uses_a_fitted_model_finds_its_freed_memory_again(kept: bool) -> None:
-    """48 MiB in tensors of 6 MiB, as the scores of a batch."""
-    code = f"""
-import torch
-from reparam.memory import reuse_freed_memory
-{"reuse_freed_memory()" if kept else ""}
-pages = lambda: int(open("/proc/self/statm").read().split()[1])
-before, held = pages(), [torch.ones(3 << 19) for _ in range(8)]
-most = pages()
-del held
-print((pages() - before) / (most - before))
-"""
-    surroundings = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
-    found = subprocess.check_output([sys.executable, "-c", code], env=surroundings, text=True)
-    assert (float(found) > 0.9) == kept and (float(found) < 0.1) != kept

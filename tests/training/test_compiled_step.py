@@ -115,16 +115,16 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
 @pytest.mark.parametrize(
     ("parts", "training", "pays"),
     [
-        ({}, Training(epochs=1600), True),  # of 5 steps
-        ({}, Training(epochs=1599), False),
-        ({}, Training(epochs=1600, compile=False), False),
-        ({}, Training(epochs=1600, validation=0.1, patience=100), False),
+        ({}, Training(epochs=2400), True),  # of 5 steps
+        ({}, Training(epochs=2399), False),
+        ({}, Training(epochs=2400, compile=False), False),
+        ({}, Training(epochs=2400, validation=0.1, patience=100), False),
         ({}, Training(epochs=50, batch_size=1, validation=0.1, patience=10), True),
-        ({"encoder": Conv((4,))}, Training(epochs=1600), False),
-        ({"encoder": Conv((4,))}, Training(epochs=1600, precision="medium"), True),
-        ({"objective": ELBO(beta=Cyclic(0, 1, 10))}, Training(epochs=1600), True),
-        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600), False),
-        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600, precision="medium"), False),
+        ({"encoder": Conv((4,))}, Training(epochs=2400), False),
+        ({"encoder": Conv((4,))}, Training(epochs=2400, precision="medium"), True),
+        ({"objective": ELBO(beta=Cyclic(0, 1, 10))}, Training(epochs=2400), True),
+        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=2400), False),
+        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=2400, precision="medium"), False),
     ],
 )
 def test_where_nothing_is_said_it_depends_on_the_plan(

@@ -1,7 +1,6 @@
-"""The start of a command: what no command needs is not imported, nothing is collected meanwhile, threads
-do not wait for long by spinning, and memory that the next batch asks for again is kept."""
+"""The start of a command: what no command needs is not imported, nothing is collected meanwhile, and
+threads do not wait for long by spinning."""
 
-import ctypes
 import gc
 import os
 import sys
@@ -19,10 +18,6 @@ SPINS = "1000"
 """Turns for which a thread of OpenMP waits before it sleeps. By itself it waits for milliseconds, and beside
 another busy process the thread that it waits for does not run meanwhile: on two such processors products of
 matrices (150, 784) (784, 500) took ten times as long as with this number."""
-
-KEPT, MAPPED = 256 << 20, 32 << 20
-"""Bytes of freed memory that a command keeps at most, and from which on a tensor is mapped by itself."""
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 
 
 class LazyFinder:
@@ -47,7 +42,6 @@ def begin() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     gc.disable()
-    keep_freed_memory()
 
 
 def imported() -> None:
@@ -55,14 +49,3 @@ def imported() -> None:
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
-
-
-def keep_freed_memory() -> None:
-    """glibc does not give memory back to the system after each batch, and ask for it again, unless the user
-    has set it otherwise. A step of convolutions may spend a fifth of its time on that, and scores half."""
-    if sys.platform != "linux" or any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ):
-        return
-    glibc = ctypes.CDLL(None)
-    if hasattr(glibc, "mallopt"):
-        glibc.mallopt(M_TRIM_THRESHOLD, KEPT)
-        glibc.mallopt(M_MMAP_THRESHOLD, MAPPED)

@@ -12,7 +12,6 @@ from torch.distributions import Distribution
 from ..data.batching import Rows
 from ..data.codecs.base import Codec
 from ..evaluation.passes import over_rows, rows_at_once
-from ..memory import reuse_freed_memory
 from ..model.model import Model
 from .preprocessing import Preprocessor
 from .targets import Targets
@@ -38,7 +37,6 @@ class Fitted:
     def of(cls, vae: "VAE", random_state: Any = None) -> Self:
         """NotFittedError before a fit. The seed is that of the fit where `random_state` is None."""
         check_is_fitted(vae)
-        reuse_freed_memory()
         vae.model_.eval()
         return cls(
             vae.model_, vae.preprocessor_, vae.seed_ if random_state is None else seed_of(random_state)

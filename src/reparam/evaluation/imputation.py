@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ..distributions import blend, elementwise_log_prob, log_prob_of
+from ..memory import freed_memory_kept
 from ..model.hierarchy import averaging, inferring
 from ..model.model import Model
 from ..model.trace import Trace
@@ -41,7 +42,7 @@ def over_draws(
         return redraws(model(seen, told, samples=k, draw=averaging))
 
     for seed in seeds:
-        with random_from(seed):
+        with random_from(seed), freed_memory_kept():
             each = [made(slice(i, i + rows)) for i in range(0, len(x), rows)]
         yield torch.cat(each).reshape(x.shape)
 

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from ..memory import freed_memory_kept
 from ..model.model import Model
 from ..tensors import Rowwise, numel
 
@@ -75,13 +76,14 @@ def each_row(
     would fragment memory."""
     found: dict[str, Tensor] = {}
     done = 0
-    for a, b, count in batches(x, y, rows):
-        for name, each in f(a, b).items():
-            if not done:
-                found[name] = each.new_empty(len(x), *each.shape[1:])
-            found[name][done : done + count] = each[:count]
-        done += count
-        _tell.get()(done, len(x))
+    with freed_memory_kept():
+        for a, b, count in batches(x, y, rows):
+            for name, each in f(a, b).items():
+                if not done:
+                    found[name] = each.new_empty(len(x), *each.shape[1:])
+                found[name][done : done + count] = each[:count]
+            done += count
+            _tell.get()(done, len(x))
     return found
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from ..data.batching import Rows, digest_of, shuffled
 from ..data.stream import LocalBatch
 from ..errors import SpecError
-from ..memory import enough_for
+from ..memory import enough_for, freed_memory_kept
 from ..model.model import Model
 from ..objectives import Bound, Term, names_of
 from ..stopwatch import Stopwatch
@@ -175,8 +175,8 @@ class Trainer:
 
     @contextmanager
     def _as_planned(self) -> Iterator[None]:
-        """Inside, torch has the threads and the precision of this training."""
-        with limited(self.threads), multiplied(self.precision):
+        """Inside, torch has the threads and the precision of this training, and a step's memory is kept."""
+        with limited(self.threads), multiplied(self.precision), freed_memory_kept():
             yield
 
     def finish(self) -> None:
