@@ -25,6 +25,8 @@ POOL = 10_000
 """Draws of the prior per resampling."""
 
 
+LESS = 3
+"""How many times the work pays for compilation that pays where weights alone are computed."""
 Made = Callable[[Trace], Tensor]
 """A function of a trace with k draws -> (B, *E)."""
 
@@ -35,7 +37,7 @@ def over_draws(
 ) -> Iterator[Tensor]:
     """`make` of k draws of z for every row, (n, *E), once for each seed."""
     rows = max(1, CELLS // (k * model.config.labels.decodings * cells_of(model)))
-    redraws = Redraws(model, inferring(k), make, len(x) * k * len(seeds))
+    redraws = Redraws(model, inferring(k), make, len(x) * k * len(seeds) // LESS)
 
     def made(some: slice) -> Tensor:
         seen, told = model.observe(x[some]), None if y is None else y[some]

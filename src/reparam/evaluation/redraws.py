@@ -13,9 +13,9 @@ from ..model.hierarchy import Draw
 from ..model.model import Model
 from ..model.trace import Trace
 
-PAYS, CONVOLUTIONS_PAY = 1e12, 3e13
-"""Multiplications, of all rows and draws, that pay for compilation: about half a minute on one thread. Those
-of convolutions are counted too high, and a compiled one gains less."""
+PAYS, CONVOLUTIONS_PAY = 4e12, 5e13
+"""Multiplications, of all rows and draws, that pay for compilation: about a minute on two threads. Those of
+convolutions are counted too high, and a compiled one gains less."""
 
 
 class Redraws:
