@@ -175,7 +175,7 @@ def test_imputation_agrees_with_quadrature() -> None:
             each = [elementwise_log_prob(p, full.index_fill(1, torch.tensor([1]), v)) for v in range(3)]
             odds = torch.stack([log_p[:, 0, 1].exp() for log_p in each])
             wanted = odds @ posterior
-            drawn = imputation.draws(model, row[None].expand(4000, 3), None, 50, [0])[0]
+            (drawn,) = imputation.draws(model, row[None].expand(4000, 3), None, 50, [0])
             found = torch.stack([(drawn[:, 1] == v).double().mean() for v in range(3)])
             np.testing.assert_allclose(found, wanted, atol=0.03)
             assert imputation.best(model, row[None], None, 500, 0)[0, 1] == wanted.argmax()

@@ -175,7 +175,7 @@ def test_draws_of_missing_cells_follow_the_classes() -> None:
     one = torch.tensor([[0.3, math.nan, -0.5, math.nan]], dtype=torch.float64)
     posterior, _ = class_posterior(one, means)
     x = one.expand(20_000, 4)
-    drawn = impute.draws(model, x, None, 2, [0])[0]
+    (drawn,) = impute.draws(model, x, None, 2, [0])
     for j in (1, 3):
         mean = float(posterior[0] @ means[:, j])
         variance = 0.64 + float(posterior[0] @ means[:, j] ** 2) - mean**2

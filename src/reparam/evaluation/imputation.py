@@ -51,17 +51,17 @@ def over_draws(
 
 def filled(
     make: Made, model: Model, x: Tensor, y: Tensor | None, k: int, seeds: Sequence[int]
-) -> list[Tensor]:
+) -> Iterator[Tensor]:
     """For each seed x (n, *E), and what `make` gives in its missing cells: rows without any are left."""
     some = x.flatten(1).isnan().any(1)
     if not some.any():
-        return [x] * len(seeds)
+        yield from [x] * len(seeds)
+        return
     rows, told = x[some], None if y is None else y[some]
-    found = []
     for made in over_draws(make, model, rows, told, k, seeds):
-        found.append(x.clone())
-        found[-1][some] = torch.where(rows.isnan(), made, rows)
-    return found
+        found = x.clone()
+        found[some] = torch.where(rows.isnan(), made, rows)
+        yield found
 
 
 def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor:
@@ -71,10 +71,10 @@ def best(model: Model, x: Tensor, y: Tensor | None, k: int, seed: int) -> Tensor
         px, log_w = weighed(trace)
         return blend(px, log_w.softmax(0))
 
-    return filled(expected, model, x, y, k, [seed])[0]
+    return next(filled(expected, model, x, y, k, [seed]))
 
 
-def draws(model: Model, x: Tensor, y: Tensor | None, k: int, seeds: Sequence[int]) -> list[Tensor]:
+def draws(model: Model, x: Tensor, y: Tensor | None, k: int, seeds: Sequence[int]) -> Iterator[Tensor]:
     """For each seed the observed cells, and one draw of p(x_miss | x_obs) in the others, by resampling:
     (n, *E) each."""
 
