@@ -60,9 +60,9 @@ def test_trains_and_improves(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("aae", "factor")])
-def test_a_recorded_step_is_the_plain_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("graphs")
+def test_a_recorded_step_is_the_plain_one(name: str) -> None:
     """The operations that `compile` hands to torch's compiler, as they are: same figures, same gradients."""
-    monkeypatch.setattr(torch, "compile", lambda operations, **_: operations)
     found = []
     for compile in (False, True):
         training = replace(RECIPES[name].model.training or BRIEF, epochs=1, batch_size=50, compile=compile)

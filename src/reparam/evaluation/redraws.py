@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Size, Tensor
 
-from ..compilation import Recorded
+from ..compilation.recorded import Recorded
 from ..model.hierarchy import Draw
 from ..model.model import Model
 from ..model.trace import Trace

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from ..compilation import LARGEST, Recorded
+from ..compilation.recorded import LARGEST, Recorded
 from ..data.stream import LocalBatch
 from ..errors import SpecError
 from .distributed import SingleProcess

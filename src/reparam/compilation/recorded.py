@@ -5,7 +5,9 @@ flow are not part of the graph. Random numbers are drawn by the same operations 
 noise is that of the function itself.
 """
 
+import logging
 import platform
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,13 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.func import functional_call
+from torch.fx import GraphModule
 
-from .errors import SpecError
+from ..errors import SpecError
+from .library import library
 
 LARGEST = 600
 """Operations of a graph that takes longer to compile than most work that would use it."""
 X86 = ("x86_64", "AMD64")
 """Machines whose instructions torch knows from the processor, without trial compilations."""
+AHEAD_OF_TIME = sys.platform == "linux" and torch.__version__ >= "2.13"
+"""Where torch's ahead-of-time compiler has been tried."""
 FASTER_TANH = "cpp.use_decompose_tanh"
 """tanh(a) as 2 / (1 + exp(-2a)) - 1, to 1e-7; not in torch 2.6."""
 
@@ -49,6 +55,7 @@ class Recorded:
         self.tensors: dict[str, Tensor] = dict(self.called.named_parameters())
         self.tensors |= dict(self.called.named_buffers())
         self.run: Callable[..., Any] | None = None
+        self.there: list[bool] = []  # which outputs are not None
 
     def outputs(self, own: dict[str, Tensor], inputs: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
         """What is recorded; `own` stands for the tensors of the modules, by name."""
@@ -60,23 +67,48 @@ class Recorded:
 
     @torch.no_grad()
     def __call__(self, *inputs: Tensor) -> list[Any]:
+        inputs = tuple(x.contiguous() for x in inputs)  # strides are part of what is compiled
         if self.run is None:
             devices = ["cuda"] if inputs[0].is_cuda else []
             with torch.random.fork_rng(devices):  # recording draws, too
                 self.run = self._compiled(*inputs)
-        return list(self.run(*self.tensors.values(), *inputs))
+        found = iter(self.run(*self.tensors.values(), *inputs))
+        return [next(found) if there else None for there in self.there]
 
     @torch.enable_grad()
     def _compiled(self, *inputs: Tensor) -> Callable[..., Any]:
-        """The compiled graph; on a GPU as CUDA graphs, which read weights at fixed addresses."""
+        """The compiled graph: on a processor a library that later processes find, on a GPU CUDA graphs, which
+        read weights at fixed addresses."""
+        cuda = inputs[0].is_cuda
+        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
+        if platform.machine() in X86:
+            options["cpp.vec_isa_ok"] = True
+        checked = Distribution._validate_args
+        try:
+            if FASTER_TANH in torch._inductor.list_options():
+                options[FASTER_TANH] = True
+            if AHEAD_OF_TIME and not cuda:
+                try:
+                    return library(self._listed(inputs), [*self.tensors.values(), *inputs], options)
+                except SpecError:
+                    raise
+                except Exception as error:
+                    logging.getLogger("reparam").info("compiled for this process alone: %s", error)
+            return torch.compile(self._listed(inputs, cuda), fullgraph=True, dynamic=False, options=options)
+        finally:
+            Distribution.set_default_validate_args(checked)  # torch turns off those of every distribution
+
+    def _listed(self, inputs: tuple[Tensor, ...], static: bool = False) -> GraphModule:
+        """The operations; `static`: the modules' tensors stay where they are."""
         from torch.fx.experimental.proxy_tensor import make_fx
 
-        def recorded(*tensors: Tensor) -> tuple[Tensor | None, ...]:
+        def recorded(*tensors: Tensor) -> list[Tensor]:
             n = len(self.tensors)
-            return self.outputs(dict(zip(self.tensors, tensors[:n], strict=True)), tensors[n:])
+            found = self.outputs(dict(zip(self.tensors, tensors[:n], strict=True)), tensors[n:])
+            self.there = [x is not None for x in found]
+            return [x for x in found if x is not None]
 
-        cuda = inputs[0].is_cuda
-        for tensor in self.tensors.values() if cuda else ():
+        for tensor in self.tensors.values() if static else ():
             torch._dynamo.mark_static_address(tensor)
         try:
             listed = make_fx(recorded, tracing_mode="fake")(*self.tensors.values(), *inputs)
@@ -84,13 +116,4 @@ class Recorded:
             raise SpecError(str(error).strip().partition("\n")[0]) from error
         if (found := len(listed.graph.nodes)) > self.largest:
             raise SpecError(f"{found} operations, where {self.largest} take as long as compiling is worth")
-        options: dict[str, Any] = {"fallback_random": True, "triton.cudagraphs": cuda}
-        if FASTER_TANH in torch._inductor.list_options():
-            options[FASTER_TANH] = True
-        if platform.machine() in X86:
-            options["cpp.vec_isa_ok"] = True
-        checked = Distribution._validate_args
-        try:
-            return torch.compile(listed, fullgraph=True, dynamic=False, options=options)
-        finally:
-            Distribution.set_default_validate_args(checked)  # torch turns off those of every distribution
+        return listed

@@ -1,0 +1,1 @@
+"""Work as graphs of tensor operations that torch compiles."""
