@@ -87,7 +87,7 @@ class Recorded:
         try:
             if FASTER_TANH in torch._inductor.list_options():
                 options[FASTER_TANH] = True
-            if AHEAD_OF_TIME and not cuda:
+            if AHEAD_OF_TIME and inputs[0].device.type == "cpu":
                 try:
                     return library(self._listed(inputs), [*self.tensors.values(), *inputs], options)
                 except SpecError:
