@@ -1,6 +1,8 @@
 """Recorded operations: what is left out of them, and what makes a library another one."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,3 +58,17 @@ def test_what_makes_a_library_another_one(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(others) == 4 and same in others
     monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
     assert listed(lambda x: x * 2) != same
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch's compiler wants one of C++")
+def test_a_library_takes_constants_and_calls_what_has_no_function_in_c(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def factor(x: Tensor) -> tuple[Tensor]:
+        return (torch.linalg.cholesky(x @ x.T + torch.tensor([1.0, 2.0]).diag()),)
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    for _ in range(2):
+        torch.testing.assert_close(Recorded(factor, [])(X), list(factor(X)))
+    assert sorted(p.suffix for p in tmp_path.glob("reparam/*")) == [".json", ".so"]
