@@ -12,6 +12,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from reparam.compilation import recorded
 from reparam.compilation.library import constants_as_inputs, fingerprint
 from reparam.compilation.recorded import Recorded
+from reparam.errors import SpecError
 
 X = torch.arange(6.0).reshape(2, 3)
 
@@ -44,6 +45,22 @@ def test_where_there_is_no_library_torch_compiles_it(monkeypatch: pytest.MonkeyP
     torch.testing.assert_close(Recorded(lambda x: (x + 1,), [])(X), [X + 1])
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+def test_without_a_compiler_none_of_its_work_is_done(
+    ahead: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("it is asked to compile")
+
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(recorded, "AHEAD_OF_TIME", ahead)
+    monkeypatch.setattr(torch, "compile", fail)
+    monkeypatch.setattr(torch._inductor, "aot_compile", fail)
+    nowhere = torch._inductor.config.patch({"cpp.cxx": (None, str(tmp_path / "g++"))})
+    with nowhere, pytest.raises(SpecError, match=r"no C\+\+ compiler"):
+        Recorded(lambda x: (x + 1,), [])(X)
+
+
 def test_constants_become_inputs() -> None:
     graph = make_fx(lambda x: x * torch.tensor([1.0, 2.0, 3.0]) + torch.tensor(0.5), tracing_mode="fake")(X)
     constants = constants_as_inputs(graph)
@@ -56,6 +73,10 @@ def test_what_makes_a_library_another_one(monkeypatch: pytest.MonkeyPatch) -> No
     assert listed(lambda x: x + 2) != same == listed(lambda x: x * 2)
     others = {listed(lambda x: x * 2, x) for x in (X, X[:1], X.double(), X.T.contiguous().T)}
     assert len(others) == 4 and same in others
+    monkeypatch.setitem(torch._inductor.config.aot_inductor.metadata, "AOTI_MACHINE", "x86_64")
+    with torch._inductor.config.patch({"cpp.simdlen": 1}):
+        assert listed(lambda x: x * 2) != same
+    assert listed(lambda x: x * 2) == same
     monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
     assert listed(lambda x: x * 2) != same
 

@@ -20,7 +20,7 @@ from .export import export
 from .fit import fit
 from .plot import plot
 from .sample import sample
-from .terminal import WARNINGS, note, printable, settings, with_verbosity
+from .terminal import LINES, note, printable, settings, with_verbosity
 from .transform import decode, encode, impute, predict, reconstruct
 from .verify import verify
 
@@ -128,7 +128,8 @@ def main() -> None:
     """The entry point: a ReparamError becomes one line on stderr and an exit status."""
     warnings.formatwarning = lambda message, *_, **__: f"reparam: warning: {shortened(message)}\n"
     settings.quiet = settings.verbose = False
-    logging.getLogger("reparam").addHandler(WARNINGS)
+    logging.getLogger("reparam").addHandler(LINES)
+    logging.getLogger("reparam.compilation").setLevel(logging.INFO)  # what takes so long
     try:
         status = app(standalone_mode=False, prog_name="reparam")
     except ReparamError as error:

@@ -58,14 +58,15 @@ def warn(message: str) -> None:
     note(f"warning: {message}", quiet=False)
 
 
-class WarningHandler(logging.Handler):
+class LineHandler(logging.Handler):
     """What the library logs, as a line on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        warn(record.getMessage())
+        told = record.getMessage()
+        warn(told) if record.levelno >= logging.WARNING else note(told)
 
 
-WARNINGS = WarningHandler(logging.WARNING)
+LINES = LineHandler()
 
 
 def with_verbosity(verb: Verb) -> Verb:

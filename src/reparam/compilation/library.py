@@ -15,10 +15,14 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
+from ..errors import SpecError
+
 FAST_TO_BUILD = {
     "aot_inductor.compile_wrapper_opt_level": "O0",  # of what calls the loops; no step is faster by more
     "aot_inductor.precompile_headers": False,  # two, which pay from the third library on
 }
+
+COMPILING = "compiling, which takes up to a minute; later processes find the library on disk"
 
 
 def library(
@@ -61,7 +65,11 @@ def constants_as_inputs(listed: GraphModule) -> list[Tensor]:
 def built(listed: GraphModule, given: Sequence[Tensor], options: dict[str, Any]) -> Path:
     """The library, made anew. What torch says to its own developers meanwhile is not shown."""
     from torch._inductor import aot_compile
+    from torch._inductor.lowering import add_layout_constraint, require_contiguous
 
+    check_compiler()
+    add_layout_constraint(torch.ops.aten.searchsorted.Tensor, require_contiguous)  # else it warns and copies
+    logging.getLogger("reparam.compilation").info(COMPILING)
     log = logging.getLogger("torch._inductor.ir")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -72,13 +80,25 @@ def built(listed: GraphModule, given: Sequence[Tensor], options: dict[str, Any])
         log.setLevel(level)
 
 
+def check_compiler() -> None:
+    """SpecError where torch finds no C++ compiler, which it looks for at the end of most of the work."""
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    try:
+        get_cpp_compiler()
+    except Exception as error:
+        raise SpecError("torch finds no C++ compiler, such as g++") from error
+
+
 def fingerprint(listed: GraphModule, given: Sequence[Tensor], options: Mapping[str, Any]) -> str:
     """Of all that decides what the library computes, and on which processors it runs."""
+    settings = torch._inductor.config.save_config_portable()
+    settings.pop("aot_inductor.metadata", None)  # which torch writes as it compiles
     told = (
         listed.code,
         [(t.shape, t.stride(), t.dtype) for t in given],
         sorted(options.items()),
-        (torch.__version__, torch.version.git_version, torch._inductor.config.get_hash()),
+        (torch.__version__, torch.version.git_version, sorted(settings.items())),
         (torch.get_num_threads(), torch.get_float32_matmul_precision()),
         torch.are_deterministic_algorithms_enabled(),
         instructions(),

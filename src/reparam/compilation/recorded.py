@@ -18,7 +18,7 @@ from torch.func import functional_call
 from torch.fx import GraphModule
 
 from ..errors import SpecError
-from .library import library
+from .library import check_compiler, library
 
 LARGEST = 600
 """Operations of a graph that takes longer to compile than most work that would use it."""
@@ -87,13 +87,16 @@ class Recorded:
         try:
             if FASTER_TANH in torch._inductor.list_options():
                 options[FASTER_TANH] = True
-            if AHEAD_OF_TIME and inputs[0].device.type == "cpu":
+            on_processor = inputs[0].device.type == "cpu"
+            if AHEAD_OF_TIME and on_processor:
                 try:
                     return library(self._listed(inputs), [*self.tensors.values(), *inputs], options)
                 except SpecError:
                     raise
                 except Exception as error:
                     logging.getLogger("reparam").info("compiled for this process alone: %s", error)
+            if on_processor:
+                check_compiler()
             return torch.compile(self._listed(inputs, cuda), fullgraph=True, dynamic=False, options=options)
         finally:
             Distribution.set_default_validate_args(checked)  # torch turns off those of every distribution

@@ -39,13 +39,14 @@ class NeverPause:
 @dataclass(frozen=True)
 class Stop:
     """Where early stopping ended the training on a part of the rows: epochs and steps done, those of the
-    best epoch, and the number of all rows, over which it goes on."""
+    best epoch, the number of all rows, over which it goes on, and that of the part, 0 in older files."""
 
     epoch: int
     step: int
     best_epoch: int
     best_step: int
     rows: int
+    part: int = 0
 
 
 @dataclass

@@ -85,7 +85,7 @@ class Trainer:
         precision = precision_for(loss.products, device, family.measurement, small)
         self.threads, self.precision = training.threads or threads, training.precision or precision
         self.eager = EagerStep(loss, parameters, self.process)
-        self.step: Step = CompiledStep(loss, self.eager, self.process) if training.compile else self.eager
+        self.step: Step = self.eager
         settled = max((ramp.steps for ramp in loss.schedules), default=0)
         self.stopping = EarlyStopping(training.patience, settled)
         self.position = Position()
@@ -106,14 +106,14 @@ class Trainer:
         if not self.continues:
             return False
         self.finish()
-        self.begin_at(Stop(self.epoch, self.update.step, best.best_epoch, best.best_step, n))
+        at_best, part = (best.best_epoch, best.best_step), self.model.n_data
+        self.begin_at(Stop(self.epoch, self.update.step, *at_best, n, part))
         return True
 
     def begin_at(self, stop: Stop) -> None:
         """Replace settings, optimiser and early stopping by those for the epochs over all rows."""
+        self._set_step(stop.part)
         self.training = self.training.on_all_rows(stop.rows, stop.best_step, stop.best_epoch)
-        if self.training.compile is None:
-            self.step = self.eager
         self.update = Update(self.update.parameters, self.training, stop.step)
         self.stopping = EarlyStopping(None)
         self.position = Position(stop.epoch, stop=stop)
@@ -200,9 +200,8 @@ class Trainer:
         n = len(data[0])
         self.model.n_data = n
         digest = digest_of(data)
-        left_to_us = self.training.compile is None and not self.position.stop
-        if left_to_us and pays(self.loss, self.process, n, self.precision):
-            self.step = CompiledStep(self.loss, self.eager, self.process, asked=False)
+        if not self.position.stop:
+            self._set_step(n)
         training = self.training.resolved(n)
         assert training.epochs is not None
         epochs = training.epochs + (self.position.stop.epoch if self.position.stop else 0)
@@ -213,6 +212,12 @@ class Trainer:
             raise SpecError(f"{self.epoch} epochs are done: set at least as many, or start a new training")
         self.position.data = digest
         return epochs
+
+    def _set_step(self, n: int) -> None:
+        """Steps from now on are compiled where that is said, or pays for a plan of n rows."""
+        asked = self.training.compile
+        compiled = pays(self.loss, self.process, n, self.precision) if asked is None else asked
+        self.step = CompiledStep(self.loss, self.eager, self.process, bool(asked)) if compiled else self.eager
 
     def _placed(self, rows: Rows) -> Rows:
         x, y = rows
