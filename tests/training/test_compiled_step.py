@@ -176,15 +176,15 @@ def test_epochs_over_all_rows_are_compiled_too(
     depends on how many rows there are."""
     monkeypatch.setattr(compiled_step, "PAYS", 1)
     training = Training(12, 64, validation=0.2, patience=3, all_rows=0.5, compile=compile)
-    parts = {"objective": (ELBO(), TotalCorrelation(1.0)), "training": training, "random_state": 0}
-    vae, steps = VAE(2, **parts), []
+    parts: dict[str, Any] = {"objective": (ELBO(), TotalCorrelation(1.0)), "training": training}
+    vae, steps = VAE(2, **parts, random_state=0), []
     for _ in vae.fit_iter(X):
         steps.append((vae.trainer_.position.stop is not None, type(vae.trainer_.step)))
         if steps[-1][0] and not (tmp_path / "stopped").exists():
             vae.save_training(tmp_path / "stopped")
     assert {after for after, _ in steps} == {False, True}
     assert {step for _, step in steps} == {compiled_step.CompiledStep}
-    again = VAE(2, **parts)
+    again = VAE(2, **parts, random_state=0)
     list(again.fit_iter(X, resume=tmp_path / "stopped"))
     for mine, other in zip(vae.model_.parameters(), again.model_.parameters(), strict=True):
         assert torch.equal(mine, other)
