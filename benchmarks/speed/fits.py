@@ -16,7 +16,7 @@ from .timing import Effort
 
 IMAGES = 60_000
 EPOCHS = {"zeldes": 21, "geron": 31, "conv": 3}
-"""Of dense nets as many as have more than 12,000 steps, which are compiled where nothing is said."""
+"""Of dense nets as many as have more than 10,000 steps, which are compiled where nothing is said."""
 
 FIT = """
 import sys, time, torch

@@ -118,28 +118,28 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "training", "pays"),
+    ("parts", "training", "n", "pays"),
     [
-        ({}, Training(epochs=2400), True),  # of 5 steps
-        ({}, Training(epochs=2399), False),
-        ({}, Training(epochs=2400, compile=False), False),
-        ({}, Training(epochs=2400, validation=0.1, patience=100), False),
-        ({}, Training(epochs=50, batch_size=1, validation=0.1, patience=10), True),
-        ({"encoder": Conv((4,))}, Training(epochs=2400), False),
-        ({"encoder": Conv((4,))}, Training(epochs=2400, precision="medium"), True),
-        ({"objective": ELBO(beta=Cyclic(0, 1, 10))}, Training(epochs=2400), True),
-        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600), True),
-        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1599), False),
+        ({}, Training(epochs=2000), 300, True),  # of 5 steps
+        ({}, Training(epochs=1999), 300, False),
+        ({}, Training(epochs=2000, compile=False), 300, False),
+        ({}, Training(epochs=50, validation=0.1, patience=10), 25_000, True),
+        ({}, Training(epochs=50, validation=0.1, patience=10), 24_999, False),
+        ({"encoder": Conv((4,))}, Training(epochs=2000), 300, False),
+        ({"encoder": Conv((4,))}, Training(epochs=2000, precision="medium"), 300, True),
+        ({"objective": ELBO(beta=Cyclic(0, 1, 10))}, Training(epochs=2000), 300, True),
+        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600), 300, True),
+        ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1599), 300, False),
     ],
 )
 def test_where_nothing_is_said_it_depends_on_the_plan(
-    parts: dict[str, Any], training: Training, pays: bool, monkeypatch: pytest.MonkeyPatch
+    parts: dict[str, Any], training: Training, n: int, pays: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first step is that of a training of which the others are not made."""
     steps: list[object] = []
 
     def begun(trainer: Trainer, *_: Any) -> Iterator[Progress]:
-        trainer._begin((torch.zeros(300, 36), None))
+        trainer._begin((torch.zeros(n, 36), None))
         steps.append(trainer.step)
         yield from ()
 
@@ -175,6 +175,7 @@ def test_epochs_over_all_rows_are_compiled_too(
     """Also where the training is stopped there and continued, with the same numbers: one of the terms
     depends on how many rows there are."""
     monkeypatch.setattr(compiled_step, "PAYS", 1)
+    monkeypatch.setattr(compiled_step, "MANY_ROWS", 1)
     training = Training(12, 64, validation=0.2, patience=3, all_rows=0.5, compile=compile)
     parts: dict[str, Any] = {"objective": (ELBO(), TotalCorrelation(1.0)), "training": training}
     vae, steps = VAE(2, **parts, random_state=0), []

@@ -16,11 +16,11 @@ from .step import Loss, Step
 
 Scored = Callable[..., tuple[Tensor, ...]]
 """Tensors -> the loss of a batch, and what else is computed of it."""
-PAYS, TABLE_PAYS = 12_000, 8_000
+PAYS, TABLE_PAYS = 10_000, 8_000
 """Steps of a plan that pay for compilation, where nothing is said: those of a table are a thousand operations
 on few numbers, of which a compiled step leaves half the time."""
-FEW_EPOCHS = 80
-"""The most epochs of a plan with early stopping that is taken to be carried out, most of it."""
+MANY_ROWS = 25_000
+"""From so many rows on early stopping leaves most of the planned steps."""
 
 
 class CompiledStep:
@@ -66,7 +66,7 @@ def pays(loss: Loss, process: SingleProcess, n: int, precision: Precision | None
     model, training, epochs = loss.model, loss.training, loss.training.epochs or 0
     least = TABLE_PAYS if model.likelihood.family.by_column else PAYS
     many = epochs * math.ceil(n / training.batch) >= least
-    likely = training.patience is None or epochs <= FEW_EPOCHS
+    likely = training.patience is None or n >= MANY_ROWS
     faster = precision == "medium" or all(p.dim() <= 2 for p in model.parameters())
     return many and likely and faster and process.device.type == "cpu" and process.size == 1
 
