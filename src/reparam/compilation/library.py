@@ -22,8 +22,6 @@ FAST_TO_BUILD = {
     "aot_inductor.precompile_headers": False,  # two, which pay from the third library on
 }
 
-COMPILING = "compiling, which takes up to a minute; later processes find the library on disk"
-
 
 def library(
     listed: GraphModule, given: Sequence[Tensor], options: Mapping[str, Any]
@@ -69,7 +67,8 @@ def built(listed: GraphModule, given: Sequence[Tensor], options: dict[str, Any])
 
     check_compiler()
     add_layout_constraint(torch.ops.aten.searchsorted.Tensor, require_contiguous)  # else it warns and copies
-    logging.getLogger("reparam.compilation").info(COMPILING)
+    told = "compiling, which takes up to a minute; later processes find the library on disk"
+    logging.getLogger("reparam.compilation").info(told)
     log = logging.getLogger("torch._inductor.ir")
     level = log.level
     log.setLevel(logging.ERROR)

@@ -19,6 +19,8 @@ Scored = Callable[..., tuple[Tensor, ...]]
 PAYS, TABLE_PAYS = 10_000, 8_000
 """Steps of a plan that pay for compilation, where nothing is said: those of a table are a thousand operations
 on few numbers, of which a compiled step leaves half the time."""
+LARGEST_OF_TABLES = 2_000
+"""`LARGEST` for tables: what takes longer to compile also gains more."""
 MANY_ROWS = 25_000
 """From so many rows on early stopping leaves most of the planned steps."""
 
@@ -33,7 +35,8 @@ class CompiledStep:
         if asked and process.size > 1:
             raise SpecError("Training.compile is for one process: leave it out, or start without torchrun")
         self.loss, self.eager, self.asked, self.fails = loss, eager, asked, False
-        most = math.inf if asked or loss.model.likelihood.family.by_column else LARGEST
+        table = loss.model.likelihood.family.by_column
+        most = math.inf if asked else (LARGEST_OF_TABLES if table else LARGEST)
         self.operations = Operations(loss.model, self._scored, most, loss.critics.values())
 
     def __call__(self, batch: LocalBatch, y: Tensor | None, step: int) -> tuple[Tensor, list[Tensor]]:
