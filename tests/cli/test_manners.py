@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,15 @@ def test_quiet_and_verbose(place: Path, tmp_path: Path, capsys: Capture) -> None
     capsys.readouterr()
     assert run("score", place / "m", place / "none.csv", "--quiet") == 3
     assert "no such file" in capsys.readouterr().err
+
+
+def test_what_the_library_logs_are_lines_on_stderr(capsys: Capture) -> None:
+    assert run("--version") == 0
+    capsys.readouterr()
+    logging.getLogger("reparam.compilation").info("compiling")
+    logging.getLogger("reparam.threads").info("two")
+    logging.getLogger("reparam").warning("crowded")
+    assert capsys.readouterr().err == "reparam: compiling\nreparam: warning: crowded\n"
 
 
 def test_verbose_shows_the_traceback_and_ends_with_the_same_status(place: Path, capsys: Capture) -> None:

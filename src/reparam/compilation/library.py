@@ -67,7 +67,7 @@ def built(listed: GraphModule, given: Sequence[Tensor], options: dict[str, Any])
 
     check_compiler()
     add_layout_constraint(torch.ops.aten.searchsorted.Tensor, require_contiguous)  # else it warns and copies
-    told = "compiling, which takes up to a minute; later processes find the library on disk"
+    told = "compiling, which may take a minute; later processes find the library on disk"
     logging.getLogger("reparam.compilation").info(told)
     log = logging.getLogger("torch._inductor.ir")
     level = log.level
