@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from reparam import MLP, Columns, Gaussian, Poisson
 from reparam.compilation import recorded
 from reparam.compilation.library import constants_as_inputs, fingerprint
-from reparam.compilation.recorded import Recorded
+from reparam.compilation.recorded import Recorded, is_known
 from reparam.errors import SpecError
 
 X = torch.arange(6.0).reshape(2, 3)
@@ -59,6 +61,20 @@ def test_without_a_compiler_none_of_its_work_is_done(
     nowhere = torch._inductor.config.patch({"cpp.cxx": (None, str(tmp_path / "g++"))})
     with nowhere, pytest.raises(SpecError, match=r"no C\+\+ compiler"):
         Recorded(lambda x: (x + 1,), [])(X)
+
+
+def test_parts_of_the_users_own_are_found_wherever_they_are() -> None:
+    class Layer(nn.Linear):
+        pass
+
+    @dataclass(frozen=True, repr=False)
+    class Bell(Gaussian):
+        pass
+
+    assert is_known(nn.Sequential(nn.Linear(1, 1)), Columns((Gaussian(), Poisson())), MLP((3,)))
+    assert not is_known(MLP((3,)), nn.Sequential(nn.Sequential(Layer(1, 1))))
+    assert not is_known(Columns((Gaussian(), Bell())))
+    assert not is_known(Layer(1, 1))
 
 
 def test_constants_become_inputs() -> None:

@@ -13,6 +13,7 @@ import torch
 from sklearn.base import clone
 
 from reparam import ELBO, VAE, DiscretizedLogistic, SpecError, Training
+from reparam.compilation.recorded import is_known
 from reparam.data.load import load
 from reparam.estimator.validation import KINDS
 from reparam.objectives import terms_of
@@ -69,6 +70,7 @@ def test_a_recorded_step_is_the_plain_one(name: str) -> None:
         X, y = digits(name)
         vae = clone(RECIPES[name].model).set_params(training=training, random_state=0)
         vae.fit(X[:100], None if y is None else y[:100])
+        assert is_known(vae.model_, vae.config_.model, *terms_of(vae.objective_, vae.config_.model))
         weights = torch.cat([p.flatten() for p in vae.model_.parameters()]).detach()
         found.append((weights, [row["loss"] for row in vae.history_]))
     torch.testing.assert_close(found[0], found[1])

@@ -128,6 +128,7 @@ def test_a_step_that_looks_at_numbers_is_refused() -> None:
         ({"encoder": Conv((4,))}, Training(epochs=2000), 300, False),
         ({"encoder": Conv((4,))}, Training(epochs=2000, precision="medium"), 300, True),
         ({"objective": ELBO(beta=Cyclic(0, 1, 10))}, Training(epochs=2000), 300, True),
+        ({"encoder": Looking()}, Training(epochs=2000), 300, False),  # a part of the user's own
         ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1600), 300, True),
         ({"likelihood": Columns((Gaussian(),) * 36)}, Training(epochs=1599), 300, False),
     ],

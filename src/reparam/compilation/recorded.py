@@ -8,7 +8,9 @@ noise is that of the function itself.
 import logging
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from itertools import chain
 from typing import Any
 
 import torch
@@ -28,6 +30,27 @@ AHEAD_OF_TIME = sys.platform == "linux" and torch.__version__ >= "2.13"
 """Where torch's ahead-of-time compiler has been tried."""
 FASTER_TANH = "cpp.use_decompose_tanh"
 """tanh(a) as 2 / (1 + exp(-2a)) - 1, to 1e-7; not in torch 2.6."""
+
+
+KNOWN = ("reparam", "torch", "zuko")
+"""Packages whose modules and specs do nothing in a pass that a recording of it leaves out."""
+
+
+def is_known(*parts: object) -> bool:
+    """Whether parts, those in their fields and modules within them are of known packages. In others Python
+    may count calls or draw numbers, which a recorded pass would not repeat."""
+    return all(type(part).__module__.partition(".")[0] in KNOWN for part in within(parts))
+
+
+def within(part: object) -> Iterator[object]:
+    """The part itself, and the modules and specs in it."""
+    if isinstance(part, nn.Module):
+        yield from part.modules()
+    elif isinstance(part, tuple):
+        yield from chain.from_iterable(map(within, part))
+    elif is_dataclass(part):
+        yield part
+        yield from chain.from_iterable(within(getattr(part, field.name)) for field in fields(part))
 
 
 class Called(nn.Module):

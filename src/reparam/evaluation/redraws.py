@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Size, Tensor
 
-from ..compilation.recorded import Recorded
+from ..compilation.recorded import Recorded, is_known
 from ..model.hierarchy import Draw
 from ..model.model import Model
 from ..model.trace import Trace
@@ -22,8 +22,8 @@ class Redraws:
     """Trace -> what `of` computes from the trace with new draws of z, which `draw` draws.
 
     `work`: rows x draws. Where that pays, it is compiled for traces of the first one's shapes: on a
-    processor, without the columns of a table. Others, and what torch cannot compile, run as they are.
-    It depends on the work alone, so the same call gives the same numbers.
+    processor, without the columns of a table and parts of the user's own. Others, and what torch cannot
+    compile, run as they are. It depends on the work alone, so the same call gives the same numbers.
     """
 
     def __init__(self, model: Model, draw: Draw, of: Callable[[Trace], Tensor], work: int) -> None:
@@ -32,7 +32,9 @@ class Redraws:
         least = PAYS if all(p.dim() <= 2 for p in parameters) else CONVOLUTIONS_PAY
         pays = work * model.config.labels.decodings * model.products >= least
         able = not model.likelihood.family.by_column and not any(p.is_cuda for p in parameters)
-        self.recorded = Recorded(self._found, [model]) if pays and able else None
+        self.recorded = (
+            Recorded(self._found, [model]) if pays and able and is_known(model, model.config) else None
+        )
         self.first: Trace | None = None
 
     def __call__(self, trace: Trace) -> Tensor:

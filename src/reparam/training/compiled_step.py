@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from ..compilation.recorded import LARGEST, Recorded
+from ..compilation.recorded import LARGEST, Recorded, is_known
 from ..data.stream import LocalBatch
 from ..errors import SpecError
 from .distributed import SingleProcess
@@ -65,13 +65,15 @@ class CompiledStep:
 def pays(loss: Loss, process: SingleProcess, n: int, precision: Precision | None) -> bool:
     """Whether to compile where nothing is said, for n rows: on a processor, where many steps are planned and
     will probably be taken, of a network that compilation makes faster, as it does convolutions only where
-    they are rounded. By the plan alone, so that a seed gives the same numbers."""
+    they are rounded, without parts of the user's own. By the plan alone, so that a seed gives the same
+    numbers."""
     model, training, epochs = loss.model, loss.training, loss.training.epochs or 0
     least = TABLE_PAYS if model.likelihood.family.by_column else PAYS
     many = epochs * math.ceil(n / training.batch) >= least
     likely = training.patience is None or n >= MANY_ROWS
     faster = precision == "medium" or all(p.dim() <= 2 for p in model.parameters())
-    return many and likely and faster and process.device.type == "cpu" and process.size == 1
+    able = process.device.type == "cpu" and process.size == 1
+    return many and likely and faster and able and is_known(model, model.config, *loss.terms)
 
 
 class Operations(Recorded):

@@ -160,8 +160,9 @@ class Training(Spec):
     - `compile`: the step is compiled for batches of full size, on a GPU as CUDA graphs. Control flow in
       custom modules is fixed at the first call. Compilation takes 10 to 30 seconds, of a table up to 60, 2 to
       5 when it is repeated, and needs a C++ compiler. None: on a processor, where 10,000 steps or more are
-      planned, 8,000 of a table, of a network without convolutions or with "medium" precision, and torch can
-      compile it; not where training stops early and has fewer than 25,000 rows.
+      planned, 8,000 of a table, of a network without convolutions or with "medium" precision and without
+      parts of your own, and torch can compile it; not where training stops early and has fewer than 25,000
+      rows.
     - `threads`: of the processor, while the model trains. None: one for small networks, by the number of
       multiplications in a step, else as many as torch has. Other numbers of threads may give other bits.
     """
